@@ -1,0 +1,235 @@
+import { type SQL, sql } from 'drizzle-orm';
+import { claimConstraints, claimSteps, claimsInTheWay, explainClashes } from '../alias/claim.ts';
+import { overlap } from '../alias/rules.ts';
+import type { Ctx } from '../ctx.ts';
+import { type CustomerRow, customers } from '../customer/table.ts';
+import type { Orm } from '../db/client.ts';
+import { isViolation } from '../db/constraint.ts';
+import { fieldsOf, insertedFrom, joined, recordset, tenantId } from '../db/rows.ts';
+import { statement } from '../db/statement.ts';
+import { insertChanges } from '../history/write.ts';
+import {
+  answersSoFar,
+  earlierAnswer,
+  type KeyValues,
+  keyColumns,
+  keyConstraint,
+  keyFields,
+  keyOutcome,
+  keyPlaceholders,
+  keySteps,
+  keyValues,
+  maxTries,
+  recordAnswers,
+  type Written,
+} from '../idempotency/write.ts';
+import { byId } from '../lib/entity-key.ts';
+import { AppError, IdempotencyError, NotAllowedInStatusError, NotFoundError } from '../lib/errors.ts';
+import { insertSettings } from '../setting/create.ts';
+import { type CreatedAccount, creationRecords, newAccountRows, primeCreated, reviveCreated } from './new.ts';
+import type { CreateAccountInput } from './rules.ts';
+import { accounts } from './table.ts';
+
+/**
+ * The steps by which a statement creates the accounts of its CTE `from` for the customers of its CTE `customer`, with
+ * the claims of their ids and aliases, their settings and their history. `where` says which of them may go on.
+ */
+export function createSteps(orm: Orm, from: string, where: SQL) {
+  const ids = sql`select account.id from account`;
+  const { wanted, locked, claimed, isLocked } = claimSteps(orm, ids);
+  const account = orm.$with('account').as(
+    orm
+      .insert(accounts)
+      .select(
+        orm
+          .select(insertedFrom(accounts, from))
+          .from(sql`${sql.identifier(from)}`)
+          .innerJoin(
+            sql`customer`,
+            sql`customer.id = ${sql.identifier(from)}."customerId" and customer.status = 'ACTIVE'`,
+          )
+          .where(sql`${isLocked} and ${where}`),
+      )
+      .returning(),
+  );
+  const setting = insertSettings(orm, { name: 'setting', ownerType: 'ACCOUNT', ids });
+  const change = insertChanges(orm, 'change', sql`"newChange"."accountId" in (${ids})`);
+  return { wanted, locked, account, claimed, setting, change };
+}
+
+const createAccountsStatement = statement('create_accounts', (orm) => {
+  const input = orm.$with('input').as(
+    orm
+      .select({
+        ...insertedFrom(accounts, 'input'),
+        ...keyFields,
+        place: sql<number>`input.place`.as('place'),
+      })
+      .from(recordset(accounts, 'input', { ...keyColumns, place: 'integer' })),
+  );
+  // Shared, so that the customer is not archived at the same time.
+  const customer = orm
+    .$with('customer')
+    .as(
+      orm
+        .select()
+        .from(customers)
+        .where(
+          sql`${customers.tenantId} = ${tenantId} and ${customers.id} in (select "customerId" from input)`,
+        )
+        .for('share'),
+    );
+  const { prior, claim, isFresh } = keySteps(orm);
+  const { wanted, locked, account, claimed, setting, change } = createSteps(orm, 'input', isFresh);
+  const record = recordAnswers(orm, sql`input join account on account.id = input.id`);
+  return orm
+    .with(input, wanted, customer, prior, claim, locked, account, claimed, setting, change, record)
+    .select({
+      place: sql<number>`input.place`,
+      account: fieldsOf(accounts, account),
+      customer: fieldsOf(customers, customer),
+      ...keyOutcome,
+    })
+    .from(sql`input`)
+    .leftJoin(account, sql`account.id = input.id`)
+    .leftJoin(customer, sql`customer.id = input."customerId"`)
+    .leftJoin(prior, sql`prior.key = input."idempotencyKey"`)
+    .leftJoin(claim, sql`claim.key = input."idempotencyKey"`);
+});
+
+/** Violations that mean: the id or an alias of an account is taken. */
+export const takenConstraints = ['accounts_pkey', ...claimConstraints];
+
+/** Why an account was not created although no constraint was violated. */
+function customerProblem(customer: CustomerRow | null, customerId: string): AppError {
+  if (customer === null) return new NotFoundError('Customer', customerId);
+  return new NotAllowedInStatusError(
+    'Customer',
+    customerId,
+    customer.status,
+    'restore it before you add accounts.',
+  );
+}
+
+interface Attempt {
+  place: number;
+  input: CreateAccountInput;
+  rows: CreatedAccount;
+  key: KeyValues;
+}
+
+export type CreateResult = Written<CreatedAccount> | AppError;
+
+type Outcome = Awaited<ReturnType<typeof insertAll>>[number];
+
+/** Runs the statement for all attempts at once. Throws when any of them violates a constraint; then nothing is written. */
+function insertAll(ctx: Ctx, attempts: Attempt[]) {
+  const created = attempts.map((attempt) => attempt.rows);
+  return ctx.run(createAccountsStatement, {
+    ...keyPlaceholders(ctx),
+    ...creationRecords(ctx, created),
+    input: JSON.stringify(attempts.map(({ place, rows, key }) => ({ ...rows.account, ...key, place }))),
+  });
+}
+
+function resultOf(ctx: Ctx, { input, rows, key }: Attempt, outcome: Outcome = unanswered()): CreateResult {
+  const earlier = earlierAnswer(outcome, key);
+  if (earlier instanceof AppError) return earlier;
+  if (earlier !== undefined) return replayOf(ctx, earlier);
+  const customer = joined(outcome.customer);
+  const account = joined(outcome.account);
+  if (account === null) return customerProblem(customer, input.customerId);
+  if (customer !== null) ctx.loaders.customer.clear(byId(customer.id)).prime(byId(customer.id), customer);
+  const written = { ...rows, account };
+  primeCreated(ctx, written);
+  return { written, replayed: false };
+}
+
+/** Which of the attempts were answered before: their accounts stand, so they must not be taken for clashes. */
+async function findAnswered(ctx: Ctx, attempts: Attempt[]): Promise<Map<Attempt, CreateResult>> {
+  const answers = await answersSoFar(
+    ctx,
+    attempts.map(({ key }) => key),
+  );
+  const found = attempts.flatMap((attempt): [Attempt, CreateResult][] => {
+    const answer = answers.get(attempt.key.idempotencyKey ?? '');
+    if (answer === undefined) return [];
+    return [[attempt, answer instanceof AppError ? answer : replayOf(ctx, answer)]];
+  });
+  return new Map(found);
+}
+
+function replayOf(ctx: Ctx, answer: unknown): Written<CreatedAccount> {
+  const written = reviveCreated(answer);
+  primeCreated(ctx, written);
+  return { written, replayed: true };
+}
+
+/** Who of the attempts claims a name that stands already, or that an attempt before it claims. */
+async function findTaken(ctx: Ctx, attempts: Attempt[]): Promise<Map<Attempt, AppError>> {
+  const standing = await claimsInTheWay(
+    ctx,
+    attempts.flatMap((attempt) => attempt.rows.aliases),
+  );
+  const taken = new Map<Attempt, AppError>();
+  for (const attempt of attempts) {
+    const clashes = standing.filter((claim) => attempt.rows.aliases.some((alias) => overlap(alias, claim)));
+    if (clashes.length > 0) taken.set(attempt, explainClashes(attempt.input.id, clashes));
+    else standing.push(...attempt.rows.aliases);
+  }
+  return taken;
+}
+
+/** A key that two inputs of one request share: the second one cannot be answered before the first is done. */
+function refuseRepeatedKeys(attempts: Attempt[], results: Map<Attempt, CreateResult>): void {
+  const seen = new Map<string, KeyValues>();
+  for (const attempt of attempts) {
+    const { idempotencyKey, fingerprint } = attempt.key;
+    if (idempotencyKey === null) continue;
+    const first = seen.get(idempotencyKey);
+    if (first === undefined) seen.set(idempotencyKey, attempt.key);
+    else {
+      const same = first.fingerprint === fingerprint;
+      results.set(attempt, new IdempotencyError(same ? 'IDEMPOTENCY_IN_PROGRESS' : 'IDEMPOTENCY_KEY_REUSED'));
+    }
+  }
+}
+
+/**
+ * Creates each account with its aliases, settings and history, all or nothing of each, in one statement for all.
+ * A refused one does not stop the others: the statement runs again without it. Answers in the order of the inputs.
+ */
+export async function createAccounts(ctx: Ctx, inputs: CreateAccountInput[]): Promise<CreateResult[]> {
+  const attempts = inputs.map((input, place): Attempt => {
+    const rows = newAccountRows(ctx, input);
+    return { place, input, rows, key: keyValues('createAccount', input, rows) };
+  });
+  const results = new Map<Attempt, CreateResult>();
+  refuseRepeatedKeys(attempts, results);
+
+  for (let tries = 1; results.size < attempts.length; tries += 1) {
+    const open = attempts.filter((attempt) => !results.has(attempt));
+    try {
+      const outcomes = new Map((await insertAll(ctx, open)).map((outcome) => [outcome.place, outcome]));
+      for (const attempt of open) results.set(attempt, resultOf(ctx, attempt, outcomes.get(attempt.place)));
+    } catch (error) {
+      if (!isViolation(error, [...takenConstraints, keyConstraint]) || tries === maxTries) throw error;
+      const answered = await findAnswered(ctx, open);
+      const settled = answered.size > 0 ? answered : await findTaken(ctx, open);
+      for (const [attempt, result] of settled) results.set(attempt, result);
+    }
+  }
+  return attempts.map((attempt) => results.get(attempt) ?? unanswered());
+}
+
+function unanswered(): never {
+  throw new Error('An input was left without an answer.');
+}
+
+/** Creates one account. Throws the AppError that refuses it. */
+export async function createAccount(ctx: Ctx, input: CreateAccountInput): Promise<Written<CreatedAccount>> {
+  const [result] = await createAccounts(ctx, [input]);
+  if (result === undefined) return unanswered();
+  if (result instanceof AppError) throw result;
+  return result;
+}

@@ -1,0 +1,122 @@
+import { AddressInput } from '../address/inputs.ts';
+import { aliasListDescriptions, DatedAliasInput } from '../alias/inputs.ts';
+import { builder } from '../graphql/builder.ts';
+import { describeRule } from '../graphql/describe.ts';
+import { describedEnum } from '../graphql/errors.ts';
+import { idempotencyKey } from '../idempotency/rules.ts';
+import { expectedVersion, metadata } from '../lib/fields.ts';
+import { SettingInput } from '../setting/inputs.ts';
+import { maxSettingsPerCall } from '../setting/rules.ts';
+import * as rules from './rules.ts';
+
+export const AccountStatus = describedEnum<rules.AccountStatus>(
+  'AccountStatus',
+  'Where an account is in its life.',
+  rules.statuses,
+);
+
+export const BillingInformationInput = builder.inputType('BillingInformationInput', {
+  description: describeRule(rules.billingInformation, 'Always replaced as a whole.'),
+  fields: (t) => ({
+    emailRecipients: t.stringList({ description: describeRule(rules.emailRecipients) }),
+    additionalEmailRecipients: t.stringList({ description: describeRule(rules.additionalEmailRecipients) }),
+  }),
+});
+
+type InputFields = PothosSchemaTypes.InputFieldBuilder<typeof builder.$inferSchemaTypes, 'InputObject'>;
+
+export const neverCleared = 'Cannot be cleared.';
+
+/** What every archive and restore takes. */
+export function entityFields(t: InputFields, idDescription: string) {
+  return {
+    id: t.id({ required: true, description: idDescription }),
+    expectedVersion: t.int({ description: describeRule(expectedVersion) }),
+    idempotencyKey: t.string({ description: describeRule(idempotencyKey) }),
+  };
+}
+
+/** The fields of a new account, whether it comes alone or as the first one of a new customer. */
+function newAccountFields(t: InputFields) {
+  return {
+    id: t.id({ required: true, description: describeRule(rules.id) }),
+    name: t.string({ required: true, description: describeRule(rules.name) }),
+    invoiceCurrency: t.string({
+      description: describeRule(rules.invoiceCurrency, "Without it, the tenant's base currency."),
+    }),
+    netTermDays: t.int({
+      description: describeRule(rules.netTermDays, "Without it, the tenant's net terms."),
+    }),
+    primaryEmail: t.string({ description: describeRule(rules.primaryEmail) }),
+    status: t.field({ type: AccountStatus, description: describeRule(rules.createStatus) }),
+    address: t.field({ type: AddressInput, description: 'Where the invoices of this account go.' }),
+    billingInformation: t.field({
+      type: BillingInformationInput,
+      description: describeRule(rules.billingInformation),
+    }),
+    aliases: t.stringList({ description: aliasListDescriptions.aliases }),
+    datedAliases: t.field({ type: [DatedAliasInput], description: aliasListDescriptions.datedAliases }),
+    settings: t.field({
+      type: [SettingInput],
+      description: `Settings of the account, at most ${maxSettingsPerCall} here; more with \`putSettings\`.`,
+    }),
+    tags: t.stringList({ description: describeRule(rules.tags) }),
+    metadata: t.field({ type: 'JSONObject', description: describeRule(metadata) }),
+  };
+}
+
+export const CreateAccountInput = builder.inputType('CreateAccountInput', {
+  description: 'A new account of a customer.',
+  fields: (t) => ({
+    ...newAccountFields(t),
+    customerId: t.id({
+      required: true,
+      description: 'The id of the customer it belongs to for ever; not an archived one.',
+    }),
+    idempotencyKey: t.string({ description: describeRule(idempotencyKey) }),
+  }),
+});
+
+export const FirstAccountInput = builder.inputType('FirstAccountInput', {
+  description: 'The account that a new customer begins with.',
+  fields: newAccountFields,
+});
+
+export const UpdateAccountInput = builder.inputType('UpdateAccountInput', {
+  description:
+    'Changes of an account. For every field: leaving it out keeps it, `null` clears it, a value sets it. Aliases and settings have mutations of their own; the customer never changes.',
+  fields: (t) => ({
+    id: t.id({ required: true, description: 'The id of the account to change.' }),
+    name: t.string({ description: describeRule(rules.name, neverCleared) }),
+    status: t.field({ type: AccountStatus, description: describeRule(rules.updateStatus, neverCleared) }),
+    invoiceCurrency: t.string({
+      description: describeRule(rules.invoiceCurrency, "`null`: the tenant's base currency again."),
+    }),
+    netTermDays: t.int({
+      description: describeRule(rules.netTermDays, "`null`: the tenant's net terms again."),
+    }),
+    primaryEmail: t.string({ description: describeRule(rules.primaryEmail) }),
+    address: t.field({ type: AddressInput, description: 'Where the invoices go; replaced as a whole.' }),
+    billingInformation: t.field({
+      type: BillingInformationInput,
+      description: describeRule(rules.billingInformation, 'Replaced as a whole.'),
+    }),
+    tags: t.stringList({ description: describeRule(rules.tags, 'Replaced as a whole; `null`: none.') }),
+    metadata: t.field({
+      type: 'JSONObject',
+      description: describeRule(metadata, 'Replaced as a whole; `null`: none.'),
+    }),
+    expectedVersion: t.int({ description: describeRule(expectedVersion) }),
+    idempotencyKey: t.string({ description: describeRule(idempotencyKey) }),
+  }),
+});
+
+export const ArchiveAccountInput = builder.inputType('ArchiveAccountInput', {
+  description: 'The account to put away.',
+  fields: (t) => entityFields(t, 'The id of the account.'),
+});
+
+export const RestoreAccountInput = builder.inputType('RestoreAccountInput', {
+  description: 'The account to bring back.',
+  fields: (t) => entityFields(t, 'The id of the account.'),
+});

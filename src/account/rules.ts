@@ -1,0 +1,147 @@
+import currencyCodes from 'currency-codes';
+import { z } from 'zod';
+import { address } from '../address/rules.ts';
+import * as alias from '../alias/rules.ts';
+import { idempotencyKey } from '../idempotency/rules.ts';
+import * as fields from '../lib/fields.ts';
+import { neverCleared, report, text, unique } from '../lib/rule.ts';
+import { settings } from '../setting/rules.ts';
+
+export const statuses = {
+  DRAFT: 'Being prepared; may become ACTIVE.',
+  ACTIVE: 'In use.',
+  ARCHIVED:
+    'Put away: readable by id, left out of lists unless asked for, and refuses every change but a restore.',
+} as const;
+
+export type AccountStatus = keyof typeof statuses;
+
+export const id = alias.value.describe(
+  'The id you chose for the account. Unique among the accounts of your tenant and among their aliases, and never changed.',
+);
+export const name = fields.name.describe('What people call the account.');
+export const primaryEmail = fields.email.describe('The first address to write to about this account.');
+
+const currencies = new Set(currencyCodes.codes());
+
+export const invoiceCurrency = z
+  .string()
+  .check((payload) => {
+    if (!currencies.has(payload.value)) {
+      report(payload, 'INVALID_VALUE', 'must be an ISO 4217 currency code in upper case, such as USD');
+    }
+  })
+  .meta({ maxLength: 3 })
+  .describe('The currency of the invoices, an ISO 4217 code in upper case, such as `USD`.');
+
+export const netTermDays = z
+  .int()
+  .min(0)
+  .max(365)
+  .describe('Days from the date of an invoice until it is due.');
+
+const recipients = z
+  .array(fields.email)
+  .max(50)
+  .check(unique((address) => address.toLowerCase(), 'the email'));
+
+export const emailRecipients = recipients.describe('Who receives the invoices.');
+export const additionalEmailRecipients = recipients.describe('Who receives a copy of the invoices.');
+
+export const billingInformation = z
+  .object({
+    emailRecipients: emailRecipients.nullish(),
+    additionalEmailRecipients: additionalEmailRecipients.nullish(),
+  })
+  .describe('Who receives the invoices of this account.');
+
+export const tag = text({ min: 1, max: 50 }, z.string().toLowerCase());
+export const tags = z
+  .array(tag)
+  .max(50)
+  .transform((values) => [...new Set(values)])
+  .describe('Labels to find accounts by; stored in lower case, each once.');
+
+export const createStatus = z
+  .enum(Object.keys(statuses) as [AccountStatus])
+  .check((payload) => {
+    if (payload.value === 'ARCHIVED')
+      report(payload, 'INVALID_VALUE', 'must be ACTIVE or DRAFT for a new account');
+  })
+  .describe('ACTIVE unless you say DRAFT; a new account cannot be ARCHIVED.');
+
+const shape = {
+  id,
+  name,
+  invoiceCurrency: invoiceCurrency.nullish(),
+  netTermDays: netTermDays.nullish(),
+  primaryEmail: primaryEmail.nullish(),
+  status: createStatus.nullish(),
+  address: address.nullish(),
+  billingInformation: billingInformation.nullish(),
+  aliases: alias.aliases.nullish(),
+  datedAliases: alias.datedAliases.nullish(),
+  settings: settings.nullish(),
+  tags: tags.nullish(),
+  metadata: fields.metadata.nullish(),
+};
+
+/** The account that a new customer begins with. */
+export const firstAccountInput = z.object(shape).check(alias.checkAliasLists);
+
+export const createAccountInput = z
+  .object({ ...shape, customerId: id, idempotencyKey: idempotencyKey.nullish() })
+  .check(alias.checkAliasLists);
+
+export const minAccountsPerCall = 1;
+export const maxAccountsPerCall = 100;
+
+export type CreateAccountInput = z.output<typeof createAccountInput>;
+
+export const updateStatus = z
+  .enum(Object.keys(statuses) as [AccountStatus])
+  .check((payload) => {
+    if (payload.value === 'ARCHIVED')
+      report(payload, 'INVALID_VALUE', 'must be ACTIVE or DRAFT: use archiveAccount');
+  })
+  .describe(
+    'A DRAFT account may become ACTIVE, but not the other way round; to archive one, use `archiveAccount`.',
+  );
+
+/** Absent keeps, null clears, a value sets. */
+export const updateAccountInput = z.object({
+  id,
+  name: neverCleared(name),
+  status: neverCleared(updateStatus),
+  invoiceCurrency: invoiceCurrency.nullish(),
+  netTermDays: netTermDays.nullish(),
+  primaryEmail: primaryEmail.nullish(),
+  address: address.nullish(),
+  billingInformation: billingInformation.nullish(),
+  tags: tags.nullish(),
+  metadata: fields.metadata.nullish(),
+  expectedVersion: fields.expectedVersion.nullish(),
+  idempotencyKey: idempotencyKey.nullish(),
+});
+
+export type UpdateAccountInput = z.output<typeof updateAccountInput>;
+
+/** Names one account or customer to archive or restore. */
+export const entityInput = z.object({
+  id,
+  expectedVersion: fields.expectedVersion.nullish(),
+  idempotencyKey: idempotencyKey.nullish(),
+});
+
+export type EntityInput = z.output<typeof entityInput>;
+
+interface Recipients {
+  emailRecipients: string[] | null;
+  additionalEmailRecipients: string[] | null;
+}
+
+/** The billing information a row holds, or null when nothing is said of it. */
+export function billingInformationOf({ emailRecipients, additionalEmailRecipients }: Recipients) {
+  if (emailRecipients === null || additionalEmailRecipients === null) return null;
+  return { emailRecipients, additionalEmailRecipients };
+}

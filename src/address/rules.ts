@@ -1,0 +1,82 @@
+import { iso31661 } from 'iso-3166';
+import { z } from 'zod';
+import { report, text } from '../lib/rule.ts';
+
+export const phoneNumber = text({ max: 30 })
+  .check((payload) => {
+    if (/[^0-9 +()\-./x]/.test(payload.value)) {
+      report(payload, 'INVALID_FORMAT', 'must consist of digits, spaces and the characters + ( ) - . / x');
+    }
+  })
+  .describe('A phone number as people write it: digits, spaces and `+()-./x`.');
+
+export const line1 = text({ max: 255 }).describe('Street and number, or the first line of the address.');
+export const line2 = text({ max: 255 }).describe('Suite, floor or building.');
+export const postalCode = text({ max: 20 }).describe('Postal or ZIP code.');
+export const city = text({ max: 100 }).describe('City or town.');
+export const state = text({ max: 100 }).describe('State, province or region.');
+
+const countries = new Set(
+  iso31661.filter((entry) => entry.state === 'assigned').map((entry) => entry.alpha2),
+);
+
+export const country = z
+  .string()
+  .check((payload) => {
+    if (payload.value !== '' && !countries.has(payload.value)) {
+      report(
+        payload,
+        'INVALID_VALUE',
+        'must be an ISO 3166-1 alpha-2 country code in upper case, such as US',
+      );
+    }
+  })
+  .meta({ maxLength: 2 })
+  .describe('Country, an ISO 3166-1 alpha-2 code in upper case, such as `US`.');
+
+export const fields = { phoneNumber, line1, line2, postalCode, city, state, country };
+
+export type AddressField = keyof typeof fields;
+export type Address = { [field in AddressField]: string | null };
+
+export const addressFields = Object.keys(fields) as AddressField[];
+
+/** An address as a caller sends it: every part optional, an empty string the same as leaving it out. */
+export const address = z
+  .object({
+    phoneNumber: phoneNumber.nullish(),
+    line1: line1.nullish(),
+    line2: line2.nullish(),
+    postalCode: postalCode.nullish(),
+    city: city.nullish(),
+    state: state.nullish(),
+    country: country.nullish(),
+  })
+  .describe('A postal address with a phone number. An address with nothing in it is `null`.');
+
+export type AddressInput = z.output<typeof address>;
+
+export type AddressColumns = { [field in AddressField as `address${Capitalize<field>}`]: string | null };
+
+function columnOf(field: AddressField): keyof AddressColumns {
+  return `address${field.charAt(0).toUpperCase()}${field.slice(1)}` as keyof AddressColumns;
+}
+
+/** The column values of an address as a caller sent it; an empty string counts as absent. */
+export function toAddressColumns(input: AddressInput | null | undefined): AddressColumns {
+  const entries = addressFields.map((field) => [columnOf(field), input?.[field] || null]);
+  return Object.fromEntries(entries) as AddressColumns;
+}
+
+/** The address a row holds, or null when nothing in it is set. */
+export function addressOf(row: AddressColumns): Address | null {
+  const entries = addressFields.map((field) => [field, row[columnOf(field)]] as const);
+  return entries.some(([, part]) => part !== null) ? (Object.fromEntries(entries) as Address) : null;
+}
+
+/** The parts of a row's address that are present, on one line: line1, line2, postalCode, city, state, country. */
+export function billingAddressOf(row: AddressColumns): string | null {
+  const { addressLine1, addressLine2, addressPostalCode, addressCity, addressState, addressCountry } = row;
+  const parts = [addressLine1, addressLine2, addressPostalCode, addressCity, addressState, addressCountry];
+  return parts.filter((part) => part !== null).join(', ') || null;
+}

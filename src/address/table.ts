@@ -1,0 +1,15 @@
+import { textColumn } from '../db/columns.ts';
+import { fields } from './rules.ts';
+
+/** The columns of a table that holds an address: half the heap of a jsonb column. */
+export function addressColumns() {
+  return {
+    addressPhoneNumber: textColumn(fields.phoneNumber),
+    addressLine1: textColumn(fields.line1),
+    addressLine2: textColumn(fields.line2),
+    addressPostalCode: textColumn(fields.postalCode),
+    addressCity: textColumn(fields.city),
+    addressState: textColumn(fields.state),
+    addressCountry: textColumn(fields.country),
+  };
+}

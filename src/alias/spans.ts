@@ -1,0 +1,153 @@
+import { sql } from 'drizzle-orm';
+import type { Run } from '../ctx.ts';
+import { insertedFrom, recordset, tenantId } from '../db/rows.ts';
+import { statement } from '../db/statement.ts';
+import { LimitExceededError } from '../lib/errors.ts';
+import { aliasRecords, type NewAlias } from './claim.ts';
+import { type AliasSpan, maxAliasesInForce } from './rules.ts';
+import { type AliasRow, aliases } from './table.ts';
+
+/** Steps of transactions that hold the lock of the account whose aliases they change. */
+
+const ofAccount = sql`${aliases.tenantId} = ${tenantId} and ${aliases.accountId} = ${sql.placeholder('accountId')}
+  and ${aliases.value} <> ${aliases.accountId}`;
+const named = sql`(${sql.placeholder('values')}::text[] is null or ${aliases.value} = any(${sql.placeholder('values')}::text[]))`;
+const until = sql`${sql.placeholder('until')}::timestamptz`;
+
+const lockNamesStatement = statement('lock_names', (orm) =>
+  orm.select({ count: sql<number>`count(pg_advisory_xact_lock(name_hash))` }).from(
+    sql`(select distinct hashtextextended(value, ${tenantId}::integer) as name_hash
+        from unnest(${sql.placeholder('values')}::text[]) as value order by 1) as name`,
+  ),
+);
+
+/** Holds values, in one order for all who claim them, so that no two can wait for each other. */
+export async function lockNames(run: Run, values: string[]): Promise<void> {
+  await run(lockNamesStatement, { values });
+}
+
+const insertStatement = statement('insert_aliases', (orm) =>
+  orm
+    .insert(aliases)
+    .select(orm.select(insertedFrom(aliases, 'newAlias')).from(recordset(aliases, 'newAlias')))
+    .returning({ value: aliases.value }),
+);
+
+const peakStatement = statement('peak_of_aliases', (orm) =>
+  orm.select({ peak: sql<number>`coalesce(max(level), 0)::integer` }).from(
+    sql`(select sum(step) over (order by at, step) as level from (
+        select ${aliases.effectiveFrom} as at, 1 as step from ${aliases} where ${ofAccount}
+        union all
+        select ${aliases.effectiveUntil}, -1 from ${aliases} where ${ofAccount}) as edge) as edges`,
+  ),
+);
+
+/** Adds spans. Throws LimitExceededError when too many would be in force at some instant, or the constraint's violation. */
+export async function insertAliases(run: Run, accountId: string, rows: NewAlias[]): Promise<void> {
+  if (rows.length === 0) return;
+  await run(insertStatement, { newAlias: aliasRecords(rows) });
+  const [found] = await run(peakStatement, { accountId });
+  if ((found?.peak ?? 0) > maxAliasesInForce) {
+    throw new LimitExceededError('aliases in force at one instant', maxAliasesInForce);
+  }
+}
+
+const standingStatement = statement('aliases_until', (orm) =>
+  orm
+    .select()
+    .from(aliases)
+    .where(sql`${ofAccount} and ${named} and ${aliases.effectiveUntil} > ${until}`)
+    .orderBy(aliases.value, aliases.effectiveFrom),
+);
+
+const endStatement = statement('end_aliases', (orm) =>
+  orm
+    .update(aliases)
+    .set({ effectiveUntil: sql`${until}` })
+    .where(
+      sql`${ofAccount} and ${named} and ${aliases.effectiveUntil} > ${until} and ${aliases.effectiveFrom} < ${until}`,
+    )
+    .returning({ value: aliases.value }),
+);
+
+const dropStatement = statement('drop_aliases', (orm) =>
+  orm
+    .delete(aliases)
+    .where(sql`${ofAccount} and ${named} and ${aliases.effectiveFrom} >= ${until}`)
+    .returning({ value: aliases.value }),
+);
+
+/** The spans of an account, of all values or of some, that go on after an instant. */
+export function spansAfter(
+  run: Run,
+  accountId: string,
+  instant: Date,
+  values: string[] | null,
+): Promise<AliasRow[]> {
+  return run(standingStatement, { accountId, values, until: instant.toISOString() });
+}
+
+/** Ends spans at an instant: those that begin then or later disappear. */
+export async function endSpans(
+  run: Run,
+  accountId: string,
+  instant: Date,
+  values: string[] | null,
+): Promise<void> {
+  const parameters = { accountId, values, until: instant.toISOString() };
+  await run(endStatement, parameters);
+  await run(dropStatement, parameters);
+}
+
+const spanAtStatement = statement('alias_at', (orm) =>
+  orm
+    .select()
+    .from(aliases)
+    .where(
+      sql`${aliases.tenantId} = ${tenantId} and ${aliases.value} = ${sql.placeholder('value')}
+        and ${aliases.effectiveFrom} <= ${until} and ${aliases.effectiveUntil} > ${until}`,
+    ),
+);
+
+/** Whom a value names at an instant, and for how long. */
+export async function spanAt(run: Run, value: string, instant: Date): Promise<AliasRow | undefined> {
+  const [span] = await run(spanAtStatement, { value, until: instant.toISOString() });
+  return span;
+}
+
+const thisSpan = sql`${aliases.tenantId} = ${tenantId} and ${aliases.value} = ${sql.placeholder('value')}
+  and ${aliases.effectiveFrom} = ${sql.placeholder('from')}::timestamptz`;
+
+const endSpanStatement = statement('end_alias', (orm) =>
+  orm
+    .update(aliases)
+    .set({ effectiveUntil: sql`${until}` })
+    .where(thisSpan),
+);
+
+const dropSpanStatement = statement('drop_alias', (orm) => orm.delete(aliases).where(thisSpan));
+
+/** Ends one span at an instant within it; when it begins at that instant, nothing is left of it. */
+export async function endSpan(run: Run, { value, effectiveFrom }: AliasRow, instant: Date): Promise<void> {
+  const begins = effectiveFrom?.getTime() === instant.getTime();
+  const from = effectiveFrom?.toISOString() ?? '-infinity';
+  await run(begins ? dropSpanStatement : endSpanStatement, { value, from, until: instant.toISOString() });
+}
+
+/** Spans as the history keeps them. */
+export function aliasHistory(spans: AliasSpan[]): { aliases: AliasSpan[] } {
+  return {
+    aliases: spans.map(({ value, effectiveFrom, effectiveUntil }) => ({
+      value,
+      effectiveFrom,
+      effectiveUntil,
+    })),
+  };
+}
+
+/** What is left of spans that end at an instant. */
+export function endedAt(spans: AliasSpan[], instant: Date): AliasSpan[] {
+  return spans
+    .filter(({ effectiveFrom }) => effectiveFrom === null || effectiveFrom < instant)
+    .map((span) => ({ ...span, effectiveUntil: instant }));
+}

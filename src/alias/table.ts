@@ -1,0 +1,39 @@
+import { sql } from 'drizzle-orm';
+import { check, foreignKey, index, integer, pgTable, primaryKey } from 'drizzle-orm/pg-core';
+import { accounts } from '../account/table.ts';
+import { boundColumn, idColumn, instantColumn, minLengthCheck } from '../db/columns.ts';
+import { aliasText } from '../entity/search.ts';
+import * as rules from './rules.ts';
+
+/**
+ * The look-up space of a tenant: each row gives a value to one account for a span of time. Every account holds its own
+ * id here without end, so the exclusion constraint `aliases_no_overlap` (see the migrations) keeps ids and aliases apart.
+ */
+export const aliases = pgTable(
+  'aliases',
+  {
+    tenantId: integer().notNull(),
+    value: idColumn(rules.value).notNull(),
+    accountId: idColumn(rules.value).notNull(),
+    effectiveFrom: boundColumn('-infinity').notNull(),
+    effectiveUntil: boundColumn('infinity').notNull(),
+    createdAt: instantColumn().notNull(),
+  },
+  (t) => [
+    primaryKey({ name: 'aliases_pkey', columns: [t.tenantId, t.value, t.effectiveFrom] }),
+    foreignKey({
+      name: 'aliases_account_fkey',
+      columns: [t.tenantId, t.accountId],
+      foreignColumns: [accounts.tenantId, accounts.id],
+    }),
+    index('aliases_account_idx').on(t.tenantId, t.accountId),
+    // An account's own id is searched in its own row.
+    index('aliases_search_idx')
+      .using('gin', t.tenantId, sql`${aliasText(t)} gin_trgm_ops`)
+      .where(sql`${t.value} <> ${t.accountId}`),
+    minLengthCheck('aliases_value_check', t.value, rules.value),
+    check('aliases_span_check', sql`${t.effectiveFrom} < ${t.effectiveUntil}`),
+  ],
+);
+
+export type AliasRow = typeof aliases.$inferSelect;

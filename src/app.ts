@@ -1,0 +1,56 @@
+import type { Logger } from 'pino';
+import { createContext } from './context.ts';
+import { type Connection, type Database, openDatabase } from './db/client.ts';
+import type { GraphiqlOptions } from './graphql/graphiql.ts';
+import { createGraphqlServer } from './graphql/server.ts';
+import { forgetExpired } from './idempotency/clean-up.ts';
+import { buildSchema } from './schema.ts';
+import { authenticate } from './tenant/authenticate.ts';
+
+export interface AppOptions {
+  connection: Connection;
+  poolSize: number;
+  log: Logger;
+  /** undefined: no GraphiQL. */
+  graphiql: GraphiqlOptions | undefined;
+}
+
+const cleanUpEveryMs = 10 * 60 * 1000;
+
+/** Forgets expired idempotency keys now and from time to time. Answers how to end that. */
+function startCleanUp(database: Database, log: Logger): () => Promise<void> {
+  const cleanUp = () =>
+    forgetExpired(database).catch((error: unknown) =>
+      log.warn({ err: error }, 'old idempotency keys stay for now'),
+    );
+  let running = cleanUp();
+  const timer = setInterval(() => {
+    running = cleanUp();
+  }, cleanUpEveryMs).unref();
+  return () => {
+    clearInterval(timer);
+    return running;
+  };
+}
+
+/** Puts the service together. `fetch` answers requests, and is a listener of node:http, too. */
+export function createApp({ connection, poolSize, log, graphiql }: AppOptions) {
+  const database = openDatabase({ connection, poolSize });
+  const endCleanUp = startCleanUp(database, log);
+  const server = createGraphqlServer({
+    schema: buildSchema(),
+    log,
+    graphiql,
+    authenticate: (authorization) => authenticate(database, authorization),
+    createContext: (caller) => createContext({ ...caller, database, log }),
+  });
+  return {
+    listener: server,
+    fetch: (request: Request): Promise<Response> => Promise.resolve(server.fetch(request)),
+    database,
+    async close(): Promise<void> {
+      await endCleanUp();
+      await database.close();
+    },
+  };
+}

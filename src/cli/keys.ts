@@ -1,0 +1,58 @@
+import { readConfig } from '../config.ts';
+import { StartupError } from '../lib/errors.ts';
+import { toTypeId } from '../lib/id.ts';
+import { issuesOf } from '../lib/wording.ts';
+import { keysOfTenant } from '../tenant/read.ts';
+import { keyName } from '../tenant/rules.ts';
+import { createKey, requireTenant, revokeKey } from '../tenant/write.ts';
+import { parseArguments, usageError } from './arguments.ts';
+import { withDatabase } from './database.ts';
+import { keysUsage } from './usage.ts';
+
+function checkedName(name: string): string {
+  const parsed = keyName.safeParse(name);
+  if (parsed.success) return parsed.data;
+  throw new StartupError(
+    `The name ${issuesOf(parsed.error)
+      .map(({ message }) => message)
+      .join('; ')}.`,
+  );
+}
+
+async function create(tenantName: string, givenName: string): Promise<void> {
+  const name = checkedName(givenName);
+  const { id, token } = await withDatabase(readConfig(), async (database) => {
+    const tenant = await requireTenant(database, tenantName);
+    return createKey(database, tenant.id, name);
+  });
+  console.log(`Created the key ${id}. Its token is shown this once:\n${token}`);
+}
+
+async function list(tenantName: string): Promise<void> {
+  const keys = await withDatabase(readConfig(), async (database) => {
+    const tenant = await requireTenant(database, tenantName);
+    return database.run(keysOfTenant, { tenantId: tenant.id });
+  });
+  for (const key of keys) {
+    const state = key.revokedAt === null ? 'in use' : `revoked ${key.revokedAt.toISOString()}`;
+    console.log(
+      `${toTypeId('ApiKey', key.id)}\t${key.name}\tcreated ${key.createdAt.toISOString()}\t${state}`,
+    );
+  }
+}
+
+/** `accountgraph keys create|list|revoke`. */
+export async function keysCommand(args: string[]): Promise<void> {
+  const options = { tenant: { type: 'string' }, name: { type: 'string' } } as const;
+  const { positionals, values } = parseArguments(args, options, keysUsage);
+  const [action, keyId, ...rest] = positionals;
+  const { tenant, name } = values;
+  if (action === 'create' && tenant !== undefined && name !== undefined && keyId === undefined) {
+    await create(tenant, name);
+  } else if (action === 'list' && tenant !== undefined && keyId === undefined) {
+    await list(tenant);
+  } else if (action === 'revoke' && keyId !== undefined && rest.length === 0) {
+    await withDatabase(readConfig(), (database) => revokeKey(database, keyId));
+    console.log(`Revoked the key ${keyId}.`);
+  } else throw usageError(keysUsage);
+}

@@ -1,0 +1,146 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { type Config, readConfig } from '../config.ts';
+import { type Connection, type Database, openDatabase } from '../db/client.ts';
+import { startEmbedded } from '../db/embedded.ts';
+import { applyMigrations } from '../db/migrate.ts';
+import { StartupError } from '../lib/errors.ts';
+import { isLoopback } from '../lib/loopback.ts';
+import { createLog } from '../observe/log.ts';
+import { databaseProblem, requireMigrated, requireVersion } from './database.ts';
+import { ensureDemo, revokeDemo } from './demo.ts';
+import { exampleTabs } from './examples.ts';
+
+/** Requests under way may take this long after the signal to stop; all of the stop takes less than 5 s. */
+const drainMs = 2000;
+const poolPatienceMs = 500;
+
+function listen(server: Server, { host, port }: Config): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const problems: Record<string, string> = {
+        EADDRINUSE: `Port ${port} on ${host} is in use by another program: stop it, or choose another port with PORT.`,
+        EADDRNOTAVAIL: `This machine has no address ${host}: choose another with HOST.`,
+        EACCES: `Port ${port} may not be used by this user: choose another with PORT.`,
+        ENOTFOUND: `The host ${host} is not known: choose another with HOST.`,
+      };
+      reject(
+        new StartupError(problems[error.code ?? ''] ?? `Cannot listen on ${host}:${port}: ${error.message}.`),
+      );
+    });
+    server.listen(port, host, () => resolve(server.address() as AddressInfo));
+  });
+}
+
+interface Storage {
+  connection: Connection;
+  /** The demo token, where there is one. */
+  token: string | undefined;
+  close(): Promise<void>;
+}
+
+/** The demo's token, in the embedded database and where nobody but this machine can reach the service. */
+async function demoToken(config: Config, database: Database, log: Logger): Promise<string | undefined> {
+  if (config.databaseUrl !== undefined) return undefined;
+  if (isLoopback(config.host)) return ensureDemo(database, config.dataDir, log);
+  await revokeDemo(database, config.dataDir);
+  return undefined;
+}
+
+async function prepare(config: Config, connection: Connection, log: Logger): Promise<string | undefined> {
+  const database = openDatabase({ connection, poolSize: 2 });
+  try {
+    await requireVersion(database, config);
+    await (config.migrate ? applyMigrations : requireMigrated)(database);
+    return await demoToken(config, database, log);
+  } catch (error) {
+    throw databaseProblem(error, config);
+  } finally {
+    await database.close();
+  }
+}
+
+/** Opens the database, brings it up to date, and answers how to reach it. */
+async function openStorage(config: Config, log: Logger): Promise<Storage> {
+  if (config.databaseUrl !== undefined) {
+    const connection = { url: config.databaseUrl };
+    return { connection, token: await prepare(config, connection, log), close: () => Promise.resolve() };
+  }
+  const embedded = await startEmbedded({ dataDir: config.dataDir, onExit: (reason) => log.error(reason) });
+  try {
+    const { connection } = embedded;
+    return { connection, token: await prepare(config, connection, log), close: embedded.stop };
+  } catch (error) {
+    await embedded.stop();
+    throw error;
+  }
+}
+
+function announce(url: string, token: string | undefined, hasGraphiql: boolean): void {
+  const body = JSON.stringify({ query: '{ viewer { tenant { name } } customer(id: "C1234qwd") { name } }' });
+  const lines = [`accountgraph is ready.`, `  GraphQL   ${url}`];
+  if (hasGraphiql) lines.push(`  GraphiQL  ${url} (in a browser)`);
+  if (token !== undefined) {
+    lines.push(
+      '  Try it:',
+      `curl -s ${url} -H 'Authorization: Bearer ${token}' -H 'Content-Type: application/json' -d '${body}'`,
+    );
+  }
+  console.log(lines.join('\n'));
+}
+
+/** Answers what is under way, for as long as there is patience for it, and takes no more. */
+async function closeServer(server: Server): Promise<void> {
+  const closed = new Promise((resolve) => server.close(resolve));
+  // A connection that is kept alive would stay open after its answer.
+  const sweep = setInterval(() => server.closeIdleConnections(), 20);
+  const cut = setTimeout(() => server.closeAllConnections(), drainMs);
+  await closed;
+  clearInterval(sweep);
+  clearTimeout(cut);
+}
+
+/** Starts the service, and answers how to stop it. */
+async function start(config: Config): Promise<() => Promise<void>> {
+  const log = createLog(config.logLevel);
+  // The half second that loading the GraphQL side takes is one in which PostgreSQL starts.
+  const loading = Promise.all([import('../app.ts'), import('../graphql/server.ts')]);
+  const storage = await openStorage(config, log);
+  const [{ createApp }, { endpoint }] = await loading;
+  const graphiql = config.production ? undefined : { tabs: exampleTabs, token: storage.token };
+  const app = createApp({ connection: storage.connection, poolSize: config.poolSize, log, graphiql });
+  const server = createServer((request, response) => void app.listener(request, response));
+  const close = async () => {
+    await Promise.race([app.close(), sleep(poolPatienceMs)]);
+    await storage.close();
+  };
+  try {
+    const { port } = await listen(server, config);
+    const host = config.host.includes(':') ? `[${config.host}]` : config.host;
+    announce(`http://${host}:${port}${endpoint}`, storage.token, graphiql !== undefined);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return async () => {
+    await closeServer(server);
+    await close();
+  };
+}
+
+/** `accountgraph serve`: runs the service until SIGTERM or SIGINT. */
+export async function serveCommand(): Promise<void> {
+  const config = readConfig();
+  const started = start(config);
+  let stopping = false;
+  const stop = async () => {
+    if (stopping) return;
+    stopping = true;
+    await (await started)();
+    process.exit(0);
+  };
+  for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => void stop());
+  await started;
+}

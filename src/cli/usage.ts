@@ -1,0 +1,12 @@
+export const tenantsUsage = `accountgraph tenants create <name> [--currency USD] [--net-term-days 30]
+accountgraph tenants list`;
+
+export const keysUsage = `accountgraph keys create --tenant <tenant> --name <name>
+accountgraph keys list --tenant <tenant>
+accountgraph keys revoke <key id>`;
+
+export const usage = `accountgraph [serve]
+accountgraph migrate
+${tenantsUsage}
+${keysUsage}
+accountgraph schema`;

@@ -1,0 +1,80 @@
+import type { Logger } from 'pino';
+import { accountLoaders } from './account/read.ts';
+import { aliasLoaders } from './alias/read.ts';
+import type { Ctx, LoadCtx, Loaders, Viewer } from './ctx.ts';
+import { customerLoaders } from './customer/read.ts';
+import type { Database } from './db/client.ts';
+import { settingLoaders } from './setting/read.ts';
+
+export interface ContextParts {
+  database: Database;
+  log: Logger;
+  viewer: Viewer;
+  requestId: string;
+  now: Date;
+}
+
+/** Loaders whose rows lead to further keys go first, so that a later one is asked once for the keys of all paths. */
+const flushOrder: readonly (readonly (keyof Loaders)[])[] = [
+  ['accountByAlias'],
+  ['account'],
+  ['customer'],
+  ['aliases', 'settings'],
+];
+
+/** Runs statements for one tenant, and puts batches off until none is under way: keys from all paths of a document meet. */
+function createRunner(database: Database, tenantId: number): LoadCtx & Pick<Ctx, 'transaction'> {
+  let underWay = 0;
+  const waiting = flushOrder.map((): (() => void)[] => []);
+
+  const flushWhenIdle = () => {
+    if (underWay > 0) return;
+    const next = waiting.find((flushes) => flushes.length > 0);
+    if (next === undefined) return;
+    for (const flush of next.splice(0)) flush();
+    setImmediate(flushWhenIdle);
+  };
+  async function track<T>(work: Promise<T>): Promise<T> {
+    underWay += 1;
+    try {
+      return await work;
+    } finally {
+      underWay -= 1;
+      if (underWay === 0) setImmediate(flushWhenIdle);
+    }
+  }
+  return {
+    schedule(loader) {
+      const flushes = waiting[flushOrder.findIndex((loaders) => loaders.includes(loader))];
+      return (flush) => {
+        flushes?.push(flush);
+        // Not at once: what awaits the same answers may still ask for keys of its own.
+        if (underWay === 0) setImmediate(flushWhenIdle);
+      };
+    },
+    run: (statement, values) => track(database.run(statement, { ...values, tenantId })),
+    transaction: (work) =>
+      track(
+        database.transaction((run) => work((statement, values) => run(statement, { ...values, tenantId }))),
+      ),
+  };
+}
+
+/** The context of one request, the same for every way in. */
+export function createContext({ database, log, viewer, requestId, now }: ContextParts): Ctx {
+  const runner = createRunner(database, viewer.tenant.id);
+  return {
+    viewer,
+    now,
+    requestId,
+    log,
+    run: runner.run,
+    transaction: runner.transaction,
+    loaders: {
+      ...accountLoaders(runner),
+      ...aliasLoaders(runner),
+      ...customerLoaders(runner),
+      ...settingLoaders(runner),
+    },
+  };
+}

@@ -1,0 +1,39 @@
+import type { Logger } from 'pino';
+import type { AccountLoaders } from './account/read.ts';
+import type { AliasLoaders } from './alias/read.ts';
+import type { CustomerLoaders } from './customer/read.ts';
+import type { Statement } from './db/statement.ts';
+import type { SettingLoaders } from './setting/read.ts';
+
+/** Who asks: the tenant and key that the bearer token names. */
+export interface Viewer {
+  tenant: { id: number; name: string; baseCurrency: string; netTermDays: number };
+  keyName: string;
+  /** How the history names the token, for example `key_01m8…`. */
+  actor: string;
+}
+
+export interface Loaders extends AccountLoaders, AliasLoaders, CustomerLoaders, SettingLoaders {}
+
+/** Runs a statement for the tenant of the request; there is no way to name another. */
+export type Run = <Answer>(statement: Statement<Answer>, values?: Record<string, unknown>) => Promise<Answer>;
+
+/** What the loaders are made with. */
+export interface LoadCtx {
+  run: Run;
+  /** When a loader's batch goes out: once no statement of the request is under way. */
+  schedule: (loader: keyof Loaders) => (flush: () => void) => void;
+}
+
+/** What every command and read receives. */
+export interface Ctx {
+  viewer: Viewer;
+  /** The instant of the request: every time that one request writes or compares with is this one. */
+  now: Date;
+  requestId: string;
+  log: Logger;
+  run: Run;
+  /** Runs several statements, all or nothing. `work` may be called again, so it must have no other effects. */
+  transaction<T>(work: (run: Run) => Promise<T>): Promise<T>;
+  loaders: Loaders;
+}

@@ -1,0 +1,206 @@
+import { sql } from 'drizzle-orm';
+import { createSteps, takenConstraints } from '../account/create.ts';
+import {
+  type CreatedAccount,
+  creationChange,
+  newAccountRows,
+  primeCreated,
+  reviveCreated,
+} from '../account/new.ts';
+import { accounts } from '../account/table.ts';
+import { toAddressColumns } from '../address/rules.ts';
+import { aliasRecords, claimsInTheWay, explainClashes } from '../alias/claim.ts';
+import type { Ctx } from '../ctx.ts';
+import { isViolation } from '../db/constraint.ts';
+import { fieldsOf, insertedFrom, recordset, revive } from '../db/rows.ts';
+import { statement } from '../db/statement.ts';
+
+import { changeRow, insertChanges } from '../history/write.ts';
+import {
+  answersSoFar,
+  earlierAnswer,
+  type KeyValues,
+  keyColumns,
+  keyConstraint,
+  keyFields,
+  keyOutcome,
+  keyPlaceholders,
+  keySteps,
+  keyValues,
+  maxTries,
+  recordAnswers,
+  type Written,
+} from '../idempotency/write.ts';
+import { AppError, IdTakenError } from '../lib/errors.ts';
+import { newUuid } from '../lib/id.ts';
+import { insertSettings, type NewSetting, newSettings, settingHistory } from '../setting/create.ts';
+import { refreshCustomer } from './lock.ts';
+import type { CreateCustomerInput } from './rules.ts';
+import { type CustomerRow, customers, snapshot } from './table.ts';
+
+/** A customer as its creation leaves it, perhaps with its first account. */
+export interface CreatedCustomer {
+  customer: CustomerRow;
+  settings: NewSetting[];
+  account: CreatedAccount | null;
+}
+
+function newCustomer(ctx: Ctx, input: CreateCustomerInput): CreatedCustomer {
+  const customer: CustomerRow = {
+    tenantId: ctx.viewer.tenant.id,
+    id: input.id,
+    nodeId: newUuid(),
+    name: input.name,
+    status: 'ACTIVE',
+    primaryEmail: input.primaryEmail,
+    ...toAddressColumns(input.address),
+    metadata: input.metadata ?? {},
+    version: 1,
+    createdAt: ctx.now,
+    updatedAt: ctx.now,
+  };
+  return {
+    customer,
+    settings: newSettings('CUSTOMER', input.id, input.settings ?? []),
+    account: input.account ? newAccountRows(ctx, { ...input.account, customerId: input.id }) : null,
+  };
+}
+
+const createCustomerStatement = statement('create_customer', (orm) => {
+  const input = orm
+    .$with('input')
+    .as(
+      orm
+        .select({ ...insertedFrom(customers, 'input'), ...keyFields })
+        .from(recordset(customers, 'input', keyColumns)),
+    );
+  const newAccount = orm
+    .$with('new_account')
+    .as(orm.select(insertedFrom(accounts, 'newAccount')).from(recordset(accounts, 'newAccount')));
+  const { prior, claim, isFresh } = keySteps(orm);
+  const customer = orm.$with('customer').as(
+    orm
+      .insert(customers)
+      .select(orm.select(insertedFrom(customers, 'input')).from(sql`input`).where(isFresh))
+      .returning(),
+  );
+  const first = createSteps(orm, 'new_account', sql`true`);
+  const ids = sql`select customer.id from customer`;
+  const setting = insertSettings(orm, { name: 'customer_setting', ownerType: 'CUSTOMER', ids });
+  const change = insertChanges(
+    orm,
+    'customer_change',
+    sql`"newChange"."accountId" is null and "newChange"."customerId" in (${ids})`,
+  );
+  const record = recordAnswers(orm, sql`input join customer on customer.id = input.id`);
+  return orm
+    .with(
+      ...[
+        input,
+        newAccount,
+        prior,
+        claim,
+        customer,
+        first.wanted,
+        first.locked,
+        first.account,
+        first.claimed,
+      ],
+      ...[first.setting, first.change, setting, change, record],
+    )
+    .select({
+      customer: fieldsOf(customers, customer),
+      account: fieldsOf(accounts, first.account),
+      ...keyOutcome,
+    })
+    .from(sql`input`)
+    .leftJoin(customer, sql`true`)
+    .leftJoin(first.account, sql`true`)
+    .leftJoin(prior, sql`true`)
+    .leftJoin(claim, sql`true`);
+});
+
+function creationChanges(ctx: Ctx, { customer, settings, account }: CreatedCustomer) {
+  const change = changeRow(ctx, {
+    kind: 'CUSTOMER_CREATED',
+    customerId: customer.id,
+    accountId: null,
+    version: customer.version,
+    before: null,
+    after: { ...snapshot(customer), ...settingHistory(settings) },
+  });
+  return account === null ? [change] : [change, creationChange(ctx, account)];
+}
+
+function reviveCustomer(answer: unknown): CreatedCustomer {
+  const created = answer as CreatedCustomer;
+  return {
+    customer: revive(customers, created.customer),
+    settings: created.settings,
+    account: created.account === null ? null : reviveCreated(created.account),
+  };
+}
+
+async function insertCustomer(
+  ctx: Ctx,
+  rows: CreatedCustomer,
+  key: KeyValues,
+): Promise<Written<CreatedCustomer>> {
+  const accountRows = rows.account === null ? [] : [rows.account];
+  const [outcome] = await ctx.run(createCustomerStatement, {
+    ...keyPlaceholders(ctx),
+    input: JSON.stringify([{ ...rows.customer, ...key }]),
+    newAccount: JSON.stringify(accountRows.map((one) => one.account)),
+    newAlias: aliasRecords(accountRows.flatMap((one) => one.aliases)),
+    newSetting: JSON.stringify([...rows.settings, ...accountRows.flatMap((one) => one.settings)]),
+    newChange: JSON.stringify(creationChanges(ctx, rows)),
+  });
+  if (outcome === undefined) throw new Error('The statement lost its input.');
+  const earlier = earlierAnswer(outcome, key);
+  if (earlier instanceof AppError) throw earlier;
+  if (earlier !== undefined) return { written: reviveCustomer(earlier), replayed: true };
+  const account = rows.account === null ? null : { ...rows.account, account: outcome.account };
+  return { written: { ...rows, customer: outcome.customer, account }, replayed: false };
+}
+
+/** Why a violated constraint refused a customer; undefined when what stood in the way is gone. */
+async function explain(ctx: Ctx, rows: CreatedCustomer, error: unknown): Promise<AppError | undefined> {
+  if (isViolation(error, ['customers_pkey'])) return new IdTakenError('Customer', rows.customer.id, null);
+  if (rows.account === null) return undefined;
+  const clashes = await claimsInTheWay(ctx, rows.account.aliases);
+  return clashes.length > 0 ? explainClashes(rows.account.account.id, clashes) : undefined;
+}
+
+/**
+ * Creates a customer with its settings and history and, when one is given, its first account: all or nothing, in one
+ * statement. Throws the AppError that refuses it.
+ */
+export async function createCustomer(
+  ctx: Ctx,
+  input: CreateCustomerInput,
+): Promise<Written<CreatedCustomer>> {
+  const rows = newCustomer(ctx, input);
+  const key = keyValues('createCustomer', input, rows);
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return showCreated(ctx, await insertCustomer(ctx, rows, key));
+    } catch (error) {
+      if (!isViolation(error, ['customers_pkey', keyConstraint, ...takenConstraints]) || tries === maxTries)
+        throw error;
+      const answer = (await answersSoFar(ctx, [key])).get(key.idempotencyKey ?? '');
+      if (answer instanceof AppError) throw answer;
+      if (answer !== undefined) return showCreated(ctx, { written: reviveCustomer(answer), replayed: true });
+      const problem = await explain(ctx, rows, error);
+      if (problem !== undefined) throw problem;
+    }
+  }
+}
+
+/** Makes the answer show a customer and its first account as their creation left them, at no cost. */
+function showCreated(ctx: Ctx, result: Written<CreatedCustomer>): Written<CreatedCustomer> {
+  const { customer, settings, account } = result.written;
+  const { tenantId } = customer;
+  refreshCustomer(ctx, customer, { settings: settings.map((setting) => ({ ...setting, tenantId })) });
+  if (account !== null) primeCreated(ctx, account);
+  return result;
+}

@@ -1,0 +1,54 @@
+import { z } from 'zod';
+import { firstAccountInput } from '../account/rules.ts';
+import { address } from '../address/rules.ts';
+import { idempotencyKey } from '../idempotency/rules.ts';
+import * as fields from '../lib/fields.ts';
+import { identifier, neverCleared, report } from '../lib/rule.ts';
+import { settings } from '../setting/rules.ts';
+
+export const statuses = {
+  ACTIVE: 'Buys from you; accounts may be added.',
+  ARCHIVED:
+    'Put away: readable by id, left out of lists unless asked for, and refuses every change but a restore.',
+} as const;
+
+export type CustomerStatus = keyof typeof statuses;
+
+export const id = identifier({ min: 1, max: 50 }).describe(
+  'The id you chose for the customer. Unique among the customers of your tenant, and never changed.',
+);
+export const name = fields.name.describe('What people call the customer.');
+export const primaryEmail = fields.email.describe('The first address to write to about this customer.');
+
+/** A customer's address may leave out any part, but not all of them. */
+export const requiredAddress = address.check((payload) => {
+  if (Object.values(payload.value).every((part) => !part)) {
+    report(payload, 'REQUIRED', 'must have at least one part that is not empty');
+  }
+});
+
+export const createCustomerInput = z.object({
+  id,
+  name,
+  primaryEmail,
+  address: requiredAddress,
+  settings: settings.nullish(),
+  metadata: fields.metadata.nullish(),
+  account: firstAccountInput.nullish(),
+  idempotencyKey: idempotencyKey.nullish(),
+});
+
+export type CreateCustomerInput = z.output<typeof createCustomerInput>;
+
+/** Absent keeps, null clears, a value sets. */
+export const updateCustomerInput = z.object({
+  id,
+  name: neverCleared(name),
+  primaryEmail: neverCleared(primaryEmail),
+  address: neverCleared(requiredAddress),
+  metadata: fields.metadata.nullish(),
+  expectedVersion: fields.expectedVersion.nullish(),
+  idempotencyKey: idempotencyKey.nullish(),
+});
+
+export type UpdateCustomerInput = z.output<typeof updateCustomerInput>;

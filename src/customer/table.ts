@@ -1,0 +1,72 @@
+import { sql } from 'drizzle-orm';
+import {
+  foreignKey,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  unique,
+  uuid,
+  varchar,
+} from 'drizzle-orm/pg-core';
+import { addressColumns } from '../address/table.ts';
+import { idColumn, instantColumn, minLengthCheck, oneOfCheck, textColumn } from '../db/columns.ts';
+import { storedKeys } from '../db/rows.ts';
+import { customerFacets, customerText } from '../entity/search.ts';
+import { tenants } from '../tenant/table.ts';
+import * as rules from './rules.ts';
+
+const statusWords = Object.keys(rules.statuses) as [rules.CustomerStatus];
+
+export const customers = pgTable(
+  'customers',
+  {
+    tenantId: integer().notNull(),
+    id: idColumn(rules.id).notNull(),
+    nodeId: uuid().notNull(),
+    name: textColumn(rules.name).notNull(),
+    status: varchar({ length: 10, enum: statusWords }).notNull(),
+    primaryEmail: textColumn(rules.primaryEmail).notNull(),
+    ...addressColumns(),
+    metadata: jsonb().$type<Record<string, string>>().notNull(),
+    version: integer().notNull(),
+    createdAt: instantColumn().notNull(),
+    updatedAt: instantColumn().notNull(),
+  },
+  (t) => [
+    primaryKey({ name: 'customers_pkey', columns: [t.tenantId, t.id] }),
+    unique('customers_tenant_id_node_id_key').on(t.tenantId, t.nodeId),
+    foreignKey({ name: 'customers_tenant_id_fkey', columns: [t.tenantId], foreignColumns: [tenants.id] }),
+    index('customers_updated_at_idx')
+      .on(t.tenantId, t.updatedAt.desc().nullsFirst(), t.id)
+      .where(sql`${t.status} <> 'ARCHIVED'`),
+    index('customers_archived_idx')
+      .on(t.tenantId, t.updatedAt.desc().nullsFirst(), t.id)
+      .where(sql`${t.status} = 'ARCHIVED'`),
+    index('customers_created_at_idx').on(t.tenantId, t.createdAt.desc().nullsFirst(), t.id),
+    index('customers_name_idx').on(t.tenantId, sql`${t.name} collate "C"`, t.id),
+    index('customers_filter_idx').using(
+      'gin',
+      customerFacets(t),
+      t.metadata.op('jsonb_path_ops'),
+      sql`${customerText(t)} gin_trgm_ops`,
+    ),
+    minLengthCheck('customers_id_check', t.id, rules.id),
+    minLengthCheck('customers_name_check', t.name, rules.name),
+    oneOfCheck('customers_status_check', t.status, statusWords),
+  ],
+);
+
+export type CustomerRow = typeof customers.$inferSelect;
+
+const fixedKeys = ['tenantId', 'id', 'nodeId', 'version', 'createdAt', 'updatedAt'];
+
+/** The columns of a customer that an update may change: what the history keeps of it. */
+export const changeableKeys = storedKeys(customers).filter((key) => !fixedKeys.includes(key));
+
+/** The changeable fields that a customer has, as the history keeps them. */
+export function snapshot(row: CustomerRow): Record<string, unknown> {
+  const entries = changeableKeys.map((key) => [key, row[key as keyof CustomerRow]]);
+  return Object.fromEntries(entries.filter(([, value]) => value !== null));
+}

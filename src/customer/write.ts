@@ -1,0 +1,115 @@
+import { sql } from 'drizzle-orm';
+import type { EntityInput } from '../account/rules.ts';
+import { accounts } from '../account/table.ts';
+import { toAddressColumns } from '../address/rules.ts';
+import type { Ctx, Run } from '../ctx.ts';
+import { revive, tenantId } from '../db/rows.ts';
+import { statement } from '../db/statement.ts';
+import { assertArchived, assertWritable } from '../entity/lock.ts';
+import { patchStatement, runPatch } from '../entity/patch.ts';
+import type { ChangeKind } from '../history/rules.ts';
+import { changeRow, recordChanges } from '../history/write.ts';
+import { type Written, writeOnce } from '../idempotency/write.ts';
+import { NotAllowedInStatusError } from '../lib/errors.ts';
+import { listFirst } from '../lib/wording.ts';
+import { lockCustomer, refreshCustomer, touchCustomer } from './lock.ts';
+import type { UpdateCustomerInput } from './rules.ts';
+import { type CustomerRow, changeableKeys, customers } from './table.ts';
+
+const updateCustomerStatement = patchStatement({
+  name: 'update_customer',
+  table: customers,
+  keys: changeableKeys,
+  allowed: sql`true`,
+  customerId: sql`after.id`,
+  accountId: sql`null`,
+});
+
+const reviveCustomer = (answer: unknown) => revive(customers, answer);
+
+/** The columns that an update sets: absent keeps, null clears, a value sets; an address as a whole. */
+function columnsToSet({ name, primaryEmail, address, metadata }: UpdateCustomerInput): Partial<CustomerRow> {
+  return {
+    ...(name != null && { name }),
+    ...(primaryEmail != null && { primaryEmail }),
+    ...(address != null && toAddressColumns(address)),
+    ...(metadata !== undefined && { metadata: metadata ?? {} }),
+  };
+}
+
+/** Changes fields of a customer in one statement. Throws the AppError that refuses it. */
+export async function updateCustomer(ctx: Ctx, input: UpdateCustomerInput): Promise<Written<CustomerRow>> {
+  const outcome = await runPatch<CustomerRow>(
+    ctx,
+    { statement: updateCustomerStatement, mutation: 'updateCustomer', kind: 'CUSTOMER_UPDATED' },
+    input,
+    columnsToSet(input),
+  );
+  if ('answer' in outcome) return { written: reviveCustomer(outcome.answer), replayed: true };
+  if ('refused' in outcome) {
+    assertWritable('Customer', outcome.refused, input);
+    throw new Error('A customer was not updated for no reason.');
+  }
+  refreshCustomer(ctx, outcome.after);
+  return { written: outcome.after, replayed: false };
+}
+
+const namedAtMost = 10;
+
+const liveAccountsStatement = statement('live_accounts', (orm) =>
+  orm
+    .select({ id: accounts.id, total: sql<number>`count(*) over ()::integer` })
+    .from(accounts)
+    .where(
+      sql`${accounts.tenantId} = ${tenantId} and ${accounts.customerId} = ${sql.placeholder('id')}
+        and ${accounts.status} <> 'ARCHIVED'`,
+    )
+    .orderBy(accounts.id)
+    .limit(namedAtMost),
+);
+
+async function assertNoLiveAccounts(run: Run, { id, status }: CustomerRow): Promise<void> {
+  const live = await run(liveAccountsStatement, { id });
+  const total = live[0]?.total ?? 0;
+  if (total === 0) return;
+  const ids = live.map((account) => account.id);
+  const reason = `it has ${total === 1 ? 'an account that is' : `${total} accounts that are`} not archived: ${listFirst(ids, total)}. Archive them first.`;
+  throw new NotAllowedInStatusError('Customer', id, status, reason, { ids, total });
+}
+
+async function changeStatus(
+  ctx: Ctx,
+  run: Run,
+  kind: ChangeKind,
+  { id, status: before }: CustomerRow,
+  status: CustomerRow['status'],
+): Promise<CustomerRow> {
+  const customer = await touchCustomer(ctx, run, id, status);
+  const difference = { before: { status: before }, after: { status } };
+  const { version } = customer;
+  await recordChanges(run, [
+    changeRow(ctx, { kind, customerId: id, accountId: null, version, ...difference }),
+  ]);
+  return customer;
+}
+
+/** Archives a customer; refused while it has accounts that are not archived. */
+export async function archiveCustomer(ctx: Ctx, input: EntityInput): Promise<Written<CustomerRow>> {
+  const result = await writeOnce(ctx, 'archiveCustomer', input, reviveCustomer, async (run) => {
+    const held = assertWritable('Customer', await lockCustomer(run, input.id), input);
+    await assertNoLiveAccounts(run, held);
+    return changeStatus(ctx, run, 'CUSTOMER_ARCHIVED', held, 'ARCHIVED');
+  });
+  refreshCustomer(ctx, result.written);
+  return result;
+}
+
+/** Brings an archived customer back to ACTIVE; its accounts stay archived until they are restored themselves. */
+export async function restoreCustomer(ctx: Ctx, input: EntityInput): Promise<Written<CustomerRow>> {
+  const result = await writeOnce(ctx, 'restoreCustomer', input, reviveCustomer, async (run) => {
+    const held = assertArchived('Customer', await lockCustomer(run, input.id), input);
+    return changeStatus(ctx, run, 'CUSTOMER_RESTORED', held, 'ACTIVE');
+  });
+  refreshCustomer(ctx, result.written);
+  return result;
+}

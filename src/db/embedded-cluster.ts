@@ -1,0 +1,217 @@
+import { spawn } from 'node:child_process';
+import { closeSync, constants, openSync, statSync } from 'node:fs';
+import { access, chown, mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { userInfo } from 'node:os';
+import { dirname, join } from 'node:path';
+import { getSystemErrorMap } from 'node:util';
+import { StartupError } from '../lib/errors.ts';
+import { type Binaries, unlessCode } from './embedded-binaries.ts';
+
+/** User and database of the service. */
+export const NAME = 'accountgraph';
+
+const LARGEST_LOG_BYTES = 1024 * 1024;
+
+export interface Account {
+  uid: number;
+  gid: number;
+}
+
+/** Where everything of one embedded server is, and as whom it runs. */
+export interface Cluster {
+  dataDir: string;
+  directory: string;
+  log: string;
+  binaries: Binaries;
+  /** Set when this process is root, as whom PostgreSQL refuses to run. */
+  account: Account | undefined;
+}
+
+/**
+ * Makes the data directory if need be.
+ * @throws StartupError when that fails or this user cannot write to it
+ */
+export async function prepareDirectory(dataDir: string): Promise<void> {
+  try {
+    await makeDirectory(dataDir);
+    // The dot has the system say so when it is not a directory.
+    await access(`${dataDir}/.`, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new StartupError(
+      `The data directory ${dataDir} cannot be used (${reasonOf(error)}): make it writable for this user or point DATA_DIR at another directory.`,
+      { cause: error },
+    );
+  }
+}
+
+/** Node's own `recursive` never returns below a directory that takes no entries, such as /proc. */
+async function makeDirectory(path: string, parentMade = false): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return;
+    if (code !== 'ENOENT' || parentMade || dirname(path) === path) throw error;
+    await makeDirectory(dirname(path));
+    await makeDirectory(path, true);
+  }
+}
+
+/**
+ * As whom PostgreSQL runs: undefined means this process's user; root hands over to the owner of existing data
+ * or to nobody.
+ * @throws StartupError when the data belongs to a user as whom it cannot run
+ */
+export async function serverAccount(directory: string): Promise<Account | undefined> {
+  const user = process.getuid?.();
+  const owner = await stat(directory).catch(unlessCode('ENOENT'));
+  if (user !== 0) {
+    if (!owner || owner.uid === user) return undefined;
+    throw new StartupError(
+      `The database in ${directory} belongs to another user (uid ${owner.uid}; root keeps its database as nobody): start the service as the user who started it before, or point DATA_DIR at another directory.`,
+    );
+  }
+  if (owner?.uid === 0) {
+    throw new StartupError(
+      `The database in ${directory} belongs to root, as whom PostgreSQL refuses to run: give it away with "chown -R nobody ${directory}".`,
+    );
+  }
+  return owner ? { uid: owner.uid, gid: owner.gid } : nobody();
+}
+
+async function nobody(): Promise<Account> {
+  const users = await readFile('/etc/passwd', 'utf8').catch(() => '');
+  const found = /^nobody:[^:]*:(-?\d+):(-?\d+):/m.exec(users);
+  return { uid: Number(found?.[1] ?? 65534) >>> 0, gid: Number(found?.[2] ?? 65534) >>> 0 };
+}
+
+/**
+ * Makes the database on first use. A start killed half-way leaves only a temporary directory behind.
+ * Call it only while holding the lock.
+ * @throws StartupError when there is data of another PostgreSQL version, or the database cannot be made
+ */
+export async function ensureDatabase(cluster: Cluster): Promise<void> {
+  const { dataDir, directory, binaries } = cluster;
+  const version = await readFile(join(directory, 'PG_VERSION'), 'utf8').catch(unlessCode('ENOENT'));
+  if (version !== undefined && version.trim() !== binaries.major) {
+    throw new StartupError(
+      `The database in ${directory} was made by PostgreSQL ${version.trim()}, but this service brings PostgreSQL ${binaries.major}: move the data over with pg_dump, or point DATA_DIR at another directory.`,
+    );
+  }
+  if (version !== undefined) return;
+  const stale = (await readdir(dataDir)).filter((name) => name.startsWith('initdb-'));
+  await Promise.all(
+    stale.map((name) => rm(join(dataDir, name), { recursive: true, force: true, maxRetries: 5 })),
+  );
+  if ((await readdir(directory).catch(unlessCode('ENOENT')))?.length) {
+    throw new StartupError(
+      `The directory ${directory} holds files that are not a PostgreSQL database: move them away or point DATA_DIR at another directory.`,
+    );
+  }
+  await initialise(cluster);
+}
+
+async function initialise(cluster: Cluster): Promise<void> {
+  if (!cluster.account) requireUserName();
+  const temporary = await mkdtemp(join(cluster.dataDir, 'initdb-'));
+  try {
+    if (cluster.account) await chown(temporary, cluster.account.uid, cluster.account.gid);
+    const here = { ...cluster, directory: temporary };
+    // No passwords: the directory that holds the socket is closed to everyone but its owner.
+    const rules = ['-A', 'trust', '-E', 'UTF8', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
+    const initdb = [...directoryArguments(here), '-U', NAME, ...rules, '--no-instructions'];
+    await run(here, here.binaries.initdb, initdb, '');
+    // Renaming the default database takes a fraction of the time that making another one does.
+    const renameDatabase = `ALTER DATABASE postgres RENAME TO ${NAME}\n`;
+    const quiet = ['-c', 'exit_on_error=on', '-c', 'log_checkpoints=off'];
+    const single = ['--single', ...directoryArguments(here), ...quiet, 'template1'];
+    await run(here, here.binaries.postgres, single, renameDatabase);
+    await rename(temporary, cluster.directory);
+    await syncDirectory(cluster.dataDir);
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true, maxRetries: 5 });
+    throw new StartupError(
+      `PostgreSQL could not make its database in ${cluster.directory} (${reasonOf(error)}): see ${cluster.log}.`,
+      { cause: error },
+    );
+  }
+}
+
+/** initdb refuses a user without a name, as a container's `--user 1234` may be. */
+function requireUserName(): void {
+  try {
+    userInfo();
+  } catch (error) {
+    throw new StartupError(
+      `PostgreSQL cannot make a database as user ${process.getuid?.()}, who has no name: give that user an entry in /etc/passwd or start the service as another.`,
+      { cause: error },
+    );
+  }
+}
+
+/** Runs one of PostgreSQL's programs on the cluster to its end. */
+async function run(cluster: Cluster, program: string, args: string[], input: string): Promise<void> {
+  const log = openLog(cluster.log);
+  const child = spawn(program, args, { ...spawnOptions(cluster), stdio: ['pipe', log.file, log.file] });
+  closeSync(log.file);
+  child.stdin?.on('error', () => undefined);
+  child.stdin?.end(input);
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', resolve);
+  });
+  if (code !== 0) throw new Error((await firstComplaint(cluster.log, log.start)) || `exit code ${code}`);
+}
+
+/**
+ * How to name the directory to PostgreSQL. Its account may be unable to reach the directory by its path (a closed
+ * home), but it inherits it as working directory, which Linux lets it open without the way there.
+ */
+export function directoryArguments(cluster: Cluster): string[] {
+  return ['-D', process.platform === 'linux' ? '/proc/self/cwd' : cluster.directory];
+}
+
+/** Options common to all child processes: in a session of their own, so that Ctrl-C does not reach them. */
+export function spawnOptions(cluster: Cluster) {
+  const { account } = cluster;
+  return {
+    cwd: cluster.directory,
+    env: { PATH: process.env.PATH ?? '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' },
+    detached: true,
+    ...(account && { uid: account.uid | 0, gid: account.gid | 0 }),
+  };
+}
+
+/**
+ * Opens the server's log for appending, emptied first when it has grown large; the caller closes it.
+ * `start` is the byte at which what is written from now on begins.
+ */
+export function openLog(log: string): { file: number; start: number } {
+  const size = statSync(log, { throwIfNoEntry: false })?.size ?? 0;
+  const start = size > LARGEST_LOG_BYTES ? 0 : size;
+  return { file: openSync(log, start === size ? 'a' : 'w', 0o600), start };
+}
+
+/** PostgreSQL's first complaint in its log after the given byte (later ones tend to follow from it), empty if none. */
+export async function firstComplaint(log: string, after: number): Promise<string> {
+  const lines = (await readFile(log)).subarray(after).toString().split('\n');
+  const complaint = lines.find((line) => /\b(FATAL|PANIC|ERROR|error):/.test(line));
+  const line = complaint ?? lines.findLast((text) => text.trim() !== '') ?? '';
+  return line.replace(/^.*?\b(FATAL|PANIC|ERROR|error):\s*/, '').trim();
+}
+
+/** A system error in words ("permission denied"), any other by its message. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const number = 'errno' in error && typeof error.errno === 'number' ? error.errno : 0;
+  return getSystemErrorMap().get(number)?.[1] ?? error.message;
+}
+
+async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,61 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { sql } from 'drizzle-orm';
+import { readMigrationFiles } from 'drizzle-orm/migrator';
+import type { Database, Orm } from './client.ts';
+
+const migrationsFolder = fileURLToPath(new URL('../../migrations', import.meta.url));
+
+/** Any number that no other program takes an advisory lock on. */
+const lockId = 7_022_011_941;
+
+/** The `when` of the newest migration that was applied, 0 before the first one. */
+async function newestApplied(db: Pick<Orm, 'execute'>): Promise<number> {
+  const [exists] = await db.execute<{ found: string | null }>(
+    sql`select to_regclass('drizzle.__drizzle_migrations')::text as found`,
+  );
+  if (exists?.found == null) return 0;
+  const [last] = await db.execute<{ at: string | null }>(
+    sql`select max(created_at)::text as at from drizzle.__drizzle_migrations`,
+  );
+  return Number(last?.at ?? 0);
+}
+
+/**
+ * Applies the migrations that are missing, all of them or none, and answers how many there were. The lock makes
+ * replicas that start together wait for each other; it ends with the transaction, behind a transaction pooler too.
+ */
+export async function applyMigrations({ orm }: Database): Promise<number> {
+  const migrations = readMigrationFiles({ migrationsFolder });
+  return orm.transaction(async (tx) => {
+    await tx.execute(sql`set local statement_timeout = 0`);
+    await tx.execute(sql`set local lock_timeout = 0`);
+    await tx.execute(sql`select pg_advisory_xact_lock(${lockId})`);
+    // A migration that waits for a table makes every later request wait behind it: it must not wait for long.
+    await tx.execute(sql`set local lock_timeout = '10s'`);
+    const applied = await newestApplied(tx);
+    const missing = migrations.filter((migration) => migration.folderMillis > applied);
+    if (missing.length === 0) return 0;
+    // The very table that drizzle-kit keeps.
+    await tx.execute(sql`create schema if not exists drizzle`);
+    await tx.execute(
+      sql`create table if not exists drizzle.__drizzle_migrations (id serial primary key, hash text not null, created_at bigint)`,
+    );
+    for (const { sql: statements, hash, folderMillis } of missing) {
+      for (const statement of statements) await tx.execute(sql.raw(statement));
+      await tx.execute(
+        sql`insert into drizzle.__drizzle_migrations (hash, created_at) values (${hash}, ${folderMillis})`,
+      );
+    }
+    return missing.length;
+  });
+}
+
+/** How many migrations of this version the database lacks. */
+export async function countMissingMigrations({ orm }: Database): Promise<number> {
+  const journal: { entries: { when: number }[] } = JSON.parse(
+    readFileSync(`${migrationsFolder}/meta/_journal.json`, 'utf8'),
+  );
+  const applied = await newestApplied(orm);
+  return journal.entries.filter((entry) => entry.when > applied).length;
+}

@@ -1,0 +1,129 @@
+import { getTableColumns, getTableName, type InferSelectModel, type SQL, sql } from 'drizzle-orm';
+import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
+import { maxPageSize, type PageRequest, type Position } from '../lib/page.ts';
+import type { Orm } from './client.ts';
+
+export type Direction = 'ASC' | 'DESC';
+
+/** A total order of a table: a value, and a column that tells rows apart where it is equal. */
+export interface Order {
+  by: SQL | PgColumn;
+  type: 'text' | 'timestamptz' | 'uuid';
+  direction: Direction;
+  /** Always ascending; left out where `by` is unique. */
+  tie?: PgColumn;
+}
+
+/** One way along an order: where the walk begins, and which way it goes. */
+export interface Walk {
+  order: Order;
+  backward: boolean;
+  /** False: from the very beginning. True: from the placeholders of `pageValues`. */
+  from: boolean;
+}
+
+export const pageLimit = sql.placeholder('limit');
+/** A page and the row after it. Stated beside the placeholder: the planner takes an unknown limit for a tenth of the table. */
+export const longestPage = sql.raw(String(maxPageSize + 1));
+
+/** The placeholder of a value of this type. */
+export function given(name: string, type: string): SQL {
+  return sql`${sql.placeholder(name)}::${sql.raw(type)}`;
+}
+
+function ascends(direction: Direction, backward: boolean): boolean {
+  return (direction === 'ASC') !== backward;
+}
+
+/** What a statement sorts a walk's rows by. */
+export function sortOf({ order, backward }: Walk): SQL {
+  const by = sql`${order.by} ${sql.raw(ascends(order.direction, backward) ? 'asc' : 'desc')}`;
+  return order.tie ? sql`${by}, ${order.tie} ${sql.raw(ascends('ASC', backward) ? 'asc' : 'desc')}` : by;
+}
+
+/** The ways on from the place where a walk begins: through the rows that tie with it, then through those beyond. */
+function stretchesOf({ order, backward, from }: Walk): SQL[] {
+  if (!from) return [sql`true`];
+  const value = given('fromValue', order.type);
+  const beyond = sql`${order.by} ${sql.raw(ascends(order.direction, backward) ? '>' : '<')} ${value}`;
+  if (order.tie === undefined) return [beyond];
+  const tie = sql`${order.tie} ${sql.raw(ascends('ASC', backward) ? '>' : '<')} ${given('fromTie', 'text')}`;
+  return [sql`${order.by} = ${value} and ${tie}`, beyond];
+}
+
+/** The condition that a row comes after the place where a walk begins; no index can follow it. */
+export function afterStart(walk: Walk): SQL {
+  return sql`(${sql.join(stretchesOf(walk), sql` or `)})`;
+}
+
+export interface WalkOptions {
+  /** How many rows at most; those of one page when it is left out. */
+  limit?: SQL;
+  /** Conditions that divide the table into parts, where each part has an index of its own for this order. */
+  parts?: SQL[];
+}
+
+/**
+ * The first rows of a walk that meet a condition. Each stretch is a walk of its own along an index, so the cost does not
+ * grow with the place in the list: with an `or` in place of the union it would be a scan.
+ */
+export function walkRows(table: PgTable, walk: Walk, where: SQL, options: WalkOptions = {}): SQL {
+  const { limit = longestPage, parts = [sql`true`] } = options;
+  const sorted = sql`order by ${sortOf(walk)} limit ${limit}`;
+  const branches = parts.flatMap((part) =>
+    stretchesOf(walk).map(
+      (stretch) => sql`(select * from ${table} where ${where} and ${part} and ${stretch} ${sorted})`,
+    ),
+  );
+  if (branches.length === 1) return sql`${branches[0]}`;
+  return sql`(select * from (${sql.join(branches, sql` union all `)}) as ${nameOf(table)} ${sorted})`;
+}
+
+/** A name for rows that have the columns of a table: its own, so that its columns mean them. */
+export function nameOf(table: PgTable) {
+  return sql.identifier(getTableName(table));
+}
+
+/** Reads one page of the rows that a query names, which has the columns of the table. */
+export function readPage<T extends PgTable>(orm: Orm, table: T, rows: SQL, walk: Walk) {
+  const columns = Object.entries<PgColumn>(getTableColumns(table));
+  // Drizzle refuses the columns of a table that the query does not name itself.
+  const fields = columns.map(([key, column]) => [key, sql`${column}`.mapWith(column)]);
+  return orm
+    .select(Object.fromEntries(fields) as Record<string, SQL>)
+    .from(sql`${rows} as ${nameOf(table)}`)
+    .orderBy(sortOf(walk))
+    .limit(pageLimit) as unknown as { prepare(name: string): Prepared<InferSelectModel<T>[]> };
+}
+
+interface Prepared<Answer> {
+  execute(values?: Record<string, unknown>): Promise<Answer>;
+}
+
+/** One page of the rows that meet a condition, which an index serves in this order. */
+export function pageQuery<T extends PgTable>(orm: Orm, table: T, walk: Walk, where: SQL) {
+  return readPage(orm, table, walkRows(table, walk, where), walk);
+}
+
+/** Counts the rows that meet a condition. */
+export function countRows(orm: Orm, table: PgTable, where: SQL) {
+  return orm.select({ count: sql<number>`count(*)::integer` }).from(table).where(where);
+}
+
+/** The values of a walk's placeholders: one row more than the page, to see whether there is a next one. */
+export function pageValues({ size }: PageRequest, from: Position | undefined): Record<string, unknown> {
+  return { limit: size + 1, ...(from === undefined ? {} : { fromValue: from[0], fromTie: from[1] }) };
+}
+
+/** Names a walk in the name of its statement. */
+export function nameOfWalk(orderName: string, { backward, from }: Walk): string {
+  return `${orderName.toLowerCase().replaceAll(' ', '_')}_${backward ? 'backward' : 'forward'}_${from ? 'on' : 'start'}`;
+}
+
+/** A place before every row of a walk: lets a statement that begins anywhere begin at the beginning. */
+export function beginningOf({ order, backward }: Walk): Position {
+  const up = ascends(order.direction, backward);
+  if (order.type === 'timestamptz') return [up ? '-infinity' : 'infinity', ''];
+  // No character is greater, and no value is as long.
+  return [up ? '' : '\u{10FFFF}'.repeat(256), ''];
+}

@@ -1,0 +1,148 @@
+import { type SQL, sql } from 'drizzle-orm';
+import type { PgColumn } from 'drizzle-orm/pg-core';
+import type { Orm } from '../db/client.ts';
+import {
+  afterStart,
+  given,
+  longestPage,
+  nameOf,
+  pageLimit,
+  readPage,
+  sortOf,
+  type Walk,
+  walkRows,
+} from '../db/page.ts';
+import {
+  between,
+  type Driver,
+  driven,
+  filteredList,
+  inTenant,
+  type Listed,
+  type ListedTable,
+  needle,
+  partsOf,
+  pattern,
+  plainFilter,
+  wholeFilter,
+} from './list-filter.ts';
+
+/** How far a page is looked for along its order, which finds what is common, before an index is asked for what is rare. */
+const nearRows = sql.raw('1000');
+/** With more entities than these found elsewhere, they are no longer rare. */
+const maxElsewhere = 10_000;
+
+/** Outside ASCII it is the database's locale that says what is a letter, and only letters and digits make trigrams. */
+const indexable = sql`(${given('indexable', 'text')} = 'ALWAYS' or ${given('indexable', 'text')} = 'WITH_UNICODE' and show_trgm('é') <> '{}')`;
+
+/** What a search finds by the trigram indexes. */
+function searchedByIndex(listed: Listed, ids: SQL): SQL {
+  const byId = listed.elsewhere ? sql`or ${listed.table.id} = any(array(${ids}))` : sql``;
+  return sql`${driven(listed, 'FACETS')} and ${plainFilter(listed)} and (${listed.text} like ${pattern} ${byId})`;
+}
+
+/** What a search finds without them: by a look at the rows that have the facets, and by all that is found elsewhere. */
+function searchedByLooking(listed: Listed): SQL[] {
+  const { table, text, elsewhere } = listed;
+  const contains = sql`strpos(${text}, ${needle}) > 0`;
+  const own = sql`${driven(listed, 'FACETS')} and ${plainFilter(listed)} and ${contains}`;
+  if (elsewhere === undefined) return [own];
+  const ids = sql`(${elsewhere.idsLike(pattern)} and ${indexable})
+    union all (${elsewhere.idsContaining(needle)} and not ${indexable})`;
+  const others = sql`${inTenant(listed)} and ${table.id} = any(array(${ids})) and ${plainFilter(listed)}`;
+  return [own, sql`${others} and not ${contains}`];
+}
+
+function sorted({ table }: Listed, walk: Walk, where: SQL): SQL {
+  return sql`(select * from ${table} where ${where} and ${afterStart(walk)} order by ${sortOf(walk)} limit ${longestPage}) as far`;
+}
+
+const isFar = sql`not (select near_is_enough from enough)`;
+
+/** What a search finds beyond what is near. Entities found elsewhere are few, or too many for a look at each. */
+function searchFar(listed: Listed, walk: Walk): SQL {
+  const byIndex = searchedByIndex(listed, sql`select id from elsewhere`);
+  const along = walkRows(listed.table, walk, sql`${inTenant(listed)} and ${wholeFilter(listed)}`);
+  const when = (way: string) => sql`${isFar} and (select way from search) = ${sql.raw(`'${way}'`)}`;
+  const looks = searchedByLooking(listed).map(
+    (where) => sql`select * from ${sorted(listed, walk, where)} where ${when('LOOK')}`,
+  );
+  return sql`select * from ${sorted(listed, walk, byIndex)} where ${when('INDEX')}
+    union all ${sql.join(looks, sql` union all `)}
+    union all select * from ${along} as along where ${when('ALONG')}`;
+}
+
+function searchWay({ elsewhere }: Listed): SQL {
+  const ids = elsewhere?.idsLike(pattern) ?? sql`select null where false`;
+  return sql`elsewhere(id) as materialized (${ids} limit ${sql.raw(String(maxElsewhere + 1))}),
+    search as materialized (select case when not ${indexable} then 'LOOK'
+      when (select count(*) from elsewhere) <= ${sql.raw(String(maxElsewhere))} then 'INDEX'
+      when cardinality(${given('facets', 'text[]')}) > 1 then 'LOOK' else 'ALONG' end as way)`;
+}
+
+export interface ListWalk {
+  driver: Driver;
+  walk: Walk;
+  /** Whether it is the order by the last change, for which live and archived rows each have an index. */
+  byChange: boolean;
+  /** What the order is by, when a range may narrow it down. */
+  range: { column: PgColumn; name: 'created' | 'updated' } | undefined;
+}
+
+/** The rows that come next in the order, whether they meet the filter or not. */
+function nearList(listed: Listed, { walk, byChange, range }: ListWalk): SQL {
+  const { live, archived } = partsOf(listed.table);
+  const bounds = range ? between(range.column, range.name) : sql`true`;
+  // A part is left alone when the filter asks for none of it.
+  const parts = [
+    sql`${live} and ${given('live', 'boolean')}`,
+    sql`${archived} and ${given('archived', 'boolean')}`,
+  ];
+  return walkRows(listed.table, walk, sql`${inTenant(listed)} and ${bounds}`, {
+    limit: nearRows,
+    ...(byChange ? { parts } : {}),
+  });
+}
+
+/**
+ * One page of a filtered list in one statement, whether half of a million rows meet the filter or none: first a short
+ * walk along the order, and only if that fills no page, the driver's index and a sort.
+ */
+export function listPage<T extends ListedTable>(orm: Orm, listed: Listed<T>, list: ListWalk) {
+  const { driver, walk } = list;
+  const { table } = listed;
+  const isSearch = driver === 'SEARCH';
+  const far = isSearch
+    ? searchFar(listed, walk)
+    : sql`select * from ${sorted(listed, walk, filteredList(listed, driver))} where ${isFar}`;
+  const rows = sql`(with near as ${nearList(listed, list)},
+    page as (select * from near as ${nameOf(table)} where ${wholeFilter(listed)} order by ${sortOf(walk)} limit ${pageLimit}),
+    enough as materialized (select (select count(*) from page) >= ${pageLimit}
+      or (select count(*) from near) < ${nearRows} as near_is_enough)
+    ${isSearch ? sql`, ${searchWay(listed)}` : sql``}
+    select * from page where (select near_is_enough from enough)
+    union all ${far})`;
+  return readPage(orm, table, rows, walk);
+}
+
+/**
+ * One page of a customer's accounts in an order that has no index for them: few, so they are sorted. `offset 0` keeps the
+ * planner from walking the whole tenant in that order instead.
+ */
+export function sortedPage<T extends ListedTable>(orm: Orm, { table }: Listed<T>, walk: Walk, where: SQL) {
+  const rows = sql`(select * from ${table} where ${where} offset 0)`;
+  const after = sql`(select * from ${rows} as ${nameOf(table)} where ${afterStart(walk)} order by ${sortOf(walk)} limit ${longestPage})`;
+  return readPage(orm, table, after, walk);
+}
+
+/** Counts the rows that meet a condition, or those that a search finds when that is the driver of a filtered list. */
+export function listCount(orm: Orm, listed: Listed, where: SQL, isSearch: boolean) {
+  const count = (condition: SQL) =>
+    sql<number>`(select count(*)::integer from ${listed.table} where ${condition})`;
+  const ids = listed.elsewhere?.idsLike(pattern) ?? sql`select null where false`;
+  const looks = searchedByLooking(listed).map(count);
+  const counted = isSearch
+    ? sql<number>`case when ${indexable} then ${count(searchedByIndex(listed, ids))} else ${sql.join(looks, sql` + `)} end`
+    : count(where);
+  return orm.select({ count: counted }).from(sql`(values (1)) as once`);
+}

@@ -1,0 +1,106 @@
+import { GraphQLError } from 'graphql';
+import type { GraphQLParams, Plugin } from 'graphql-yoga';
+
+export const maxBodyBytes = 1_000_000;
+
+/** What a program may rely on in `extensions.code` of a top-level error. */
+export const topLevelCodes = [
+  'UNAUTHENTICATED',
+  'FORBIDDEN',
+  'BAD_REQUEST',
+  'GRAPHQL_PARSE_FAILED',
+  'GRAPHQL_VALIDATION_FAILED',
+  'QUERY_TOO_COMPLEX',
+  'PAYLOAD_TOO_LARGE',
+  'RATE_LIMITED',
+  'SERVICE_UNAVAILABLE',
+  'TIMEOUT',
+  'INTERNAL_SERVER_ERROR',
+] as const;
+
+export type TopLevelCode = (typeof topLevelCodes)[number];
+
+/** An error of the request as a whole. `status` is the HTTP status, whichever media type the answer has. */
+export function requestError(code: TopLevelCode, message: string, status: number): GraphQLError {
+  return new GraphQLError(message, { extensions: { code, http: { status } } });
+}
+
+function tooLarge(): GraphQLError {
+  return requestError('PAYLOAD_TOO_LARGE', `The body must not be larger than ${maxBodyBytes} bytes.`, 413);
+}
+
+/** Reads a body without a declared length, giving up as soon as it is too large. */
+async function readChunks(request: Request): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of request.body ?? []) {
+    length += chunk.byteLength;
+    if (length > maxBodyBytes) throw tooLarge();
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** The body of a request, which the HTTP parser ends at its declared length. */
+async function readBody(request: Request): Promise<string> {
+  const declared = request.headers.get('content-length');
+  if (declared === null) return readChunks(request);
+  if (Number(declared) > maxBodyBytes) throw tooLarge();
+  return request.text();
+}
+
+async function parseJsonBody(request: Request): Promise<GraphQLParams> {
+  const body = await readBody(request);
+  if (body.trim() === '') {
+    throw requestError('BAD_REQUEST', 'The body is empty; send a JSON object with a `query`.', 400);
+  }
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(body);
+  } catch {
+    throw requestError('BAD_REQUEST', 'The body is not JSON.', 400);
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
+    throw requestError(
+      'BAD_REQUEST',
+      'The body must be one JSON object with a `query`; batches are not accepted.',
+      400,
+    );
+  }
+  return parsed as GraphQLParams;
+}
+
+function isJson(contentType: string | null): boolean {
+  return /^application\/(graphql\+)?json\s*(;|$)/i.test(contentType ?? '');
+}
+
+/** What a GET brings in its URL, which holds queries only. */
+function parseUrl(request: Request): GraphQLParams {
+  const values = new URL(request.url, 'http://localhost').searchParams;
+  const json = (name: string) => JSON.parse(values.get(name) ?? '{}');
+  try {
+    const [query, operationName] = [values.get('query'), values.get('operationName')];
+    return {
+      ...(query !== null && { query }),
+      ...(operationName !== null && { operationName }),
+      variables: json('variables'),
+      extensions: json('extensions'),
+    };
+  } catch {
+    throw requestError('BAD_REQUEST', 'The variables and extensions of the URL must be JSON.', 400);
+  }
+}
+
+/** POST bodies are JSON, of bounded size, and nothing else: a browser cannot send one across sites unasked. */
+export function useJsonBody(): Plugin {
+  return {
+    onRequestParse({ request, setRequestParser }) {
+      if (request.method === 'GET') setRequestParser(parseUrl);
+      if (request.method !== 'POST') return;
+      if (!isJson(request.headers.get('content-type'))) {
+        throw requestError('BAD_REQUEST', 'The content type must be application/json.', 415);
+      }
+      setRequestParser(parseJsonBody);
+    },
+  };
+}

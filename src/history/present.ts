@@ -1,0 +1,48 @@
+import { addressFields } from '../address/rules.ts';
+
+type Fields = Record<string, unknown>;
+
+const billingFields = ['emailRecipients', 'additionalEmailRecipients'];
+
+function columnOf(field: string): string {
+  return `address${field.charAt(0).toUpperCase()}${field.slice(1)}`;
+}
+
+/** The stored name of each field that the API shows inside another. */
+const nested: [group: string, field: string, key: string][] = [
+  ...addressFields.map((field): [string, string, string] => ['address', field, columnOf(field)]),
+  ...billingFields.map((field): [string, string, string] => ['billingInformation', field, field]),
+];
+const nestedKeys = new Set(nested.map(([, , key]) => key));
+
+function bound(value: unknown): unknown {
+  return value === undefined || value === 'infinity' || value === '-infinity' ? null : value;
+}
+
+function presentAlias({ value, effectiveFrom, effectiveUntil }: Fields): Fields {
+  return { value, effectiveFrom: bound(effectiveFrom), effectiveUntil: bound(effectiveUntil) };
+}
+
+function presentSetting({ namespace, id, name, dataType, value }: Fields): Fields {
+  return { namespace, id, name, dataType, value };
+}
+
+const presenters: Record<string, (element: Fields) => Fields> = {
+  aliases: presentAlias,
+  settings: presentSetting,
+};
+
+/** Fields as the history keeps them, by their columns, in the words of the API; whatever is absent stays absent. */
+export function presentFields(stored: Fields | null): Fields | null {
+  if (stored === null) return null;
+  const shown: Fields = {};
+  for (const [key, value] of Object.entries(stored)) {
+    const present = presenters[key];
+    if (nestedKeys.has(key)) continue;
+    shown[key] = present && Array.isArray(value) ? value.map(present) : value;
+  }
+  for (const [group, field, key] of nested) {
+    if (key in stored) shown[group] = { ...(shown[group] as Fields | undefined), [field]: stored[key] };
+  }
+  return shown;
+}

@@ -1,0 +1,47 @@
+import { sql } from 'drizzle-orm';
+import { foreignKey, index, integer, jsonb, pgTable, primaryKey, uuid, varchar } from 'drizzle-orm/pg-core';
+import { id as entityId } from '../account/rules.ts';
+import { accounts } from '../account/table.ts';
+import { customers } from '../customer/table.ts';
+import { idColumn, instantColumn, oneOfCheck } from '../db/columns.ts';
+import { type ChangeKind, changeKinds } from './rules.ts';
+
+const kindWords = Object.keys(changeKinds) as [ChangeKind];
+
+/** What every write leaves behind, one row per entity; a trigger (see the migrations) refuses to change or delete one. */
+export const changes = pgTable(
+  'changes',
+  {
+    tenantId: integer().notNull(),
+    /** UUIDv7: newer rows have greater ids. */
+    id: uuid().notNull(),
+    customerId: idColumn(entityId).notNull(),
+    /** null: the change is one of the customer itself. */
+    accountId: idColumn(entityId),
+    kind: varchar({ length: 20, enum: kindWords }).notNull(),
+    at: instantColumn().notNull(),
+    actor: varchar({ length: 200 }).notNull(),
+    requestId: varchar({ length: 100 }).notNull(),
+    version: integer().notNull(),
+    before: jsonb().$type<Record<string, unknown>>(),
+    after: jsonb().$type<Record<string, unknown>>(),
+  },
+  (t) => [
+    primaryKey({ name: 'changes_pkey', columns: [t.tenantId, t.id] }),
+    foreignKey({
+      name: 'changes_account_fkey',
+      columns: [t.tenantId, t.accountId],
+      foreignColumns: [accounts.tenantId, accounts.id],
+    }),
+    foreignKey({
+      name: 'changes_customer_fkey',
+      columns: [t.tenantId, t.customerId],
+      foreignColumns: [customers.tenantId, customers.id],
+    }),
+    index('changes_account_idx').on(t.tenantId, t.accountId, t.id).where(sql`${t.accountId} is not null`),
+    index('changes_customer_idx').on(t.tenantId, t.customerId, t.id).where(sql`${t.accountId} is null`),
+    oneOfCheck('changes_kind_check', t.kind, kindWords),
+  ],
+);
+
+export type ChangeRow = typeof changes.$inferSelect;

@@ -1,0 +1,46 @@
+import type { SQL } from 'drizzle-orm';
+import type { Ctx, Run } from '../ctx.ts';
+import type { Orm } from '../db/client.ts';
+import { insertedFrom, recordset } from '../db/rows.ts';
+import { statement } from '../db/statement.ts';
+import { newUuid } from '../lib/id.ts';
+import type { ChangeKind } from './rules.ts';
+import { type ChangeRow, changes } from './table.ts';
+
+interface Change {
+  kind: ChangeKind;
+  customerId: string;
+  accountId: string | null;
+  version: number;
+  before: Record<string, unknown> | null;
+  after: Record<string, unknown> | null;
+}
+
+/** The row that a write leaves in the history: its statement inserts it together with the change. */
+export function changeRow(ctx: Ctx, change: Change): Omit<ChangeRow, 'tenantId'> {
+  return { ...change, id: newUuid(), at: ctx.now, actor: ctx.viewer.actor, requestId: ctx.requestId };
+}
+
+/** The step by which a statement writes those rows of its recordset `newChange` that belong to what it wrote. */
+export function insertChanges(orm: Orm, name: string, where: SQL) {
+  return orm.$with(name).as(
+    orm
+      .insert(changes)
+      .select(
+        orm.select(insertedFrom(changes, 'newChange')).from(recordset(changes, 'newChange')).where(where),
+      )
+      .returning({ id: changes.id }),
+  );
+}
+
+const recordChangesStatement = statement('record_changes', (orm) =>
+  orm
+    .insert(changes)
+    .select(orm.select(insertedFrom(changes, 'newChange')).from(recordset(changes, 'newChange')))
+    .returning({ id: changes.id }),
+);
+
+/** Writes rows of the history inside the transaction of their change. */
+export async function recordChanges(run: Run, rows: ReturnType<typeof changeRow>[]): Promise<void> {
+  await run(recordChangesStatement, { newChange: JSON.stringify(rows) });
+}

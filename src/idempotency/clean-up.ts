@@ -1,0 +1,29 @@
+import { sql } from 'drizzle-orm';
+import type { Database } from '../db/client.ts';
+import { statement } from '../db/statement.ts';
+import { keptForMs } from './rules.ts';
+import { idempotencyRecords } from './table.ts';
+
+/** Few enough that a batch is a short transaction. */
+const batchSize = 2000;
+
+const forgetBatch = statement('forget_expired_batch', (orm) =>
+  orm
+    .delete(idempotencyRecords)
+    .where(
+      sql`(${idempotencyRecords.tenantId}, ${idempotencyRecords.key}) in (
+        select tenant_id, key from idempotency_records
+        where created_at <= ${sql.placeholder('keptSince')}::timestamptz
+        order by created_at limit ${sql.placeholder('batchSize')}::integer for update skip locked)`,
+    )
+    .returning({ key: idempotencyRecords.key }),
+);
+
+/** Forgets the records of all tenants whose time is over; replicas that do so at once share the work. */
+export async function forgetExpired(database: Database): Promise<void> {
+  const keptSince = new Date(Date.now() - keptForMs).toISOString();
+  let forgotten: unknown[];
+  do {
+    forgotten = await database.run(forgetBatch, { keptSince, batchSize });
+  } while (forgotten.length === batchSize);
+}

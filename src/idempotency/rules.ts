@@ -1,0 +1,28 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { report } from '../lib/rule.ts';
+
+export const keptForMs = 24 * 60 * 60 * 1000;
+
+export const idempotencyKey = z
+  .string()
+  .check((payload) => {
+    if (!/^[\x21-\x7e]{1,255}$/.test(payload.value)) {
+      report(payload, 'INVALID_FORMAT', 'must be 1 to 255 visible ASCII characters');
+    }
+  })
+  .meta({ minLength: 1, maxLength: 255 })
+  .describe(
+    'Makes the request safe to send again: within 24 hours the same key with the same input gets the first answer, marked `replayed`, and nothing is written. A refused input uses up no key.',
+  );
+
+/** The same for the same mutation and input whatever the order of their keys, base64url of a SHA-256. */
+export function fingerprint(mutation: string, input: unknown): string {
+  const sortKeys = (_key: string, value: unknown) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date)
+      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : value;
+  return createHash('sha256')
+    .update(JSON.stringify([mutation, input], sortKeys))
+    .digest('base64url');
+}

@@ -1,0 +1,47 @@
+import { type IdType, parseTypeId } from './id.ts';
+import { isStorable } from './rule.ts';
+
+/** Names an entity by the id its creator chose or by its node id's UUID, so that one loader and one batch serve both. */
+export type EntityKey = `id:${string}` | `uuid:${string}`;
+
+export function byId(id: string): EntityKey {
+  return `id:${id}`;
+}
+
+export function byUuid(uuid: string): EntityKey {
+  return `uuid:${uuid}`;
+}
+
+/** The keys of a batch, sorted into the two kinds that a statement looks up; what no id can be is left out. */
+export function keyParts(keys: readonly EntityKey[]): { ids: string[]; uuids: string[] } {
+  const ids: string[] = [];
+  const uuids: string[] = [];
+  for (const key of keys) {
+    if (key.startsWith('uuid:')) uuids.push(key.slice(5));
+    else if (isStorable(key)) ids.push(key.slice(3));
+  }
+  return { ids, uuids };
+}
+
+/** The rows in the order of their keys, null for what is missing. */
+export function pickInOrder<Row extends { id: string; nodeId: string }>(
+  keys: readonly EntityKey[],
+  rows: Row[],
+): (Row | null)[] {
+  const found = new Map<EntityKey, Row>();
+  for (const row of rows) {
+    found.set(byId(row.id), row);
+    found.set(byUuid(row.nodeId), row);
+  }
+  return keys.map((key) => found.get(key) ?? null);
+}
+
+/** The key of a reference by either id, undefined when it names nothing of this type. */
+export function entityKeyOf(
+  type: IdType,
+  reference: { id?: unknown; nodeId?: unknown },
+): EntityKey | undefined {
+  if (typeof reference.id === 'string') return byId(reference.id);
+  const parsed = typeof reference.nodeId === 'string' ? parseTypeId(reference.nodeId) : undefined;
+  return parsed?.type === type ? byUuid(parsed.uuid) : undefined;
+}

@@ -1,0 +1,114 @@
+import { z } from 'zod';
+import type { IssueCode } from './errors.ts';
+
+/** Unicode code points: what varchar(n) and JSON Schema's maxLength count, unlike String.length. */
+function countCharacters(value: string): number {
+  let count = 0;
+  for (const _ of value) count += 1;
+  return count;
+}
+
+type Payload<T> = z.core.ParsePayload<T>;
+
+/** Reports a broken rule with a code of our own and a sentence that reads on from the field's name. */
+export function report<T>(
+  payload: Payload<T>,
+  code: IssueCode,
+  message: string,
+  path: PropertyKey[] = [],
+): void {
+  payload.issues.push({
+    code: 'custom',
+    input: payload.value,
+    path,
+    message,
+    params: { code },
+    continue: true,
+  });
+}
+
+/** Whether PostgreSQL can hold a text; what it cannot hold names nothing. */
+export function isStorable(value: string): boolean {
+  return value.isWellFormed() && !value.includes('\u0000');
+}
+
+function checkStorable(payload: Payload<string>): void {
+  if (payload.value.includes('\u0000'))
+    report(payload, 'INVALID_FORMAT', 'must not contain the character U+0000');
+  if (!payload.value.isWellFormed())
+    report(payload, 'INVALID_FORMAT', 'must be well-formed Unicode: it holds half of a surrogate pair');
+}
+
+function checkLength({ min = 0, max }: TextLimits) {
+  const limits = min === 0 ? `at most ${max}` : `${min} to ${max}`;
+  return (payload: Payload<string>): void => {
+    const length = countCharacters(payload.value);
+    if (length < min) report(payload, 'TOO_SHORT', `must have ${limits} characters, has ${length}`);
+    if (length > max) report(payload, 'TOO_LONG', `must have ${limits} characters, has ${length}`);
+  };
+}
+
+export interface TextLimits {
+  min?: number;
+  max: number;
+}
+
+/** Free text that PostgreSQL can store, limits in characters (Unicode code points). */
+export function text(limits: TextLimits, base: z.ZodString = z.string()) {
+  return base
+    .check(checkStorable, checkLength(limits))
+    .meta({ ...(limits.min ? { minLength: limits.min } : {}), maxLength: limits.max });
+}
+
+/** Text whose leading and trailing white space is dropped before its limits are checked. */
+export function trimmedText(limits: TextLimits) {
+  return text(limits, z.string().trim());
+}
+
+/** A name that machines compare: white space, control characters and second spellings are refused, not mended. */
+export function identifier(limits: TextLimits) {
+  return text(limits).check((payload) => {
+    const { value } = payload;
+    if (value !== value.trim()) report(payload, 'INVALID_FORMAT', 'must not begin or end with white space');
+    if (/\p{Cc}/u.test(value.replaceAll('\u0000', ''))) {
+      report(payload, 'INVALID_FORMAT', 'must not contain control characters');
+    }
+    if (value.isWellFormed() && value !== value.normalize('NFC')) {
+      report(payload, 'INVALID_FORMAT', 'must be in Unicode normal form C (NFC)');
+    }
+  });
+}
+
+/** Refuses a second element whose key was seen before; `keyOf` may return undefined for "never equal". */
+export function unique<T>(keyOf: (element: T) => string | undefined, what: string) {
+  return (payload: Payload<T[]>): void => {
+    const firstAt = new Map<string, number>();
+    payload.value.forEach((element, index) => {
+      const key = keyOf(element);
+      if (key === undefined) return;
+      const first = firstAt.get(key);
+      if (first === undefined) firstAt.set(key, index);
+      else report(payload, 'DUPLICATE', `repeats ${what} of element ${first}`, [index]);
+    });
+  };
+}
+
+/** A field of an update that may be left out, which keeps it, but not be cleared: null is refused. */
+export function neverCleared<T extends z.ZodType>(rule: T) {
+  return rule.nullish().check((payload) => {
+    if (payload.value === null)
+      report(payload, 'REQUIRED', 'cannot be cleared; leave it out to keep it as it is');
+  });
+}
+
+/** The longest text a rule admits, in characters; a table's column takes its length from here. */
+export function maxLength(rule: z.ZodType): number {
+  const limit = jsonSchemaOf(rule).maxLength;
+  if (limit === undefined) throw new Error('This rule has no maximum length.');
+  return limit;
+}
+
+/** A rule's limits as JSON Schema: read by columns, GraphQL descriptions and OpenAPI. */
+export function jsonSchemaOf(rule: z.ZodType): z.core.JSONSchema.BaseSchema {
+  return z.toJSONSchema(rule, { io: 'input', unrepresentable: 'any' });
+}

@@ -1,0 +1,57 @@
+import type { z } from 'zod';
+import type { Issue, IssueCode } from './errors.ts';
+
+type RawIssue = z.core.$ZodIssue;
+
+const tooBig: Record<string, { code: IssueCode; unit: string }> = {
+  string: { code: 'TOO_LONG', unit: ' characters' },
+  array: { code: 'TOO_MANY', unit: ' elements' },
+  set: { code: 'TOO_MANY', unit: ' elements' },
+};
+const tooSmall: Record<string, { code: IssueCode; unit: string }> = {
+  string: { code: 'TOO_SHORT', unit: ' characters' },
+  array: { code: 'TOO_FEW', unit: ' elements' },
+  set: { code: 'TOO_FEW', unit: ' elements' },
+};
+
+function describeIssue(issue: RawIssue): { code: IssueCode; message: string } {
+  switch (issue.code) {
+    case 'custom':
+      return {
+        code: (issue.params?.code as IssueCode | undefined) ?? 'INVALID_VALUE',
+        message: issue.message,
+      };
+    case 'too_big': {
+      const { code, unit } = tooBig[issue.origin] ?? { code: 'TOO_LARGE', unit: '' };
+      return { code, message: `must be at most ${issue.maximum}${unit}` };
+    }
+    case 'too_small': {
+      const { code, unit } = tooSmall[issue.origin] ?? { code: 'TOO_SMALL', unit: '' };
+      return { code, message: `must be at least ${issue.minimum}${unit}` };
+    }
+    case 'invalid_type':
+      // zod keeps the input out of its issues; only its message tells a missing value from a wrong one.
+      return issue.message.endsWith('received undefined')
+        ? { code: 'REQUIRED', message: 'is required' }
+        : { code: 'INVALID_TYPE', message: `must be a value of type ${issue.expected}` };
+    case 'invalid_value':
+      return { code: 'INVALID_VALUE', message: `must be one of ${issue.values.map(String).join(', ')}` };
+    case 'invalid_format':
+      return { code: 'INVALID_FORMAT', message: `must be a valid ${issue.format}` };
+    case 'unrecognized_keys':
+      return { code: 'UNKNOWN_FIELD', message: `has unknown fields: ${issue.keys.join(', ')}` };
+    default:
+      return { code: 'INVALID_VALUE', message: 'is not valid' };
+  }
+}
+
+/** What a zod error says, for a person: a path, a code and a sentence that reads on from the field's name. */
+export function issuesOf(error: z.ZodError): Issue[] {
+  return error.issues.map((issue) => ({ path: issue.path.map(String), ...describeIssue(issue) }));
+}
+
+/** `a, b and 3 more`: names the first few of many. */
+export function listFirst(names: string[], total: number, show = 10): string {
+  const shown = names.slice(0, show).map((name) => JSON.stringify(name));
+  return total > shown.length ? `${shown.join(', ')} and ${total - shown.length} more` : shown.join(', ');
+}

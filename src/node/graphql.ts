@@ -1,0 +1,39 @@
+import type { Ctx } from '../ctx.ts';
+import { builder } from '../graphql/builder.ts';
+import { entityKeyOf } from '../lib/entity-key.ts';
+import { parseTypeId } from '../lib/id.ts';
+
+const Node = builder.nodeInterfaceRef();
+const ofEverySubgraph = [{ name: 'shareable' }, { name: 'inaccessible' }] as const;
+
+async function loadNode(ctx: Ctx, nodeId: string) {
+  const type = parseTypeId(nodeId)?.type;
+  if (type !== 'Account' && type !== 'Customer') return null;
+  const key = entityKeyOf(type, { nodeId });
+  if (key === undefined) return null;
+  return type === 'Account' ? ctx.loaders.account.load(key) : ctx.loaders.customer.load(key);
+}
+
+builder.queryFields((t) => ({
+  node: t.field({
+    type: Node,
+    nullable: true,
+    directives: ofEverySubgraph,
+    description: 'The account or customer with this node id; `null` when there is none.',
+    args: {
+      nodeId: t.arg.id({
+        required: true,
+        description: 'A `nodeId`, such as `account_01m84fadmwe03rqpvwbebaam9z`.',
+      }),
+    },
+    resolve: (_, { nodeId }, ctx) => loadNode(ctx, nodeId) as never,
+  }),
+  nodes: t.field({
+    type: [Node],
+    nullable: { list: false, items: true },
+    directives: ofEverySubgraph,
+    description: 'The accounts and customers with these node ids, in this order, `null` where there is none.',
+    args: { nodeIds: t.arg.idList({ required: true, description: 'Node ids, of any types.' }) },
+    resolve: (_, { nodeIds }, ctx) => nodeIds.map((nodeId) => loadNode(ctx, nodeId)) as never,
+  }),
+}));

@@ -1,0 +1,22 @@
+import { type Logger, pino } from 'pino';
+import { describeDriverError } from '../db/constraint.ts';
+
+/** What a log may say of an error: never the values of a statement, which hold emails and addresses. */
+function serializeError(error: unknown): Record<string, unknown> {
+  const driver = describeDriverError(error);
+  if (driver !== undefined) return driver;
+  return error instanceof Error
+    ? { type: error.name, message: error.message, stack: error.stack }
+    : { type: typeof error };
+}
+
+/** One JSON line per event on standard error: standard output is for what a person asked for. */
+export function createLog(level: string): Logger {
+  const options = {
+    level,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    serializers: { err: serializeError },
+  };
+  return pino(options, pino.destination(2));
+}

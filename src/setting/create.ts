@@ -1,0 +1,41 @@
+import { type SQL, sql } from 'drizzle-orm';
+import type { Orm } from '../db/client.ts';
+import { insertedFrom, recordset } from '../db/rows.ts';
+import type { SettingInput } from './rules.ts';
+import { type OwnerType, type SettingRow, settings } from './table.ts';
+
+export type NewSetting = Omit<SettingRow, 'tenantId'>;
+
+/** The rows of an owner's settings. */
+export function newSettings(
+  ownerType: OwnerType,
+  ownerId: string,
+  inputs: readonly SettingInput[],
+): NewSetting[] {
+  return inputs.map((input) => ({ ...input, ownerType, ownerId }));
+}
+
+/** The step by which a statement inserts the recordset `newSetting` for owners that it created itself. */
+export function insertSettings(orm: Orm, created: { name: string; ownerType: OwnerType; ids: SQL }) {
+  const rows = orm
+    .select(insertedFrom(settings, 'newSetting'))
+    .from(recordset(settings, 'newSetting'))
+    .where(
+      sql`"newSetting"."ownerType" = ${sql.raw(`'${created.ownerType}'`)} and "newSetting"."ownerId" in (${created.ids})`,
+    );
+  // As SQL, for Drizzle would otherwise want the generated columns selected, too.
+  return orm.$with(created.name).as(orm.insert(settings).select(sql`${rows}`).returning({ id: settings.id }));
+}
+
+/** Settings as the history keeps them. */
+export function settingHistory(rows: NewSetting[]) {
+  return {
+    settings: rows.map(({ namespace, id, name, dataType, value }) => ({
+      namespace,
+      id,
+      name,
+      dataType,
+      value,
+    })),
+  };
+}

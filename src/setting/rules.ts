@@ -1,0 +1,120 @@
+import { z } from 'zod';
+import { value as ownerId } from '../alias/rules.ts';
+import { idempotencyKey } from '../idempotency/rules.ts';
+import { identifier, report, text, unique } from '../lib/rule.ts';
+
+export const maxSettingsPerCall = 10;
+export const maxSettingsPerOwner = 100;
+
+export const dataTypes = {
+  STRING: 'Any text.',
+  NUMERIC: 'A finite decimal number, such as `-12.50` or `1e3`.',
+  JSON: 'Any JSON text.',
+  JSON_LOGIC: 'A JsonLogic rule: a JSON object with one key, its operator.',
+} as const;
+
+export type SettingDataType = keyof typeof dataTypes;
+
+export const id = identifier({ min: 1, max: 50 }).describe(
+  'The key of the setting in its namespace, chosen by you.',
+);
+export const namespace = identifier({ min: 1, max: 50 }).describe(
+  'Keeps the settings of different uses apart, such as `USER`. A setting is named by its namespace and id.',
+);
+export const name = text({ min: 1, max: 255 }).describe('What people call the setting.');
+export const dataType = z
+  .enum(Object.keys(dataTypes) as [SettingDataType])
+  .describe('How `value` is to be read.');
+export const value = text({ max: 4096 }).describe('Always a string; it must be a value of its `dataType`.');
+
+const decimal = /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/;
+
+function parseJson(json: string): { parsed: unknown } | undefined {
+  try {
+    return { parsed: JSON.parse(json) };
+  } catch {
+    return undefined;
+  }
+}
+
+function isOneOperator(parsed: unknown): boolean {
+  return (
+    typeof parsed === 'object' &&
+    parsed !== null &&
+    !Array.isArray(parsed) &&
+    Object.keys(parsed).length === 1
+  );
+}
+
+/** What is wrong with a value for its type, as the end of a sentence; undefined when nothing is. */
+function mismatch(dataType: SettingDataType, value: string): string | undefined {
+  if (dataType === 'STRING') return undefined;
+  if (dataType === 'NUMERIC') {
+    return decimal.test(value) && Number.isFinite(Number(value))
+      ? undefined
+      : 'must be a finite decimal number, since dataType is NUMERIC';
+  }
+  const json = parseJson(value);
+  if (json === undefined) return `must be JSON, since dataType is ${dataType}`;
+  if (dataType === 'JSON_LOGIC' && !isOneOperator(json.parsed)) {
+    return 'must be a JSON object with one key, the operator, since dataType is JSON_LOGIC';
+  }
+  return undefined;
+}
+
+export const setting = z.object({ id, namespace, name, dataType, value }).check((payload) => {
+  const problem = mismatch(payload.value.dataType, payload.value.value);
+  if (problem !== undefined) report(payload, 'INVALID_FORMAT', problem, ['value']);
+});
+
+export type SettingInput = z.output<typeof setting>;
+
+/** What names a setting among those of its owner. */
+export function settingKey({ namespace, id }: { namespace: string; id: string }): string {
+  return JSON.stringify([namespace, id]);
+}
+
+export const settings = z
+  .array(setting)
+  .max(maxSettingsPerCall)
+  .check(unique((one) => settingKey(one), 'the namespace and id'));
+
+const owner = {
+  accountId: ownerId.nullish(),
+  customerId: ownerId.nullish(),
+  idempotencyKey: idempotencyKey.nullish(),
+};
+
+function checkOwner(payload: z.core.ParsePayload<{ accountId?: unknown; customerId?: unknown }>): void {
+  const { accountId, customerId } = payload.value;
+  const count = [accountId, customerId].filter((id) => id !== null && id !== undefined).length;
+  if (count === 0)
+    report(payload, 'REQUIRED', 'must be given, or customerId: settings have one owner', ['accountId']);
+  if (count === 2)
+    report(payload, 'INVALID_VALUE', 'must not stand beside accountId: settings have one owner', [
+      'customerId',
+    ]);
+}
+
+const perOwner = z.array(setting).min(1).max(maxSettingsPerOwner);
+
+export const putSettingsInput = z
+  .object({ ...owner, settings: perOwner.check(unique((one) => settingKey(one), 'the namespace and id')) })
+  .check(checkOwner);
+
+export type PutSettingsInput = z.output<typeof putSettingsInput>;
+
+const key = z.object({ namespace, id });
+
+export const removeSettingsInput = z
+  .object({
+    ...owner,
+    settings: z
+      .array(key)
+      .min(1)
+      .max(maxSettingsPerOwner)
+      .check(unique((one) => settingKey(one), 'the namespace and id')),
+  })
+  .check(checkOwner);
+
+export type RemoveSettingsInput = z.output<typeof removeSettingsInput>;

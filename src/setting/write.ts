@@ -1,0 +1,137 @@
+import { sql } from 'drizzle-orm';
+import { lockAccount, refreshAccount, touchAccount } from '../account/lock.ts';
+import { type AccountRow, accounts } from '../account/table.ts';
+import type { Ctx, Run } from '../ctx.ts';
+import { lockCustomer, refreshCustomer, touchCustomer } from '../customer/lock.ts';
+import { type CustomerRow, customers } from '../customer/table.ts';
+import { insertedFrom, recordset, revive, tenantId } from '../db/rows.ts';
+import { statement } from '../db/statement.ts';
+import { assertWritable } from '../entity/lock.ts';
+import type { ChangeKind } from '../history/rules.ts';
+import { changeRow, recordChanges } from '../history/write.ts';
+import { type Written, writeOnce } from '../idempotency/write.ts';
+import { LimitExceededError, NotFoundError } from '../lib/errors.ts';
+import { type NewSetting, newSettings, settingHistory } from './create.ts';
+import { maxSettingsPerOwner, type PutSettingsInput, type RemoveSettingsInput, settingKey } from './rules.ts';
+import { type OwnerType, type SettingRow, settings } from './table.ts';
+
+/** The owner of settings after a write of them: one of the two. */
+export interface SettingsOwner {
+  account: AccountRow | null;
+  customer: CustomerRow | null;
+  /** All it has now. */
+  settings: SettingRow[];
+}
+
+interface Owner {
+  type: OwnerType;
+  id: string;
+}
+
+const ofOwner = sql`${settings.tenantId} = ${tenantId} and ${settings.ownerType} = ${sql.placeholder('type')}
+  and ${settings.ownerId} = ${sql.placeholder('id')}`;
+
+const settingsOfOwner = statement('settings_of_owner', (orm) =>
+  orm.select().from(settings).where(ofOwner).orderBy(settings.namespace, settings.id),
+);
+
+const putStatement = statement('put_settings', (orm) => {
+  const rows = orm.select(insertedFrom(settings, 'newSetting')).from(recordset(settings, 'newSetting'));
+  return orm
+    .insert(settings)
+    .select(sql`${rows}`)
+    .onConflictDoUpdate({
+      target: [settings.tenantId, settings.ownerType, settings.ownerId, settings.namespace, settings.id],
+      set: { name: sql`excluded.name`, dataType: sql`excluded.data_type`, value: sql`excluded.value` },
+    })
+    .returning({ id: settings.id });
+});
+
+const removeStatement = statement('remove_settings', (orm) =>
+  orm
+    .delete(settings)
+    .where(
+      sql`${ofOwner} and (${settings.namespace}, ${settings.id}) in (select namespace, id
+        from unnest(${sql.placeholder('namespaces')}::text[], ${sql.placeholder('ids')}::text[]) as gone(namespace, id))`,
+    )
+    .returning({ id: settings.id }),
+);
+
+function ownerOf({ accountId, customerId }: PutSettingsInput | RemoveSettingsInput): Owner {
+  return accountId != null ? { type: 'ACCOUNT', id: accountId } : { type: 'CUSTOMER', id: customerId ?? '' };
+}
+
+async function holdOwner(run: Run, { type, id }: Owner): Promise<void> {
+  if (type === 'ACCOUNT') assertWritable('Account', await lockAccount(run, id), { id });
+  else assertWritable('Customer', await lockCustomer(run, id), { id });
+}
+
+/** Adds 1 to the owner's version and records what changed. */
+async function finish(
+  ctx: Ctx,
+  run: Run,
+  kind: ChangeKind,
+  { type, id }: Owner,
+  [before, after]: [SettingRow[], NewSetting[]],
+): Promise<SettingsOwner> {
+  const account = type === 'ACCOUNT' ? await touchAccount(ctx, run, id) : null;
+  const customer = type === 'CUSTOMER' ? await touchCustomer(ctx, run, id) : null;
+  const version = account?.version ?? customer?.version ?? 0;
+  const change = { kind, customerId: account?.customerId ?? id, accountId: account?.id ?? null, version };
+  await recordChanges(run, [
+    changeRow(ctx, { ...change, before: settingHistory(before), after: settingHistory(after) }),
+  ]);
+  return { account, customer, settings: await run(settingsOfOwner, { type, id }) };
+}
+
+function reviveOwner(answer: unknown): SettingsOwner {
+  const { account, customer, settings } = answer as SettingsOwner;
+  return {
+    account: account === null ? null : revive(accounts, account),
+    customer: customer === null ? null : revive(customers, customer),
+    settings,
+  };
+}
+
+function refreshOwner(ctx: Ctx, { account, customer, settings }: SettingsOwner): void {
+  if (account !== null) refreshAccount(ctx, account, { settings });
+  if (customer !== null) refreshCustomer(ctx, customer, { settings });
+}
+
+/** Adds settings of an account or customer, and changes those it has with the same namespace and id. */
+export async function putSettings(ctx: Ctx, input: PutSettingsInput): Promise<Written<SettingsOwner>> {
+  const owner = ownerOf(input);
+  const rows = newSettings(owner.type, owner.id, input.settings);
+  const keys = new Set(rows.map(settingKey));
+  const result = await writeOnce(ctx, 'putSettings', input, reviveOwner, async (run) => {
+    await holdOwner(run, owner);
+    const present = await run(settingsOfOwner, { ...owner });
+    const replaced = present.filter((row) => keys.has(settingKey(row)));
+    if (present.length - replaced.length + rows.length > maxSettingsPerOwner) {
+      throw new LimitExceededError('settings', maxSettingsPerOwner);
+    }
+    await run(putStatement, { newSetting: JSON.stringify(rows) });
+    return finish(ctx, run, 'SETTINGS_PUT', owner, [replaced, rows]);
+  });
+  refreshOwner(ctx, result.written);
+  return result;
+}
+
+/** Removes settings of an account or customer. Throws NotFoundError when one of them is not there. */
+export async function removeSettings(ctx: Ctx, input: RemoveSettingsInput): Promise<Written<SettingsOwner>> {
+  const owner = ownerOf(input);
+  const result = await writeOnce(ctx, 'removeSettings', input, reviveOwner, async (run) => {
+    await holdOwner(run, owner);
+    const present = new Map((await run(settingsOfOwner, { ...owner })).map((row) => [settingKey(row), row]));
+    const gone = input.settings.map((key) => {
+      const row = present.get(settingKey(key));
+      if (row === undefined) throw new NotFoundError('Setting', `${key.namespace}.${key.id}`);
+      return row;
+    });
+    const names = { namespaces: gone.map((row) => row.namespace), ids: gone.map((row) => row.id) };
+    await run(removeStatement, { ...owner, ...names });
+    return finish(ctx, run, 'SETTINGS_REMOVED', owner, [gone, []]);
+  });
+  refreshOwner(ctx, result.written);
+  return result;
+}

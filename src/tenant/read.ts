@@ -1,0 +1,36 @@
+import { sql } from 'drizzle-orm';
+import { statement } from '../db/statement.ts';
+import { apiKeys, tenants } from './table.ts';
+
+/** The key with this token and its tenant, unless the key was revoked. */
+export const keyByTokenHash = statement('key_by_token_hash', (orm) =>
+  orm
+    .select({ keyId: apiKeys.id, keyName: apiKeys.name, tenant: tenants })
+    .from(apiKeys)
+    .innerJoin(tenants, sql`${tenants.id} = ${apiKeys.tenantId}`)
+    .where(
+      sql`${apiKeys.tokenHash} = decode(${sql.placeholder('hash')}, 'hex') and ${apiKeys.revokedAt} is null`,
+    ),
+);
+
+export const tenantByName = statement('tenant_by_name', (orm) =>
+  orm
+    .select()
+    .from(tenants)
+    .where(sql`${tenants.name} = ${sql.placeholder('name')}`),
+);
+
+export const keysOfTenant = statement('keys_of_tenant', (orm) =>
+  orm
+    .select({
+      id: apiKeys.id,
+      name: apiKeys.name,
+      createdAt: apiKeys.createdAt,
+      revokedAt: apiKeys.revokedAt,
+    })
+    .from(apiKeys)
+    .where(sql`${apiKeys.tenantId} = ${sql.placeholder('tenantId')}`)
+    .orderBy(apiKeys.createdAt, apiKeys.id),
+);
+
+export const allTenants = statement('all_tenants', (orm) => orm.select().from(tenants).orderBy(tenants.id));

@@ -1,0 +1,79 @@
+import { and, eq, isNull, sql } from 'drizzle-orm';
+import type { Database } from '../db/client.ts';
+import { violatedConstraint } from '../db/constraint.ts';
+import { StartupError } from '../lib/errors.ts';
+import { newUuid, parseTypeId, toTypeId } from '../lib/id.ts';
+import { issuesOf } from '../lib/wording.ts';
+import { tenantByName } from './read.ts';
+import * as rules from './rules.ts';
+import { apiKeys, type TenantRow, tenants } from './table.ts';
+import { newToken, tokenHash } from './token.ts';
+
+export interface NewTenant {
+  name: string;
+  baseCurrency?: string | undefined;
+  netTermDays?: number | undefined;
+}
+
+function checked(input: NewTenant) {
+  const parsed = rules.newTenant.safeParse(input);
+  if (parsed.success) return parsed.data;
+  const problems = issuesOf(parsed.error).map(({ path, message }) => `${path.join('.')} ${message}`);
+  throw new StartupError(`${problems.join('; ')}.`);
+}
+
+/** Makes a tenant. Throws StartupError when the input breaks a rule or the name is taken. */
+export async function createTenant({ orm }: Database, input: NewTenant): Promise<TenantRow> {
+  const values = { ...checked(input), createdAt: new Date() };
+  try {
+    const [row] = await orm.insert(tenants).values(values).returning();
+    if (row === undefined) throw new Error('The insert returned no row.');
+    return row;
+  } catch (error) {
+    if (violatedConstraint(error) !== 'tenants_name_key') throw error;
+    throw new StartupError(`There is a tenant called ${values.name} already.`);
+  }
+}
+
+/** The tenant of this name. Throws StartupError when there is none. */
+export async function requireTenant(database: Database, name: string): Promise<TenantRow> {
+  const [tenant] = await database.run(tenantByName, { name });
+  if (tenant === undefined) throw new StartupError(`There is no tenant called ${JSON.stringify(name)}.`);
+  return tenant;
+}
+
+/** Makes a key of a tenant. Its token is in the answer and nowhere else: only a hash is stored. */
+export async function createKey(
+  { orm }: Database,
+  tenantId: number,
+  name: string,
+  token = newToken(),
+): Promise<{ id: string; token: string }> {
+  const id = newUuid();
+  const tokenBytes = Buffer.from(tokenHash(token), 'hex');
+  await orm.insert(apiKeys).values({ tenantId, id, name, tokenHash: tokenBytes, createdAt: new Date() });
+  return { id: toTypeId('ApiKey', id), token };
+}
+
+/** Revokes a key by its id, such as `key_01m8…`. Throws StartupError when there is no such key in use. */
+export async function revokeKey({ orm }: Database, keyId: string): Promise<void> {
+  const parsed = parseTypeId(keyId);
+  const revoked =
+    parsed?.type === 'ApiKey'
+      ? await orm
+          .update(apiKeys)
+          .set({ revokedAt: sql`now()` })
+          .where(and(eq(apiKeys.id, parsed.uuid), isNull(apiKeys.revokedAt)))
+          .returning({ id: apiKeys.id })
+      : [];
+  if (revoked.length === 0)
+    throw new StartupError(`There is no key in use with the id ${JSON.stringify(keyId)}.`);
+}
+
+/** Revokes every key of a tenant that has this name. */
+export async function revokeKeysNamed({ orm }: Database, tenantId: number, name: string): Promise<void> {
+  await orm
+    .update(apiKeys)
+    .set({ revokedAt: sql`now()` })
+    .where(and(eq(apiKeys.tenantId, tenantId), eq(apiKeys.name, name), isNull(apiKeys.revokedAt)));
+}

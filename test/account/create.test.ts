@@ -1,0 +1,184 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import {
+  accountFields,
+  accountInput,
+  createAccount,
+  createdAccount,
+  createdCustomer,
+  sendCreateAccount,
+  tenantWithCustomer,
+} from '../support/account.ts';
+import { type Json, useService } from '../support/service.ts';
+
+const service = useService();
+
+/** The body that the origin's documentation sends to its "Create an account". */
+const example = JSON.parse(
+  readFileSync(new URL('./create-account.request.json', import.meta.url), 'utf8'),
+) as Json;
+
+const always = { effectiveFrom: null, effectiveUntil: null };
+
+const expected = {
+  id: 'ACC00001',
+  name: 'Primary Account',
+  status: 'ACTIVE',
+  customerId: 'C1234qwd',
+  customer: { id: 'C1234qwd', name: 'Acme' },
+  invoiceCurrency: 'USD',
+  netTermDays: 45,
+  primaryEmail: 'admin@example.com',
+  address: example.address,
+  billingInformation: null,
+  aliases: [
+    { value: 'acme_1', ...always },
+    { value: 'acme_primary', ...always },
+  ],
+  settings: example.settings,
+  tags: [],
+  metadata: {},
+  version: 1,
+};
+
+async function createExample() {
+  const client = await service.newTenant();
+  await createdCustomer(client, { id: 'C1234qwd' });
+  return { client, account: await createdAccount(client, example) };
+}
+
+it('creates the account of the origin’s example from its very body', async () => {
+  const { account } = await createExample();
+  expect(account).toMatchObject(expected);
+});
+
+const everyWay = `
+query($id: ID!, $name: String!, $nodeId: ID!, $entities: [_Any!]!) {
+  account(id: $id) { ...AccountFields }
+  byAlias: accountByAlias(alias: "acme_1") { ...AccountFields }
+  byOwnId: accountByAlias(alias: $name) { ...AccountFields }
+  node(nodeId: $nodeId) { ...AccountFields }
+  nodes(nodeIds: [$nodeId]) { ...AccountFields }
+  accounts { nodes { ...AccountFields } }
+  ofCustomer: accounts(filter: { customerId: "C1234qwd" }) { edges { node { ...AccountFields } } }
+  _entities(representations: $entities) { ...AccountFields }
+}
+${accountFields}`;
+
+it('reads every value back along every way to an account', async () => {
+  const { client, account } = await createExample();
+  const entities = [
+    { __typename: 'Account', id: account.id },
+    { __typename: 'Account', nodeId: account.nodeId },
+  ];
+  const { data, errors } = await client.send(everyWay, {
+    id: account.id,
+    name: account.id,
+    nodeId: account.nodeId,
+    entities,
+  });
+  expect(errors).toBeUndefined();
+  const { account: byId, byAlias, byOwnId, node, nodes, accounts, ofCustomer, _entities } = data;
+  const all = [byId, byAlias, byOwnId, node, ...nodes, ...accounts.nodes, ofCustomer.edges[0].node];
+  for (const read of [...all, ..._entities]) expect(read).toEqual(account);
+});
+
+it('gives an account a node id that is a TypeID with its time of creation, and one time for its beginning', async () => {
+  const before = Date.now();
+  const { account } = await createExample();
+  expect(account.nodeId).toMatch(/^account_0[0-7][0-9a-hjkmnp-tv-z]{24}$/);
+  expect(account.createdAt).toBe(account.updatedAt);
+  expect(account.aliases.map((alias: Json) => alias.createdAt)).toEqual([
+    account.createdAt,
+    account.createdAt,
+  ]);
+  expect(Date.parse(account.createdAt)).toBeGreaterThanOrEqual(before);
+  expect(Date.parse(account.createdAt)).toBeLessThanOrEqual(Date.now());
+});
+
+it('gives accounts node ids in the order of their creation', async () => {
+  const client = await tenantWithCustomer(service);
+  const nodeIds: string[] = [];
+  for (const id of ['A3', 'A1', 'A2']) nodeIds.push((await createdAccount(client, { id })).nodeId);
+  expect(nodeIds).toEqual([...nodeIds].sort());
+});
+
+describe('without its optional fields an account', () => {
+  it('is active, at version 1, with empty lists and the terms of a tenant that said nothing', async () => {
+    const client = await tenantWithCustomer(service);
+    expect(await createdAccount(client)).toMatchObject({
+      status: 'ACTIVE',
+      version: 1,
+      invoiceCurrency: 'USD',
+      netTermDays: 30,
+      primaryEmail: null,
+      address: null,
+      billingInformation: null,
+      aliases: [],
+      settings: [],
+      tags: [],
+      metadata: {},
+    });
+  });
+
+  it('has the currency and net terms of its tenant', async () => {
+    const client = await tenantWithCustomer(service, { baseCurrency: 'JPY', netTermDays: 0 });
+    expect(await createdAccount(client)).toMatchObject({ invoiceCurrency: 'JPY', netTermDays: 0 });
+    const own = await createdAccount(client, { id: 'A2', invoiceCurrency: 'EUR', netTermDays: 14 });
+    expect(own).toMatchObject({ invoiceCurrency: 'EUR', netTermDays: 14 });
+  });
+
+  it('is the same whether they are left out or null', async () => {
+    const client = await tenantWithCustomer(service);
+    const optional =
+      `invoiceCurrency netTermDays primaryEmail status address billingInformation aliases datedAliases
+      settings tags metadata idempotencyKey`.split(/\s+/);
+    const nulls = Object.fromEntries(optional.map((field) => [field, null]));
+    const { nodeId: _1, createdAt: _2, updatedAt: _3, ...bare } = await createdAccount(client);
+    expect(await createdAccount(client, { ...nulls, id: 'A2' })).toMatchObject({ ...bare, id: 'A2' });
+  });
+});
+
+it('refuses an account of a customer that does not exist, by its id', async () => {
+  const client = await service.newTenant();
+  expect(await createAccount(client, { customerId: 'nobody' })).toMatchObject({
+    __typename: 'NotFoundError',
+    code: 'NOT_FOUND',
+    type: 'Customer',
+    id: 'nobody',
+  });
+});
+
+it('creates two accounts in one document, one after the other', async () => {
+  const client = await tenantWithCustomer(service);
+  const { data } = await client.send(
+    `mutation($a: CreateAccountInput!, $b: CreateAccountInput!) {
+      a: createAccount(input: $a) { ... on CreateAccountSuccess { account { id aliases { value } } } }
+      b: createAccount(input: $b) { ... on AliasTakenError { clashes { value accountId } } }
+    }`,
+    { a: accountInput({ aliases: ['x'] }), b: accountInput({ id: 'A2', aliases: ['x'] }) },
+  );
+  expect(data.a.account).toEqual({ id: 'A1', aliases: [{ value: 'x' }] });
+  expect(data.b.clashes).toEqual([{ value: 'x', accountId: 'A1' }]);
+});
+
+it('takes the input from the text of the document as well as from variables', async () => {
+  const client = await tenantWithCustomer(service);
+  const { data } = await client.send(
+    `mutation { createAccount(input: { id: "A1", name: "Main", customerId: "C1", status: DRAFT,
+      metadata: { k: "v" }, datedAliases: [{ value: "x", effectiveFrom: "2026-01-01T00:00:00Z" }] }) {
+        ... on CreateAccountSuccess { account { status metadata aliases(effectiveOn: "2026-01-01T00:00:00Z") { value } } }
+    } }`,
+  );
+  expect(data.createAccount.account).toEqual({
+    status: 'DRAFT',
+    metadata: { k: 'v' },
+    aliases: [{ value: 'x' }],
+  });
+});
+
+it('answers a refused account with HTTP 200: the refusal is data', async () => {
+  const client = await service.newTenant();
+  const { status, errors } = await sendCreateAccount(client, accountInput());
+  expect({ status, errors }).toEqual({ status: 200, errors: undefined });
+});

@@ -1,0 +1,106 @@
+import { sql } from 'drizzle-orm';
+import { describe, expect, it } from 'vitest';
+import {
+  accountInput,
+  createAccount,
+  createdAccount,
+  createdCustomer,
+  sendCreateAccount,
+  tenantWithCustomer,
+} from '../support/account.ts';
+import { type Client, type Json, useService } from '../support/service.ts';
+
+const service = useService();
+
+async function changesOf({ tenantId }: Client): Promise<Json[]> {
+  const rows = await service.database.orm.execute(
+    sql`select id, customer_id, account_id, kind, at, actor, request_id, version, before, after from changes
+      where tenant_id = ${tenantId} order by id`,
+  );
+  return [...rows];
+}
+
+const setting = { id: 's', namespace: 'n', name: 'n', dataType: 'STRING', value: 'v' };
+
+it('keeps one row for a created account: when, who, which request, what', async () => {
+  const client = await tenantWithCustomer(service);
+  const input = accountInput({
+    aliases: ['x'],
+    settings: [setting],
+    tags: ['T'],
+    address: { country: 'DE' },
+  });
+  const answer = await sendCreateAccount(client, input, { 'x-request-id': 'req-1' });
+  const [, change, ...more] = await changesOf(client);
+  expect(more).toEqual([]);
+  expect(change).toMatchObject({
+    kind: 'ACCOUNT_CREATED',
+    customer_id: 'C1',
+    account_id: 'A1',
+    actor: expect.stringMatching(/^key_0[0-9a-z]{25}$/),
+    request_id: 'req-1',
+    version: 1,
+    before: null,
+  });
+  expect(new Date(change.at).toISOString()).toBe(answer.data.createAccount.account.createdAt);
+  expect(change.after).toMatchObject({
+    name: 'Main account',
+    status: 'ACTIVE',
+    tags: ['t'],
+    aliases: [{ value: 'x', effectiveFrom: null, effectiveUntil: null }],
+    settings: [setting],
+  });
+});
+
+it('keeps the same request id that the answer names when the caller gave none', async () => {
+  const client = await tenantWithCustomer(service);
+  const answer = await sendCreateAccount(client, accountInput());
+  const [, change] = await changesOf(client);
+  expect(change.request_id).toBe(answer.headers.get('x-request-id'));
+});
+
+it('keeps one row for a customer and one for the account created with it', async () => {
+  const client = await service.newTenant();
+  await createdCustomer(client, {
+    account: { id: 'A1', name: 'First', aliases: ['x'] },
+    settings: [setting],
+  });
+  const changes = await changesOf(client);
+  expect(changes.map(({ kind, customer_id, account_id }) => ({ kind, customer_id, account_id }))).toEqual([
+    { kind: 'CUSTOMER_CREATED', customer_id: 'C1', account_id: null },
+    { kind: 'ACCOUNT_CREATED', customer_id: 'C1', account_id: 'A1' },
+  ]);
+  expect(changes[0].after).toMatchObject({ name: 'Acme', primaryEmail: 'a@acme.com', settings: [setting] });
+  expect(changes[1].after).toMatchObject({ name: 'First', aliases: [{ value: 'x' }] });
+  expect(changes.map((change) => change.before)).toEqual([null, null]);
+});
+
+it('keeps nothing of what was refused or replayed', async () => {
+  const client = await tenantWithCustomer(service);
+  await createdAccount(client, { idempotencyKey: 'k' });
+  const before = await changesOf(client);
+  await createAccount(client, { idempotencyKey: 'k' });
+  await createAccount(client, { idempotencyKey: 'k', name: 'Other' });
+  await createAccount(client);
+  await createAccount(client, { id: 'A2', aliases: ['A1'] });
+  await createAccount(client, { id: 'A3', name: 'x' });
+  expect(await changesOf(client)).toEqual(before);
+});
+
+describe('the history is append-only: the database refuses', () => {
+  it.each([
+    ['to change a row', sql`update changes set actor = 'nobody'`],
+    ['to delete a row', sql`delete from changes`],
+    ['to empty it', sql`truncate changes`],
+    ['to empty it with the tables it names', sql`truncate customers cascade`],
+  ])('%s', async (_, statement) => {
+    const client = await tenantWithCustomer(service);
+    const before = await changesOf(client);
+    const refusal = await service.database.orm.execute(statement).then(
+      () => undefined,
+      (error: Json) => error.cause.message,
+    );
+    expect(refusal).toContain('append-only');
+    expect(await changesOf(client)).toEqual(before);
+  });
+});

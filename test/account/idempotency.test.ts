@@ -1,0 +1,175 @@
+import { sql } from 'drizzle-orm';
+import { describe, expect, it } from 'vitest';
+import { createAccount, createdAccount, tenantWithCustomer } from '../support/account.ts';
+import { x } from '../support/limits.ts';
+import { issuesOf } from '../support/refusal.ts';
+import { rowCounts, statementsOf } from '../support/rows.ts';
+import { type Client, type Json, useService } from '../support/service.ts';
+
+const service = useService();
+const idempotencyKey = 'order-1';
+const full = {
+  idempotencyKey,
+  aliases: ['x'],
+  datedAliases: [{ value: 'y', effectiveFrom: '2020-01-01T00:00:00Z' }],
+  settings: [{ id: 's', namespace: 'n', name: 'n', dataType: 'STRING', value: 'v' }],
+  address: { country: 'DE' },
+  billingInformation: { emailRecipients: ['a@acme.com'] },
+  tags: ['t'],
+  metadata: { b: '1', a: '2' },
+};
+
+/** Makes everything that is known of a tenant's keys this much older. */
+function age(client: Client, hours: number) {
+  return service.database.orm.execute(
+    sql`update idempotency_records set created_at = created_at - make_interval(hours => ${hours})
+      where tenant_id = ${client.tenantId}`,
+  );
+}
+
+describe('a createAccount that is sent again with its key', () => {
+  it('gets the first answer, marked as replayed, and writes nothing', async () => {
+    const client = await tenantWithCustomer(service);
+    const first = await createAccount(client, full);
+    const rows = await rowCounts(service, client);
+    const second = await createAccount(client, full);
+    expect(first.replayed).toBe(false);
+    expect(second).toEqual({ ...first, replayed: true });
+    expect(await rowCounts(service, client)).toEqual(rows);
+    expect(rows).toMatchObject({ accounts: 1, idempotency_records: 1 });
+  });
+
+  it('gets the first answer when the fields of its input stand in another order', async () => {
+    const client = await tenantWithCustomer(service);
+    const first = await createAccount(client, full);
+    const reordered = Object.fromEntries(Object.entries(full).toReversed());
+    const second = await createAccount(client, { ...reordered, metadata: { a: '2', b: '1' } });
+    expect(second).toEqual({ ...first, replayed: true });
+  });
+
+  it('costs one statement', async () => {
+    const client = await tenantWithCustomer(service);
+    const { nodeId } = await createdAccount(client, { idempotencyKey });
+    const bare = `mutation { createAccount(input: { id: "A1", name: "Main account", customerId: "C1",
+      idempotencyKey: "order-1" }) { ... on CreateAccountSuccess { replayed account { nodeId } } } }`;
+    const expected = { replayed: true, account: { nodeId } };
+    const texts = await statementsOf(service, async () => {
+      expect((await client.send(bare)).data.createAccount).toEqual(expected);
+    });
+    expect(texts).toHaveLength(1);
+  });
+
+  it.each([
+    ['another name', { name: 'Other name' }],
+    ['another id', { id: 'A2' }],
+    ['an alias more', { aliases: ['x', 'z'] }],
+    ['other metadata', { metadata: { a: '1' } }],
+  ])('is refused with %s: the key belongs to another input', async (_, change) => {
+    const client = await tenantWithCustomer(service);
+    await createdAccount(client, full);
+    const rows = await rowCounts(service, client);
+    expect(await createAccount(client, { ...full, ...change })).toMatchObject({
+      __typename: 'IdempotencyError',
+      code: 'IDEMPOTENCY_KEY_REUSED',
+    });
+    expect(await rowCounts(service, client)).toEqual(rows);
+  });
+
+  it('is a new request to another tenant', async () => {
+    const [one, two] = [await tenantWithCustomer(service), await tenantWithCustomer(service)];
+    const first = await createAccount(one, full);
+    const second = await createAccount(two, { ...full, name: 'Of the other' });
+    expect(second.replayed).toBe(false);
+    expect(second.account.nodeId).not.toBe(first.account.nodeId);
+  });
+
+  it('is answered again a little before 24 hours have passed', async () => {
+    const client = await tenantWithCustomer(service);
+    await createdAccount(client, full);
+    await age(client, 23);
+    expect((await createAccount(client, full)).replayed).toBe(true);
+  });
+
+  it('is a new request after 24 hours: the key may be used again', async () => {
+    const client = await tenantWithCustomer(service);
+    await createdAccount(client, full);
+    await age(client, 25);
+    expect(await createAccount(client, { id: 'A2', idempotencyKey })).toMatchObject({ replayed: false });
+    expect(await createAccount(client, { id: 'A2', idempotencyKey })).toMatchObject({ replayed: true });
+  });
+});
+
+describe('a refused createAccount uses up no key', () => {
+  it.each([
+    ['its input breaks a rule', { name: 'x' }, 'INVALID_INPUT'],
+    ['its customer does not exist', { customerId: 'nobody' }, 'NOT_FOUND'],
+    ['its id is taken', { id: 'TAKEN' }, 'ID_TAKEN'],
+    ['its alias is taken', { aliases: ['TAKEN'] }, 'ALIAS_TAKEN'],
+  ])('when %s', async (_, refused, code) => {
+    const client = await tenantWithCustomer(service);
+    await createdAccount(client, { id: 'TAKEN' });
+    expect(await createAccount(client, { idempotencyKey, ...refused })).toMatchObject({ code });
+    expect(await createAccount(client, { idempotencyKey })).toMatchObject({ replayed: false });
+  });
+});
+
+describe('of many simultaneous createAccounts with one key', () => {
+  const typed = (result: Json) => result.code ?? (result.replayed ? 'REPLAYED' : 'WRITTEN');
+  const send = (client: Client, inputOf: (index: number) => object) =>
+    Promise.all(Array.from({ length: 20 }, (_, index) => createAccount(client, inputOf(index))));
+
+  it('one writes; equal ones get its answer or hear that it still runs', async () => {
+    const client = await tenantWithCustomer(service);
+    const results = await send(client, () => full);
+    const kinds = results.map(typed);
+    expect(kinds.filter((kind) => kind === 'WRITTEN')).toHaveLength(1);
+    const others = kinds.filter((kind) => kind !== 'WRITTEN');
+    for (const kind of others) expect(['REPLAYED', 'IDEMPOTENCY_IN_PROGRESS']).toContain(kind);
+    const nodeIds = results.flatMap((result) => result.account?.nodeId ?? []);
+    expect(new Set(nodeIds).size).toBe(1);
+    expect(await rowCounts(service, client)).toMatchObject({ accounts: 1, idempotency_records: 1 });
+  });
+
+  it('one writes; other ones hear that the key is in use', async () => {
+    const client = await tenantWithCustomer(service);
+    const kinds = (await send(client, (index) => ({ id: `A-${index}`, idempotencyKey }))).map(typed);
+    expect(kinds.filter((kind) => kind === 'WRITTEN')).toHaveLength(1);
+    const others = kinds.filter((kind) => kind !== 'WRITTEN');
+    for (const kind of others) expect(kind).toMatch(/^IDEMPOTENCY_(KEY_REUSED|IN_PROGRESS)$/);
+    expect(await rowCounts(service, client)).toMatchObject({ accounts: 1, idempotency_records: 1 });
+  });
+});
+
+describe('an idempotency key', () => {
+  it.each([
+    ['1 character', '!'],
+    ['255 characters', x(255)],
+    ['every kind of visible ASCII', `!"#$%&'()*+,-./09:;<=>?@AZ[\\]^_\`az{|}~`],
+  ])('may have %s', async (_, key) => {
+    const client = await tenantWithCustomer(service);
+    await createdAccount(client, { idempotencyKey: key });
+    expect((await createAccount(client, { idempotencyKey: key })).replayed).toBe(true);
+  });
+
+  it.each([
+    ['nothing in it', ''],
+    ['256 characters', x(256)],
+    ['a space', 'a b'],
+    ['a line break at its end', 'ab\n'],
+    ['a character beyond ASCII', 'clé'],
+    ['U+0000', 'a\u0000'],
+    ['a delete character', 'a\u007f'],
+  ])('is refused with %s', async (_, key) => {
+    const client = await tenantWithCustomer(service);
+    const issues = issuesOf(await createAccount(client, { idempotencyKey: key }));
+    expect(issues).toEqual([{ path: ['idempotencyKey'], code: 'INVALID_FORMAT' }]);
+  });
+
+  it('is told apart by case', async () => {
+    const client = await tenantWithCustomer(service);
+    await createdAccount(client, { idempotencyKey: 'key' });
+    expect(await createAccount(client, { id: 'A2', idempotencyKey: 'KEY' })).toMatchObject({
+      replayed: false,
+    });
+  });
+});

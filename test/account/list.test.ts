@@ -1,0 +1,110 @@
+import { sql } from 'drizzle-orm';
+import { describe, expect, it } from 'vitest';
+import { createdAccount, createdCustomer, tenantWithCustomer } from '../support/account.ts';
+import {
+  connectionFields,
+  describeConnection,
+  type Listing,
+  pageArguments,
+  pageVariables,
+} from '../support/connection.ts';
+import { type Client, type Service, useService } from '../support/service.ts';
+
+const service = useService();
+
+/** Makes accounts of the customer C1; `secondsOf` says how long after 2026 each was last changed. */
+async function makeAccounts(
+  { database }: Service,
+  client: Client,
+  count: number,
+  secondsOf: (index: number) => number,
+): Promise<string[]> {
+  const ids = Array.from({ length: count }, (_, index) => `A-${String(index).padStart(2, '0')}`);
+  for (const [index, id] of ids.entries()) {
+    await createdAccount(client, { id });
+    await database.orm.execute(
+      sql`update accounts set updated_at = '2026-01-01'::timestamptz + make_interval(secs => ${secondsOf(index)})
+        where tenant_id = ${client.tenantId} and id = ${id}`,
+    );
+  }
+  return ids;
+}
+
+const ofAccounts: Omit<Listing, 'name' | 'document'> = {
+  newClient: tenantWithCustomer,
+  make: (on, client, count) => makeAccounts(on, client, count, (index) => -index / 1000),
+  makeTied: (on, client, count) => makeAccounts(on, client, count, () => 0),
+  addFirst: async (client) => (await createdAccount(client, { id: 'new' })).id,
+};
+
+describeConnection(service, {
+  ...ofAccounts,
+  name: 'the list of accounts',
+  document: `query(${pageVariables}) { list: accounts(${pageArguments}) { ${connectionFields} } }`,
+});
+
+describeConnection(service, {
+  ...ofAccounts,
+  name: 'the list of a customer’s accounts',
+  document: `query(${pageVariables}) {
+    list: accounts(${pageArguments}, filter: { customerId: "C1" }) { ${connectionFields} } }`,
+  newClient: async (on) => {
+    const client = await tenantWithCustomer(on);
+    await createdCustomer(client, { id: 'C2', account: { id: 'other', name: 'Of another' } });
+    return client;
+  },
+});
+
+describe('the list of accounts', () => {
+  const list = async (client: Client, args: string) => {
+    const { data } = await client.send(`{ accounts${args} { totalCount nodes { id } } }`);
+    return { ids: data.accounts.nodes.map(({ id }: { id: string }) => id), count: data.accounts.totalCount };
+  };
+
+  it('begins with the latest change, and sorts ids by their bytes where times are equal', async () => {
+    const client = await tenantWithCustomer(service);
+    for (const id of ['b', 'B', 'ä', 'a', '1', '_']) await createdAccount(client, { id });
+    await createdAccount(client, { id: 'late' });
+    await service.database.orm.execute(
+      sql`update accounts set updated_at = '2026-01-01' where tenant_id = ${client.tenantId} and id <> 'late'`,
+    );
+    const { ids } = await list(client, '');
+    expect(ids).toEqual(['late', '1', 'B', '_', 'a', 'b', 'ä']);
+  });
+
+  it('leaves archived accounts out and drafts in', async () => {
+    const client = await tenantWithCustomer(service);
+    for (const id of ['kept', 'gone']) await createdAccount(client, { id, status: 'DRAFT' });
+    await service.database.orm.execute(
+      sql`update accounts set status = 'ARCHIVED' where tenant_id = ${client.tenantId} and id = 'gone'`,
+    );
+    expect(await list(client, '')).toEqual({ ids: ['kept'], count: 1 });
+  });
+
+  it('is empty for a customer who does not exist', async () => {
+    const client = await tenantWithCustomer(service);
+    await createdAccount(client);
+    expect(await list(client, '(filter: { customerId: "nobody" })')).toEqual({ ids: [], count: 0 });
+  });
+
+  it.each(['', '\\u0000', 'x'.repeat(51)])(
+    'shows nothing for "%s", which is no id of a customer',
+    async (id) => {
+      const client = await tenantWithCustomer(service);
+      await createdAccount(client);
+      const document = `{ accounts(filter: { customerId: "${id}" }) { totalCount nodes { id } } }`;
+      const { data, errors } = await client.send(document);
+      if (errors !== undefined) expect(errors[0].extensions.code).toBe('BAD_REQUEST');
+      else expect(data.accounts).toEqual({ totalCount: 0, nodes: [] });
+    },
+  );
+
+  it.each(['(filter: {})', '(filter: null)', '(filter: { customerId: null })'])(
+    'holds all accounts for %s',
+    async (args) => {
+      const client = await tenantWithCustomer(service);
+      await createdAccount(client);
+      expect(await list(client, args)).toEqual({ ids: ['A1'], count: 1 });
+    },
+  );
+});

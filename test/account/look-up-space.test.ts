@@ -1,0 +1,151 @@
+import { describe, expect, it } from 'vitest';
+import { accountIdByAlias, createAccount, createdAccount, tenantWithCustomer } from '../support/account.ts';
+import { rowCounts } from '../support/rows.ts';
+import { type Client, type Json, useService } from '../support/service.ts';
+
+const service = useService();
+
+const y2026 = '2026-01-01T00:00:00Z';
+const y2027 = '2027-01-01T00:00:00Z';
+const y2028 = '2028-01-01T00:00:00Z';
+
+/** Fails unless the creation is refused with this error and leaves nothing. */
+async function expectRefused(client: Client, overrides: object, error: object): Promise<void> {
+  const before = await rowCounts(service, client);
+  expect(await createAccount(client, overrides)).toMatchObject(error);
+  expect(await rowCounts(service, client)).toEqual(before);
+}
+
+const taken = (...clashes: Json[]) => ({ __typename: 'AliasTakenError', code: 'ALIAS_TAKEN', clashes });
+const idTaken = (id: string, accountId: string) => ({
+  __typename: 'IdTakenError',
+  code: 'ID_TAKEN',
+  id,
+  accountId,
+});
+
+it('rejects an id that another account has', async () => {
+  const client = await tenantWithCustomer(service);
+  await createdAccount(client);
+  await expectRefused(client, { name: 'Other' }, idTaken('A1', 'A1'));
+});
+
+it('rejects an id that is an alias of another account, and names its holder', async () => {
+  const client = await tenantWithCustomer(service);
+  await createdAccount(client, { aliases: ['A2'] });
+  await expectRefused(client, { id: 'A2' }, idTaken('A2', 'A1'));
+});
+
+it('rejects an id that was or will be an alias of another account for some time', async () => {
+  const client = await tenantWithCustomer(service);
+  const spans = [
+    { value: 'past', effectiveUntil: '2001-01-01T00:00:00Z' },
+    { value: 'future', effectiveFrom: '2999-01-01T00:00:00Z' },
+  ];
+  await createdAccount(client, { datedAliases: spans });
+  await expectRefused(client, { id: 'past' }, idTaken('past', 'A1'));
+  await expectRefused(client, { id: 'future' }, idTaken('future', 'A1'));
+});
+
+it('rejects an alias that another account holds', async () => {
+  const client = await tenantWithCustomer(service);
+  await createdAccount(client, { aliases: ['x'] });
+  await expectRefused(client, { id: 'A2', aliases: ['x'] }, taken({ value: 'x', accountId: 'A1' }));
+});
+
+it('rejects an alias that is the id of another account, for whatever span', async () => {
+  const client = await tenantWithCustomer(service);
+  await createdAccount(client);
+  const clash = taken({ value: 'A1', accountId: 'A1' });
+  await expectRefused(client, { id: 'A2', aliases: ['A1'] }, clash);
+  const datedAliases = [{ value: 'A1', effectiveUntil: '2001-01-01T00:00:00Z' }];
+  await expectRefused(client, { id: 'A2', datedAliases }, clash);
+});
+
+it('names every alias that is taken, each with its holder', async () => {
+  const client = await tenantWithCustomer(service);
+  await createdAccount(client, { id: 'A1', aliases: ['x', 'y'] });
+  await createdAccount(client, { id: 'A2', aliases: ['z'] });
+  const result = await createAccount(client, { id: 'A3', aliases: ['free', 'z', 'A2', 'x', 'A1'] });
+  expect(new Set(result.clashes)).toEqual(
+    new Set([
+      { value: 'A1', accountId: 'A1' },
+      { value: 'A2', accountId: 'A2' },
+      { value: 'x', accountId: 'A1' },
+      { value: 'z', accountId: 'A2' },
+    ]),
+  );
+  for (const { value, accountId } of result.clashes) {
+    expect(result.message).toContain(`"${value}" (account "${accountId}")`);
+  }
+});
+
+it('names a holder once although it holds the value for two spans', async () => {
+  const client = await tenantWithCustomer(service);
+  const spans = [
+    { value: 'x', effectiveUntil: y2026 },
+    { value: 'x', effectiveFrom: y2027 },
+  ];
+  await createdAccount(client, { datedAliases: spans });
+  await expectRefused(client, { id: 'A2', aliases: ['x'] }, taken({ value: 'x', accountId: 'A1' }));
+});
+
+it('tells values apart by case, spelling and white space inside', async () => {
+  const client = await tenantWithCustomer(service);
+  await createdAccount(client, { aliases: ['x y', 'straße'] });
+  await createdAccount(client, { id: 'a1', aliases: ['X Y', 'x  y', 'STRASSE', 'strasse'] });
+  expect(await accountIdByAlias(client, 'X Y')).toBe('a1');
+  expect(await accountIdByAlias(client, 'x y')).toBe('A1');
+});
+
+it('accepts an account’s own id as its alias, plain or dated, without effect', async () => {
+  const client = await tenantWithCustomer(service);
+  const account = await createdAccount(client, { aliases: ['A1'] });
+  expect(account.aliases).toEqual([]);
+  const datedAliases = [{ value: 'A2', effectiveUntil: '2001-01-01T00:00:00Z' }];
+  expect((await createdAccount(client, { id: 'A2', datedAliases })).aliases).toEqual([]);
+  expect(await accountIdByAlias(client, 'A2')).toBe('A2');
+  expect((await rowCounts(service, client)).aliases).toBe(2);
+});
+
+describe('one value in two accounts', () => {
+  const holding = (effectiveFrom?: string, effectiveUntil?: string) => ({
+    datedAliases: [{ value: 'x', effectiveFrom, effectiveUntil }],
+  });
+
+  it('is fine when their spans touch: the end is exclusive', async () => {
+    const client = await tenantWithCustomer(service);
+    await createdAccount(client, { id: 'A1', ...holding(y2026, y2027) });
+    await createdAccount(client, { id: 'A2', ...holding(y2027, y2028) });
+    await createdAccount(client, { id: 'A3', ...holding(undefined, y2026) });
+    await createdAccount(client, { id: 'A4', ...holding(y2028) });
+    expect(await accountIdByAlias(client, 'x', '2026-12-31T23:59:59.999Z')).toBe('A1');
+    expect(await accountIdByAlias(client, 'x', y2027)).toBe('A2');
+    expect(await accountIdByAlias(client, 'x', '2025-12-31T23:59:59.999Z')).toBe('A3');
+    expect(await accountIdByAlias(client, 'x', y2028)).toBe('A4');
+  });
+
+  it.each([
+    ['one that reaches in by a millisecond', '2026-12-31T23:59:59.999Z', y2028],
+    ['one inside', '2026-05-01T00:00:00Z', '2026-06-01T00:00:00Z'],
+    ['one around', undefined, undefined],
+    ['one that ends inside', undefined, '2026-01-01T00:00:00.001Z'],
+    ['the same', y2026, y2027],
+  ])('is refused for %s', async (_, effectiveFrom, effectiveUntil) => {
+    const client = await tenantWithCustomer(service);
+    await createdAccount(client, holding(y2026, y2027));
+    const second = { id: 'A2', ...holding(effectiveFrom, effectiveUntil) };
+    await expectRefused(client, second, taken({ value: 'x', accountId: 'A1' }));
+  });
+
+  it('is fine in one account for spans that do not overlap', async () => {
+    const client = await tenantWithCustomer(service);
+    const datedAliases = [
+      { value: 'x', effectiveUntil: y2026 },
+      { value: 'x', effectiveFrom: y2026, effectiveUntil: y2027 },
+    ];
+    await createdAccount(client, { datedAliases });
+    expect(await accountIdByAlias(client, 'x', y2026)).toBe('A1');
+    expect(await accountIdByAlias(client, 'x', y2027)).toBeUndefined();
+  });
+});

@@ -1,0 +1,116 @@
+import { expect, it } from 'vitest';
+import { createAccount, createCustomer, createdAccount, tenantWithCustomer } from '../support/account.ts';
+import { rowCounts } from '../support/rows.ts';
+import { type Client, type Json, useService } from '../support/service.ts';
+
+const service = useService();
+const runners = 20;
+
+/** Sends the requests all at once; answers with the members of their unions. */
+function race(send: (runner: number) => Promise<Json>): Promise<Json[]> {
+  return Promise.all(Array.from({ length: runners }, (_, runner) => send(runner)));
+}
+
+/** Fails unless one created its account, all others met this error, and only the winner left rows. */
+async function expectOneWinner(client: Client, results: Json[], loser: (winner: Json) => object) {
+  const winners = results.filter((result) => result.__typename === 'CreateAccountSuccess');
+  expect(winners).toHaveLength(1);
+  const others = results.filter((result) => result !== winners[0]);
+  for (const other of others) expect(other).toMatchObject(loser(winners[0].account));
+  expect(await rowCounts(service, client)).toMatchObject({ accounts: 1, changes: 2, settings: 1 });
+  return winners[0].account;
+}
+
+const settings = [{ id: 's', namespace: 'n', name: 'n', dataType: 'STRING', value: 'v' }];
+
+it('lets one of many simultaneous accounts of one id win', async () => {
+  const client = await tenantWithCustomer(service);
+  const results = await race((runner) =>
+    createAccount(client, { name: `Account ${runner}`, aliases: [`alias-${runner}`], settings }),
+  );
+  await expectOneWinner(client, results, () => ({ __typename: 'IdTakenError', id: 'A1', accountId: 'A1' }));
+  expect((await rowCounts(service, client)).aliases).toBe(2);
+});
+
+it('lets one of many simultaneous accounts that claim one alias win', async () => {
+  const client = await tenantWithCustomer(service);
+  const results = await race((runner) =>
+    createAccount(client, { id: `A-${runner}`, aliases: ['shared', `own-${runner}`], settings }),
+  );
+  await expectOneWinner(client, results, ({ id }) => ({
+    __typename: 'AliasTakenError',
+    clashes: [{ value: 'shared', accountId: id }],
+  }));
+  expect((await rowCounts(service, client)).aliases).toBe(3);
+});
+
+/** Makes every claim of this tenant take a moment, so that claims of two requests interleave. */
+async function slowDownClaims({ tenantId }: Client): Promise<void> {
+  const { orm } = service.database;
+  await orm.execute(`create function slow_${tenantId}() returns trigger language plpgsql as
+    $$ begin perform pg_sleep(0.005); return new; end $$`);
+  await orm.execute(`create trigger slow_${tenantId} before insert on aliases for each row
+    when (new.tenant_id = ${tenantId}) execute function slow_${tenantId}()`);
+}
+
+it('lets one win without a deadlock when many claim the same aliases in opposite orders', async () => {
+  const client = await tenantWithCustomer(service);
+  await slowDownClaims(client);
+  const values = Array.from({ length: 10 }, (_, index) => `alias-${index}`);
+  const results = await race((runner) =>
+    createAccount(client, {
+      id: `A-${runner}`,
+      aliases: runner % 2 === 0 ? values : values.toReversed(),
+      settings,
+    }),
+  );
+  await expectOneWinner(client, results, () => ({ __typename: 'AliasTakenError' }));
+  expect((await rowCounts(service, client)).aliases).toBe(11);
+});
+
+it('lets an id or an alias of one value win, never both', async () => {
+  const client = await tenantWithCustomer(service);
+  const results = await race((runner) =>
+    createAccount(
+      client,
+      runner % 2 === 0 ? { id: 'x', settings } : { id: `A-${runner}`, aliases: ['x'], settings },
+    ),
+  );
+  await expectOneWinner(client, results, () => ({ code: expect.stringMatching(/^(ID|ALIAS)_TAKEN$/) }));
+});
+
+it('lets all win that claim one value for spans that do not overlap', async () => {
+  const client = await tenantWithCustomer(service);
+  const year = (runner: number) => `${2000 + runner}-01-01T00:00:00Z`;
+  const accounts = await race((runner) =>
+    createdAccount(client, {
+      id: `A-${runner}`,
+      datedAliases: [{ value: 'x', effectiveFrom: year(runner), effectiveUntil: year(runner + 1) }],
+    }),
+  );
+  expect(accounts).toHaveLength(runners);
+});
+
+it('lets one of many simultaneous customers of one id win, its first account with it', async () => {
+  const client = await service.newTenant();
+  const results = await race((runner) =>
+    createCustomer(client, { account: { id: `A-${runner}`, name: 'First', aliases: ['x'] } }),
+  );
+  const winners = results.filter((result) => result.__typename === 'CreateCustomerSuccess');
+  expect(winners).toHaveLength(1);
+  for (const result of results.filter((one) => one !== winners[0])) {
+    expect(result.code).toMatch(/^(ID|ALIAS)_TAKEN$/);
+  }
+  expect(await rowCounts(service, client)).toMatchObject({
+    customers: 1,
+    accounts: 1,
+    aliases: 2,
+    changes: 2,
+  });
+});
+
+it('lets all simultaneous accounts of one customer win that share nothing', async () => {
+  const client = await tenantWithCustomer(service);
+  await race((runner) => createdAccount(client, { id: `A-${runner}`, aliases: [`x-${runner}`] }));
+  expect(await rowCounts(service, client)).toMatchObject({ accounts: runners, aliases: 2 * runners });
+});

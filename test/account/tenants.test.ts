@@ -1,0 +1,118 @@
+import { expect, it } from 'vitest';
+import {
+  accountFields,
+  createAccount,
+  createdAccount,
+  createdCustomer,
+  tenantWithCustomer,
+} from '../support/account.ts';
+import { rowCounts } from '../support/rows.ts';
+import { type Answer, type Client, type Json, useService } from '../support/service.ts';
+
+const service = useService();
+
+const document = `
+query($account: ID!, $alias: String!, $customer: ID!, $nodeIds: [ID!]!, $nodeId: ID!, $entities: [_Any!]!) {
+  account(id: $account) { ...AccountFields }
+  byAlias: accountByAlias(alias: $alias) { ...AccountFields }
+  customer(id: $customer) { id settings { id } }
+  node(nodeId: $nodeId) { nodeId }
+  nodes(nodeIds: $nodeIds) { nodeId }
+  accounts(filter: { customerId: $customer }) { totalCount nodes { id } }
+  _entities(representations: $entities) { __typename }
+}
+${accountFields}`;
+
+interface Names {
+  account: string;
+  alias: string;
+  customer: string;
+  accountNode: string;
+  customerNode: string;
+}
+
+function look(client: Client, { account, alias, customer, accountNode, customerNode }: Names) {
+  const entities = [
+    { __typename: 'Account', id: account },
+    { __typename: 'Account', nodeId: accountNode },
+    { __typename: 'Customer', id: customer },
+    { __typename: 'Customer', nodeId: customerNode },
+  ];
+  const nodeIds = [accountNode, customerNode];
+  return client.send(document, { account, alias, customer, nodeId: accountNode, nodeIds, entities });
+}
+
+const shown = ({ status, data, errors }: Answer) => ({ status, data, errors });
+
+it('answers what another tenant has exactly like what nobody has', async () => {
+  const [owner, stranger] = [await tenantWithCustomer(service), await service.newTenant()];
+  const account: Json = await createdAccount(owner, { aliases: ['x'] });
+  const names = { account: 'A1', alias: 'x', customer: 'C1' };
+  const nodes = { accountNode: account.nodeId, customerNode: account.customer.nodeId };
+  expect((await look(owner, { ...names, ...nodes })).data.account).toEqual(account);
+  const unknown = await look(stranger, {
+    account: 'nobody',
+    alias: 'nobody',
+    customer: 'nobody',
+    accountNode: 'account_01m84fadmwe03rqpvwbebaam9z',
+    customerNode: 'customer_01m84fadmwe03rqpvwbebaam9z',
+  });
+  expect(shown(await look(stranger, { ...names, ...nodes }))).toEqual(shown(unknown));
+  expect(unknown.data).toEqual({
+    account: null,
+    byAlias: null,
+    customer: null,
+    node: null,
+    nodes: [null, null],
+    accounts: { totalCount: 0, nodes: [] },
+    _entities: [null, null, null, null],
+  });
+});
+
+it('lets two tenants use the same ids and aliases', async () => {
+  const clients = [await tenantWithCustomer(service), await tenantWithCustomer(service)];
+  const nodeIds = [];
+  for (const [index, client] of clients.entries()) {
+    const name = `Account of tenant ${index}`;
+    nodeIds.push((await createdAccount(client, { name, aliases: ['x'], idempotencyKey: 'k' })).nodeId);
+  }
+  expect(new Set(nodeIds).size).toBe(2);
+  for (const [index, client] of clients.entries()) {
+    const { data } = await client.send('{ accountByAlias(alias: "x") { name } accounts { totalCount } }');
+    expect(data).toEqual({
+      accountByAlias: { name: `Account of tenant ${index}` },
+      accounts: { totalCount: 1 },
+    });
+  }
+});
+
+it('refuses an account of another tenant’s customer like one of no customer', async () => {
+  const [owner, stranger] = [await tenantWithCustomer(service), await service.newTenant()];
+  const before = [await rowCounts(service, owner), await rowCounts(service, stranger)];
+  expect(await createAccount(stranger, { idempotencyKey: 'k' })).toMatchObject({
+    __typename: 'NotFoundError',
+    type: 'Customer',
+    id: 'C1',
+  });
+  expect([await rowCounts(service, owner), await rowCounts(service, stranger)]).toEqual(before);
+});
+
+it('reads customer, aliases and settings of an account from its own tenant only', async () => {
+  const clients = [await service.newTenant(), await service.newTenant()];
+  for (const [index, client] of clients.entries()) {
+    const settings = [{ id: 's', namespace: 'n', name: 'n', dataType: 'STRING', value: `of ${index}` }];
+    await createdCustomer(client, { name: `Customer ${index}`, settings });
+    await createdAccount(client, { aliases: [`alias-${index}`], settings });
+  }
+  for (const [index, client] of clients.entries()) {
+    const { data } = await client.send(
+      '{ account(id: "A1") { customer { name settings { value } } aliases { value } settings { value } } }',
+    );
+    const settings = [{ value: `of ${index}` }];
+    expect(data.account).toEqual({
+      customer: { name: `Customer ${index}`, settings },
+      aliases: [{ value: `alias-${index}` }],
+      settings,
+    });
+  }
+});

@@ -1,0 +1,142 @@
+import { existsSync } from 'node:fs';
+import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { type Running, usePrograms } from '../cli/program.ts';
+
+const executable = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) =>
+  existsSync(path),
+);
+
+const quiet = ['gpu', 'quic', 'background-networking', 'component-update', 'sync', 'dev-shm-usage'];
+const flags = [
+  '--no-sandbox',
+  '--no-first-run',
+  ...quiet.map((name) => `--disable-${name}`),
+  // No name leads anywhere: a page that needs another host does not work.
+  '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1',
+];
+
+const programs = usePrograms();
+
+/** Opens GraphiQL with nothing stored; `troubles` fills with whatever the page complains of or asks other hosts for. */
+async function open(browser: Browser, url: string) {
+  const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+  const troubles: string[] = [];
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) troubles.push(message.text());
+  });
+  page.on('pageerror', (error) => troubles.push(String(error)));
+  page.on('request', (request) => {
+    const { protocol, origin } = new URL(request.url());
+    if (protocol.startsWith('http') && origin !== new URL(url).origin) troubles.push(request.url());
+  });
+  await page.goto(url);
+  await page.locator('button.graphiql-execute-button').waitFor();
+  return { page, troubles };
+}
+
+/** The text of an editor, on one line: it has hard spaces, and breaks of its own. */
+async function textOf(editor: Locator): Promise<string> {
+  // biome-ignore lint/performance/useDomNodeTextContent: the editor orders its lines by style, not in the document
+  return (await editor.innerText()).replaceAll(/\s+/g, ' ');
+}
+
+const result = (page: Page) => page.locator('section.result-window, .graphiql-response').first();
+
+/** Presses the button and waits for an answer that holds a text. */
+async function execute(page: Page, expected: string): Promise<string> {
+  await page.locator('button.graphiql-execute-button').click();
+  await result(page).getByText(expected).first().waitFor();
+  return textOf(result(page));
+}
+
+/**
+ * Presses the button until an answer holds a text: GraphiQL learns a moment after it shows a tab, or was loaded again,
+ * which operation that holds, and gives no sign of it.
+ */
+function executeWhenReady(page: Page, expected: string): Promise<string> {
+  return vi.waitFor(
+    async () => {
+      await page.locator('button.graphiql-execute-button').click({ timeout: 2000 });
+      await result(page).getByText(expected).first().waitFor({ timeout: 2000 });
+      return textOf(result(page));
+    },
+    { timeout: 30_000, interval: 200 },
+  );
+}
+
+/** Opens the second tab and executes what it holds. */
+async function readInSecondTab(page: Page): Promise<string> {
+  await page.getByRole('tab', { name: /^Account/ }).click();
+  return executeWhenReady(page, 'accountByAlias');
+}
+
+async function expectToken(page: Page, token: string | undefined): Promise<void> {
+  await page.getByRole('button', { name: 'Headers', exact: true }).click();
+  const headers = page.locator('section.graphiql-editor-tool');
+  await expect
+    .poll(() => textOf(headers), { timeout: 10_000 })
+    .toContain(`"Authorization": "Bearer ${token}"`);
+}
+
+function shoot(page: Page, name: string): Promise<unknown> {
+  const directory = process.env.SCREENSHOTS;
+  return directory ? page.screenshot({ path: `${directory}/${name}.png` }) : Promise.resolve();
+}
+
+if (executable === undefined && process.env.CI !== 'true') {
+  console.warn(
+    'SKIPPED: GraphiQL is not tested in a browser, for there is no Chromium at /usr/bin/chromium.',
+  );
+}
+
+describe.skipIf(executable === undefined && process.env.CI !== 'true')('GraphiQL in a browser', () => {
+  let browser: Browser;
+  let service: Running;
+  beforeAll(async () => {
+    if (executable === undefined) throw new Error('There is no Chromium; CI must not skip this test.');
+    service = await programs.serve({ DATA_DIR: programs.path('data') });
+    browser = await chromium.launch({ executablePath: executable, args: flags });
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await service?.stop('SIGTERM');
+  });
+
+  it('creates the example account and reads it, with no other host within reach', async () => {
+    const { page, troubles } = await open(browser, service.url);
+    expect(await page.getByRole('tab').allTextContents()).toEqual([
+      expect.stringContaining('CreateAccount'),
+      expect.stringContaining('Account'),
+    ]);
+    await expectToken(page, service.token);
+    expect(await execute(page, 'CreateAccountSuccess')).toMatch(
+      /"id": "ACC00001", "nodeId": "account_\w{26}"/,
+    );
+    await shoot(page, 'created');
+    expect(await readInSecondTab(page)).toContain('"id": "ACC00001", "name": "Primary Account"');
+    await shoot(page, 'read');
+    expect(troubles).toEqual([]);
+  });
+
+  it('says why the same account cannot be created again, also after the page was loaded again', async () => {
+    const { page, troubles } = await open(browser, service.url);
+    await executeWhenReady(page, 'createAccount');
+    await page.reload();
+    expect(await executeWhenReady(page, 'ID_TAKEN')).toContain('already names an account');
+    await readInSecondTab(page);
+    await expectToken(page, service.token);
+    expect(await page.getByRole('tab').count()).toBe(2);
+    expect(troubles).toEqual([]);
+  });
+
+  it('shows the manual that the schema holds', async () => {
+    const { page, troubles } = await open(browser, service.url);
+    await page.getByRole('button', { name: /Documentation Explorer/ }).click();
+    const manual = page.locator('.graphiql-plugin');
+    await manual.getByRole('link', { name: 'Mutation', exact: true }).click();
+    await manual.getByText('Creates an account of a customer').first().waitFor();
+    await shoot(page, 'manual');
+    expect(troubles).toEqual([]);
+  });
+});

@@ -1,0 +1,33 @@
+import { execFile } from 'node:child_process';
+import { chmod, cp, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { TestProject } from 'vitest/node';
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** A directory that holds the compiled service as a checkout does after `npm ci`. */
+    checkout: string;
+  }
+}
+
+const root = join(import.meta.dirname, '..', '..');
+
+/** Compiles the service once for a test run, aside from `dist`, which may be in use. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  // Below node_modules, so that the packages are found from there.
+  const cache = join(root, 'node_modules', '.cache');
+  await mkdir(cache, { recursive: true });
+  const checkout = await mkdtemp(join(cache, 'accountgraph-test-'));
+  const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+  await promisify(execFile)(process.execPath, [compiler, '--noCheck', '--outDir', join(checkout, 'dist')], {
+    cwd: root,
+  });
+  await chmod(join(checkout, 'dist', 'main.js'), 0o755);
+  await mkdir(join(checkout, 'node_modules', '.bin'), { recursive: true });
+  await symlink('../../dist/main.js', join(checkout, 'node_modules', '.bin', 'accountgraph'));
+  await cp(join(root, 'package.json'), join(checkout, 'package.json'));
+  await symlink(join(root, 'migrations'), join(checkout, 'migrations'));
+  project.provide('checkout', checkout);
+  return () => rm(checkout, { recursive: true, force: true });
+}

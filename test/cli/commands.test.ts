@@ -1,0 +1,59 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { templateName } from '../support/global-setup.ts';
+import { usePostgres } from './postgres.ts';
+import { answerOf, sentenceOf, usePrograms } from './program.ts';
+
+const programs = usePrograms();
+const server = usePostgres();
+let env: { DATABASE_URL: string };
+
+beforeAll(async () => {
+  env = { DATABASE_URL: await server.create(templateName) };
+});
+
+describe.concurrent('a command', { timeout: 60_000 }, () => {
+  it('schema prints the committed schema', async () => {
+    const committed = await readFile(join(import.meta.dirname, '../../src/schema.graphql'), 'utf8');
+    const { code, stdout, stderr } = await programs.run(['schema'], {});
+    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: committed, stderr: '' });
+  });
+
+  it('help shows the usage', async () => {
+    expect(answerOf(await programs.run(['help'], {}))).toMatch(
+      /^accountgraph \[serve\]\naccountgraph migrate\n/,
+    );
+  });
+
+  it.each([
+    [['bogus'], 'There is no command "bogus". Usage:'],
+    [['serve', '--port', '80'], '"--port" is too much. Usage:'],
+    [['keys', 'create', '--tenant', 'acme'], 'Usage:'],
+    [['keys', 'list', '--tenant'], "Option '--tenant <value>' argument missing. Usage:"],
+    [['tenants', 'create', 'acme', '--color', 'red'], "Unknown option '--color'. Usage:"],
+  ])('%j is answered with the usage', async (args, line) => {
+    const { code, stdout, stderr } = await programs.run(args, env);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr.split('\n')[0]).toBe(line);
+    expect(stderr).not.toMatch(/^ +at /m);
+  });
+
+  it.each([
+    [['tenants', 'create', 'Acme Inc'], 'name must be 1 to 50 lower-case letters, digits and hyphens.'],
+    [['keys', 'create', '--tenant', 'nobody', '--name', 'x'], 'There is no tenant called "nobody".'],
+    [
+      ['keys', 'create', '--tenant', 'nobody', '--name', ''],
+      'The name must have 1 to 100 characters, has 0.',
+    ],
+    [['keys', 'revoke', 'key_nothing'], 'There is no key in use with the id "key_nothing".'],
+  ])('%j is refused in one sentence', async (args, sentence) => {
+    expect(sentenceOf(await programs.run(args, env))).toBe(sentence);
+  });
+
+  it('tenants create refuses a name that is taken', async () => {
+    answerOf(await programs.run(['tenants', 'create', 'taken'], env));
+    const second = await programs.run(['tenants', 'create', 'taken'], env);
+    expect(sentenceOf(second)).toBe('There is a tenant called taken already.');
+  });
+});

@@ -1,0 +1,46 @@
+import { expect, it } from 'vitest';
+import { readConfig } from '../../src/config.ts';
+
+it('needs nothing', () => {
+  expect(readConfig({})).toMatchObject({
+    production: false,
+    host: '127.0.0.1',
+    port: 4000,
+    dataDir: expect.stringMatching(/\/\.data$/),
+    databaseUrl: undefined,
+    poolSize: 8,
+    migrate: true,
+    logLevel: 'info',
+  });
+});
+
+it('takes an empty value for none', () => {
+  expect(readConfig({ HOST: '', PORT: '', DATABASE_URL: '', MIGRATE: '' })).toEqual(readConfig({}));
+});
+
+const url = 'postgres://me@host/db';
+
+it.each([
+  [{ NODE_ENV: 'production', DATABASE_URL: url }, false],
+  [{ NODE_ENV: 'production', DATABASE_URL: url, MIGRATE: 'true' }, true],
+  [{ NODE_ENV: 'production' }, true],
+  [{ DATABASE_URL: url }, true],
+  [{ DATABASE_URL: url, MIGRATE: 'false' }, false],
+])('with %j says whether a start migrates: %j', (env, migrate) => {
+  expect(readConfig(env).migrate).toBe(migrate);
+});
+
+it.each([
+  ['PORT', ['-1', '65536', '80.5', '0x50', '1e3', ' 80', 'abc'], 'a whole number from 0 to 65535'],
+  ['DATABASE_POOL_SIZE', ['0', '101', 'many'], 'a whole number from 1 to 100'],
+  ['MIGRATE', ['yes', '1', 'TRUE'], 'true or false'],
+  ['NODE_ENV', ['staging'], 'development, production or test'],
+  ['LOG_LEVEL', ['loud'], 'trace, debug, info, warn, error, fatal or silent'],
+  [
+    'DATABASE_URL',
+    ['nowhere', 'mysql://host/db', 'postgres://me:p#w@host/db'],
+    'a URL such as postgres://user:password@host:5432/database',
+  ],
+])('refuses %s when it is one of %j', (name, values, must) => {
+  for (const value of values) expect(() => readConfig({ [name]: value })).toThrow(`${name} must be ${must}.`);
+});

@@ -1,0 +1,120 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, inject } from 'vitest';
+import { processesIn, until } from '../db/processes.ts';
+
+type Env = Record<string, string>;
+
+export interface Ended {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** The running service, as the person at its terminal and its clients see it. */
+export interface Running {
+  child: ChildProcess;
+  /** What it has printed. */
+  printed: string;
+  /** Where GraphQL is. */
+  url: string;
+  /** The demo token that it printed, if it did. */
+  token: string | undefined;
+  ended: Promise<Ended>;
+  stop(signal: NodeJS.Signals): Promise<Ended>;
+}
+
+function launch(command: string[], env: Env) {
+  const [program = '', ...args] = command;
+  const child = spawn(program, args, {
+    cwd: inject('checkout'),
+    env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '/', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const output = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (text: string) => {
+      output[name] += text;
+    });
+  }
+  const ended = once(child, 'close').then(([code]): Ended => ({ code: code as number | null, ...output }));
+  return { child, output, ended };
+}
+
+async function whenReady({ child, output, ended }: ReturnType<typeof launch>): Promise<Running> {
+  await until(async () => {
+    if (child.exitCode !== null) throw new Error(`it ended: ${(await ended).stderr}`);
+    return output.stdout.includes('is ready.') && output.stdout.endsWith('\n');
+  }, 60_000);
+  return {
+    child,
+    printed: output.stdout,
+    url: /^ +GraphQL +(\S+)$/m.exec(output.stdout)?.[1] ?? '',
+    token: /Bearer (agk_[\w-]+)/.exec(output.stdout)?.[1],
+    ended,
+    stop: async (signal) => {
+      child.kill(signal);
+      return ended;
+    },
+  };
+}
+
+/** Programs of the compiled service for the tests of a file, in a directory of their own, which takes them along. */
+export function usePrograms() {
+  const launched: ChildProcess[] = [];
+  let directory = '';
+  const begin = (command: string[], env: Env) => {
+    const program = launch(command, env);
+    launched.push(program.child);
+    return program;
+  };
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'ag-cli-'));
+  });
+  afterAll(async () => {
+    for (const child of launched) if (child.exitCode === null) child.kill('SIGKILL');
+    await until(async () => (await processesIn(directory)).length === 0);
+    await rm(directory, { recursive: true, force: true, maxRetries: 10 });
+  });
+  const main = [process.execPath, 'dist/main.js'];
+  return {
+    /** A path for the data of a service. */
+    path: (name: string) => join(directory, name),
+    /** Starts the service on a free port and waits until it is ready. */
+    serve: (env: Env, command = main) => whenReady(begin(command, { PORT: '0', ...env })),
+    /** Runs a command to its end. */
+    run: (args: string[], env: Env) => begin([...main, ...args], { PORT: '0', ...env }).ended,
+    /** Runs a line of shell to its end. */
+    shell: (line: string, env: Env) => begin(['sh', '-c', line], { PORT: '0', ...env }).ended,
+  };
+}
+
+/** Expects that a program ended with a failure and one sentence on standard error; answers with it. */
+export function sentenceOf({ code, stdout, stderr }: Ended): string {
+  expect(stderr).toMatch(/^\w[^\n]+\.\n$/);
+  expect(stdout).toBe('');
+  expect(code).toBe(1);
+  return stderr.trim();
+}
+
+/** Expects that a program ended well and in silence but for its answer. */
+export function answerOf({ code, stdout, stderr }: Ended): string {
+  expect(stderr).toBe('');
+  expect(code).toBe(0);
+  return stdout.trim();
+}
+
+export async function ask(url: string, token: string | undefined, query: string, variables: object = {}) {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    },
+    body: JSON.stringify({ query, variables }),
+  });
+  return { status: response.status, body: await response.json() };
+}

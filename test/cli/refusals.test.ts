@@ -1,0 +1,80 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { templateName } from '../support/global-setup.ts';
+import { usePostgres } from './postgres.ts';
+import { sentenceOf, usePrograms } from './program.ts';
+
+const programs = usePrograms();
+const server = usePostgres();
+const patience = { timeout: 60_000 };
+
+describe.concurrent('a start or a command is refused in one sentence', patience, () => {
+  it('with every setting that is not as it must be', async () => {
+    const env = { PORT: 'abc', MIGRATE: 'yes', DATABASE_URL: 'nowhere', DATA_DIR: programs.path('unused') };
+    expect(sentenceOf(await programs.run([], env))).toBe(
+      'PORT must be a whole number from 0 to 65535; ' +
+        'DATABASE_URL must be a URL such as postgres://user:password@host:5432/database; ' +
+        'MIGRATE must be true or false.',
+    );
+  });
+
+  it('when nobody listens at the DATABASE_URL, whose password it does not tell', async () => {
+    const env = { DATABASE_URL: 'postgres://me:secret@127.0.0.1:1/accounts' };
+    expect(sentenceOf(await programs.run([], env))).toBe(
+      'The database accounts at 127.0.0.1:1 (DATABASE_URL) cannot be used: connect ECONNREFUSED 127.0.0.1:1.',
+    );
+  });
+
+  it('when the server has no such database', async () => {
+    const sentence = sentenceOf(await programs.run(['migrate'], { DATABASE_URL: server.urlOf('nothing') }));
+    expect(sentence).toMatch(
+      /^The database nothing at .* cannot be used: database "nothing" does not exist\.$/,
+    );
+  });
+
+  it('when the data directory cannot be made', async () => {
+    await writeFile(programs.path('file'), '');
+    const sentence = sentenceOf(await programs.run(['migrate'], { DATA_DIR: programs.path('file/data') }));
+    expect(sentence).toMatch(/^The data directory .*file\/data cannot be used \(not a directory\)/);
+  });
+
+  it.runIf(process.platform === 'linux')('when the system lets nobody write there', async () => {
+    const sentence = sentenceOf(await programs.run(['migrate'], { DATA_DIR: '/proc/accountgraph' }));
+    expect(sentence).toMatch(/^The data directory \/proc\/accountgraph cannot be used/);
+  });
+
+  // Nothing is closed to root, who has the test before this one.
+  if (process.getuid?.() !== 0) {
+    it('when the user may not write to the data directory', async () => {
+      await mkdir(programs.path('closed'), { mode: 0o500 });
+      const sentence = sentenceOf(await programs.run(['migrate'], { DATA_DIR: programs.path('closed') }));
+      expect(sentence).toContain('cannot be used (permission denied)');
+    });
+  }
+});
+
+describe.concurrent('a start that cannot listen says so in one sentence', patience, () => {
+  const busy = createServer();
+  let port = '';
+  let DATABASE_URL = '';
+  beforeAll(async () => {
+    DATABASE_URL = await server.create(templateName);
+    await new Promise<void>((resolve) => busy.listen(0, '127.0.0.1', resolve));
+    const address = busy.address();
+    port = String(typeof address === 'object' && address?.port);
+  });
+  afterAll(() => busy.close());
+
+  it('when the port is busy', async () => {
+    expect(sentenceOf(await programs.run([], { DATABASE_URL, PORT: port }))).toBe(
+      `Port ${port} on 127.0.0.1 is in use by another program: stop it, or choose another port with PORT.`,
+    );
+  });
+
+  it('when the machine does not have the address', async () => {
+    expect(sentenceOf(await programs.run([], { DATABASE_URL, HOST: '203.0.113.1' }))).toBe(
+      'This machine has no address 203.0.113.1: choose another with HOST.',
+    );
+  });
+});

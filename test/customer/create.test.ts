@@ -1,0 +1,172 @@
+import { describe, expect, it } from 'vitest';
+import {
+  createCustomer,
+  createdAccount,
+  createdCustomer,
+  customerInput,
+  readAccount,
+  readCustomer,
+  sendCreateCustomer,
+} from '../support/account.ts';
+import { expectRequestError } from '../support/refusal.ts';
+import { rowCounts } from '../support/rows.ts';
+import { type Json, useService } from '../support/service.ts';
+
+const service = useService();
+
+const full = {
+  id: 'Kunde 1',
+  name: 'Ünïcode GmbH & Co. 😀',
+  primaryEmail: 'First.Last+tag@example.com',
+  address: {
+    phoneNumber: '+49 (30) 1234-5/6',
+    line1: 'Straße 1',
+    line2: 'Hof',
+    postalCode: '10115',
+    city: 'Berlin',
+    state: 'BE',
+    country: 'DE',
+  },
+  settings: [{ id: 's', namespace: 'USER', name: 'Setting', dataType: 'JSON', value: '{"a": 1}' }],
+  metadata: { crm: 'x-1' },
+};
+
+describe('a customer', () => {
+  it('keeps every value it was created with', async () => {
+    const client = await service.newTenant();
+    const created = await createdCustomer(client, full);
+    expect(created).toMatchObject({ ...full, status: 'ACTIVE', version: 1 });
+    expect(created.nodeId).toMatch(/^customer_0[0-7][0-9a-hjkmnp-tv-z]{24}$/);
+    expect(created.createdAt).toBe(created.updatedAt);
+    expect(await readCustomer(client, full.id)).toEqual(created);
+  });
+
+  it('has empty settings and metadata when it came without them', async () => {
+    const client = await service.newTenant();
+    expect(await createdCustomer(client)).toMatchObject({ settings: [], metadata: {} });
+    const nulls = { id: 'C2', settings: null, metadata: null, account: null, idempotencyKey: null };
+    expect(await createdCustomer(client, nulls)).toMatchObject({ settings: [], metadata: {} });
+  });
+
+  it.each([
+    [full.address, 'Straße 1, Hof, 10115, Berlin, BE, DE'],
+    [{ phoneNumber: '1', line1: 'Line', line2: '', country: 'US' }, 'Line, US'],
+    [{ phoneNumber: '1' }, null],
+  ])('shows the address %j on one line', async (address, billingAddress) => {
+    const client = await service.newTenant();
+    expect(await createdCustomer(client, { address })).toMatchObject({ billingAddress });
+  });
+
+  it('may share its id with an account and with customers of other tenants', async () => {
+    const [one, two] = [await service.newTenant(), await service.newTenant()];
+    await createdCustomer(one, { id: 'same', account: { id: 'same', name: 'First' } });
+    await createdCustomer(two, { id: 'same' });
+    expect(await rowCounts(service, one)).toMatchObject({ customers: 1, accounts: 1 });
+    expect(await rowCounts(service, two)).toMatchObject({ customers: 1, accounts: 0 });
+  });
+
+  it('is refused when its id is taken', async () => {
+    const client = await service.newTenant();
+    await createdCustomer(client);
+    const before = await rowCounts(service, client);
+    expect(await createCustomer(client, { name: 'Other', settings: full.settings })).toMatchObject({
+      __typename: 'IdTakenError',
+      code: 'ID_TAKEN',
+      id: 'C1',
+      accountId: null,
+    });
+    expect(await rowCounts(service, client)).toEqual(before);
+  });
+});
+
+const first = {
+  id: 'A1',
+  name: 'First account',
+  aliases: ['x'],
+  tags: ['VIP'],
+  netTermDays: 7,
+  settings: full.settings,
+};
+
+describe('a customer with its first account', () => {
+  it('is created together with it', async () => {
+    const client = await service.newTenant();
+    const customer = await createdCustomer(client, { ...full, account: first });
+    const account = await readAccount(client, 'A1');
+    const { id, name, netTermDays, settings } = first;
+    expect(account).toMatchObject({
+      id,
+      name,
+      netTermDays,
+      settings,
+      tags: ['vip'],
+      aliases: [{ value: 'x' }],
+    });
+    expect(account.customer).toEqual(customer);
+    expect(account.createdAt).toBe(customer.createdAt);
+    expect(await rowCounts(service, client)).toMatchObject({
+      customers: 1,
+      accounts: 1,
+      settings: 2,
+      changes: 2,
+    });
+  });
+
+  it.each([
+    ['its id is taken', { id: 'TAKEN' }, { __typename: 'IdTakenError', id: 'TAKEN', accountId: 'TAKEN' }],
+    [
+      'its alias is taken',
+      { aliases: ['free', 'TAKEN'] },
+      { __typename: 'AliasTakenError', clashes: [{ value: 'TAKEN', accountId: 'TAKEN' }] },
+    ],
+    [
+      'it breaks a rule',
+      { address: { country: 'xx' } },
+      { __typename: 'InvalidInputError', issues: [{ path: ['account', 'address', 'country'] }] },
+    ],
+  ])('is not created at all when %s', async (_, change, error) => {
+    const client = await service.newTenant();
+    await createdCustomer(client, { id: 'C0', account: { id: 'TAKEN', name: 'Taken' } });
+    const before = await rowCounts(service, client);
+    const result: Json = await createCustomer(client, { ...full, account: { ...first, ...change } });
+    expect(result).toMatchObject(error);
+    expect(await rowCounts(service, client)).toEqual(before);
+    expect(await readCustomer(client, full.id)).toBeNull();
+  });
+
+  it('is refused by the customer’s id when both ids are taken', async () => {
+    const client = await service.newTenant();
+    await createdCustomer(client, { account: first });
+    expect(await createCustomer(client, { account: first })).toMatchObject({
+      __typename: 'IdTakenError',
+      id: 'C1',
+      accountId: null,
+    });
+  });
+
+  it.each(['customerId', 'idempotencyKey'])('does not take a %s of the account', async (field) => {
+    const client = await service.newTenant();
+    const answer = await sendCreateCustomer(client, customerInput({ account: { ...first, [field]: 'C1' } }));
+    expectRequestError(answer, 400, 'BAD_REQUEST');
+  });
+});
+
+it('can have accounts added in the document that creates it', async () => {
+  const client = await service.newTenant();
+  const { data } = await client.send(
+    `mutation($customer: CreateCustomerInput!) {
+      before: createAccount(input: { id: "A0", name: "Early", customerId: "C1" }) { ... on NotFoundError { id } }
+      createCustomer(input: $customer) { __typename }
+      after: createAccount(input: { id: "A1", name: "Later", customerId: "C1" }) {
+        ... on CreateAccountSuccess { account { customer { name } } }
+      }
+    }`,
+    { customer: customerInput() },
+  );
+  expect(data).toEqual({
+    before: { id: 'C1' },
+    createCustomer: { __typename: 'CreateCustomerSuccess' },
+    after: { account: { customer: { name: 'Acme' } } },
+  });
+  expect((await createdAccount(client, { id: 'A2' })).customer.id).toBe('C1');
+});

@@ -1,0 +1,83 @@
+import { expect, it } from 'vitest';
+import {
+  createAccount,
+  createCustomer,
+  createdCustomer,
+  readAccount,
+  tenantWithCustomer,
+} from '../support/account.ts';
+import { rowCounts } from '../support/rows.ts';
+import { type Json, useService } from '../support/service.ts';
+
+const service = useService();
+const withAccount = {
+  idempotencyKey: 'k',
+  account: { id: 'A1', name: 'First', aliases: ['x'] },
+  settings: [{ id: 's', namespace: 'n', name: 'n', dataType: 'STRING', value: 'v' }],
+};
+
+it('answers a createCustomer that is sent again with the first answer, and writes nothing', async () => {
+  const client = await service.newTenant();
+  const first = await createCustomer(client, withAccount);
+  const rows = await rowCounts(service, client);
+  expect(await createCustomer(client, withAccount)).toEqual({ ...first, replayed: true });
+  expect(await rowCounts(service, client)).toEqual(rows);
+  expect(rows).toMatchObject({ customers: 1, accounts: 1, idempotency_records: 1 });
+});
+
+it.each([{ name: 'Other' }, { account: null }, { account: { ...withAccount.account, name: 'Other' } }])(
+  'refuses the key with another input: %j',
+  async (change) => {
+    const client = await service.newTenant();
+    await createdCustomer(client, withAccount);
+    const rows = await rowCounts(service, client);
+    expect(await createCustomer(client, { ...withAccount, ...change })).toMatchObject({
+      __typename: 'IdempotencyError',
+      code: 'IDEMPOTENCY_KEY_REUSED',
+    });
+    expect(await rowCounts(service, client)).toEqual(rows);
+  },
+);
+
+it('refuses the key of a createCustomer for a createAccount, and the other way round', async () => {
+  const client = await tenantWithCustomer(service);
+  await createdCustomer(client, { id: 'C2', idempotencyKey: 'customer' });
+  expect(await createAccount(client, { idempotencyKey: 'customer' })).toMatchObject({
+    code: 'IDEMPOTENCY_KEY_REUSED',
+  });
+  await createAccount(client, { idempotencyKey: 'account' });
+  expect(await createCustomer(client, { id: 'C3', idempotencyKey: 'account' })).toMatchObject({
+    code: 'IDEMPOTENCY_KEY_REUSED',
+  });
+});
+
+it('uses up no key when the customer or its account is refused', async () => {
+  const client = await service.newTenant();
+  await createdCustomer(client, { id: 'C0', account: { id: 'TAKEN', name: 'Taken' } });
+  const refusals = [
+    { name: 'x' },
+    { id: 'C0' },
+    { account: { id: 'A1', name: 'First', aliases: ['TAKEN'] } },
+  ];
+  for (const refused of refusals) {
+    expect(await createCustomer(client, { ...withAccount, ...refused })).not.toHaveProperty('customer');
+  }
+  expect(await createCustomer(client, withAccount)).toMatchObject({ replayed: false });
+});
+
+it('writes one customer for many simultaneous requests with one key', async () => {
+  const client = await service.newTenant();
+  const send = () => createCustomer(client, withAccount);
+  const results: Json[] = await Promise.all(Array.from({ length: 20 }, send));
+  const kinds = results.map((result) => result.code ?? (result.replayed ? 'REPLAYED' : 'WRITTEN'));
+  expect(kinds.filter((kind) => kind === 'WRITTEN')).toHaveLength(1);
+  for (const kind of kinds.filter((one) => one !== 'WRITTEN')) {
+    expect(['REPLAYED', 'IDEMPOTENCY_IN_PROGRESS']).toContain(kind);
+  }
+  expect(await rowCounts(service, client)).toMatchObject({
+    customers: 1,
+    accounts: 1,
+    idempotency_records: 1,
+  });
+  expect((await readAccount(client, 'A1')).name).toBe('First');
+});

@@ -1,0 +1,130 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import postgres from 'postgres';
+import { expect } from 'vitest';
+import { type EmbeddedConnection, startEmbedded } from '../../src/db/embedded.ts';
+import { StartupError } from '../../src/lib/errors.ts';
+import { processesIn, until } from './processes.ts';
+
+export const root = join(import.meta.dirname, '..', '..');
+export const isRoot = process.getuid?.() === 0;
+export const nobody = 65534;
+
+export async function query<T>(
+  connection: EmbeddedConnection,
+  run: (sql: postgres.Sql) => Promise<T>,
+): Promise<T> {
+  const sql = postgres({ ...connection, max: 1, onnotice: () => undefined });
+  try {
+    return await run(sql);
+  } finally {
+    await sql.end({ timeout: 1 });
+  }
+}
+
+/** A statement that does not end by itself; `cut` settles when its connection is lost. */
+export async function endlessStatement(connection: EmbeddedConnection) {
+  const sql = postgres({ ...connection, max: 1, onnotice: () => undefined });
+  await sql`select 1`;
+  const cut = sql`select count(*) from generate_series(1, 1000000000000)`.then(
+    () => 'ended',
+    () => 'cut',
+  );
+  return { cut, close: () => sql.end({ timeout: 0 }) };
+}
+
+/** The sentence with which an attempt was refused. */
+export async function refusal(attempt: Promise<unknown>): Promise<string> {
+  const error = await attempt.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(StartupError);
+  const { message } = error as StartupError;
+  expect(message).toMatch(/^[A-Z][^\n]*\.$/);
+  return message;
+}
+
+export async function killHard(child: ChildProcess): Promise<void> {
+  const gone = once(child, 'exit');
+  child.kill('SIGKILL');
+  await gone;
+}
+
+export interface ProcessOptions {
+  uid?: number;
+  /** What the process does once the server runs; by default it goes on living. */
+  next?: string;
+  /** The module that starts the server. */
+  module?: string;
+  env?: NodeJS.ProcessEnv;
+}
+
+function startProcess(dataDir: string, options: ProcessOptions): ChildProcess {
+  const module = options.module ?? join(root, 'src', 'db', 'embedded.ts');
+  const code = `
+    import { startEmbedded } from ${JSON.stringify(module)};
+    try {
+      const server = await startEmbedded({ dataDir: ${JSON.stringify(dataDir)} });
+      console.log('ready');
+      ${options.next ?? 'setInterval(() => undefined, 1000);'}
+    } catch (error) {
+      console.log(error.name + ': ' + error.message);
+    }`;
+  return spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', code], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { PATH: process.env.PATH ?? '', ...options.env },
+    ...(options.uid !== undefined && { uid: options.uid, gid: options.uid }),
+  });
+}
+
+/** The first line that a process prints. */
+async function firstLine(child: ChildProcess): Promise<string> {
+  let output = '';
+  child.stdout?.on('data', (chunk) => {
+    output += String(chunk);
+  });
+  return until(async () => output.includes('\n') && output.split('\n')[0], 30_000);
+}
+
+/** A directory of its own for embedded servers, and what ends all that was started there. */
+export async function openPlace() {
+  const base = await mkdtemp(join(tmpdir(), 'ag-embedded-'));
+  const cleanups: (() => Promise<unknown>)[] = [];
+  const place = {
+    base,
+    dataDir: join(base, 'data'),
+    async start(onExit?: (reason: string) => void) {
+      const server = await startEmbedded({ dataDir: place.dataDir, ...(onExit && { onExit }) });
+      cleanups.push(server.stop);
+      return server;
+    },
+    /** Starts a server in a process of its own; answers when that has printed "ready" or its failure. */
+    async startElsewhere(options: ProcessOptions = {}): Promise<[ChildProcess, string]> {
+      const child = startProcess(place.dataDir, options);
+      cleanups.push(async () => {
+        if (child.exitCode !== null || child.signalCode !== null) return;
+        await killHard(child);
+        await place.isEmpty();
+      });
+      return [child, await firstLine(child)];
+    },
+    /** Waits until no process works there. */
+    isEmpty: (patienceMs?: number) => until(async () => (await processesIn(base)).length === 0, patienceMs),
+    async postmaster(): Promise<number> {
+      const file = await readFile(join(place.dataDir, 'postgres', 'postmaster.pid'), 'utf8');
+      return Number(file.split('\n')[0]);
+    },
+    async remove(): Promise<void> {
+      for (const cleanup of cleanups.toReversed()) await cleanup();
+      await rm(base, { recursive: true, force: true, maxRetries: 10 });
+    },
+  };
+  return place;
+}
+
+export type Place = Awaited<ReturnType<typeof openPlace>>;

@@ -1,0 +1,189 @@
+import { describe, expect, it } from 'vitest';
+import { json, sendRaw } from '../support/http.ts';
+import { expectAlive, expectNoInternals, expectRequestError } from '../support/refusal.ts';
+import { useService } from '../support/service.ts';
+
+const service = useService();
+const megabytes = (count: number) => count * 1_000_000;
+const query = '{ viewer { keyName } }';
+
+/** A good request, made this long by white space. */
+const bodyOf = (bytes: number) => JSON.stringify({ query }).padEnd(bytes);
+
+/** A body that comes in chunks without a declared length; tells how much of it was taken. */
+function streamOf(body: string) {
+  const bytes = new TextEncoder().encode(body);
+  let taken = 0;
+  const stream = new ReadableStream({
+    pull(controller) {
+      if (taken >= bytes.length) return controller.close();
+      controller.enqueue(bytes.slice(taken, taken + 65_536));
+      taken += 65_536;
+    },
+  });
+  return { stream, taken: () => taken };
+}
+
+const badBodies: [string, string][] = [
+  ['an empty body', ''],
+  ['a body of white space', ' \n '],
+  ['malformed JSON', '{"query": '],
+  ['JSON with a comma too many', `{"query": "${query}",}`],
+  ['a bare GraphQL document', query],
+  ['JSON null', 'null'],
+  ['a JSON text', '"query"'],
+  ['a JSON number', '5'],
+  ['a batch', JSON.stringify([{ query }, { query }])],
+  ['an empty batch', '[]'],
+  ['an object without a query', '{}'],
+  ['a query that is null', '{"query": null}'],
+  ['a query that is a number', '{"query": 5}'],
+  ['a query that is a list', JSON.stringify({ query: [query] })],
+  ['a query that is an object', '{"query": {}}'],
+  ['variables that are a text', JSON.stringify({ query, variables: 'x' })],
+  ['variables that are a list', JSON.stringify({ query, variables: [] })],
+  ['extensions that are a text', JSON.stringify({ query, extensions: 'x' })],
+  ['an operation name that is a number', JSON.stringify({ query, operationName: 5 })],
+  ['an unknown operation name', JSON.stringify({ query, operationName: 'Nope' })],
+  ['an unknown member', JSON.stringify({ query, documentId: 'x' })],
+];
+
+describe('answers 400 and BAD_REQUEST to', () => {
+  it.each(badBodies)('%s', async (_, body) => {
+    const client = await service.newTenant();
+    expectRequestError(await sendRaw(service, client, { headers: json, body }), 400, 'BAD_REQUEST');
+    await expectAlive(client);
+  });
+
+  it('a body whose nesting is too deep to read', async () => {
+    const client = await service.newTenant();
+    const body = `${'['.repeat(200_000)}${']'.repeat(200_000)}`;
+    expectRequestError(await sendRaw(service, client, { headers: json, body }), 400, 'BAD_REQUEST');
+    await expectAlive(client);
+  });
+
+  it('bytes that are no UTF-8', async () => {
+    const client = await service.newTenant();
+    const body = new Uint8Array([0xff, 0xfe, 0x7b, 0x00]);
+    expectRequestError(await sendRaw(service, client, { headers: json, body }), 400, 'BAD_REQUEST');
+  });
+});
+
+describe('a document', () => {
+  it.each([
+    ['that does not parse', '{ viewer ', 'GRAPHQL_PARSE_FAILED'],
+    ['that is empty', '', 'GRAPHQL_PARSE_FAILED'],
+    ['that is white space', ' ', 'GRAPHQL_PARSE_FAILED'],
+    ['with U+0000', '{ viewer \u0000 }', 'GRAPHQL_PARSE_FAILED'],
+    ['with half a surrogate pair', '{ account(id: "\ud800") { id } }', 'GRAPHQL_PARSE_FAILED'],
+    ['with an escaped half of a pair', '{ account(id: "\\ud800") { id } }', 'GRAPHQL_PARSE_FAILED'],
+    ['that asks for an unknown field', '{ viewer { password } }', 'GRAPHQL_VALIDATION_FAILED'],
+    ['that forgets an argument', '{ account { id } }', 'GRAPHQL_VALIDATION_FAILED'],
+    ['without an operation', 'fragment F on Account { id }', 'BAD_REQUEST'],
+    ['with two operations of no name', '{ __typename } { __typename }', 'BAD_REQUEST'],
+    [
+      'with a number beyond 32 bits',
+      '{ accounts(first: 3000000000) { totalCount } }',
+      'GRAPHQL_VALIDATION_FAILED',
+    ],
+    ['with two operations and no name', 'query A { __typename } query B { __typename }', 'BAD_REQUEST'],
+  ])('%s is refused as what it is', async (_, document, code) => {
+    const client = await service.newTenant();
+    const answer = await client.send(document);
+    expectRequestError(answer, 400, code);
+    await expectAlive(client);
+  });
+});
+
+describe('content type', () => {
+  it.each([
+    'application/json',
+    'application/json; charset=utf-8',
+    'APPLICATION/JSON',
+    'application/json ;charset=UTF-8',
+    'application/graphql+json',
+  ])('%s is taken', async (contentType) => {
+    const client = await service.newTenant();
+    const headers = { 'content-type': contentType };
+    expect((await sendRaw(service, client, { headers, body: bodyOf(0) })).data.viewer.keyName).toBe('test');
+  });
+
+  it.each([
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    'multipart/form-data; boundary=x',
+    'application/graphql',
+    'application/jsonp',
+    'application/xml',
+    'text/plain; application/json',
+    '',
+  ])('"%s" is answered with 415', async (contentType) => {
+    const client = await service.newTenant();
+    const headers = { 'content-type': contentType };
+    const answer = await sendRaw(service, client, { headers, body: bodyOf(0) });
+    expectRequestError(answer, 415, 'BAD_REQUEST');
+    await expectAlive(client);
+  });
+
+  it('that is missing is answered with 415', async () => {
+    const client = await service.newTenant();
+    const body = new TextEncoder().encode(bodyOf(0));
+    expectRequestError(await sendRaw(service, client, { body }), 415, 'BAD_REQUEST');
+    expectRequestError(await sendRaw(service, client, {}), 415, 'BAD_REQUEST');
+  });
+
+  it('of a form does not run the mutation in it', async () => {
+    const client = await service.newTenant();
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+    const body = new URLSearchParams({ query: 'mutation { __typename }' }).toString();
+    expectRequestError(await sendRaw(service, client, { headers, body }), 415, 'BAD_REQUEST');
+  });
+});
+
+describe('a body', () => {
+  it.each([
+    [
+      'with its length declared',
+      (body: string) => ({ body, headers: { 'content-length': String(body.length) } }),
+    ],
+    ['in chunks', (body: string) => ({ body: streamOf(body).stream, headers: {} })],
+  ])('of 1 MB is taken and one of 2 MB answered with 413, %s', async (_, requestOf) => {
+    const client = await service.newTenant();
+    const send = (bytes: number) => {
+      const { body, headers } = requestOf(bodyOf(bytes));
+      return sendRaw(service, client, { body, headers: { ...json, ...headers } });
+    };
+    expect((await send(megabytes(1))).data.viewer.keyName).toBe('test');
+    expectRequestError(await send(megabytes(1) + 1), 413, 'PAYLOAD_TOO_LARGE');
+    expectRequestError(await send(megabytes(2)), 413, 'PAYLOAD_TOO_LARGE');
+    await expectAlive(client);
+  });
+
+  it('without end is not read to its end', async () => {
+    const client = await service.newTenant();
+    const { stream, taken } = streamOf(bodyOf(megabytes(4)));
+    const answer = await sendRaw(service, client, { body: stream, headers: json });
+    expectRequestError(answer, 413, 'PAYLOAD_TOO_LARGE');
+    expect(taken()).toBeLessThan(megabytes(2));
+  });
+
+  it('counts in bytes, not in characters', async () => {
+    const client = await service.newTenant();
+    const body = `{"query": "{ __typename }", "variables": {"x": "${'é'.repeat(megabytes(0.6))}"}}`;
+    expectRequestError(await sendRaw(service, client, { body, headers: json }), 413, 'PAYLOAD_TOO_LARGE');
+  });
+
+  it('that breaks off is answered, and nothing of it runs', async () => {
+    const client = await service.newTenant();
+    const body = new ReadableStream({
+      start(controller) {
+        controller.enqueue(new TextEncoder().encode('{"query": "{ viewer'));
+        controller.error(new Error('the connection is gone'));
+      },
+    });
+    const answer = await sendRaw(service, client, { body, headers: json });
+    expect(answer.status).toBeGreaterThanOrEqual(400);
+    expectNoInternals(answer);
+    await expectAlive(client);
+  });
+});

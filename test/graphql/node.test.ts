@@ -1,0 +1,125 @@
+import { describe, expect, it } from 'vitest';
+import { createdAccount, tenantWithCustomer } from '../support/account.ts';
+import { type Client, type Json, useService } from '../support/service.ts';
+
+const service = useService();
+
+async function tenantWithNodes() {
+  const client = await tenantWithCustomer(service);
+  const account: Json = await createdAccount(client, { aliases: ['x'] });
+  return { client, account: account.nodeId as string, customer: account.customer.nodeId as string };
+}
+
+const nodes = async (client: Client, nodeIds: string[]) => {
+  const document =
+    'query($nodeIds: [ID!]!) { nodes(nodeIds: $nodeIds) { __typename nodeId ... on Account { name } ... on Customer { primaryEmail } } }';
+  const { data, errors } = await client.send(document, { nodeIds });
+  expect(errors).toBeUndefined();
+  return data.nodes;
+};
+
+const entities = async (client: Client, representations: object[]) => {
+  const document =
+    'query($all: [_Any!]!) { _entities(representations: $all) { __typename ... on Account { id } ... on Customer { id } } }';
+  return client.send(document, { all: representations });
+};
+
+const strangeIds = [
+  '',
+  'A1',
+  '\u0000',
+  '\ud800',
+  'account_',
+  'account_01m84fadmwe03rqpvwbebaam9z',
+  'account_81m84fadmwe03rqpvwbebaam9z',
+  'account_01m84fadmwe03rqpvwbebaamil',
+  'ACCOUNT_01m84fadmwe03rqpvwbebaam9z',
+  'key_01m84fadmwe03rqpvwbebaam9z',
+  'change_01m84fadmwe03rqpvwbebaam9z',
+  '01a2091c-ce3e-7fff-bc1e-86bfe2f7f739',
+  'x'.repeat(1000),
+];
+
+describe('nodes', () => {
+  it('come in the order they were asked for, null for what is missing, repeated as asked', async () => {
+    const { client, account, customer } = await tenantWithNodes();
+    const found = await nodes(client, [customer, 'nobody', account, customer]);
+    const theCustomer = { __typename: 'Customer', nodeId: customer, primaryEmail: 'a@acme.com' };
+    const theAccount = { __typename: 'Account', nodeId: account, name: 'Main account' };
+    expect(found).toEqual([theCustomer, null, theAccount, theCustomer]);
+    expect(await nodes(client, [])).toEqual([]);
+  });
+
+  it.each(strangeIds)('answer null to %j', async (nodeId) => {
+    const { client } = await tenantWithNodes();
+    expect(await nodes(client, [nodeId])).toEqual([null]);
+    const { data, errors } = await client.send('query($id: ID!) { node(nodeId: $id) { nodeId } }', {
+      id: nodeId,
+    });
+    expect({ data, errors }).toEqual({ data: { node: null }, errors: undefined });
+  });
+
+  it('do not take the id of one type for another', async () => {
+    const { client, account, customer } = await tenantWithNodes();
+    const swapped = [account.replace('account', 'customer'), customer.replace('customer', 'account')];
+    expect(await nodes(client, swapped)).toEqual([null, null]);
+  });
+});
+
+describe('entities', () => {
+  it('come in the order of their representations, by id and by node id', async () => {
+    const { client, account, customer } = await tenantWithNodes();
+    const { data } = await entities(client, [
+      { __typename: 'Customer', nodeId: customer },
+      { __typename: 'Account', id: 'A1' },
+      { __typename: 'Account', id: 'C1' },
+      { __typename: 'Account', nodeId: account },
+      { __typename: 'Customer', id: 'C1' },
+      { __typename: 'Account', nodeId: customer },
+    ]);
+    const theAccount = { __typename: 'Account', id: 'A1' };
+    const theCustomer = { __typename: 'Customer', id: 'C1' };
+    expect(data._entities).toEqual([theCustomer, theAccount, null, theAccount, theCustomer, null]);
+  });
+
+  it.each([...strangeIds.filter((id) => id !== 'A1'), 5, null, {}, ['A1']])(
+    'are null for the id %j',
+    async (id) => {
+      const { client } = await tenantWithNodes();
+      const representations = ['Account', 'Customer'].flatMap((__typename) => [
+        { __typename, id },
+        { __typename, nodeId: id },
+      ]);
+      const { data, errors } = await entities(client, representations);
+      expect({ data, errors }).toEqual({ data: { _entities: [null, null, null, null] }, errors: undefined });
+    },
+  );
+
+  it.each([{ __typename: 'Nobody', id: 'A1' }, { __typename: 'Address' }, { id: 'A1' }, {}])(
+    'of no entity’s type, such as %j, are the client’s fault',
+    async (representation) => {
+      const { client } = await tenantWithNodes();
+      const { errors } = await entities(client, [representation]);
+      expect(errors[0].extensions.code).toBe('BAD_REQUEST');
+    },
+  );
+});
+
+describe('account and customer', () => {
+  it.each(strangeIds.filter((id) => id !== 'A1'))('answer null to the id %j', async (id) => {
+    const { client } = await tenantWithNodes();
+    const { data, errors } = await client.send(
+      'query($id: ID!) { account(id: $id) { id } customer(id: $id) { id } }',
+      { id },
+    );
+    expect({ data, errors }).toEqual({ data: { account: null, customer: null }, errors: undefined });
+  });
+
+  it('do not take aliases or ids of the other type', async () => {
+    const { client } = await tenantWithNodes();
+    const { data } = await client.send(
+      '{ account(id: "x") { id } other: account(id: "C1") { id } customer(id: "A1") { id } }',
+    );
+    expect(data).toEqual({ account: null, other: null, customer: null });
+  });
+});

@@ -1,0 +1,197 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { accountInput, createdAccount, createdCustomer, tenantWithCustomer } from '../support/account.ts';
+import { statementsOf } from '../support/rows.ts';
+import { type Client, type Json, useService } from '../support/service.ts';
+
+const service = useService();
+
+const settings = [{ id: 's', namespace: 'n', name: 'n', dataType: 'STRING', value: 'v' }];
+const idOf = (index: number) => `A-${String(index).padStart(3, '0')}`;
+
+/** One tenant with 100 accounts of 10 customers, each with an alias and a setting; only read by the tests. */
+let crowd: { client: Client; accounts: Json[]; customers: Json[] };
+
+beforeAll(async () => {
+  const client = await service.newTenant();
+  const customers = await Promise.all(
+    Array.from({ length: 10 }, (_, index) => createdCustomer(client, { id: `C-${index}`, settings })),
+  );
+  const accounts = await Promise.all(
+    Array.from({ length: 100 }, (_, index) =>
+      createdAccount(client, {
+        id: idOf(index),
+        customerId: `C-${index % 10}`,
+        aliases: [`alias-${index}`],
+        settings,
+      }),
+    ),
+  );
+  crowd = { client, accounts, customers };
+});
+
+/** The statements that a good document costs, after a first time that opens connections. */
+async function costOf(client: Client, document: string, variables = {}): Promise<string[]> {
+  await client.send(document, variables);
+  return statementsOf(service, async () => {
+    const { errors } = await client.send(document, variables);
+    expect(errors).toBeUndefined();
+  });
+}
+
+function expectStatements(texts: string[], count: number): void {
+  expect(texts, texts.join('\n')).toHaveLength(count);
+}
+
+const from = (texts: string[], table: string) => texts.filter((text) => text.includes(`from "${table}"`));
+
+describe('a mutation costs one statement:', () => {
+  const run = (client: Client, document: string, input: object) =>
+    statementsOf(service, async () => {
+      const { data, errors } = await client.send(document, { input });
+      expect(errors).toBeUndefined();
+      expect(Object.values(data as Json)).toEqual([
+        expect.objectContaining({ __typename: expect.any(String) }),
+      ]);
+    });
+  const createAccount = (selection: string) =>
+    `mutation($input: CreateAccountInput!) { createAccount(input: $input) { __typename
+      ... on CreateAccountSuccess { replayed account { ${selection} } } } }`;
+
+  it('createAccount with everything an account can have', async () => {
+    const client = await tenantWithCustomer(service);
+    const input = accountInput({
+      aliases: ['x', 'y'],
+      settings,
+      idempotencyKey: 'k',
+      address: { city: 'x' },
+    });
+    expectStatements(await run(client, createAccount('id name address { city } tags'), input), 1);
+  });
+
+  it('createAccount that answers with its customer: the customer rides in the write', async () => {
+    const client = await tenantWithCustomer(service);
+    const texts = await run(client, createAccount('id customer { id name version }'), accountInput());
+    expectStatements(texts, 1);
+  });
+
+  it('createAccount of no customer, which is no look-up beforehand either', async () => {
+    const client = await service.newTenant();
+    expectStatements(await run(client, createAccount('id'), accountInput()), 1);
+  });
+
+  it('createCustomer with its first account', async () => {
+    const client = await service.newTenant();
+    const document =
+      'mutation($input: CreateCustomerInput!) { createCustomer(input: $input) { __typename ... on CreateCustomerSuccess { customer { id name } } } }';
+    const account = { id: 'A1', name: 'First', aliases: ['x'], settings };
+    const input = {
+      id: 'C1',
+      name: 'New',
+      primaryEmail: 'a@b.co',
+      address: { city: 'x' },
+      settings,
+      account,
+    };
+    expectStatements(await run(client, document, { ...input, idempotencyKey: 'k' }), 1);
+  });
+});
+
+describe('a read of one costs one statement:', () => {
+  it.each([
+    ['account', '{ account(id: "A-001") { id name customerId address { city } } }'],
+    ['accountByAlias', '{ accountByAlias(alias: "alias-1") { id name } }'],
+    [
+      'an account by two names',
+      '{ accountByAlias(alias: "alias-1") { id } other: accountByAlias(alias: "A-001") { id } }',
+    ],
+    ['customer', '{ customer(id: "C-1") { id name billingAddress } }'],
+    ['the same account twice', '{ a: account(id: "A-001") { id } b: account(id: "A-001") { name } }'],
+    ['a list of accounts', '{ accounts(first: 5) { nodes { id } pageInfo { hasNextPage } } }'],
+  ])('%s', async (_, document) => {
+    expectStatements(await costOf(crowd.client, document), 1);
+  });
+
+  it('nothing at all when nothing is read', async () => {
+    expect(
+      await costOf(crowd.client, '{ viewer { keyName tenant { name } } nodes(nodeIds: ["x"]) { nodeId } }'),
+    ).toEqual([]);
+  });
+});
+
+describe('a list of 100 accounts', () => {
+  it('with customer, aliases and settings costs one statement per table', async () => {
+    const document = `{ accounts(first: 100) { nodes {
+      id customer { name settings { value } } aliases { value } settings { value } } } }`;
+    const { data } = await crowd.client.send(document);
+    expect(data.accounts.nodes).toHaveLength(100);
+    for (const { id, customer, aliases, settings: own } of data.accounts.nodes) {
+      expect(aliases).toEqual([{ value: `alias-${Number(id.slice(2))}` }]);
+      expect([own, customer.settings]).toEqual([[{ value: 'v' }], [{ value: 'v' }]]);
+    }
+    const texts = await costOf(crowd.client, document);
+    expect(texts.length).toBeLessThanOrEqual(4);
+    for (const table of ['accounts', 'customers', 'settings']) expect(from(texts, table)).toHaveLength(1);
+    expect(texts.filter((text) => text.includes('"aliases"'))).toHaveLength(1);
+  });
+
+  it('counts the list only when totalCount is selected', async () => {
+    const plain = await costOf(crowd.client, '{ accounts(first: 5) { nodes { id } } }');
+    const counted = await costOf(crowd.client, '{ accounts(first: 5) { nodes { id } totalCount } }');
+    expect([plain.length, counted.length]).toEqual([1, 2]);
+    expect(counted.filter((text) => text.includes('count('))).toHaveLength(1);
+  });
+
+  it('reads no account a second time that an alias leads back to', async () => {
+    const document = '{ accounts(first: 100) { nodes { id aliases { account { id customer { id } } } } } }';
+    expectStatements(await costOf(crowd.client, document), 3);
+  });
+});
+
+describe('one batch serves every path of a document', () => {
+  it('to customers: accounts, nodes, entities, accountByAlias and the accounts of aliases', async () => {
+    const document = `query($nodeIds: [ID!]!, $entities: [_Any!]!) {
+      accounts(first: 3, filter: { customerId: "C-0" }) { nodes { customer { name } aliases { account { customer { name } } } } }
+      nodes(nodeIds: $nodeIds) { ... on Customer { name } ... on Account { customer { name } } }
+      _entities(representations: $entities) { ... on Customer { name } ... on Account { customer { name } } }
+      accountByAlias(alias: "alias-56") { customer { name } }
+      customer(id: "C-9") { name }
+    }`;
+    // Each path leads to another customer: no batch is right by chance.
+    const nodeIds = [crowd.customers[5].nodeId, crowd.accounts[11].nodeId];
+    const entities = [
+      { __typename: 'Customer', id: 'C-2' },
+      { __typename: 'Account', id: idOf(33) },
+      { __typename: 'Account', nodeId: crowd.accounts[44].nodeId },
+    ];
+    const texts = await costOf(crowd.client, document, { nodeIds, entities });
+    expect(from(texts, 'customers')).toHaveLength(1);
+  });
+
+  it('to entities: 100 of two types by both ids cost one statement per type', async () => {
+    const document =
+      'query($all: [_Any!]!) { _entities(representations: $all) { ... on Account { id } ... on Customer { id } } }';
+    const ofAccounts = crowd.accounts.slice(0, 90).map(({ id, nodeId }, index) => ({
+      __typename: 'Account',
+      ...(index % 2 === 0 ? { id } : { nodeId }),
+    }));
+    const ofCustomers = crowd.customers.map(({ id, nodeId }, index) => ({
+      __typename: 'Customer',
+      ...(index % 2 === 0 ? { id } : { nodeId }),
+    }));
+    const all = [...ofAccounts, ...ofCustomers].toSorted(
+      (a, b) => JSON.stringify(a).length - JSON.stringify(b).length,
+    );
+    const { data } = await crowd.client.send(document, { all });
+    expect(data._entities.every((entity: Json) => entity !== null)).toBe(true);
+    const texts = await costOf(crowd.client, document, { all });
+    expectStatements(texts, 2);
+    expect([from(texts, 'accounts').length, from(texts, 'customers').length]).toEqual([1, 1]);
+  });
+
+  it('to aliases at different instants and settings of both owners', async () => {
+    const document = `{ account(id: "A-001") { now: aliases { value } then: aliases(effectiveOn: "2020-01-01T00:00:00Z") { value }
+      settings { id } customer { settings { id } } } }`;
+    const texts = await costOf(crowd.client, document);
+    expectStatements(texts, 4);
+  });
+});

@@ -1,0 +1,154 @@
+import { sql } from 'drizzle-orm';
+import { describe, expect, it } from 'vitest';
+import { createKey, revokeKey } from '../../src/tenant/write.ts';
+import { createdCustomer, readCustomer } from '../support/account.ts';
+import { json, sendRaw } from '../support/http.ts';
+import { expectRequestError } from '../support/refusal.ts';
+import { type Client, useService } from '../support/service.ts';
+
+const service = useService();
+
+const unknownToken = `agk_${'A'.repeat(32)}`;
+const body = JSON.stringify({
+  query:
+    'mutation { createCustomer(input: { id: "C2", name: "New", primaryEmail: "a@b.co", address: { city: "x" } }) { __typename } }',
+});
+
+const sendAs = (client: Client, authorization: string) =>
+  sendRaw(service, client, { headers: { ...json, authorization }, body });
+
+async function expectShutOut(client: Client, authorization: string) {
+  const answer = await sendAs(client, authorization);
+  expectRequestError(answer, 401, 'UNAUTHENTICATED');
+  expect(answer.headers.get('www-authenticate')).toMatch(/^Bearer/);
+  expect(await readCustomer(client, 'C2')).toBeNull();
+}
+
+const malformed = [
+  '',
+  ' ',
+  'Bearer',
+  'Bearer ',
+  'Bearer garbage',
+  'Bearer agk_',
+  `Bearer agk_${'A'.repeat(31)}`,
+  `Bearer agk_${'A'.repeat(33)}`,
+  `Bearer agk_${'!'.repeat(32)}`,
+  `Bearer AGK_${'A'.repeat(32)}`,
+  `Bearer ${unknownToken} ${unknownToken}`,
+  `Bearer ${unknownToken}, Bearer ${unknownToken}`,
+  `Basic ${btoa(`user:${unknownToken}`)}`,
+  `Token ${unknownToken}`,
+  unknownToken,
+  "Bearer ' or 1=1 --",
+  `Bearer ${'x'.repeat(5000)}`,
+];
+
+describe('nobody gets in', () => {
+  it.each(malformed)('with the header "Authorization: %s", and the database is not asked', async (header) => {
+    const client = await service.newTenant();
+    const statements = await service.statements(async () => {
+      expectRequestError(await sendAs(client, header), 401, 'UNAUTHENTICATED');
+    });
+    expect(statements).toEqual([]);
+    await expectShutOut(client, header);
+  });
+
+  it('without the header, and the database is not asked', async () => {
+    const send = async () => {
+      const request = new Request('http://localhost/graphql', { method: 'POST', headers: json, body });
+      const response = await service.fetch(request);
+      expect(response.status).toBe(401);
+      expect(await response.json()).toMatchObject({ errors: [{ extensions: { code: 'UNAUTHENTICATED' } }] });
+    };
+    expect(await service.statements(send)).toEqual([]);
+  });
+
+  it('with an unknown token, at the cost of its look-up alone', async () => {
+    const client = await service.newTenant();
+    await expectShutOut(client, `Bearer ${unknownToken}`);
+    const statements = await service.statements(() => sendAs(client, `Bearer ${unknownToken}`));
+    expect(statements).toEqual([expect.stringMatching(/^select .* from "api_keys"/)]);
+  });
+
+  it('with a revoked token, from that moment on', async () => {
+    const client = await service.newTenant();
+    const { id, token } = await createKey(service.database, client.tenantId, 'other');
+    const statusOf = async () => (await sendAs(client, `Bearer ${token}`)).status;
+    expect(await statusOf()).toBe(200);
+    await revokeKey(service.database, id);
+    expect(await statusOf()).toBe(401);
+    expect((await client.send('{ viewer { keyName } }')).status).toBe(200);
+  });
+
+  it('with the hash that is stored of a token', async () => {
+    const client = await service.newTenant();
+    const [row] = await service.database.orm.execute<{ hash: string }>(
+      sql`select encode(token_hash, 'hex') as hash from api_keys where tenant_id = ${client.tenantId}`,
+    );
+    await expectShutOut(client, `Bearer ${row?.hash}`);
+    await expectShutOut(client, `Bearer agk_${row?.hash.slice(0, 32)}`);
+  });
+
+  it.each([
+    ['malformed JSON', '{', json],
+    ['another content type', 'x', { 'content-type': 'text/plain' }],
+    ['a body too large', 'x'.repeat(2_000_000), json],
+    ['a document of introspection', JSON.stringify({ query: '{ __schema { types { name } } }' }), json],
+    ['an invalid document', JSON.stringify({ query: '{ nothing }' }), json],
+  ])('to learn what else is wrong with %s', async (_, content, headers) => {
+    const client = await service.newTenant();
+    const answer = await sendRaw(service, client, {
+      headers: { ...headers, authorization: '' },
+      body: content,
+    });
+    expectRequestError(answer, 401, 'UNAUTHENTICATED');
+  });
+});
+
+describe('a token', () => {
+  it('is taken whatever the case of its scheme', async () => {
+    const client = await service.newTenant();
+    for (const scheme of ['bearer', 'BEARER', 'Bearer  ']) {
+      expect((await sendAs(client, `${scheme} ${client.token}`)).status).toBe(200);
+    }
+  });
+
+  it('is not taken from the address or the body', async () => {
+    const client = await service.newTenant();
+    const path = `/graphql?access_token=${client.token}&token=${client.token}`;
+    const content = JSON.stringify({ query: '{ __typename }', variables: { token: client.token } });
+    const headers = { ...json, authorization: '' };
+    expectRequestError(
+      await sendRaw(service, client, { path, headers, body: content }),
+      401,
+      'UNAUTHENTICATED',
+    );
+  });
+
+  it('tells its tenant and its own name', async () => {
+    const client = await service.newTenant({ name: 'acme', baseCurrency: 'EUR', netTermDays: 14 });
+    const { data } = await client.send('{ viewer { keyName tenant { name baseCurrency netTermDays } } }');
+    const tenant = { name: 'acme', baseCurrency: 'EUR', netTermDays: 14 };
+    expect(data.viewer).toEqual({ keyName: 'test', tenant });
+  });
+
+  it('holds at least 160 random bits, begins with its kind, and is kept only as a hash', async () => {
+    const client = await service.newTenant();
+    const { token } = await createKey(service.database, client.tenantId, 'other');
+    expect(token).not.toBe(client.token);
+    expect(token).toMatch(/^agk_[\w-]{27,}$/);
+    const rows = await service.database.orm.execute(sql`select to_jsonb(k) as row from api_keys k`);
+    expect(JSON.stringify(rows)).not.toContain(token.slice(4));
+  });
+
+  it('works in both of two keys of one tenant on the same data', async () => {
+    const client = await service.newTenant();
+    await createdCustomer(client);
+    const { token } = await createKey(service.database, client.tenantId, 'other');
+    const content = JSON.stringify({ query: '{ customer(id: "C1") { id } viewer { keyName } }' });
+    const headers = { ...json, authorization: `Bearer ${token}` };
+    const { data } = await sendRaw(service, client, { headers, body: content });
+    expect(data).toEqual({ customer: { id: 'C1' }, viewer: { keyName: 'other' } });
+  });
+});

@@ -1,0 +1,10 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { buildSchema, printSchema } from '../../src/schema.ts';
+import { root } from '../support/source.ts';
+
+it('src/schema.graphql is the schema as it is printed; npm run schema:print writes it', () => {
+  const committed = readFileSync(join(root, 'src/schema.graphql'), 'utf8');
+  expect(printSchema(buildSchema())).toBe(committed);
+});

@@ -1,0 +1,73 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import {
+  byId,
+  byUuid,
+  type EntityKey,
+  entityKeyOf,
+  keyParts,
+  pickInOrder,
+} from '../../src/lib/entity-key.ts';
+import { newUuid, parseTypeId, toTypeId } from '../../src/lib/id.ts';
+
+const types = fc.constantFrom('Account', 'Customer', 'Change', 'ApiKey');
+
+it('makes of every UUID a TypeID that names its type and leads back to it', () => {
+  fc.assert(
+    fc.property(types, fc.uuid(), (type, uuid) => {
+      expect(parseTypeId(toTypeId(type, uuid))).toEqual({ type, uuid });
+    }),
+  );
+});
+
+it('takes no other text for a TypeID', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (text) => {
+      const parsed = parseTypeId(text);
+      if (parsed !== undefined) expect(toTypeId(parsed.type, parsed.uuid)).toBe(text);
+    }),
+  );
+  const one = toTypeId('Account', newUuid());
+  for (const other of [
+    one.toUpperCase(),
+    `${one}0`,
+    one.slice(0, -1),
+    one.replace('_', ''),
+    ` ${one}`,
+    `${one}\n`,
+  ]) {
+    expect(parseTypeId(other)).toBeUndefined();
+  }
+});
+
+it('makes UUIDs of version 7 that sort by the time they were made', () => {
+  const made = Array.from({ length: 1000 }, () => newUuid());
+  expect(made).toEqual([...new Set(made)].toSorted());
+  for (const uuid of made) expect(uuid).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-/);
+});
+
+it('picks rows in the order of their keys, null for what is missing, whichever id names them', () => {
+  const rows = [
+    { id: 'a', nodeId: 'uuid-a' },
+    { id: 'b', nodeId: 'uuid-b' },
+  ];
+  const keys: EntityKey[] = [
+    byUuid('uuid-b'),
+    byId('nobody'),
+    byId('a'),
+    byId('uuid-b'),
+    byId('b'),
+    byUuid('a'),
+  ];
+  expect(pickInOrder(keys, rows).map((row) => row?.id ?? null)).toEqual(['b', null, 'a', null, 'b', null]);
+  expect(keyParts(keys)).toEqual({ ids: ['nobody', 'a', 'uuid-b', 'b'], uuids: ['uuid-b', 'a'] });
+});
+
+it('reads a reference by either id, and none that names another type', () => {
+  const uuid = newUuid();
+  expect(entityKeyOf('Account', { id: 'a' })).toBe('id:a');
+  expect(entityKeyOf('Account', { nodeId: toTypeId('Account', uuid) })).toBe(`uuid:${uuid}`);
+  expect(entityKeyOf('Account', { nodeId: toTypeId('Customer', uuid) })).toBeUndefined();
+  expect(entityKeyOf('Account', { id: 5 })).toBeUndefined();
+  expect(entityKeyOf('Account', {})).toBeUndefined();
+});

@@ -1,0 +1,67 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { email, metadata, name } from '../../src/lib/fields.ts';
+import { identifier, maxLength, text } from '../../src/lib/rule.ts';
+import { listFirst } from '../../src/lib/wording.ts';
+
+const anyText = fc.string({ unit: 'binary', maxLength: 60 });
+const codePoints = (value: string) => [...value].length;
+
+it('accepts exactly the identifiers that the domain allows', () => {
+  const rule = identifier({ min: 1, max: 50 });
+  fc.assert(
+    fc.property(anyText, (value) => {
+      const allowed =
+        codePoints(value) >= 1 &&
+        codePoints(value) <= 50 &&
+        value.isWellFormed() &&
+        value === value.trim() &&
+        value === value.normalize('NFC') &&
+        !/\p{Cc}/u.test(value);
+      expect(rule.safeParse(value).success).toBe(allowed);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+it('accepts exactly the texts that the database can store, by their number of code points', () => {
+  const rule = text({ min: 2, max: 40 });
+  fc.assert(
+    fc.property(anyText, (value) => {
+      const length = codePoints(value);
+      const allowed = length >= 2 && length <= 40 && value.isWellFormed() && !value.includes('\u0000');
+      expect(rule.safeParse(value).success).toBe(allowed);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+it('changes no accepted name but for the white space around it', () => {
+  fc.assert(
+    fc.property(anyText, (value) => {
+      const parsed = name.safeParse(value);
+      if (parsed.success) expect(parsed.data).toBe(value.trim());
+    }),
+  );
+});
+
+it('keeps accepted metadata as it is', () => {
+  fc.assert(
+    fc.property(fc.dictionary(fc.string({ unit: 'binary', maxLength: 45 }), anyText), (value) => {
+      const parsed = metadata.safeParse(value);
+      if (parsed.success) expect(parsed.data).toEqual({ ...value });
+    }),
+  );
+});
+
+it('tells the longest text a rule admits, for the column that stores it', () => {
+  expect([name, email, text({ max: 7 }), identifier({ min: 1, max: 50 })].map(maxLength)).toEqual([
+    255, 320, 7, 50,
+  ]);
+});
+
+it('names the first few of many', () => {
+  const names = ['a', 'b"', 'c'];
+  expect(listFirst(names, 3)).toBe('"a", "b\\"", "c"');
+  expect(listFirst(names, 12, 2)).toBe('"a", "b\\"" and 10 more');
+});

@@ -1,0 +1,226 @@
+import { sql } from 'drizzle-orm';
+import { describe, expect, it } from 'vitest';
+import { createdAccount, createdCustomer, tenantWithCustomer } from '../support/account.ts';
+import { type Client, type Json, useService } from '../support/service.ts';
+
+const service = useService();
+
+type List = 'accounts' | 'customers';
+
+const documents: Record<List, string> = {
+  accounts:
+    'query($filter: AccountFilter, $after: String) { list: accounts(filter: $filter, after: $after, orderBy: { field: ID, direction: ASC }) { totalCount nodes { id } pageInfo { startCursor } } }',
+  customers:
+    'query($filter: CustomerFilter, $after: String) { list: customers(filter: $filter, after: $after, orderBy: { field: ID, direction: ASC }) { totalCount nodes { id } pageInfo { startCursor } } }',
+};
+
+async function idsOf(client: Client, list: List, filter: unknown): Promise<string[]> {
+  const { data, errors } = await client.send(documents[list], { filter });
+  if (errors !== undefined) throw new Error(JSON.stringify(errors));
+  expect(data.list.totalCount).toBe(data.list.nodes.length);
+  return data.list.nodes.map(({ id }: Json) => id);
+}
+
+async function setTimes(client: Client, id: string, at: string): Promise<void> {
+  await service.database.orm.execute(
+    sql`update accounts set created_at = ${at}, updated_at = ${at} where tenant_id = ${client.tenantId} and id = ${id}`,
+  );
+}
+
+describe('the list of accounts', () => {
+  it('is filtered by what is in force, be it the account’s own currency or the tenant’s', async () => {
+    const client = await tenantWithCustomer(service, { baseCurrency: 'EUR' });
+    await createdAccount(client, { id: 'own-eur', invoiceCurrency: 'EUR' });
+    await createdAccount(client, { id: 'tenants' });
+    await createdAccount(client, { id: 'usd', invoiceCurrency: 'USD' });
+    expect(await idsOf(client, 'accounts', { invoiceCurrency: 'EUR' })).toEqual(['own-eur', 'tenants']);
+    expect(await idsOf(client, 'accounts', { invoiceCurrency: 'USD' })).toEqual(['usd']);
+    expect(await idsOf(client, 'accounts', { invoiceCurrency: 'GBP' })).toEqual([]);
+  });
+
+  it('is filtered by a tag, whichever case it is written in, and never by a part of one', async () => {
+    const client = await tenantWithCustomer(service);
+    await createdAccount(client, { id: 'vip', tags: ['VIP', 'Straße'] });
+    await createdAccount(client, { id: 'vips', tags: ['vips', 'us'] });
+    expect(await idsOf(client, 'accounts', { tag: 'vip' })).toEqual(['vip']);
+    expect(await idsOf(client, 'accounts', { tag: 'ViP' })).toEqual(['vip']);
+    expect(await idsOf(client, 'accounts', { tag: 'STRAßE' })).toEqual(['vip']);
+    expect(await idsOf(client, 'accounts', { tag: 'US' })).toEqual(['vips']);
+    expect(await idsOf(client, 'accounts', { tag: 'active' })).toEqual([]);
+    expect(await idsOf(client, 'accounts', { tag: `T${client.tenantId}` })).toEqual([]);
+  });
+
+  it('is filtered by a key of the metadata and its value, exactly', async () => {
+    const client = await tenantWithCustomer(service);
+    await createdAccount(client, { id: 'a', metadata: { crm: 'X1', tier: 'gold' } });
+    await createdAccount(client, { id: 'b', metadata: { crm: 'x1', other: 'X1' } });
+    expect(await idsOf(client, 'accounts', { metadata: { key: 'crm', value: 'X1' } })).toEqual(['a']);
+    expect(await idsOf(client, 'accounts', { metadata: { key: 'CRM', value: 'X1' } })).toEqual([]);
+    expect(await idsOf(client, 'accounts', { metadata: { key: 'crm', value: '' } })).toEqual([]);
+    expect(await idsOf(client, 'accounts', { metadata: { key: '__proto__', value: 'x' } })).toEqual([]);
+  });
+
+  it('is filtered by country, customer and status, and leaves archived accounts out unless asked', async () => {
+    const client = await tenantWithCustomer(service);
+    await createdCustomer(client, { id: 'C2' });
+    await createdAccount(client, { id: 'de', address: { country: 'DE' } });
+    await createdAccount(client, { id: 'draft', status: 'DRAFT' });
+    await createdAccount(client, { id: 'other', customerId: 'C2' });
+    await createdAccount(client, { id: 'gone' });
+    await service.database.orm.execute(
+      sql`update accounts set status = 'ARCHIVED' where tenant_id = ${client.tenantId} and id = 'gone'`,
+    );
+    expect(await idsOf(client, 'accounts', { country: 'DE' })).toEqual(['de']);
+    expect(await idsOf(client, 'accounts', { customerId: 'C2' })).toEqual(['other']);
+    expect(await idsOf(client, 'accounts', {})).toEqual(['de', 'draft', 'other']);
+    expect(await idsOf(client, 'accounts', { status: null })).toEqual(['de', 'draft', 'other']);
+    expect(await idsOf(client, 'accounts', { status: 'ARCHIVED' })).toEqual(['gone']);
+    expect(await idsOf(client, 'accounts', { status: ['DRAFT', 'ARCHIVED', 'DRAFT'] })).toEqual([
+      'draft',
+      'gone',
+    ]);
+    expect(await idsOf(client, 'accounts', { status: 'DRAFT', customerId: 'C2' })).toEqual([]);
+  });
+
+  it('is filtered by spans of time that hold their beginning and not their end', async () => {
+    const client = await tenantWithCustomer(service);
+    const days = ['2026-01-01T00:00:00.000Z', '2026-01-02T00:00:00.000Z', '2026-01-03T00:00:00.000Z'];
+    for (const [index, day] of days.entries()) {
+      await createdAccount(client, { id: `d${index}` });
+      await setTimes(client, `d${index}`, day);
+    }
+    for (const field of ['createdAt', 'updatedAt']) {
+      const within = (range: object) => idsOf(client, 'accounts', { [field]: range });
+      expect(await within({ from: days[1] })).toEqual(['d1', 'd2']);
+      expect(await within({ until: days[1] })).toEqual(['d0']);
+      expect(await within({ from: days[0], until: days[2] })).toEqual(['d0', 'd1']);
+      expect(await within({})).toEqual(['d0', 'd1', 'd2']);
+    }
+  });
+});
+
+describe('the accounts of a customer', () => {
+  const document =
+    'query($filter: AccountFilter) { customer(id: "C1") { accounts(filter: $filter) { totalCount nodes { id } } } }';
+
+  it('are filtered, too, and are none when the filter names another customer', async () => {
+    const client = await tenantWithCustomer(service);
+    await createdAccount(client, { id: 'a', tags: ['x'] });
+    await createdAccount(client, { id: 'b' });
+    await createdCustomer(client, { id: 'C2', account: { id: 'c', name: 'Third', tags: ['x'] } });
+    const idsWith = async (filter: object) =>
+      (await client.send(document, { filter })).data.customer.accounts.nodes.map(({ id }: Json) => id);
+    expect(await idsWith({ tag: 'x' })).toEqual(['a']);
+    expect(await idsWith({ search: 'third' })).toEqual([]);
+    expect(await idsWith({ customerId: 'C1', tag: 'x' })).toEqual(['a']);
+    expect(await idsWith({ customerId: 'C2' })).toEqual([]);
+  });
+});
+
+describe('the list of customers', () => {
+  it('is filtered by status, country, metadata and search', async () => {
+    const client = await service.newTenant();
+    await createdCustomer(client, {
+      id: 'acme',
+      name: 'Acme Größe',
+      metadata: { k: 'v' },
+      address: { country: 'DE' },
+    });
+    await createdCustomer(client, { id: 'globex', name: 'Globex', primaryEmail: 'Pay@Globex.com' });
+    await service.database.orm.execute(
+      sql`update customers set status = 'ARCHIVED' where tenant_id = ${client.tenantId} and id = 'globex'`,
+    );
+    expect(await idsOf(client, 'customers', {})).toEqual(['acme']);
+    expect(await idsOf(client, 'customers', { status: ['ARCHIVED'] })).toEqual(['globex']);
+    expect(await idsOf(client, 'customers', { status: ['ARCHIVED', 'ACTIVE'] })).toEqual(['acme', 'globex']);
+    expect(await idsOf(client, 'customers', { country: 'DE' })).toEqual(['acme']);
+    expect(await idsOf(client, 'customers', { metadata: { key: 'k', value: 'v' } })).toEqual(['acme']);
+    expect(await idsOf(client, 'customers', { search: 'GRÖSSE' })).toEqual([]);
+    expect(await idsOf(client, 'customers', { search: 'GRÖß' })).toEqual(['acme']);
+    expect(await idsOf(client, 'customers', { search: 'pay@', status: 'ARCHIVED' })).toEqual(['globex']);
+    expect(await idsOf(client, 'customers', { updatedAt: { until: '2020-01-01T00:00:00Z' } })).toEqual([]);
+  });
+});
+
+describe('a filter that cannot be', () => {
+  const bad: [object, string[], string][] = [
+    [{ search: '' }, ['filter', 'search'], 'TOO_SHORT'],
+    [{ search: '   ' }, ['filter', 'search'], 'TOO_SHORT'],
+    [{ search: 'x'.repeat(101) }, ['filter', 'search'], 'TOO_LONG'],
+    [{ search: 'a\u0000b' }, ['filter', 'search'], 'INVALID_FORMAT'],
+    [{ search: 'a\nb' }, ['filter', 'search'], 'INVALID_FORMAT'],
+    [{ search: 'a\ud800' }, ['filter', 'search'], 'INVALID_FORMAT'],
+    [{ country: 'de' }, ['filter', 'country'], 'INVALID_VALUE'],
+    [{ country: '' }, ['filter', 'country'], 'REQUIRED'],
+    [{ metadata: { key: '', value: 'x' } }, ['filter', 'metadata', 'key'], 'TOO_SHORT'],
+    [{ metadata: { key: 'x', value: 'y'.repeat(501) } }, ['filter', 'metadata', 'value'], 'TOO_LONG'],
+    [{ status: [] }, ['filter', 'status'], 'TOO_FEW'],
+    [
+      { createdAt: { from: '2026-01-01T00:00:00Z', until: '2026-01-01T00:00:00Z' } },
+      ['filter', 'createdAt', 'until'],
+      'INVALID_VALUE',
+    ],
+    [
+      { updatedAt: { from: '2026-01-02T00:00:00Z', until: '2026-01-01T00:00:00Z' } },
+      ['filter', 'updatedAt', 'until'],
+      'INVALID_VALUE',
+    ],
+  ];
+  const ofAccounts: typeof bad = [
+    [{ invoiceCurrency: 'usd' }, ['filter', 'invoiceCurrency'], 'INVALID_VALUE'],
+    [{ tag: '' }, ['filter', 'tag'], 'TOO_SHORT'],
+    [{ customerId: '\u0000' }, ['filter', 'customerId'], 'INVALID_FORMAT'],
+  ];
+  const cases = [
+    ...bad.flatMap((one) => [
+      ['accounts' as const, ...one] as const,
+      ['customers' as const, ...one] as const,
+    ]),
+    ...ofAccounts.map((one) => ['accounts' as const, ...one] as const),
+  ];
+
+  it.each(cases)('is refused: %s with %j', async (list, filter, path, code) => {
+    const client = await service.newTenant();
+    const { data, errors } = await client.send(documents[list], { filter });
+    expect(data).toBeNull();
+    expect(errors[0].extensions).toMatchObject({ code: 'BAD_REQUEST', issues: [{ path, code }] });
+  });
+});
+
+describe('between tenants', () => {
+  it('a cursor of one shows nothing of it in another', async () => {
+    const [one, other] = [await tenantWithCustomer(service), await tenantWithCustomer(service)];
+    for (const id of ['a', 'b', 'c']) await createdAccount(one, { id, tags: ['x'] });
+    await createdAccount(other, { id: 'z', tags: ['x'] });
+    for (const filter of [{}, { tag: 'x' }, { search: 'main' }, { customerId: 'C1' }]) {
+      const { data } = await one.send(documents.accounts, { filter });
+      const after = data.list.pageInfo.startCursor;
+      const beyond = await other.send(documents.accounts, { filter, after });
+      expect(beyond.data.list.nodes).toEqual([{ id: 'z' }]);
+    }
+  });
+});
+
+describe('a cursor', () => {
+  it('of one order or list is refused by every other', async () => {
+    const client = await tenantWithCustomer(service);
+    await createdAccount(client);
+    const lists = ['accounts', 'customers'].flatMap((list) =>
+      ['UPDATED_AT', 'CREATED_AT', 'NAME', 'ID'].flatMap((field) =>
+        ['ASC', 'DESC'].map(
+          (direction) => (after: string) =>
+            `{ list: ${list}(${after} orderBy: { field: ${field}, direction: ${direction} }) { pageInfo { startCursor } } }`,
+        ),
+      ),
+    );
+    const cursors: string[] = [];
+    for (const list of lists) cursors.push((await client.send(list(''))).data.list.pageInfo.startCursor);
+    for (const [index, list] of lists.entries()) {
+      for (const [from, cursor] of cursors.entries()) {
+        const { errors } = await client.send(list(`after: "${cursor}"`));
+        if (from === index) expect(errors).toBeUndefined();
+        else expect(errors[0].extensions.issues).toMatchObject([{ path: ['after'] }]);
+      }
+    }
+  });
+});

@@ -1,0 +1,88 @@
+import { expect, it } from 'vitest';
+import { parseTypeId } from '../../src/lib/id.ts';
+import { createdAccount, createdCustomer, tenantWithCustomer } from '../support/account.ts';
+import { statementsOf } from '../support/rows.ts';
+import { type Client, type Json, useService } from '../support/service.ts';
+
+const service = useService();
+
+const changeFields = `nodes { id kind at actor requestId version before after
+  account { id name } customer { id name } }`;
+
+async function historyOf(client: Client, owner: string): Promise<Json[]> {
+  const { data, errors } = await client.send(`{ owner: ${owner} { history { ${changeFields} } } }`);
+  if (errors !== undefined) throw new Error(JSON.stringify(errors));
+  return data.owner.history.nodes;
+}
+
+it('shows a creation in the words of the API', async () => {
+  const client = await tenantWithCustomer(service);
+  await createdAccount(client, {
+    address: { line1: 'Main Street 1', country: 'US' },
+    billingInformation: { emailRecipients: ['a@b.co'] },
+    aliases: ['one'],
+    datedAliases: [{ value: 'two', effectiveFrom: '2026-01-01T00:00:00.000Z' }],
+    settings: [{ id: 's', namespace: 'n', name: 'S', dataType: 'STRING', value: 'v' }],
+  });
+  const [change, ...older] = await historyOf(client, 'account(id: "A1")');
+  expect(older).toEqual([]);
+  expect(parseTypeId(change.id)?.type).toBe('Change');
+  expect(change).toMatchObject({
+    kind: 'ACCOUNT_CREATED',
+    actor: expect.stringMatching(/^key_/),
+    requestId: expect.any(String),
+    version: 1,
+    before: null,
+    account: { id: 'A1', name: 'Main account' },
+    customer: { id: 'C1', name: 'Acme' },
+  });
+  expect(change.after).toMatchObject({
+    name: 'Main account',
+    address: { line1: 'Main Street 1', country: 'US' },
+    billingInformation: { emailRecipients: ['a@b.co'], additionalEmailRecipients: [] },
+    aliases: [
+      { value: 'one', effectiveFrom: null, effectiveUntil: null },
+      { value: 'two', effectiveFrom: '2026-01-01T00:00:00.000Z', effectiveUntil: null },
+    ],
+    settings: [{ id: 's', namespace: 'n', name: 'S', dataType: 'STRING', value: 'v' }],
+  });
+  expect(Object.keys(change.after).filter((key) => /^address.|Recipients$/.test(key))).toEqual([]);
+});
+
+it('keeps the histories of a customer and of its accounts apart', async () => {
+  const client = await service.newTenant();
+  await createdCustomer(client, { account: { id: 'A1', name: 'First' } });
+  const [ofCustomer] = [await historyOf(client, 'customer(id: "C1")')];
+  expect(ofCustomer).toMatchObject([
+    { kind: 'CUSTOMER_CREATED', before: null, account: null, customer: { id: 'C1' } },
+  ]);
+  expect(ofCustomer[0].after.address).toMatchObject({ country: 'US' });
+  expect(await historyOf(client, 'account(id: "A1")')).toMatchObject([{ kind: 'ACCOUNT_CREATED' }]);
+});
+
+it('shows the newest change first, each field as it was and as it became', async () => {
+  const client = await tenantWithCustomer(service);
+  await createdAccount(client);
+  const rename = 'mutation($name: String) { updateAccount(input: { id: "A1", name: $name }) { __typename } }';
+  for (const name of ['Second', 'Third']) await client.send(rename, { name });
+  const changes = await historyOf(client, 'account(id: "A1")');
+  expect(changes.map(({ version, before, after }) => [version, before?.name, after.name])).toEqual([
+    [3, 'Second', 'Third'],
+    [2, 'Main account', 'Second'],
+    [1, undefined, 'Main account'],
+  ]);
+});
+
+it('costs one statement a page, and one more each for what the changes lead to', async () => {
+  const client = await tenantWithCustomer(service);
+  await createdAccount(client);
+  const cost = async (fields: string) =>
+    (
+      await statementsOf(service, () =>
+        client.send(`{ account(id: "A1") { history { ${fields} } aliasTimeline { nodes { value } } } }`),
+      )
+    ).length;
+  expect(await cost('nodes { id }')).toBe(3);
+  expect(await cost('nodes { id account { id } customer { id } }')).toBe(4);
+  expect(await cost('nodes { id } totalCount')).toBe(4);
+});

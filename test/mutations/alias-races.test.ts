@@ -1,0 +1,192 @@
+import { describe, expect, it } from 'vitest';
+import { accountIdByAlias, accountInput, customerInput } from '../support/account.ts';
+import { listOf } from '../support/limits.ts';
+import {
+  accepted,
+  aliasValues,
+  atOnce,
+  createBatch,
+  type MutationName,
+  mutate,
+  mutated,
+  refused,
+} from '../support/mutations.ts';
+import { type Client, type Json, useService } from '../support/service.ts';
+import { changesOf, stored, writesNothing } from '../support/stored.ts';
+
+const service = useService();
+
+const future = '2900-01-01T00:00:00.000Z';
+const year = (count: number) => `${3000 + count}-01-01T00:00:00Z`;
+
+/** A tenant with this many accounts B-0, B-1 and so on. */
+async function tenantWith(count: number, fields: object = {}): Promise<Client> {
+  const client = await service.newTenant();
+  await mutated(client, 'createCustomer', customerInput());
+  const inputs = listOf(count, (index) => accountInput({ id: `B-${index}`, ...fields }));
+  for (const result of await createBatch(client, inputs)) expect(result.replayed).toBe(false);
+  return client;
+}
+
+const add = (client: Client, accountId: string, fields: object) =>
+  mutate(client, 'addAliases', { accountId, ...fields });
+
+const codes = (results: Json[]) => [...new Set(refused(results).map(({ code }) => code))];
+
+/** Fails unless the history and the versions count just the writes that were accepted. */
+async function expectTraces(client: Client, before: number, writes: number) {
+  const { accounts } = await stored(service, client);
+  expect(await changesOf(service, client)).toHaveLength(before + writes);
+  const versions = accounts.reduce((sum, { version }) => sum + version, 0);
+  expect(versions).toBe((await changesOf(service, client)).filter(({ account_id }) => account_id).length);
+}
+
+describe('of 20 accounts that claim one value at once, one wins and the others leave nothing:', () => {
+  it.each([
+    ['all by addAliases', ['addAliases']],
+    ['all by transferAlias', ['transferAlias']],
+    ['by addAliases, createAccount and createAccounts', ['addAliases', 'createAccount', 'createAccounts']],
+    ['by addAliases and as an id', ['addAliases', 'id']],
+    ['by addAliases and restoreAccount', ['addAliases', 'restoreAccount']],
+  ])('%s', async (_, ways) => {
+    const client = await tenantWith(20);
+    const transfers = ways.includes('transferAlias');
+    if (transfers) {
+      await mutated(client, 'createAccount', accountInput({ id: 'H', aliases: ['prize'] }));
+    }
+    if (ways.includes('restoreAccount')) {
+      await mutated(client, 'addAliases', { accountId: 'B-1', aliases: ['prize'] });
+      const { updatedAt } = await mutated(client, 'archiveAccount', { id: 'B-1' });
+      expect(updatedAt < new Date(Date.now() + 1).toISOString()).toBe(true);
+    }
+    const claim = [{ value: 'prize', effectiveFrom: future }];
+    const sends: Record<string, (runner: number) => [MutationName, object]> = {
+      addAliases: (runner) => [
+        'addAliases',
+        { accountId: `B-${runner}`, aliases: [`own-${runner}`], datedAliases: claim },
+      ],
+      transferAlias: (runner) => ['transferAlias', { alias: 'prize', toAccountId: `B-${runner}` }],
+      createAccount: (runner) => ['createAccount', accountInput({ id: `N-${runner}`, datedAliases: claim })],
+      createAccounts: (runner) => [
+        'createAccounts',
+        accountInput({ id: `N-${runner}`, datedAliases: claim }),
+      ],
+      id: () => ['createAccount', accountInput({ id: 'prize' })],
+      restoreAccount: () => ['restoreAccount', { id: 'B-1' }],
+    };
+    const before = (await changesOf(service, client)).length;
+    const results = await atOnce(20, (runner) => {
+      const send = sends[ways[runner % ways.length] ?? ''];
+      if (send === undefined) throw new Error('no such way');
+      return mutate(client, ...send(runner));
+    });
+    // A transfer asks who holds the value when its turn comes: every one of them may win in turn.
+    expect(accepted(results)).toHaveLength(transfers ? 20 : 1);
+    for (const code of codes(results)) {
+      expect(['ALIAS_TAKEN', 'ID_TAKEN', 'NOT_ALLOWED_IN_STATUS']).toContain(code);
+    }
+    const spans = (await stored(service, client)).aliases.filter(({ value }) => value === 'prize');
+    if (!transfers)
+      expect(spans.filter(({ effective_until }) => effective_until === 'infinity')).toHaveLength(1);
+    const holder = await accountIdByAlias(client, 'prize', future);
+    expect(accepted(results).map(({ account }) => account.id)).toContain(holder);
+    await expectTraces(client, before, accepted(results).length * (transfers ? 2 : 1));
+  });
+});
+
+describe('writers of the same values in opposite orders', () => {
+  const values = listOf(10, (index) => `v${index}`);
+
+  it('never wait for each other: each is written or refused, whatever they do', async () => {
+    const client = await tenantWith(12);
+    const writes = (runner: number): [MutationName, object] => {
+      const aliases = runner % 2 ? values : values.toReversed();
+      const accountId = `B-${runner % 12}`;
+      const value = aliases[runner % 10] ?? '';
+      return (
+        [
+          ['addAliases', { accountId, aliases }],
+          ['createAccount', accountInput({ id: `N-${runner}`, aliases })],
+          ['removeAliases', { accountId: `B-${(runner + 6) % 12}`, aliases: aliases.slice(0, 3) }],
+          ['transferAlias', { alias: value, toAccountId: accountId }],
+          ['archiveAccount', { id: accountId }],
+          ['restoreAccount', { id: accountId }],
+        ] as [MutationName, object][]
+      )[Math.floor(runner / 2) % 6] as [MutationName, object];
+    };
+    const before = (await changesOf(service, client)).length;
+    const results = await atOnce(60, (runner) => mutate(client, ...writes(runner)));
+    for (const code of codes(results)) {
+      expect(code).toMatch(/^(ALIAS_TAKEN|NOT_FOUND|NOT_ALLOWED_IN_STATUS|INVALID_INPUT)$/);
+    }
+    const transfers = accepted(results.filter((_, runner) => Math.floor(runner / 2) % 6 === 3)).length;
+    await expectTraces(client, before, accepted(results).length + transfers);
+  });
+
+  it('never wait for each other when two accounts exchange aliases', async () => {
+    const client = await tenantWith(2);
+    await mutated(client, 'addAliases', { accountId: 'B-0', aliases: values.slice(0, 5) });
+    await mutated(client, 'addAliases', { accountId: 'B-1', aliases: values.slice(5) });
+    const results = await atOnce(10, (runner) =>
+      mutate(client, 'transferAlias', { alias: `v${runner}`, toAccountId: runner < 5 ? 'B-1' : 'B-0' }),
+    );
+    expect(accepted(results)).toHaveLength(10);
+    expect(await aliasValues(client, 'B-0')).toEqual(values.slice(5));
+    expect(await aliasValues(client, 'B-1')).toEqual(values.slice(0, 5));
+  });
+});
+
+describe('an account has at most 100 aliases in force at any instant:', () => {
+  const hundred = listOf(10, (ten) => listOf(10, (one) => `v${ten}-${one}`));
+
+  async function fullAccount(count = 10): Promise<Client> {
+    const client = await tenantWith(1);
+    for (const aliases of hundred.slice(0, count)) await add(client, 'B-0', { aliases });
+    return client;
+  }
+
+  const limited = { __typename: 'LimitExceededError', code: 'LIMIT_EXCEEDED', limit: 100 };
+
+  it('refuses the 101st, now and at any instant, by addAliases and by transferAlias', async () => {
+    const client = await fullAccount();
+    expect(await aliasValues(client, 'B-0')).toHaveLength(100);
+    const other = accountInput({ id: 'H', aliases: ['more'], datedAliases: [] });
+    await mutated(client, 'createAccount', other);
+    const more = [
+      { aliases: ['one-more'] },
+      { datedAliases: [{ value: 'later', effectiveFrom: year(1), effectiveUntil: year(2) }] },
+      { datedAliases: [{ value: 'earlier', effectiveUntil: '1900-01-01T00:00:00Z' }] },
+    ];
+    for (const fields of more) {
+      expect(await writesNothing(service, [client], () => add(client, 'B-0', fields))).toMatchObject(limited);
+    }
+    const transfer = () => mutate(client, 'transferAlias', { alias: 'more', toAccountId: 'B-0' });
+    expect(await writesNothing(service, [client], transfer)).toMatchObject(limited);
+    await mutated(client, 'removeAliases', { accountId: 'B-0', aliases: ['v0-0'] });
+    expect(await transfer()).toMatchObject({ replayed: false });
+  });
+
+  it('accepts 110 whose times do not meet, also beside 99 without end', async () => {
+    const client = await fullAccount(9);
+    await add(client, 'B-0', { aliases: (hundred[9] ?? []).slice(1) });
+    for (const ten of listOf(11, (index) => index)) {
+      const datedAliases = listOf(10, (one) => ({
+        value: 'again',
+        effectiveFrom: year(10 * ten + one),
+        effectiveUntil: year(10 * ten + one + 1),
+      }));
+      expect(await add(client, 'B-0', { datedAliases })).toMatchObject({ replayed: false });
+    }
+    expect(await aliasValues(client, 'B-0', year(5))).toHaveLength(100);
+    const between = [{ value: 'between', effectiveFrom: year(5), effectiveUntil: year(6) }];
+    expect(await add(client, 'B-0', { datedAliases: between })).toMatchObject(limited);
+  });
+
+  it('lets no more in when many are added at once', async () => {
+    const client = await fullAccount(9);
+    const results = await atOnce(20, (runner) => add(client, 'B-0', { aliases: [`n-${runner}`] }));
+    expect(accepted(results)).toHaveLength(10);
+    for (const result of refused(results)) expect(result).toMatchObject(limited);
+    expect(await aliasValues(client, 'B-0')).toHaveLength(100);
+  });
+});

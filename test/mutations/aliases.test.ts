@@ -1,0 +1,288 @@
+import { describe, expect, it } from 'vitest';
+import { accountIdByAlias, accountInput, readAccount } from '../support/account.ts';
+import { listOf, x } from '../support/limits.ts';
+import { newSmallWorld, untouched } from '../support/mutation-cases.ts';
+import { aliasValues, issuesIn, type MutationName, mutate, mutated } from '../support/mutations.ts';
+import { type Client, type Json, useService } from '../support/service.ts';
+import { changesOfAccount, writesNothing } from '../support/stored.ts';
+
+const service = useService();
+
+const y2001 = '2001-01-01T00:00:00.000Z';
+const y2010 = '2010-01-01T00:00:00.000Z';
+const y2900 = '2900-01-01T00:00:00.000Z';
+const y2950 = '2950-01-01T00:00:00.000Z';
+const span = (value: string, effectiveFrom?: string, effectiveUntil?: string) => ({
+  value,
+  effectiveFrom,
+  effectiveUntil,
+});
+
+const justBefore = (instant: string) => new Date(Date.parse(instant) - 1).toISOString();
+
+const add = (client: Client, input: object) => mutated(client, 'addAliases', { accountId: 'A1', ...input });
+const remove = (client: Client, aliases: string[], effectiveUntil?: string) =>
+  mutated(client, 'removeAliases', { accountId: 'A1', aliases, effectiveUntil });
+const versions = async (client: Client) => {
+  const [one, two] = await Promise.all(['A1', 'A2'].map((id) => readAccount(client, id)));
+  return [one.version, two.version];
+};
+
+type Refusal = [what: string, name: MutationName, input: object, error: object];
+
+const invalid = (path: string[], code: string) => ({
+  __typename: 'InvalidInputError',
+  issues: [expect.objectContaining({ path, code })],
+});
+const taken = (...clashes: Json[]) => ({ __typename: 'AliasTakenError', code: 'ALIAS_TAKEN', clashes });
+const unknown = (type: string, id: string) => ({ __typename: 'NotFoundError', type, id });
+
+async function expectRefused(client: Client, name: MutationName, input: object, error: object) {
+  expect(await writesNothing(service, [client], () => mutate(client, name, input))).toMatchObject(error);
+}
+
+describe.concurrent('addAliases', () => {
+  it('adds plain and dated ones, up to 10 in all, in one write', async () => {
+    const client = await newSmallWorld(service);
+    const dated = [span('past', undefined, y2010), span('future', y2900), span('both', y2001, y2900)];
+    const account = await add(client, { aliases: listOf(7, (i) => `p${i}`), datedAliases: dated });
+    expect(account.version).toBe(2);
+    expect(await aliasValues(client, 'A1')).toEqual(['both', ...listOf(7, (i) => `p${i}`), 'x', 'y']);
+    expect(await accountIdByAlias(client, 'past')).toBeUndefined();
+    expect(await accountIdByAlias(client, 'past', justBefore(y2010))).toBe('A1');
+    expect(await accountIdByAlias(client, 'future', y2900)).toBe('A1');
+    expect(await accountIdByAlias(client, 'p0', y2001)).toBe('A1');
+  });
+
+  it('adds a value again for a time in which nobody has it', async () => {
+    const client = await newSmallWorld(service);
+    await add(client, { datedAliases: [span('v', y2001, y2010), span('v', y2900)] });
+    await mutated(client, 'addAliases', { accountId: 'A2', datedAliases: [span('v', y2010, y2900)] });
+    const holders = [y2001, undefined, y2950].map((on) => accountIdByAlias(client, 'v', on));
+    expect(await Promise.all(holders)).toEqual(['A1', 'A2', 'A1']);
+  });
+
+  it('accepts the account’s own id without effect, alone and among others', async () => {
+    const client = await newSmallWorld(service);
+    const own = () => add(client, { aliases: ['A1'], datedAliases: [span('A1', y2001, y2010)] });
+    await expect(writesNothing(service, [client], own)).rejects.toThrow('INVALID_INPUT');
+    const alone = () => add(client, { datedAliases: [span('A1', y2001, y2010)] });
+    expect(await writesNothing(service, [client], alone)).toMatchObject({ version: 1 });
+    expect(await add(client, { aliases: ['A1', 'v'] })).toMatchObject({ version: 2 });
+    expect(await aliasValues(client, 'A1')).toEqual(['v', 'x', 'y']);
+  });
+
+  const world = untouched(() => newSmallWorld(service));
+  const refusals: Refusal[] = [
+    ['no value at all', 'addAliases', {}, invalid(['aliases'], 'REQUIRED')],
+    ['empty lists', 'addAliases', { aliases: [], datedAliases: [] }, invalid(['aliases'], 'REQUIRED')],
+    ['11 values', 'addAliases', { aliases: listOf(11, String) }, invalid(['aliases'], 'TOO_MANY')],
+    [
+      '11 values in both lists',
+      'addAliases',
+      { aliases: listOf(10, String), datedAliases: [span('v')] },
+      invalid(['datedAliases'], 'TOO_MANY'),
+    ],
+    ['a value twice', 'addAliases', { aliases: ['v', 'v'] }, invalid(['aliases', '1'], 'DUPLICATE')],
+    ['a long value', 'addAliases', { aliases: [x(51)] }, invalid(['aliases', '0'], 'TOO_LONG')],
+    [
+      'an end that is no later than the beginning',
+      'addAliases',
+      { datedAliases: [span('v', y2010, y2010)] },
+      invalid(['datedAliases', '0', 'effectiveUntil'], 'INVALID_VALUE'),
+    ],
+    [
+      'an unknown account',
+      'addAliases',
+      { accountId: 'nobody', aliases: ['v'] },
+      unknown('Account', 'nobody'),
+    ],
+    [
+      'what others hold, and names every holder',
+      'addAliases',
+      { aliases: ['v', 'z', 'A2', 'A3'] },
+      taken(
+        { value: 'A2', accountId: 'A2' },
+        { value: 'A3', accountId: 'A3' },
+        { value: 'z', accountId: 'A2' },
+      ),
+    ],
+    [
+      'what another held before, while it held it',
+      'addAliases',
+      { aliases: ['old'] },
+      taken({ value: 'old', accountId: 'A3' }),
+    ],
+    [
+      'the id of another, for whatever time',
+      'addAliases',
+      { datedAliases: [span('A2', y2001, y2010)] },
+      taken({ value: 'A2', accountId: 'A2' }),
+    ],
+    [
+      'what the account has already',
+      'addAliases',
+      { aliases: ['x'] },
+      taken({ value: 'x', accountId: 'A1' }),
+    ],
+  ];
+  it.each(refusals)('refuses %s, and adds nothing', async (_, name, input, error) => {
+    const { client } = world;
+    await expectRefused(client, name, { accountId: 'A1', ...input }, error);
+  });
+
+  it('keeps a value from becoming the id of an account, at any time', async () => {
+    const client = await newSmallWorld(service);
+    await add(client, { aliases: ['A7'], datedAliases: [span('A8', y2900)] });
+    for (const id of ['A7', 'A8']) {
+      const error = { __typename: 'IdTakenError', id, accountId: 'A1' };
+      await expectRefused(client, 'createAccount', accountInput({ id }), error);
+    }
+  });
+});
+
+describe.concurrent('removeAliases', () => {
+  it('ends them now, and what was in force stays readable', async () => {
+    const client = await newSmallWorld(service);
+    const { updatedAt, version, aliases } = await remove(client, ['x']);
+    expect([version, aliases.map(({ value }: Json) => value)]).toEqual([2, ['y']]);
+    expect(await accountIdByAlias(client, 'x', justBefore(updatedAt))).toBe('A1');
+    expect(await accountIdByAlias(client, 'x', updatedAt)).toBeUndefined();
+    expect(await aliasValues(client, 'A1', justBefore(updatedAt))).toEqual(['x', 'y']);
+  });
+
+  it('ends them at an instant to come, or moves the end that they have', async () => {
+    const client = await newSmallWorld(service);
+    await add(client, { datedAliases: [span('v', y2001, y2950)] });
+    await remove(client, ['x', 'v'], y2900);
+    for (const value of ['x', 'v']) {
+      expect(await accountIdByAlias(client, value, justBefore(y2900))).toBe('A1');
+      expect(await accountIdByAlias(client, value, y2900)).toBeUndefined();
+    }
+    await remove(client, ['x']);
+    expect(await accountIdByAlias(client, 'x', justBefore(y2900))).toBeUndefined();
+  });
+
+  it('drops what has not begun by then; its value is free again for that time', async () => {
+    const client = await newSmallWorld(service);
+    await add(client, { datedAliases: [span('v', y2950), span('w', y2950)] });
+    await remove(client, ['v']);
+    await remove(client, ['w'], y2900);
+    const free = { accountId: 'A2', aliases: ['v', 'w'] };
+    expect(await mutated(client, 'addAliases', free)).toMatchObject({ version: 2 });
+  });
+
+  const world = untouched(async () => {
+    const client = await newSmallWorld(service);
+    await add(client, { datedAliases: [span('ended', y2001, y2010), span('begun', y2010)] });
+    return client;
+  });
+  const refusals: Refusal[] = [
+    ['no value', 'removeAliases', { aliases: [] }, invalid(['aliases'], 'TOO_FEW')],
+    ['11 values', 'removeAliases', { aliases: listOf(11, String) }, invalid(['aliases'], 'TOO_MANY')],
+    ['a value twice', 'removeAliases', { aliases: ['x', 'x'] }, invalid(['aliases', '1'], 'DUPLICATE')],
+    [
+      'the id of the account',
+      'removeAliases',
+      { aliases: ['x', 'A1'] },
+      invalid(['aliases', '1'], 'INVALID_VALUE'),
+    ],
+    ['what it never had', 'removeAliases', { aliases: ['x', 'v'] }, unknown('Alias', 'v')],
+    ['what another has', 'removeAliases', { aliases: ['x', 'z'] }, unknown('Alias', 'z')],
+    ['what ended before', 'removeAliases', { aliases: ['ended'] }, unknown('Alias', 'ended')],
+    [
+      'what began after the instant and was in force',
+      'removeAliases',
+      { aliases: ['x', 'begun'], effectiveUntil: y2001 },
+      invalid(['aliases', '1'], 'INVALID_VALUE'),
+    ],
+    [
+      'an unknown account',
+      'removeAliases',
+      { accountId: 'nobody', aliases: ['x'] },
+      unknown('Account', 'nobody'),
+    ],
+  ];
+  it.each(refusals)('refuses %s, and ends nothing', async (_, name, input, error) => {
+    const { client } = world;
+    await expectRefused(client, name, { accountId: 'A1', ...input }, error);
+  });
+});
+
+describe.concurrent('transferAlias', () => {
+  const transfer = (client: Client, input: object) =>
+    mutated(client, 'transferAlias', { alias: 'x', toAccountId: 'A2', ...input });
+
+  it.each([
+    ['now', undefined],
+    ['at an instant to come', y2900],
+  ])('%s: ends the value on one account and begins it on the other', async (_, effectiveFrom) => {
+    const client = await newSmallWorld(service);
+    const account = await transfer(client, { effectiveFrom });
+    const instant = effectiveFrom ?? account.updatedAt;
+    expect(account.id).toBe('A2');
+    expect(await accountIdByAlias(client, 'x', justBefore(instant))).toBe('A1');
+    expect(await accountIdByAlias(client, 'x', instant)).toBe('A2');
+    expect(await aliasValues(client, 'A1', instant)).toEqual(['y']);
+    expect(await aliasValues(client, 'A2', instant)).toEqual(['x', 'z']);
+    expect(await versions(client)).toEqual([2, 2]);
+    for (const id of ['A1', 'A2']) {
+      const last = (await changesOfAccount(service, client, id)).at(-1);
+      expect(last).toMatchObject({ kind: 'ALIAS_TRANSFERRED', version: 2 });
+    }
+  });
+
+  it('takes the end of the value along, and leaves what comes after it where it is', async () => {
+    const client = await newSmallWorld(service);
+    await add(client, { datedAliases: [span('v', y2001, y2900), span('v', y2950)] });
+    await transfer(client, { alias: 'v' });
+    const at = [y2001, undefined, y2900, y2950].map((on) => accountIdByAlias(client, 'v', on));
+    expect(await Promise.all(at)).toEqual(['A1', 'A2', undefined, 'A1']);
+  });
+
+  it('moves the whole of a value at the instant of its beginning, and back again', async () => {
+    const client = await newSmallWorld(service);
+    await add(client, { datedAliases: [span('v', y2900)] });
+    await transfer(client, { alias: 'v', effectiveFrom: y2900 });
+    expect(await accountIdByAlias(client, 'v', y2950)).toBe('A2');
+    await transfer(client, { alias: 'v', toAccountId: 'A1', effectiveFrom: y2900 });
+    expect(await accountIdByAlias(client, 'v', y2950)).toBe('A1');
+    expect(await versions(client)).toEqual([4, 3]);
+  });
+
+  const world = untouched(async () => {
+    const client = await newSmallWorld(service);
+    await add(client, { datedAliases: [span('w', y2900)] });
+    return client;
+  });
+  const refusals: Refusal[] = [
+    ['to who has it', 'transferAlias', { toAccountId: 'A1' }, invalid(['toAccountId'], 'INVALID_VALUE')],
+    ['of an id', 'transferAlias', { alias: 'A1' }, invalid(['alias'], 'INVALID_VALUE')],
+    ['of what names nobody', 'transferAlias', { alias: 'v' }, unknown('Alias', 'v')],
+    ['of what names nobody yet', 'transferAlias', { alias: 'w' }, unknown('Alias', 'w')],
+    [
+      'of what names nobody then',
+      'transferAlias',
+      { alias: 'w', effectiveFrom: y2001 },
+      unknown('Alias', 'w'),
+    ],
+    ['to nobody', 'transferAlias', { toAccountId: 'nobody' }, unknown('Account', 'nobody')],
+    [
+      'to an archived one',
+      'transferAlias',
+      { toAccountId: 'A3' },
+      { code: 'NOT_ALLOWED_IN_STATUS', id: 'A3' },
+    ],
+  ];
+  it.each(refusals)('is refused %s, and moves nothing', async (_, name, input, error) => {
+    const { client } = world;
+    await expectRefused(client, name, { alias: 'x', toAccountId: 'A2', ...input }, error);
+  });
+
+  it('says what is wrong with its own fields', async () => {
+    const client = await newSmallWorld(service);
+    const input = { alias: ' x', toAccountId: '', effectiveFrom: y2001 };
+    const issues = issuesIn(await mutate(client, 'transferAlias', input));
+    expect(issues.map(({ path }) => path.join())).toEqual(['alias', 'toAccountId']);
+  });
+});

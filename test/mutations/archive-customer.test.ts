@@ -1,0 +1,143 @@
+import { describe, expect, it } from 'vitest';
+import { accountInput, customerInput, readAccount, readCustomer } from '../support/account.ts';
+import { listOf } from '../support/limits.ts';
+import { newWorld, setting, untouched } from '../support/mutation-cases.ts';
+import { accepted, atOnce, createBatch, type MutationName, mutate, mutated } from '../support/mutations.ts';
+import { useService } from '../support/service.ts';
+import { stored, writesNothing } from '../support/stored.ts';
+
+const service = useService();
+
+describe.concurrent('archiveCustomer', () => {
+  it.each([
+    [1, ['A-00'], /it has an account that is not archived: .*"A-00"/],
+    [12, listOf(10, (index) => `A-0${index}`), /it has 12 accounts that are not archived: /],
+  ])(
+    'is refused while %d accounts are not archived; names the first 10 and how many',
+    async (total, ids, message) => {
+      const client = await newWorld(service);
+      const idOf = (index: number) => `A-${String(index).padStart(2, '0')}`;
+      const drafts = listOf(total, (index) =>
+        accountInput({ id: idOf(index), customerId: 'C2', status: index % 2 ? 'DRAFT' : 'ACTIVE' }),
+      );
+      await createBatch(client, [...drafts, accountInput({ id: 'A-', customerId: 'C2' })].toReversed());
+      await mutated(client, 'archiveAccount', { id: 'A-' });
+      const send = () => mutate(client, 'archiveCustomer', { id: 'C2' });
+      expect(await writesNothing(service, [client], send)).toMatchObject({
+        __typename: 'NotAllowedInStatusError',
+        type: 'Customer',
+        id: 'C2',
+        status: 'ACTIVE',
+        liveAccountIds: ids,
+        liveAccountCount: total,
+        message: expect.stringMatching(message),
+      });
+    },
+  );
+
+  it('archives a customer whose accounts are all archived, and leaves it readable but out of its accounts’ way', async () => {
+    const client = await newWorld(service);
+    await mutated(client, 'createAccount', accountInput({ id: 'A5', customerId: 'C2' }));
+    await mutated(client, 'archiveAccount', { id: 'A5' });
+    const before = await readCustomer(client, 'C2');
+    await mutated(client, 'archiveCustomer', { id: 'C2' });
+    expect(await readCustomer(client, 'C2')).toEqual({
+      ...before,
+      status: 'ARCHIVED',
+      version: 2,
+      updatedAt: expect.any(String),
+    });
+    expect((await readAccount(client, 'A5')).customer).toMatchObject({ id: 'C2', status: 'ARCHIVED' });
+  });
+
+  it('is undone by restoreCustomer, which leaves the accounts archived', async () => {
+    const client = await newWorld(service);
+    await mutated(client, 'createAccount', accountInput({ id: 'A5', customerId: 'C2', aliases: ['w'] }));
+    await mutated(client, 'archiveAccount', { id: 'A5' });
+    await mutated(client, 'archiveCustomer', { id: 'C2' });
+    expect(await mutated(client, 'restoreCustomer', { id: 'C2' })).toMatchObject({
+      status: 'ACTIVE',
+      version: 3,
+    });
+    expect(await readAccount(client, 'A5')).toMatchObject({ status: 'ARCHIVED', version: 2, aliases: [] });
+    const restored = await mutated(client, 'restoreAccount', { id: 'A5' });
+    expect(restored).toMatchObject({ status: 'ACTIVE', aliases: [{ value: 'w' }] });
+  });
+});
+
+describe.concurrent('an archived customer refuses', () => {
+  const world = untouched(() => newWorld(service));
+  const writes: [MutationName, object][] = [
+    ['updateCustomer', { id: 'C3', name: 'New name' }],
+    ['updateCustomer', { id: 'C3' }],
+    ['archiveCustomer', { id: 'C3' }],
+    ['createAccount', accountInput({ id: 'A9', customerId: 'C3' })],
+    ['createAccounts', accountInput({ id: 'A9', customerId: 'C3' })],
+    ['putSettings', { customerId: 'C3', settings: [setting('s')] }],
+    ['removeSettings', { customerId: 'C3', settings: [{ namespace: 'n', id: 's' }] }],
+  ];
+  it.each(writes)('%s %j', async (name, input) => {
+    const { client } = world;
+    const answer = await writesNothing(service, [client], () => mutate(client, name, input));
+    expect(answer).toMatchObject({
+      code: 'NOT_ALLOWED_IN_STATUS',
+      type: 'Customer',
+      id: 'C3',
+      status: 'ARCHIVED',
+    });
+  });
+
+  it('a restore does not, but an active one refuses it', async () => {
+    const client = await newWorld(service);
+    expect(await mutate(client, 'restoreCustomer', { id: 'C3' })).toMatchObject({ replayed: false });
+    const again = () => mutate(client, 'restoreCustomer', { id: 'C3' });
+    expect(await writesNothing(service, [client], again)).toMatchObject({
+      code: 'NOT_ALLOWED_IN_STATUS',
+      status: 'ACTIVE',
+      liveAccountIds: null,
+    });
+  });
+});
+
+describe('at once', () => {
+  it('an archive and 10 new accounts never leave an archived customer with a live account', async () => {
+    const client = await service.newTenant();
+    const ids = listOf(5, (index) => `C-${index}`);
+    await Promise.all(ids.map((id) => mutated(client, 'createCustomer', customerInput({ id }))));
+    for (const id of ids) {
+      const results = await atOnce(11, (runner) =>
+        runner === 3
+          ? mutate(client, 'archiveCustomer', { id })
+          : mutate(client, 'createAccount', accountInput({ id: `${id}-${runner}`, customerId: id })),
+      );
+      const { customers, accounts } = await stored(service, client);
+      const { status } = customers.find((row) => row.id === id);
+      const own = accounts.filter((row) => row.customer_id === id);
+      expect(own).toHaveLength(accepted(results).length - (status === 'ARCHIVED' ? 1 : 0));
+      if (status === 'ARCHIVED') expect(own).toEqual([]);
+      else expect(own).toHaveLength(10);
+      for (const result of results) {
+        expect(result.code ?? 'NOT_ALLOWED_IN_STATUS').toBe('NOT_ALLOWED_IN_STATUS');
+      }
+    }
+  });
+
+  it('an archive and restores of its accounts never leave an archived customer with a live account', async () => {
+    const client = await newWorld(service);
+    const ids = listOf(10, (index) => `B-${index}`);
+    await createBatch(
+      client,
+      ids.map((id) => accountInput({ id, customerId: 'C2' })),
+    );
+    await Promise.all(ids.map((id) => mutated(client, 'archiveAccount', { id })));
+    await atOnce(11, (runner) =>
+      runner === 5
+        ? mutate(client, 'archiveCustomer', { id: 'C2' })
+        : mutate(client, 'restoreAccount', { id: `B-${runner % 10}` }),
+    );
+    const { status } = await readCustomer(client, 'C2');
+    const { accounts } = await stored(service, client);
+    const live = accounts.filter((row) => row.customer_id === 'C2' && row.status !== 'ARCHIVED');
+    expect(live.length > 0).toBe(status === 'ACTIVE');
+  });
+});

@@ -1,0 +1,179 @@
+import { describe, expect, it } from 'vitest';
+import { accountInput, customerInput } from '../support/account.ts';
+import { listOf } from '../support/limits.ts';
+import { newWorld, setting } from '../support/mutation-cases.ts';
+import { accepted, atOnce, createBatch, mutate, mutated, refused, sendBatch } from '../support/mutations.ts';
+import { expectRequestError } from '../support/refusal.ts';
+import { statementsOf } from '../support/rows.ts';
+import { type Client, type Json, useService } from '../support/service.ts';
+import { changesOf, stored, writesNothing } from '../support/stored.ts';
+
+const service = useService();
+
+const input = (id: string, fields: object = {}) => accountInput({ id, ...fields });
+const rich = (index: number) =>
+  input(`B-${index}`, { aliases: [`b-${index}`], settings: [setting('s')], tags: ['t'] });
+const codesOf = (results: Json[]) => results.map((result) => result.code ?? result.account.id);
+
+async function emptyTenant(): Promise<Client> {
+  const client = await service.newTenant();
+  await mutated(client, 'createCustomer', customerInput());
+  return client;
+}
+
+describe('createAccounts', () => {
+  it('creates 100, and answers in the order of the inputs, each with its own', async () => {
+    const client = await emptyTenant();
+    const inputs = listOf(100, rich).toReversed();
+    const results = await createBatch(client, inputs);
+    expect(results.map(({ account }) => account.id)).toEqual(inputs.map(({ id }) => id));
+    for (const { replayed, account } of results) {
+      expect(replayed).toBe(false);
+      expect(account).toMatchObject({
+        version: 1,
+        aliases: [{ value: account.id.toLowerCase() }],
+        settings: [setting('s')],
+      });
+    }
+    const { accounts, aliases, settings, changes } = await stored(service, client);
+    const counts = [accounts, aliases, settings, changes].map((rows) => rows.length);
+    expect(counts).toEqual([100, 200, 100, 101]);
+  });
+
+  it('answers with the same fields as createAccount', async () => {
+    const [one, two] = [await emptyTenant(), await emptyTenant()];
+    const [batch] = await createBatch(one, [rich(1)]);
+    const single = await mutate(two, 'createAccount', rich(1));
+    const comparable = (result: Json) =>
+      JSON.stringify(result, (key, value) => (/^(nodeId|createdAt|updatedAt)$/.test(key) ? '' : value));
+    expect(comparable(batch)).toBe(comparable(single));
+  });
+
+  it('costs as many statements for 100 as for one', async () => {
+    const client = await emptyTenant();
+    const bare = (inputs: object[]) =>
+      client.send(
+        'mutation($inputs: [CreateAccountInput!]!) { createAccounts(inputs: $inputs) { ... on CreateAccountSuccess { account { id } } } }',
+        { inputs },
+      );
+    await bare([input('warm-up')]);
+    const one = await statementsOf(service, () => bare([input('first')]));
+    const hundred = await statementsOf(service, () =>
+      bare(listOf(100, (index) => ({ ...rich(index), idempotencyKey: `k-${index}` }))),
+    );
+    expect([one.length, hundred.length]).toEqual([1, 1]);
+  });
+
+  it.each([0, 101])('refuses %d inputs as a whole, and writes nothing', async (count) => {
+    const client = await emptyTenant();
+    await writesNothing(service, [client], async () => {
+      const answer = await sendBatch(client, listOf(count, rich));
+      expectRequestError({ ...answer, data: answer.data ?? undefined }, 200, 'BAD_REQUEST');
+    });
+  });
+
+  it('refuses each bad one by itself; the good ones among them are written', async () => {
+    const client = await newWorld(service);
+    for (const used of ['used', 'other']) {
+      await mutated(client, 'createAccount', input(used, { idempotencyKey: used }));
+    }
+    const cases: [object, string][] = [
+      [input('B1', { aliases: ['b'] }), 'B1'],
+      [input('B2', { name: 'x' }), 'INVALID_INPUT'],
+      [input('B1'), 'ID_TAKEN'],
+      [input('B3', { aliases: ['b'] }), 'ALIAS_TAKEN'],
+      [input('b'), 'ID_TAKEN'],
+      [input('B4', { aliases: ['B1'] }), 'ALIAS_TAKEN'],
+      [input('B5', { aliases: ['x', 'c'] }), 'ALIAS_TAKEN'],
+      [input('B6', { aliases: ['c'] }), 'B6'],
+      [input('A1'), 'ID_TAKEN'],
+      [input('x'), 'ID_TAKEN'],
+      [input('B7', { customerId: 'nobody' }), 'NOT_FOUND'],
+      [input('B8', { customerId: 'C3' }), 'NOT_ALLOWED_IN_STATUS'],
+      [input('B9', { customerId: 'C2', idempotencyKey: 'k' }), 'B9'],
+      [input('B9', { customerId: 'C2', idempotencyKey: 'k' }), 'IDEMPOTENCY_IN_PROGRESS'],
+      [input('B10', { idempotencyKey: 'k' }), 'IDEMPOTENCY_KEY_REUSED'],
+      [input('B11', { idempotencyKey: 'other' }), 'IDEMPOTENCY_KEY_REUSED'],
+      [input('used', { idempotencyKey: 'used' }), 'used'],
+      [input('B12', { datedAliases: [{ value: 'v', effectiveUntil: '2001-01-01T00:00:00Z' }] }), 'B12'],
+      [input('B13', { datedAliases: [{ value: 'v', effectiveFrom: '2001-01-01T00:00:00Z' }] }), 'B13'],
+      [input('B14', { status: 'ARCHIVED' }), 'INVALID_INPUT'],
+      [input('B15', { idempotencyKey: 'a b' }), 'INVALID_INPUT'],
+      [input('B16'), 'B16'],
+    ];
+    const before = await stored(service, client);
+    const results = await createBatch(
+      client,
+      cases.map(([one]) => one),
+    );
+    expect(codesOf(results)).toEqual(cases.map(([, expected]) => expected));
+    expect(results[16].replayed).toBe(true);
+    expect(results[3].clashes).toEqual([{ value: 'b', accountId: 'B1' }]);
+    expect(results[5].clashes).toEqual([{ value: 'B1', accountId: 'B1' }]);
+    expect(results[4]).toMatchObject({ id: 'b', accountId: 'B1' });
+    const good = ['B1', 'B6', 'B9', 'B12', 'B13', 'B16'];
+    const after = await stored(service, client);
+    const ids = (rows: Json[]) => rows.map(({ id }) => id).toSorted();
+    expect(ids(after.accounts)).toEqual([...ids(before.accounts), ...good].toSorted());
+    expect(after.changes).toHaveLength(before.changes.length + good.length);
+    expect(after.aliases).toHaveLength(before.aliases.length + good.length + 4);
+    expect(after.idempotency_records).toHaveLength(before.idempotency_records.length + 1);
+  });
+
+  it('uses up the keys of the good ones only; sent again, they get the first answers', async () => {
+    const client = await newWorld(service);
+    const inputs = listOf(5, (index) =>
+      input(`B-${index}`, { idempotencyKey: `k-${index}`, aliases: index === 2 ? ['x'] : [`b-${index}`] }),
+    );
+    const first = await createBatch(client, inputs);
+    expect(codesOf(first)).toEqual(['B-0', 'B-1', 'ALIAS_TAKEN', 'B-3', 'B-4']);
+    const again = await writesNothing(service, [client], () => createBatch(client, inputs));
+    expect(again).toEqual(first.map((one) => (one.replayed === false ? { ...one, replayed: true } : one)));
+    const single = await mutate(client, 'createAccount', inputs[1] ?? {});
+    expect(single).toEqual({ ...first[1], replayed: true });
+    await mutated(client, 'removeAliases', { accountId: 'A1', aliases: ['x'] });
+    const fixed = { ...inputs[2], aliases: ['b-2'] };
+    expect(await createBatch(client, [fixed])).toMatchObject([{ replayed: false }]);
+  });
+});
+
+describe('many createAccounts at once', () => {
+  it('of the same inputs create each account once, and answer each input with a typed result', async () => {
+    const client = await emptyTenant();
+    const inputs = listOf(10, (index) => input(`B-${index}`, { aliases: [`b-${index}`] }));
+    const results = await atOnce(10, (runner) =>
+      createBatch(client, runner % 2 ? inputs : inputs.toReversed()),
+    );
+    expect(accepted(results.flat())).toHaveLength(10);
+    for (const { code } of refused(results.flat())) expect(code).toBe('ID_TAKEN');
+    expect(await changesOf(service, client)).toHaveLength(11);
+  });
+
+  it('that claim overlapping sets of values have one winner for each value, and no batch fails', async () => {
+    const client = await emptyTenant();
+    const results = await atOnce(12, (runner) =>
+      createBatch(
+        client,
+        listOf(6, (place) =>
+          input(`B-${runner}-${place}`, { aliases: [`v${(runner * 5 + place * 7) % 24}`] }),
+        ),
+      ),
+    );
+    const winners = accepted(results.flat()).map(({ account }) => account.aliases[0].value);
+    expect(new Set(winners).size).toBe(winners.length);
+    expect(winners).toHaveLength(24);
+    for (const { code } of refused(results.flat())) expect(code).toBe('ALIAS_TAKEN');
+    const { accounts, aliases } = await stored(service, client);
+    expect([accounts.length, aliases.length]).toEqual([24, 48]);
+  });
+
+  it('with the same keys write once', async () => {
+    const client = await emptyTenant();
+    const inputs = listOf(5, (index) => input(`B-${index}`, { idempotencyKey: `k-${index}` }));
+    const results = (await atOnce(20, () => createBatch(client, inputs))).flat();
+    expect(results.filter(({ replayed }) => replayed === false)).toHaveLength(5);
+    for (const { code } of refused(results)) expect(code).toBe('IDEMPOTENCY_IN_PROGRESS');
+    const { accounts, idempotency_records } = await stored(service, client);
+    expect([accounts.length, idempotency_records.length]).toEqual([5, 5]);
+  });
+});

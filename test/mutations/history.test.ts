@@ -1,0 +1,239 @@
+import { sql } from 'drizzle-orm';
+import { describe, expect, it } from 'vitest';
+import { accountInput, customerInput } from '../support/account.ts';
+import { mutationCases, newWorld, refusalsOf, setting, untouched } from '../support/mutation-cases.ts';
+import {
+  createBatch,
+  type MutationName,
+  memberOf,
+  mutate,
+  mutated,
+  sendMutation,
+} from '../support/mutations.ts';
+import { type Client, type Json, useService } from '../support/service.ts';
+import { changesOf, writesNothing } from '../support/stored.ts';
+
+const service = useService();
+
+const future = '2900-01-01T00:00:00.000Z';
+const span = (value: string, effectiveFrom: string | null = null, effectiveUntil: string | null = null) => ({
+  value,
+  effectiveFrom,
+  effectiveUntil,
+});
+const instant = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+
+/** What a mutation adds to the history of a tenant, with its answer. */
+async function historyOf(client: Client, name: MutationName, input: object) {
+  const before = (await changesOf(service, client)).length;
+  const answer = await sendMutation(client, name, input);
+  return { answer, changes: (await changesOf(service, client)).slice(before) };
+}
+
+type Recorded = [kind: string, accountId: string | null, customerId: string, before: Json, after: Json];
+
+const now = (value: string, effectiveUntil: string | null = null) => ({
+  ...span(value, null, effectiveUntil),
+  effectiveFrom: instant,
+});
+const ended = (value: string) => ({ ...span(value), effectiveUntil: instant });
+
+/** For each mutation: what it writes into the history. */
+const recorded: [name: MutationName, input: object, ...changes: Recorded[]][] = [
+  ['createCustomer', customerInput({ id: 'C9' }), ['CUSTOMER_CREATED', null, 'C9', null, expect.anything()]],
+  [
+    'createCustomer',
+    customerInput({ id: 'C9', account: { id: 'A9', name: 'First' } }),
+    ['CUSTOMER_CREATED', null, 'C9', null, expect.objectContaining({ name: 'Acme', settings: [] })],
+    ['ACCOUNT_CREATED', 'A9', 'C9', null, expect.objectContaining({ name: 'First', aliases: [] })],
+  ],
+  [
+    'createAccounts',
+    accountInput({ id: 'A9' }),
+    ['ACCOUNT_CREATED', 'A9', 'C1', null, expect.objectContaining({ name: 'Main account' })],
+  ],
+  [
+    'updateCustomer',
+    { id: 'C1', name: 'New name', primaryEmail: 'a@acme.com', address: { city: 'Ulm' } },
+    [
+      'CUSTOMER_UPDATED',
+      null,
+      'C1',
+      { name: 'Acme', addressCountry: 'US', addressCity: null },
+      { name: 'New name', addressCountry: null, addressCity: 'Ulm' },
+    ],
+  ],
+  [
+    'archiveCustomer',
+    { id: 'C2' },
+    ['CUSTOMER_ARCHIVED', null, 'C2', { status: 'ACTIVE' }, { status: 'ARCHIVED' }],
+  ],
+  [
+    'restoreCustomer',
+    { id: 'C3' },
+    ['CUSTOMER_RESTORED', null, 'C3', { status: 'ARCHIVED' }, { status: 'ACTIVE' }],
+  ],
+  [
+    'updateAccount',
+    { id: 'A1', name: 'Main account', netTermDays: 7, tags: ['t'], billingInformation: {} },
+    [
+      'ACCOUNT_UPDATED',
+      'A1',
+      'C1',
+      { netTermDays: null, tags: [], emailRecipients: null, additionalEmailRecipients: null },
+      { netTermDays: 7, tags: ['t'], emailRecipients: [], additionalEmailRecipients: [] },
+    ],
+  ],
+  [
+    'archiveAccount',
+    { id: 'A1' },
+    [
+      'ACCOUNT_ARCHIVED',
+      'A1',
+      'C1',
+      { status: 'ACTIVE', aliases: [span('x'), span('y')] },
+      { status: 'ARCHIVED', aliases: [ended('x'), ended('y')] },
+    ],
+  ],
+  [
+    'restoreAccount',
+    { id: 'A3' },
+    [
+      'ACCOUNT_RESTORED',
+      'A3',
+      'C1',
+      { status: 'ARCHIVED', aliases: [] },
+      { status: 'ACTIVE', aliases: [now('old')] },
+    ],
+  ],
+  [
+    'addAliases',
+    { accountId: 'A1', aliases: ['v', 'A1'], datedAliases: [span('w', null, future)] },
+    ['ALIASES_ADDED', 'A1', 'C1', { aliases: [] }, { aliases: [span('v'), span('w', null, future)] }],
+  ],
+  [
+    'removeAliases',
+    { accountId: 'A1', aliases: ['x'], effectiveUntil: future },
+    ['ALIASES_REMOVED', 'A1', 'C1', { aliases: [span('x')] }, { aliases: [span('x', null, future)] }],
+  ],
+  [
+    'transferAlias',
+    { alias: 'x', toAccountId: 'A2', effectiveFrom: future },
+    ['ALIAS_TRANSFERRED', 'A1', 'C1', { aliases: [span('x')] }, { aliases: [span('x', null, future)] }],
+    ['ALIAS_TRANSFERRED', 'A2', 'C1', { aliases: [] }, { aliases: [span('x', future)] }],
+  ],
+  [
+    'putSettings',
+    { accountId: 'A1', settings: [setting('s', { value: 'w' }), setting('u')] },
+    [
+      'SETTINGS_PUT',
+      'A1',
+      'C1',
+      { settings: [setting('s')] },
+      { settings: [setting('s', { value: 'w' }), setting('u')] },
+    ],
+  ],
+  [
+    'putSettings',
+    { customerId: 'C1', settings: [setting('s')] },
+    ['SETTINGS_PUT', null, 'C1', { settings: [] }, { settings: [setting('s')] }],
+  ],
+  [
+    'removeSettings',
+    { accountId: 'A1', settings: [{ namespace: 'n', id: 's' }] },
+    ['SETTINGS_REMOVED', 'A1', 'C1', { settings: [setting('s')] }, { settings: [] }],
+  ],
+];
+
+describe.concurrent('one row for each entity that a write changes: when, who, which request, what', () => {
+  it.each(recorded)('%s %j', async (name, input, ...expected) => {
+    const client = await newWorld(service);
+    const { answer, changes } = await historyOf(client, name, input);
+    const result = memberOf(answer, name);
+    const { updatedAt } = result.account ?? result.customer;
+    const rows = expected.map(([kind, account_id, customer_id, before, after]) => ({
+      kind,
+      account_id,
+      customer_id,
+      before,
+      after,
+      at: updatedAt,
+      actor: expect.stringMatching(/^key_[0-9a-z]{26}$/),
+      request_id: answer.headers.get('x-request-id'),
+      version: expect.any(Number),
+    }));
+    expect(changes.map((row) => ({ ...row, at: new Date(row.at).toISOString() }))).toEqual(rows);
+    const last = changes.find((row) =>
+      result.account ? row.account_id === result.account.id : !row.account_id,
+    );
+    expect(last?.version).toBe((result.account ?? result.customer).version);
+  });
+});
+
+describe.concurrent('a refused write leaves no row', () => {
+  const world = untouched(() => newWorld(service));
+
+  it.each(mutationCases)('$name', async (one) => {
+    const { client } = world;
+    for (const input of [...refusalsOf(one), { ...one.input, idempotencyKey: 'a b' }]) {
+      const send = () => mutate(client, one.name, input);
+      expect(await writesNothing(service, [client], send)).toMatchObject({ code: expect.any(String) });
+    }
+  });
+});
+
+it('keeps the request id that the caller gave', async () => {
+  const client = await newWorld(service);
+  await sendMutation(client, 'archiveAccount', { id: 'A1' }, { 'x-request-id': 'req-7' });
+  expect((await changesOf(service, client)).at(-1)).toMatchObject({ request_id: 'req-7' });
+});
+
+it('of a batch keeps one row for each account created, all of one request', async () => {
+  const client = await newWorld(service);
+  const before = (await changesOf(service, client)).length;
+  await createBatch(client, [
+    accountInput({ id: 'B1' }),
+    accountInput({ id: 'A1' }),
+    accountInput({ id: 'B2' }),
+  ]);
+  const changes = (await changesOf(service, client)).slice(before);
+  expect(changes.map((row) => row.account_id).toSorted()).toEqual(['B1', 'B2']);
+  expect(new Set(changes.map((row) => row.request_id)).size).toBe(1);
+});
+
+it('tells the whole life of an account: versions without a gap, and each row begins where the last one ended', async () => {
+  const client = await newWorld(service);
+  const id = 'A1';
+  const life: [MutationName, object][] = [
+    ['updateAccount', { id, name: 'Second' }],
+    ['addAliases', { accountId: id, aliases: ['v'] }],
+    ['updateAccount', { id, name: 'Third', netTermDays: 3 }],
+    ['putSettings', { accountId: id, settings: [setting('u')] }],
+    ['archiveAccount', { id }],
+    ['restoreAccount', { id }],
+    ['transferAlias', { alias: 'v', toAccountId: 'A2' }],
+    ['updateAccount', { id, name: 'Fourth' }],
+  ];
+  for (const [name, input] of life) await mutated(client, name, input);
+  const rows = (await changesOf(service, client)).filter((row) => row.account_id === id);
+  expect(rows.map((row) => row.version)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  const fields: Record<string, Json> = { ...rows[0].after };
+  for (const { before, after } of rows.slice(1)) {
+    for (const field of ['name', 'status', 'netTermDays']) {
+      if (field in before) expect(fields[field] ?? null).toEqual(before[field]);
+    }
+    Object.assign(fields, after);
+  }
+  expect(fields).toMatchObject({ name: 'Fourth', status: 'ACTIVE', netTermDays: 3 });
+});
+
+it.each([
+  ['update', sql`update changes set kind = 'ACCOUNT_UPDATED'`],
+  ['delete', sql`delete from changes`],
+])('refuses to %s a row, in the database itself', async (_, statement) => {
+  const client = await newWorld(service);
+  const attempt = async () => {
+    await service.database.orm.execute(sql`${statement} where tenant_id = ${client.tenantId}`);
+  };
+  await writesNothing(service, [client], () => expect(attempt()).rejects.toThrow());
+});

@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import { type MutationCase, mutationCases, newWorld, refusalsOf } from '../support/mutation-cases.ts';
+import { accepted, atOnce, mutate, mutated, refused } from '../support/mutations.ts';
+import { type Client, type Json, useService } from '../support/service.ts';
+import { ageKeys, stored, writesNothing } from '../support/stored.ts';
+
+const service = useService();
+const idempotencyKey = 'order-1';
+
+/** What a tenant's history, keys and versions grow by. */
+async function growth(client: Client, work: () => Promise<unknown>) {
+  const versions = (rows: Json[]) => rows.reduce((sum, row) => sum + row.version, 0);
+  const before = await stored(service, client);
+  await work();
+  const after = await stored(service, client);
+  return {
+    changes: after.changes.length - before.changes.length,
+    records: after.idempotency_records.length - before.idempotency_records.length,
+    versions:
+      versions([...after.accounts, ...after.customers]) - versions([...before.accounts, ...before.customers]),
+  };
+}
+
+describe.concurrent.each(mutationCases)('$name with an idempotency key', (one: MutationCase) => {
+  const { name, input } = one;
+  const keyed = { ...input, idempotencyKey };
+
+  it('is written once: sent again it gets the first answer, marked as replayed', async () => {
+    const client = await newWorld(service);
+    let first: Json;
+    const grown = await growth(client, async () => {
+      first = await mutate(client, name, keyed);
+    });
+    expect(first).toMatchObject({ replayed: false });
+    expect(grown).toEqual({ changes: one.changes, records: 1, versions: one.changes });
+    const second = await writesNothing(service, [client], () => mutate(client, name, keyed));
+    expect(second).toEqual({ ...first, replayed: true });
+
+    await mutated(client, ...one.later);
+    const third = await writesNothing(service, [client], () => mutate(client, name, keyed));
+    expect(third).toEqual({ ...first, replayed: true });
+  });
+
+  it('uses up no key when it is refused; then refuses another input, until 24 hours have passed', async () => {
+    const client = await newWorld(service);
+    for (const refused of refusalsOf(one)) {
+      const send = () => mutate(client, name, { ...refused, idempotencyKey });
+      expect(await writesNothing(service, [client], send)).toMatchObject({ code: expect.any(String) });
+    }
+    expect(await mutate(client, name, keyed)).toMatchObject({ replayed: false });
+    const other = { ...one.other, idempotencyKey };
+    const reuse = () => mutate(client, name, other);
+    await ageKeys(service, client, 23);
+    expect(await writesNothing(service, [client], reuse)).toMatchObject({
+      __typename: 'IdempotencyError',
+      code: 'IDEMPOTENCY_KEY_REUSED',
+    });
+    await ageKeys(service, client, 2);
+    const grown = await growth(client, async () => expect(await reuse()).toMatchObject({ replayed: false }));
+    expect(grown).toEqual({ changes: one.changes, records: 0, versions: one.changes });
+    expect(await reuse()).toMatchObject({ replayed: true });
+  });
+
+  it('is written once when it is sent 20 times at once; the others get its answer or hear that it runs', async () => {
+    const client = await newWorld(service);
+    let results: Json[] = [];
+    const grown = await growth(client, async () => {
+      results = await atOnce(20, () => mutate(client, name, keyed));
+    });
+    expect(grown).toEqual({ changes: one.changes, records: 1, versions: one.changes });
+    expect(results.filter((result) => result.replayed === false)).toHaveLength(1);
+    const [first] = accepted(results);
+    for (const answer of accepted(results)) expect({ ...answer, replayed: first.replayed }).toEqual(first);
+    for (const answer of refused(results)) expect(answer.code).toBe('IDEMPOTENCY_IN_PROGRESS');
+  });
+});

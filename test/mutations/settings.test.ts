@@ -1,0 +1,177 @@
+import { describe, expect, it } from 'vitest';
+import { readAccount, readCustomer } from '../support/account.ts';
+import { listOf, x } from '../support/limits.ts';
+import { newSmallWorld, setting, untouched } from '../support/mutation-cases.ts';
+import { accepted, atOnce, issuesIn, mutate, mutated, refused } from '../support/mutations.ts';
+import { type Client, type Json, useService } from '../support/service.ts';
+import { changesOf, stored, writesNothing } from '../support/stored.ts';
+
+const service = useService();
+
+const key = (id: string, namespace = 'n') => ({ namespace, id });
+const shown = (settings: Json[]) =>
+  settings.map(({ namespace, id, value }) => `${namespace}.${id}=${value}`).toSorted();
+const many = (count: number, prefix = 'm') => listOf(count, (index) => setting(`${prefix}-${index}`));
+
+const owners = [
+  ['an account', { accountId: 'A2' }, (client: Client) => readAccount(client, 'A2')],
+  ['a customer', { customerId: 'C1' }, (client: Client) => readCustomer(client, 'C1')],
+] as const;
+
+describe.concurrent.each(owners)('the settings of %s', (_, owner, read) => {
+  const put = (client: Client, settings: object[]) => mutate(client, 'putSettings', { ...owner, settings });
+  const remove = (client: Client, settings: object[]) =>
+    mutate(client, 'removeSettings', { ...owner, settings });
+
+  it('are added, and changed where namespace and id are the same', async () => {
+    const client = await newSmallWorld(service);
+    const first = await put(client, [setting('s'), setting('s', { namespace: 'o' }), setting('t')]);
+    expect(first).toMatchObject({ __typename: 'PutSettingsSuccess', replayed: false });
+    expect([first.account === null, first.customer === null]).toEqual(
+      'accountId' in owner ? [false, true] : [true, false],
+    );
+    const changed = { name: 'Other', dataType: 'NUMERIC', value: '7' };
+    await put(client, [setting('u'), setting('s', changed)]);
+    const { settings, version } = await read(client);
+    expect(version).toBe(3);
+    expect(shown(settings)).toEqual(['n.s=7', 'n.t=v', 'n.u=v', 'o.s=v']);
+    expect(settings).toContainEqual(setting('s', changed));
+  });
+
+  it('are removed by namespace and id, all or none', async () => {
+    const client = await newSmallWorld(service);
+    await put(client, [setting('s'), setting('s', { namespace: 'o' }), setting('t')]);
+    const removed = await remove(client, [key('s', 'o'), key('t')]);
+    expect(shown((removed.account ?? removed.customer).settings)).toEqual(['n.s=v']);
+    expect((await read(client)).version).toBe(3);
+    const partly = () => remove(client, [key('s'), key('s', 'o')]);
+    expect(await writesNothing(service, [client], partly)).toMatchObject({
+      __typename: 'NotFoundError',
+      type: 'Setting',
+      id: 'o.s',
+    });
+  });
+
+  it('are at most 100, however they come; changing one of them is always possible', async () => {
+    const client = await newSmallWorld(service);
+    expect(await put(client, many(99))).toMatchObject({ replayed: false });
+    const limited = { __typename: 'LimitExceededError', code: 'LIMIT_EXCEEDED', limit: 100 };
+    const two = () => put(client, [setting('one'), setting('two')]);
+    expect(await writesNothing(service, [client], two)).toMatchObject(limited);
+    expect(await put(client, [setting('one'), setting('m-0', { value: 'w' })])).toMatchObject({
+      replayed: false,
+    });
+    expect(await put(client, [setting('two')])).toMatchObject(limited);
+    expect(await put(client, many(100).with(99, setting('one', { value: 'w' })))).toMatchObject({
+      replayed: false,
+    });
+    await remove(client, [key('m-1')]);
+    expect(await put(client, [setting('two')])).toMatchObject({ replayed: false });
+    expect((await read(client)).settings).toHaveLength(100);
+  });
+
+  it('are at most 100 when many are added at once', async () => {
+    const client = await newSmallWorld(service);
+    await put(client, many(90));
+    const results = await atOnce(20, (runner) => put(client, [setting(`n-${runner}`)]));
+    expect(accepted(results)).toHaveLength(10);
+    for (const result of refused(results))
+      expect(result).toMatchObject({ code: 'LIMIT_EXCEEDED', limit: 100 });
+    expect(await read(client)).toMatchObject({ version: 12, settings: { length: 100 } });
+  });
+
+  it('are all there when many put the same and other ones at once, in whatever order', async () => {
+    const client = await newSmallWorld(service);
+    const before = await changesOf(service, client);
+    const results = await atOnce(20, (runner) => {
+      const settings = [...many(5, 'shared'), setting(`own-${runner}`)];
+      return put(client, runner % 2 ? settings : settings.toReversed());
+    });
+    expect(accepted(results)).toHaveLength(20);
+    expect((await read(client)).settings).toHaveLength(25);
+    expect(await changesOf(service, client)).toHaveLength(before.length + 20);
+  });
+});
+
+describe.concurrent('putSettings and removeSettings refuse', () => {
+  const one = { settings: [setting('s')] };
+  const cases: [what: string, name: 'putSettings' | 'removeSettings', input: object, issues: string[]][] = [
+    ['no owner', 'putSettings', one, ['accountId REQUIRED']],
+    ['no owner', 'removeSettings', { settings: [key('s')] }, ['accountId REQUIRED']],
+    [
+      'two owners',
+      'putSettings',
+      { ...one, accountId: 'A1', customerId: 'C1' },
+      ['customerId INVALID_VALUE'],
+    ],
+    [
+      'two owners',
+      'removeSettings',
+      { settings: [key('s')], accountId: 'A1', customerId: 'C1' },
+      ['customerId INVALID_VALUE'],
+    ],
+    ['no settings', 'putSettings', { accountId: 'A1', settings: [] }, ['settings TOO_FEW']],
+    ['no settings', 'removeSettings', { accountId: 'A1', settings: [] }, ['settings TOO_FEW']],
+    ['101 settings', 'putSettings', { accountId: 'A1', settings: many(101) }, ['settings TOO_MANY']],
+    [
+      'a setting twice',
+      'putSettings',
+      { accountId: 'A1', settings: [setting('s'), setting('s', { value: 'w' })] },
+      ['settings.1 DUPLICATE'],
+    ],
+    [
+      'a setting twice',
+      'removeSettings',
+      { accountId: 'A1', settings: [key('s'), key('s')] },
+      ['settings.1 DUPLICATE'],
+    ],
+    [
+      'every value that is not of its type',
+      'putSettings',
+      {
+        accountId: 'A1',
+        settings: [
+          setting('a', { dataType: 'NUMERIC', value: '1,5' }),
+          setting('b', { dataType: 'JSON', value: '{' }),
+          setting('c', { dataType: 'JSON_LOGIC', value: '{"a": 1, "b": 2}' }),
+          setting('d', { value: x(4097) }),
+        ],
+      },
+      [
+        'settings.0.value INVALID_FORMAT',
+        'settings.1.value INVALID_FORMAT',
+        'settings.2.value INVALID_FORMAT',
+        'settings.3.value TOO_LONG',
+      ],
+    ],
+  ];
+  const world = untouched(() => newSmallWorld(service));
+  it.each(cases)('%s: %s', async (_, name, input, expected) => {
+    const { client } = world;
+    const answer = await writesNothing(service, [client], () => mutate(client, name, input));
+    expect(issuesIn(answer).map(({ path, code }) => `${path.join('.')} ${code}`)).toEqual(expected);
+  });
+
+  it.each([
+    ['account', { accountId: 'C1' }, 'Account'],
+    ['customer', { customerId: 'A1' }, 'Customer'],
+  ])('an owner that is no %s', async (_, owner, type) => {
+    const { client } = world;
+    const answer = await writesNothing(service, [client], () =>
+      mutate(client, 'putSettings', { ...owner, ...one }),
+    );
+    expect(answer).toMatchObject({ __typename: 'NotFoundError', type });
+  });
+});
+
+it('an account and a customer of one id have settings of their own', async () => {
+  const client = await newSmallWorld(service);
+  const account = { id: 'C1', name: 'Of the same id', customerId: 'C1' };
+  await mutated(client, 'createAccount', account);
+  await mutated(client, 'putSettings', { accountId: 'C1', settings: [setting('s', { value: 'a' })] });
+  await mutated(client, 'putSettings', { customerId: 'C1', settings: [setting('s', { value: 'c' })] });
+  await mutated(client, 'removeSettings', { accountId: 'C1', settings: [key('s')] });
+  const { settings } = await stored(service, client);
+  const left = settings.filter(({ owner_id }) => owner_id === 'C1');
+  expect(left).toMatchObject([{ owner_type: 'CUSTOMER', value: 'c' }]);
+});

@@ -1,0 +1,238 @@
+import { describe, expect, it } from 'vitest';
+import { accountInput, customerInput, readAccount, readCustomer } from '../support/account.ts';
+import { emailOf, listOf, type Refused, x } from '../support/limits.ts';
+import { untouched } from '../support/mutation-cases.ts';
+import { issuesIn, mutate, mutated } from '../support/mutations.ts';
+
+import { type Client, type Json, useService } from '../support/service.ts';
+import { writesNothing } from '../support/stored.ts';
+
+const service = useService();
+
+const noAddress = {
+  phoneNumber: null,
+  line1: null,
+  line2: null,
+  postalCode: null,
+  city: null,
+  state: null,
+  country: null,
+};
+const address = {
+  phoneNumber: '+1 555',
+  line1: 'One',
+  line2: 'Two',
+  postalCode: '1',
+  city: 'Bonn',
+  state: 'NW',
+  country: 'DE',
+};
+const billingInformation = {
+  emailRecipients: ['a@acme.com'],
+  additionalEmailRecipients: ['b@acme.com'],
+};
+const metadata = { a: '1', b: '2' };
+
+const fullAccount = {
+  status: 'DRAFT',
+  invoiceCurrency: 'EUR',
+  netTermDays: 7,
+  primaryEmail: 'main@acme.com',
+  address,
+  billingInformation,
+  tags: ['one', 'two'],
+  metadata,
+};
+const fullCustomer = { address, metadata };
+
+/** Of a field: what an update sends and how it reads afterwards. */
+type Change = [what: string, sent: object, read: object];
+
+const entities = {
+  Account: {
+    update: 'updateAccount',
+    read: (client: Client) => readAccount(client, 'A1'),
+    id: 'A1',
+    clearing: [
+      ['invoiceCurrency', { invoiceCurrency: null }, { invoiceCurrency: 'GBP' }],
+      ['netTermDays', { netTermDays: null }, { netTermDays: 45 }],
+      ['primaryEmail', { primaryEmail: null }, { primaryEmail: null }],
+      ['address', { address: null }, { address: null }],
+      ['billingInformation', { billingInformation: null }, { billingInformation: null }],
+      ['tags', { tags: null }, { tags: [] }],
+      ['metadata', { metadata: null }, { metadata: {} }],
+    ] as Change[],
+    required: ['name', 'status'],
+    setting: [
+      ['name', { name: '  New name ' }, { name: 'New name' }],
+      ['status', { status: 'ACTIVE' }, { status: 'ACTIVE' }],
+      ['status as it is', { status: 'DRAFT' }, { status: 'DRAFT' }],
+      ['invoiceCurrency', { invoiceCurrency: 'JPY' }, { invoiceCurrency: 'JPY' }],
+      ['netTermDays', { netTermDays: 0 }, { netTermDays: 0 }],
+      ['primaryEmail', { primaryEmail: 'new@acme.com' }, { primaryEmail: 'new@acme.com' }],
+      ['one part of an address', { address: { city: 'Ulm' } }, { address: { ...noAddress, city: 'Ulm' } }],
+      ['an empty address', { address: {} }, { address: null }],
+      ['an address of empty strings', { address: { city: '', country: '' } }, { address: null }],
+      [
+        'an empty string beside a part',
+        { address: { city: 'Ulm', line1: '' } },
+        { address: { ...noAddress, city: 'Ulm' } },
+      ],
+      [
+        'one list of recipients',
+        { billingInformation: { emailRecipients: ['c@acme.com'] } },
+        { billingInformation: { emailRecipients: ['c@acme.com'], additionalEmailRecipients: [] } },
+      ],
+      [
+        'recipients that are nobody',
+        { billingInformation: {} },
+        { billingInformation: { emailRecipients: [], additionalEmailRecipients: [] } },
+      ],
+      ['tags', { tags: ['THREE', 'three', 'Four'] }, { tags: ['three', 'four'] }],
+      ['no tags', { tags: [] }, { tags: [] }],
+      ['metadata', { metadata: { c: '3' } }, { metadata: { c: '3' } }],
+      ['no metadata', { metadata: {} }, { metadata: {} }],
+    ] as Change[],
+  },
+  Customer: {
+    update: 'updateCustomer',
+    read: (client: Client) => readCustomer(client, 'C1'),
+    id: 'C1',
+    clearing: [['metadata', { metadata: null }, { metadata: {} }]] as Change[],
+    required: ['name', 'primaryEmail', 'address'],
+    setting: [
+      ['name', { name: ' New name  ' }, { name: 'New name' }],
+      ['primaryEmail', { primaryEmail: 'new@acme.com' }, { primaryEmail: 'new@acme.com' }],
+      [
+        'one part of an address',
+        { address: { city: 'Ulm', state: '' } },
+        { address: { ...noAddress, city: 'Ulm' }, billingAddress: 'Ulm' },
+      ],
+      ['metadata', { metadata: { c: '3' } }, { metadata: { c: '3' } }],
+    ] as Change[],
+  },
+} as const;
+
+/** A tenant whose C1 and A1 have something in every field. */
+async function fullTenant(): Promise<Client> {
+  const client = await service.newTenant({ baseCurrency: 'GBP', netTermDays: 45 });
+  await mutated(client, 'createCustomer', customerInput(fullCustomer));
+  await mutated(client, 'createAccount', accountInput(fullAccount));
+  return client;
+}
+
+describe.concurrent.each([entities.Account, entities.Customer])('$update', (entity) => {
+  const update = (client: Client, fields: object) =>
+    mutate(client, entity.update, { id: entity.id, ...fields });
+
+  /** Fails unless the update changes just these fields, and answers with what is then read. */
+  async function expectChange(sent: object, read: object): Promise<void> {
+    const client = await fullTenant();
+    const before = await entity.read(client);
+    const answer = await update(client, sent);
+    const after = await entity.read(client);
+    expect(after).toEqual({
+      ...before,
+      ...read,
+      version: before.version + 1,
+      updatedAt: expect.any(String),
+    });
+    expect(after.updatedAt >= before.updatedAt).toBe(true);
+    expect(after).toMatchObject(answer.account ?? answer.customer);
+  }
+
+  it('keeps every field that is left out', () => expectChange({}, {}));
+  it.each(entity.clearing)('clears what is set to null: %s', (_, sent, read) => expectChange(sent, read));
+  it.each(entity.setting)('sets %s and keeps the rest', (_, sent, read) => expectChange(sent, read));
+
+  const world = untouched(fullTenant);
+  it.each(entity.required)('refuses to clear %s', async (field) => {
+    const { client } = world;
+    const answer = await writesNothing(service, [client], () => update(client, { [field]: null }));
+    expect(issuesIn(answer)).toEqual([{ path: [field], code: 'REQUIRED' }]);
+  });
+});
+
+const shared: Refused[] = [
+  ['a short name', { name: ' ab ' }, ['name'], 'TOO_SHORT'],
+  ['a long email', { primaryEmail: emailOf(321) }, ['primaryEmail'], 'TOO_LONG'],
+  ['an unknown country', { address: { country: 'us' } }, ['address', 'country'], 'INVALID_VALUE'],
+  ['a long line', { address: { line1: x(256) } }, ['address', 'line1'], 'TOO_LONG'],
+  ['51 keys', { metadata: Object.fromEntries(listOf(51, (i) => [`k${i}`, ''])) }, ['metadata'], 'TOO_MANY'],
+  ['a metadata value that is no string', { metadata: { k: 1 } }, ['metadata', 'k'], 'INVALID_TYPE'],
+  ['version 0', { expectedVersion: 0 }, ['expectedVersion'], 'TOO_SMALL'],
+];
+const ofAccounts: Refused[] = [
+  ['the status ARCHIVED', { status: 'ARCHIVED' }, ['status'], 'INVALID_VALUE'],
+  ['an unknown currency', { invoiceCurrency: 'usd' }, ['invoiceCurrency'], 'INVALID_VALUE'],
+  ['366 days', { netTermDays: 366 }, ['netTermDays'], 'TOO_LARGE'],
+  ['days below 0', { netTermDays: -1 }, ['netTermDays'], 'TOO_SMALL'],
+  ['51 tags', { tags: listOf(51, (index) => `t${index}`) }, ['tags'], 'TOO_MANY'],
+  [
+    'a recipient twice',
+    { billingInformation: { emailRecipients: ['a@b.co', 'A@B.co'] } },
+    ['billingInformation', 'emailRecipients', '1'],
+    'DUPLICATE',
+  ],
+];
+const ofCustomers: Refused[] = [
+  ['an address with nothing in it', { address: { city: '' } }, ['address'], 'REQUIRED'],
+];
+
+describe.concurrent('an update refuses, and then changes nothing:', () => {
+  const cases = [
+    ...[...shared, ...ofAccounts].map((refused) => ['updateAccount', ...refused] as const),
+    ...[...shared, ...ofCustomers].map((refused) => ['updateCustomer', ...refused] as const),
+  ];
+  const world = untouched(fullTenant);
+  it.each(cases)('%s with %s', async (name, _, fields, path, code) => {
+    const { client } = world;
+    const id = name === 'updateAccount' ? 'A1' : 'C1';
+    const answer = await writesNothing(service, [client], () =>
+      mutate(client, name, { id, name: 'Good name', ...fields }),
+    );
+    expect(issuesIn(answer)).toEqual([{ path, code }]);
+  });
+
+  it('updateAccount with every problem that the input has, all at once', async () => {
+    const { client } = world;
+    const input = { id: 'A1', name: null, status: 'ARCHIVED', netTermDays: 366, address: { country: 'x' } };
+    const paths = issuesIn(await mutate(client, 'updateAccount', input)).map((issue) => issue.path.join('.'));
+    expect(paths.toSorted()).toEqual(['address.country', 'name', 'netTermDays', 'status']);
+  });
+
+  it('updateAccount from ACTIVE to DRAFT, also beside other fields; ACTIVE to ACTIVE is fine', async () => {
+    const client = await fullTenant();
+    await mutated(client, 'updateAccount', { id: 'A1', status: 'ACTIVE' });
+    const back = { id: 'A1', status: 'DRAFT', name: 'New name' };
+    const refused = await writesNothing(service, [client], () => mutate(client, 'updateAccount', back));
+    expect(refused).toMatchObject({
+      __typename: 'NotAllowedInStatusError',
+      type: 'Account',
+      id: 'A1',
+      status: 'ACTIVE',
+    });
+    expect(await mutated(client, 'updateAccount', { id: 'A1', status: 'ACTIVE' })).toMatchObject({
+      version: 3,
+    });
+  });
+});
+
+it('an account without currency and net terms of its own follows its tenant', async () => {
+  const clients = [
+    await service.newTenant({ baseCurrency: 'GBP', netTermDays: 45 }),
+    await service.newTenant(),
+  ];
+  const cleared: Json[] = [];
+  for (const client of clients) {
+    await mutated(client, 'createCustomer', customerInput());
+    await mutated(client, 'createAccount', accountInput(fullAccount));
+    const input = { id: 'A1', netTermDays: null, invoiceCurrency: null };
+    cleared.push(await mutated(client, 'updateAccount', input));
+  }
+  const effective = cleared.map(({ invoiceCurrency, netTermDays }) => [invoiceCurrency, netTermDays]);
+  expect(effective).toEqual([
+    ['GBP', 45],
+    ['USD', 30],
+  ]);
+});

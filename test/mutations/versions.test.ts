@@ -1,0 +1,99 @@
+import { describe, expect, it } from 'vitest';
+import { mutationCases, newWorld } from '../support/mutation-cases.ts';
+import { accepted, atOnce, mutate, mutated, refused } from '../support/mutations.ts';
+import { type Client, type Json, useService } from '../support/service.ts';
+import { changesOf, stored, writesNothing } from '../support/stored.ts';
+
+const service = useService();
+
+const versioned = mutationCases.filter(({ name }) => /^(update|archive|restore)/.test(name));
+
+const idOf = (input: object): string => (input as { id: string }).id;
+
+async function versionOf(client: Client, input: object): Promise<number> {
+  const { accounts, customers } = await stored(service, client);
+  return [...accounts, ...customers].find(({ id }) => id === idOf(input)).version;
+}
+
+describe.concurrent.each(versioned)('$name with expectedVersion', ({ name, input, other }) => {
+  it('is refused with the current version when that differs, and writes nothing', async () => {
+    const client = await newWorld(service);
+    const current = await versionOf(client, input);
+    for (const expectedVersion of [current + 1, ...(current > 1 ? [current - 1] : []), 2_147_483_647]) {
+      const send = () => mutate(client, name, { ...input, expectedVersion });
+      expect(await writesNothing(service, [client], send)).toMatchObject({
+        __typename: 'VersionConflictError',
+        code: 'VERSION_CONFLICT',
+        currentVersion: current,
+        message: expect.stringContaining(String(current)),
+      });
+    }
+  });
+
+  it('is written when it is the current one, or null, and adds 1', async () => {
+    const client = await newWorld(service);
+    for (const [one, expectedVersion] of [
+      [input, await versionOf(client, input)],
+      [other, null],
+    ] as const) {
+      const before = await versionOf(client, one);
+      const { version } = await mutated(client, name, { ...one, expectedVersion });
+      expect(version).toBe(before + 1);
+      expect(await versionOf(client, one)).toBe(version);
+    }
+  });
+
+  it('lets one of 20 with the same version win', async () => {
+    const client = await newWorld(service);
+    const expectedVersion = await versionOf(client, input);
+    const before = await changesOf(service, client);
+    const results = await atOnce(20, () => mutate(client, name, { ...input, expectedVersion }));
+    expect(accepted(results)).toHaveLength(1);
+    for (const result of refused(results)) {
+      expect(result).toMatchObject({ code: 'VERSION_CONFLICT', currentVersion: expectedVersion + 1 });
+    }
+    expect(await versionOf(client, input)).toBe(expectedVersion + 1);
+    expect(await changesOf(service, client)).toHaveLength(before.length + 1);
+  });
+});
+
+describe.each([
+  ['updateAccount', 'A1', 'account_id'],
+  ['updateCustomer', 'C1', 'customer_id'],
+] as const)('20 simultaneous %ss without a version', (name, id, column) => {
+  it('are all written, one after the other: each begins where the one before it ended', async () => {
+    const client = await newWorld(service);
+    const start = await versionOf(client, { id });
+    const names = await atOnce(20, async (runner) => {
+      const { name: written } = await mutated(client, name, { id, name: `Name ${runner}` });
+      return written;
+    });
+    expect(new Set(names).size).toBe(20);
+    const kind = name === 'updateAccount' ? 'ACCOUNT_UPDATED' : 'CUSTOMER_UPDATED';
+    const rows: Json[] = (await changesOf(service, client))
+      .filter((change) => change[column] === id && change.kind === kind)
+      .toSorted((a, b) => a.version - b.version);
+    expect(rows.map((row) => row.version)).toEqual(Array.from({ length: 20 }, (_, i) => start + 1 + i));
+    rows.slice(1).forEach((row, index) => {
+      expect(row.before.name).toBe(rows[index].after.name);
+    });
+    const { accounts, customers } = await stored(service, client);
+    const last = [...accounts, ...customers].find((row) => row.id === id);
+    expect(last).toMatchObject({ version: start + 20, name: rows.at(-1).after.name });
+  });
+});
+
+it('simultaneous updates of different fields lose nothing of each other', async () => {
+  const client = await newWorld(service);
+  const inputs = [
+    { name: 'New name' },
+    { primaryEmail: 'new@acme.com' },
+    { netTermDays: 9 },
+    { invoiceCurrency: 'JPY' },
+    { tags: ['t'] },
+    { metadata: { k: 'v' } },
+  ];
+  await Promise.all(inputs.map((fields) => mutated(client, 'updateAccount', { id: 'A1', ...fields })));
+  const after = await mutated(client, 'updateAccount', { id: 'A1' });
+  expect(after).toMatchObject(Object.assign({}, ...inputs));
+});

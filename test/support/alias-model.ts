@@ -1,0 +1,130 @@
+/** What alias operations mean, by the words of the domain and with nothing but lists of spans. Instants are in ms. */
+
+export interface Span {
+  value: string;
+  account: string;
+  from: number;
+  until: number;
+}
+
+export type Operation =
+  | { kind: 'add'; account: string; spans: { value: string; from: number; until: number }[] }
+  | { kind: 'remove'; account: string; value: string; at: number | undefined }
+  | { kind: 'transfer'; account: string; value: string; at: number | undefined }
+  | { kind: 'archive'; account: string }
+  | { kind: 'restore'; account: string };
+
+export type Outcome = 'ACCEPTED' | 'ALIAS_TAKEN' | 'NOT_FOUND' | 'INVALID_INPUT' | 'NOT_ALLOWED_IN_STATUS';
+
+/** The state of a tenant: who has which value when, and what ended with the archive of each archived account. */
+export interface Model {
+  spans: Span[];
+  archived: Map<string, Span[]>;
+}
+
+/** Accounts hold their own ids for ever. */
+export function newModel(accounts: readonly string[]): Model {
+  const own = accounts.map((id) => ({ value: id, account: id, from: -Infinity, until: Infinity }));
+  return { spans: own, archived: new Map() };
+}
+
+const isOwnId = (span: Span) => span.value === span.account;
+
+function overlaps(a: Omit<Span, 'account'>, b: Omit<Span, 'account'>): boolean {
+  return a.value === b.value && a.from < b.until && b.from < a.until;
+}
+
+/** What is left of spans when these end at an instant. */
+function endAt(spans: Span[], ending: Span[], at: number): Span[] {
+  return spans.flatMap((span) => {
+    if (!ending.includes(span)) return [span];
+    return span.from < at ? [{ ...span, until: at }] : [];
+  });
+}
+
+type Next = Model | Exclude<Outcome, 'ACCEPTED'>;
+
+function claim(model: Model, spans: Span[]): Next {
+  if (spans.some((span) => model.spans.some((other) => overlaps(span, other)))) return 'ALIAS_TAKEN';
+  return { ...model, spans: [...model.spans, ...spans] };
+}
+
+function remove(model: Model, account: string, value: string, at: number, now: number): Next {
+  if (model.archived.has(account)) return 'NOT_ALLOWED_IN_STATUS';
+  if (value === account) return 'INVALID_INPUT';
+  const ending = model.spans.filter(
+    (span) => span.account === account && span.value === value && span.until > at,
+  );
+  if (ending.length === 0) return 'NOT_FOUND';
+  if (ending.some(({ from }) => from >= at && from < now)) return 'INVALID_INPUT';
+  return { ...model, spans: endAt(model.spans, ending, at) };
+}
+
+function transfer(model: Model, to: string, value: string, at: number): Next {
+  const span = model.spans.find((one) => one.value === value && one.from <= at && one.until > at);
+  if (span === undefined) return 'NOT_FOUND';
+  if (isOwnId(span) || span.account === to) return 'INVALID_INPUT';
+  if (model.archived.has(to) || model.archived.has(span.account)) return 'NOT_ALLOWED_IN_STATUS';
+  const left = endAt(model.spans, [span], at);
+  return { ...model, spans: [...left, { ...span, account: to, from: at }] };
+}
+
+function archive(model: Model, account: string, now: number): Next {
+  if (model.archived.has(account)) return 'NOT_ALLOWED_IN_STATUS';
+  const ending = model.spans.filter((span) => span.account === account && !isOwnId(span) && span.until > now);
+  return {
+    spans: endAt(model.spans, ending, now),
+    archived: new Map(model.archived).set(account, ending),
+  };
+}
+
+function restore(model: Model, account: string, now: number): Next {
+  const ended = model.archived.get(account);
+  if (ended === undefined) return 'NOT_ALLOWED_IN_STATUS';
+  const archived = new Map(model.archived);
+  archived.delete(account);
+  const returning = ended.filter((span) => span.until > now);
+  return claim(
+    { ...model, archived },
+    returning.map((span) => ({ ...span, from: Math.max(span.from, now) })),
+  );
+}
+
+/** The model after an operation at `now`, or why it is refused. */
+export function apply(model: Model, operation: Operation, now: number): Next {
+  const { account } = operation;
+  switch (operation.kind) {
+    case 'add': {
+      if (model.archived.has(account)) return 'NOT_ALLOWED_IN_STATUS';
+      const spans = operation.spans.map((span) => ({ ...span, account }));
+      return claim(
+        model,
+        spans.filter((span) => !isOwnId(span)),
+      );
+    }
+    case 'remove':
+      return remove(model, account, operation.value, operation.at ?? now, now);
+    case 'transfer':
+      return transfer(model, account, operation.value, operation.at ?? now);
+    case 'archive':
+      return archive(model, account, now);
+    case 'restore':
+      return restore(model, account, now);
+  }
+}
+
+export function outcomeOf(next: Next): Outcome {
+  return typeof next === 'string' ? next : 'ACCEPTED';
+}
+
+export function holderAt(model: Model, value: string, at: number): string | undefined {
+  return model.spans.find((span) => span.value === value && span.from <= at && span.until > at)?.account;
+}
+
+export function valuesAt(model: Model, account: string, at: number): string[] {
+  const spans = model.spans.filter((span) => span.account === account && span.from <= at && span.until > at);
+  return spans
+    .filter((span) => !isOwnId(span))
+    .map((span) => span.value)
+    .toSorted();
+}

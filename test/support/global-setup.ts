@@ -1,0 +1,52 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestProject } from 'vitest/node';
+import { openDatabase } from '../../src/db/client.ts';
+import { type EmbeddedConnection, startEmbedded } from '../../src/db/embedded.ts';
+import { applyMigrations } from '../../src/db/migrate.ts';
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    server: EmbeddedConnection;
+  }
+}
+
+export const templateName = 'accountgraph_template';
+
+/** Starts the one PostgreSQL of a test run, with a migrated database that every test file clones. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'accountgraph-test-'));
+  await configure(dataDir);
+  const server = await startEmbedded({ dataDir });
+  await makeTemplate(server.connection);
+  project.provide('server', server.connection);
+  return async () => {
+    await server.stop();
+    await rm(dataDir, { recursive: true, force: true });
+  };
+}
+
+/** The statements that reach the server are counted there, which takes a setting that only a start reads. */
+async function configure(dataDir: string): Promise<void> {
+  const server = await startEmbedded({ dataDir });
+  const database = openDatabase({ connection: server.connection, poolSize: 1 });
+  await database.orm.execute(`alter system set shared_preload_libraries = 'pg_stat_statements'`);
+  await database.orm.execute(`alter system set max_connections = 200`);
+  // Nothing of a test run outlives it, so nothing of it need outlive a power cut.
+  for (const setting of ['fsync', 'synchronous_commit', 'full_page_writes']) {
+    await database.orm.execute(`alter system set ${setting} = off`);
+  }
+  await database.close();
+  await server.stop();
+}
+
+async function makeTemplate(connection: EmbeddedConnection): Promise<void> {
+  const admin = openDatabase({ connection, poolSize: 1 });
+  await admin.orm.execute(`create database ${templateName}`);
+  await admin.close();
+  const template = openDatabase({ connection: { ...connection, database: templateName }, poolSize: 2 });
+  await applyMigrations(template);
+  await template.orm.execute(`create extension pg_stat_statements`);
+  await template.close();
+}

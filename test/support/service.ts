@@ -1,0 +1,100 @@
+import { randomUUID } from 'node:crypto';
+import { pino } from 'pino';
+import { afterAll, beforeAll, inject } from 'vitest';
+import { createApp } from '../../src/app.ts';
+import { openDatabase } from '../../src/db/client.ts';
+import { createKey, createTenant, type NewTenant } from '../../src/tenant/write.ts';
+import { templateName } from './global-setup.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: answers are checked by what the tests expect of them
+export type Json = any;
+
+export interface Answer {
+  status: number;
+  headers: Headers;
+  data: Json;
+  errors: Json;
+}
+
+/** A tenant of its own, with a key, as a GraphQL client sees it. */
+export interface Client {
+  tenantId: number;
+  token: string;
+  send(document: string, variables?: object, headers?: Record<string, string>): Promise<Answer>;
+}
+
+type App = ReturnType<typeof createApp>;
+
+export interface Service {
+  fetch: App['fetch'];
+  database: App['database'];
+  newTenant(options?: Partial<NewTenant>): Promise<Client>;
+  /** The texts of the statements that reached PostgreSQL while `work` ran. */
+  statements(work: () => Promise<unknown>): Promise<string[]>;
+}
+
+async function cloneDatabase(): Promise<string> {
+  const name = `t_${randomUUID().replaceAll('-', '')}`;
+  const admin = openDatabase({ connection: inject('server'), poolSize: 1 });
+  await admin.orm.execute(`create database ${name} template ${templateName}`);
+  await admin.close();
+  return name;
+}
+
+async function sendTo(fetch: App['fetch'], body: unknown, headers: Record<string, string>): Promise<Answer> {
+  const response = await fetch(
+    new Request('http://localhost/graphql', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: typeof body === 'string' ? body : JSON.stringify(body),
+    }),
+  );
+  const { data, errors } = (await response.json()) as Json;
+  return { status: response.status, headers: response.headers, data, errors };
+}
+
+async function statementCounts(database: App['database']): Promise<Map<string, number>> {
+  const rows = await database.orm.execute<{ query: string; calls: string }>(
+    `select query, sum(calls) as calls from pg_stat_statements s join pg_database d on d.oid = s.dbid
+     where d.datname = current_database() and query not like '%pg_stat_statements%' group by query`,
+  );
+  return new Map(rows.map((row) => [row.query, Number(row.calls)]));
+}
+
+/** One service on a database of its own for the tests of a file. */
+export function useService(): Service {
+  let app: App;
+  beforeAll(async () => {
+    const database = await cloneDatabase();
+    const connection = { ...inject('server'), database };
+    app = createApp({ connection, poolSize: 8, log: pino({ level: 'silent' }), graphiql: undefined });
+  });
+  afterAll(() => app.close());
+
+  return {
+    fetch: (request) => app.fetch(request),
+    get database() {
+      return app.database;
+    },
+    async newTenant(options = {}) {
+      const tenant = await createTenant(app.database, { name: `t-${randomUUID().slice(0, 8)}`, ...options });
+      const { token } = await createKey(app.database, tenant.id, 'test');
+      return {
+        tenantId: tenant.id,
+        token,
+        send: (query, variables = {}, headers = {}) =>
+          sendTo(
+            (request) => app.fetch(request),
+            { query, variables },
+            { authorization: `Bearer ${token}`, ...headers },
+          ),
+      };
+    },
+    async statements(work) {
+      const before = await statementCounts(app.database);
+      await work();
+      const after = await statementCounts(app.database);
+      return [...after].flatMap(([text, calls]) => Array<string>(calls - (before.get(text) ?? 0)).fill(text));
+    },
+  };
+}

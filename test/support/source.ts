@@ -1,0 +1,63 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = fileURLToPath(new URL('../..', import.meta.url));
+
+export interface SourceFile {
+  /** From the root of the repository, such as `src/account/rules.ts`. */
+  path: string;
+  text: string;
+}
+
+export interface Import {
+  /** Such as `src/account/graphql.ts:3`. */
+  at: string;
+  from: SourceFile;
+  /** A file of the repository by its path from the root, or a package by its name. */
+  of: string;
+  /** Nothing of it is left when the program runs. */
+  typeOnly: boolean;
+}
+
+/** All TypeScript files below a folder of the repository. */
+export function sourceFiles(folder: string): SourceFile[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => ({ path: join(folder, name), text: readFileSync(join(root, folder, name), 'utf8') }))
+    .sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+export function lineAt(text: string, index: number): number {
+  return text.slice(0, index).split('\n').length;
+}
+
+function isTypeOnly(clause: string): boolean {
+  if (/^type\s/.test(clause)) return true;
+  const names = /^\{([^}]*)\}/.exec(clause)?.[1]?.split(',') ?? ['a default'];
+  return names.every((name) => /^\s*(type\s.*)?$/s.test(name));
+}
+
+/** What a file imports or exports again, statically or by `import()`. */
+export function importsOf(from: SourceFile): Import[] {
+  const statement = /^(?:import|export)\s+([^'";=]*?\bfrom\s*)?'([^']+)'/gm;
+  const dynamic = /()\bimport\(\s*'([^']+)'/g;
+  return [statement, dynamic].flatMap((pattern) =>
+    [...from.text.matchAll(pattern)].map((match) => {
+      const [, clause = '', specifier = ''] = match;
+      const of = specifier.startsWith('.')
+        ? relative(root, join(root, dirname(from.path), specifier))
+        : specifier;
+      return { at: `${from.path}:${lineAt(from.text, match.index)}`, from, of, typeOnly: isTypeOnly(clause) };
+    }),
+  );
+}
+
+/** Where lines of these files match a pattern, as `path:line text`. */
+export function linesMatching(files: SourceFile[], pattern: RegExp): string[] {
+  return files.flatMap(({ path, text }) =>
+    text
+      .split('\n')
+      .flatMap((line, index) => (pattern.test(line) ? [`${path}:${index + 1} ${line.trim()}`] : [])),
+  );
+}

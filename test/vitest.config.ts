@@ -1,0 +1,58 @@
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+// vitest would load graphql a second time, as an ES module: the two copies do not know each other's types.
+const alias = [{ find: /^graphql$/, replacement: createRequire(import.meta.url).resolve('graphql') }];
+
+/** What takes long: child processes, and lists over many accounts. */
+const long = [
+  'test/cli/**/*.test.ts',
+  'test/faults/**/*.test.ts',
+  'test/readme/**/*.test.ts',
+  'test/lists/crowd.test.ts',
+];
+
+export default defineConfig({
+  root,
+  test: {
+    // vitest leaves a core to itself; on a machine of two that would leave one worker.
+    maxWorkers: '100%',
+    projects: [
+      {
+        resolve: { alias },
+        test: {
+          name: 'service',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/browser/**', ...long],
+          globalSetup: 'test/support/global-setup.ts',
+          // The tests share no state in modules, and loading them anew for each file takes half of the time.
+          isolate: false,
+          testTimeout: 20_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        resolve: { alias },
+        test: {
+          name: 'long',
+          include: long,
+          globalSetup: ['test/support/global-setup.ts', 'test/cli/build.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        resolve: { alias },
+        test: {
+          name: 'browser',
+          include: ['test/browser/**/*.test.ts'],
+          globalSetup: 'test/cli/build.ts',
+          testTimeout: 90_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+});
