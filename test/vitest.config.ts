@@ -25,7 +25,7 @@ export default defineConfig({
         test: {
           name: 'service',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/browser/**', ...long],
+          exclude: ['test/browser/**', 'test/supergraph/**', 'test/clients/**', '**/node_modules/**', ...long],
           globalSetup: 'test/support/global-setup.ts',
           // The tests share no state in modules, and loading them anew for each file takes half of the time.
           isolate: false,
@@ -41,6 +41,25 @@ export default defineConfig({
           globalSetup: ['test/support/global-setup.ts', 'test/cli/build.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+        },
+      },
+      {
+        resolve: { alias },
+        test: {
+          name: 'supergraph',
+          include: ['test/supergraph/*.test.ts'],
+          globalSetup: ['test/support/global-setup.ts', 'test/cli/build.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'clients',
+          include: ['test/clients/*.test.ts'],
+          globalSetup: 'test/cli/build.ts',
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
         },
       },
       {
