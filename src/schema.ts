@@ -15,13 +15,6 @@ import { printSubgraphSchema } from '@apollo/subgraph';
 import { type GraphQLSchema, Kind, parse, print, visit } from 'graphql';
 import { builder } from './graphql/builder.ts';
 
-export function buildSchema(): GraphQLSchema {
-  return builder.toSubGraphSchema({
-    linkUrl: 'https://specs.apollo.dev/federation/v2.6',
-    federationDirectives: ['@key', '@shareable', '@inaccessible'],
-  });
-}
-
 const byName = (a: { name: { value: string } }, b: { name: { value: string } }) =>
   a.name.value < b.name.value ? -1 : 1;
 
@@ -38,4 +31,16 @@ export function printSchema(schema: GraphQLSchema): string {
     },
   });
   return `${print(sorted)}\n`;
+}
+
+export function buildSchema(): GraphQLSchema {
+  const schema = builder.toSubGraphSchema({
+    linkUrl: 'https://specs.apollo.dev/federation/v2.6',
+    federationDirectives: ['@key', '@shareable', '@inaccessible'],
+  });
+  const service = schema.getQueryType()?.getFields()._service;
+  if (service === undefined) throw new Error('The schema is no subgraph.');
+  const sdl = printSchema(schema);
+  service.resolve = () => ({ sdl });
+  return schema;
 }

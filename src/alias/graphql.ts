@@ -1,9 +1,12 @@
+import { DateTimeResolver } from 'graphql-scalars';
 import { Account } from '../account/graphql.ts';
 import { builder } from '../graphql/builder.ts';
 import { toConnection } from '../graphql/connection.ts';
 import { describeRule } from '../graphql/describe.ts';
 import { byId } from '../lib/entity-key.ts';
-import type { AliasRow } from './read.ts';
+import { InvalidInputError } from '../lib/errors.ts';
+import { issuesOf } from '../lib/wording.ts';
+import type { AliasKey, AliasRow } from './read.ts';
 import * as rules from './rules.ts';
 import { aliasTimeline } from './timeline.ts';
 
@@ -78,3 +81,31 @@ builder.queryField('accountByAlias', (t) =>
       ctx.loaders.accountByAlias.load({ value: alias, on: effectiveOn ?? ctx.now }),
   }),
 );
+
+const AccountReference = builder.objectRef<AliasKey>('AccountReference').implement({
+  description:
+    'An account as another subgraph knows it: by what a usage event called it, and when. Such a subgraph has fields of this type that give the two, and the supergraph finds the account.',
+  fields: (t) => ({
+    alias: t.exposeString('value', { description: describeRule(rules.value) }),
+    effectiveOn: t.expose('on', { type: 'DateTime', description: 'The instant at which the name is meant.' }),
+    account: t.field({
+      type: Account,
+      nullable: true,
+      description: 'As `accountByAlias` answers: the account meant, or `null` when the name means nobody.',
+      resolve: (key, _, ctx) => ctx.loaders.accountByAlias.load(key),
+    }),
+  }),
+});
+
+function instantOf(given: unknown): Date {
+  const parsed = rules.instant.safeParse(DateTimeResolver.parseValue(given));
+  if (parsed.success) return parsed.data;
+  throw new InvalidInputError(issuesOf(parsed.error).map((issue) => ({ ...issue, path: ['effectiveOn'] })));
+}
+
+builder.asEntity(AccountReference, {
+  key: builder.selection<{ alias: string; effectiveOn: string }>('alias effectiveOn'),
+  // Asynchronous, so that an instant that is none fails alone.
+  resolveReference: async ({ alias, effectiveOn }) =>
+    typeof alias === 'string' ? { value: alias, on: instantOf(effectiveOn) } : null,
+});

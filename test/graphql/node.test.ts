@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { createdAccount, tenantWithCustomer } from '../support/account.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
@@ -122,4 +123,69 @@ describe('account and customer', () => {
     );
     expect(data).toEqual({ account: null, other: null, customer: null });
   });
+});
+
+describe('references to accounts by alias', () => {
+  const references = async (client: Client, representations: object[]) => {
+    const document = `query($all: [_Any!]!) { _entities(representations: $all) {
+      ... on AccountReference { alias effectiveOn account { id } } } }`;
+    const all = representations.map((one) => ({ __typename: 'AccountReference', ...one }));
+    return client.send(document, { all });
+  };
+  const [may, june] = ['2026-05-01T00:00:00.000Z', '2026-06-01T00:00:00.000Z'];
+
+  it('name whom the alias means at the instant, which may be nobody', async () => {
+    const client = await tenantWithCustomer(service);
+    await createdAccount(client, { id: 'A1', datedAliases: [{ value: 'x', effectiveUntil: june }] });
+    await createdAccount(client, { id: 'A2', datedAliases: [{ value: 'x', effectiveFrom: june }] });
+    const named: [string, string, string | null][] = [
+      ['x', may, 'A1'],
+      ['x', june, 'A2'],
+      ['A1', june, 'A1'],
+      ['y', june, null],
+      ['', june, null],
+      ['\u0000', june, null],
+    ];
+    const { data, errors } = await references(
+      client,
+      named.map(([alias, effectiveOn]) => ({ alias, effectiveOn })),
+    );
+    expect(errors).toBeUndefined();
+    expect(data._entities).toEqual(
+      named.map(([alias, effectiveOn, id]) => ({ alias, effectiveOn, account: id === null ? null : { id } })),
+    );
+  });
+
+  it('without a good instant fail alone, with their path', async () => {
+    const { client } = await tenantWithNodes();
+    const { data, errors } = await references(client, [
+      { alias: 'x', effectiveOn: june },
+      { alias: 'x', effectiveOn: 'yesterday' },
+      { alias: 'x' },
+      { alias: 5, effectiveOn: june },
+    ]);
+    expect(data._entities).toEqual([
+      { alias: 'x', effectiveOn: june, account: { id: 'A1' } },
+      null,
+      null,
+      null,
+    ]);
+    expect(errors.map(({ path, extensions }: Json) => ({ path, code: extensions.code }))).toEqual([
+      { path: ['_entities', 1], code: 'BAD_REQUEST' },
+      { path: ['_entities', 2], code: 'BAD_REQUEST' },
+    ]);
+  });
+
+  it('find nothing of another tenant', async () => {
+    await tenantWithNodes();
+    const stranger = await service.newTenant();
+    const { data } = await references(stranger, [{ alias: 'x', effectiveOn: june }]);
+    expect(data._entities[0].account).toBeNull();
+  });
+});
+
+it('gives a gateway the committed schema as its sdl', async () => {
+  const { client } = await tenantWithNodes();
+  const { data } = await client.send('{ _service { sdl } }');
+  expect(data._service.sdl).toBe(await readFile('src/schema.graphql', 'utf8'));
 });

@@ -188,6 +188,17 @@ describe('one batch serves every path of a document', () => {
     expect([from(texts, 'accounts').length, from(texts, 'customers').length]).toEqual([1, 1]);
   });
 
+  it('to references by alias: 100 with their accounts and customers cost two statements', async () => {
+    const document = `query($all: [_Any!]!) { _entities(representations: $all) {
+      ... on AccountReference { account { name customer { name } } } } }`;
+    const all = crowd.accounts.map((_, index) => ({
+      __typename: 'AccountReference',
+      alias: `alias-${index}`,
+      effectiveOn: '2030-01-01T00:00:00Z',
+    }));
+    expectStatements(await costOf(crowd.client, document, { all }), 2);
+  });
+
   it('to aliases at different instants and settings of both owners', async () => {
     const document = `{ account(id: "A-001") { now: aliases { value } then: aliases(effectiveOn: "2020-01-01T00:00:00Z") { value }
       settings { id } customer { settings { id } } } }`;
