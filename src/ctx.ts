@@ -9,6 +9,7 @@ import type { SettingLoaders } from './setting/read.ts';
 export interface Viewer {
   tenant: { id: number; name: string; baseCurrency: string; netTermDays: number };
   keyName: string;
+  scopes: readonly string[];
   /** How the history names the token, for example `key_01m8…`. */
   actor: string;
 }

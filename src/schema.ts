@@ -12,7 +12,7 @@ import './setting/graphql.ts';
 import './setting/mutations.ts';
 import './tenant/graphql.ts';
 import { printSubgraphSchema } from '@apollo/subgraph';
-import { type GraphQLSchema, Kind, parse, print, visit } from 'graphql';
+import { type GraphQLSchema, isObjectType, Kind, parse, print, visit } from 'graphql';
 import { builder } from './graphql/builder.ts';
 
 const byName = (a: { name: { value: string } }, b: { name: { value: string } }) =>
@@ -33,11 +33,30 @@ export function printSchema(schema: GraphQLSchema): string {
   return `${print(sorted)}\n`;
 }
 
+/** What the outside can begin with, a field of a root type, an entity or a list of such, without saying who may. */
+function undecided(schema: GraphQLSchema): string[] {
+  const decided = ({ extensions }: { extensions: object }) =>
+    (extensions as { pothosOptions?: { authScopes?: unknown } }).pothosOptions?.authScopes !== undefined;
+  const roots = [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()];
+  const fields = roots.flatMap((root) =>
+    Object.values(root?.getFields() ?? {})
+      .filter((field) => !['_entities', '_service'].includes(field.name) && !decided(field))
+      .map((field) => `${root?.name}.${field.name}`),
+  );
+  const types = Object.values(schema.getTypeMap()).filter(isObjectType);
+  const nodes = types.filter((type) => type.getInterfaces().some(({ name }) => name === 'Node'));
+  const guarded = [...nodes.map(({ name }) => name), ...nodes.map(({ name }) => `${name}Connection`)];
+  const open = types.filter((type) => guarded.includes(type.name) && !decided(type));
+  return [...fields, ...open.map(({ name }) => name)];
+}
+
 export function buildSchema(): GraphQLSchema {
   const schema = builder.toSubGraphSchema({
     linkUrl: 'https://specs.apollo.dev/federation/v2.6',
     federationDirectives: ['@key', '@shareable', '@inaccessible'],
   });
+  const open = undecided(schema);
+  if (open.length > 0) throw new Error(`Who may use ${open.join(', ')}? Give authScopes.`);
   const service = schema.getQueryType()?.getFields()._service;
   if (service === undefined) throw new Error('The schema is no subgraph.');
   const sdl = printSchema(schema);

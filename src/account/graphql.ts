@@ -8,6 +8,7 @@ import { describeRule } from '../graphql/describe.ts';
 import { byId, entityKeyOf } from '../lib/entity-key.ts';
 import { metadata } from '../lib/fields.ts';
 import { toTypeId } from '../lib/id.ts';
+import { requireScope } from '../lib/scope.ts';
 import { accountFilter } from './filters.ts';
 import { AccountStatus } from './inputs.ts';
 import { accountPage, customerAccountPage } from './list.ts';
@@ -36,6 +37,7 @@ export const Account = builder.node(builder.objectRef<AccountRow>('Account'), {
     description:
       'Made by the system: unique across all types and tenants, sortable by creation, never changed.',
   },
+  authScopes: { scope: 'accounts:read' },
   isTypeOf: (row) => 'customerId' in (row as object),
   fields: (t) => ({
     id: t.exposeID('id', { description: describeRule(rules.id) }),
@@ -89,14 +91,20 @@ export const Account = builder.node(builder.objectRef<AccountRow>('Account'), {
 
 builder.asEntity(Account, {
   key: [builder.selection<{ id: string }>('id'), builder.selection<{ nodeId: string }>('nodeId')],
-  resolveReference: (reference, ctx) => {
+  resolveReference: async (reference, ctx) => {
+    requireScope(ctx.viewer, 'accounts:read');
     const key = entityKeyOf('Account', reference);
     return key === undefined ? null : ctx.loaders.account.load(key);
   },
 });
 
 const AccountConnection = builder.connectionObject(
-  { type: Account, name: 'AccountConnection', description: 'A page of accounts.' },
+  {
+    type: Account,
+    name: 'AccountConnection',
+    description: 'A page of accounts.',
+    authScopes: { scope: 'accounts:read' },
+  },
   { name: 'AccountEdge', description: 'An account in a list.' },
 );
 
@@ -104,6 +112,7 @@ const filterRule = { schema: accountFilter };
 
 builder.queryFields((t) => ({
   account: t.field({
+    authScopes: { scope: 'accounts:read' },
     type: Account,
     nullable: true,
     description:
@@ -113,6 +122,7 @@ builder.queryFields((t) => ({
   }),
   accounts: t.connection(
     {
+      authScopes: { scope: 'accounts:read' },
       type: Account,
       description: 'The accounts of the tenant, archived ones left out unless the filter asks for them.',
       args: {

@@ -53,6 +53,7 @@ const createAccountResult = {
 
 builder.mutationField('createAccount', (t) =>
   t.field({
+    authScopes: { scope: 'accounts:write' },
     type: CreateAccountSuccess,
     description:
       'Creates an account of a customer, with its aliases and settings: all of it or, when anything is refused, nothing.',
@@ -74,6 +75,7 @@ builder.mutationField('createAccount', (t) =>
 
 builder.mutationField('createAccounts', (t) =>
   t.field({
+    authScopes: { scope: 'accounts:write' },
     type: [CreateAccountSuccess],
     description: `Creates ${rules.minAccountsPerCall} to ${rules.maxAccountsPerCall} accounts, each on its own: one that is refused does not stop the others. The answers are in the order of the inputs.`,
     args: {
@@ -105,6 +107,7 @@ const changeErrors = [...commonErrors, NotFoundError, VersionConflictError, NotA
 
 builder.mutationField('updateAccount', (t) =>
   t.field({
+    authScopes: { scope: 'accounts:write' },
     type: accountSuccess('UpdateAccountSuccess', 'The account was changed.', 'The account as it is now.'),
     description: 'Changes fields of an account. An archived one must be restored first.',
     args: {
@@ -125,6 +128,7 @@ builder.mutationField('updateAccount', (t) =>
 
 builder.mutationField('archiveAccount', (t) =>
   t.field({
+    authScopes: { scope: 'accounts:write' },
     type: accountSuccess('ArchiveAccountSuccess', 'The account is archived.', 'The archived account.'),
     description:
       'Puts an account away: its aliases end now, lists leave it out unless asked, and it refuses every change but a restore. It stays readable by id.',
@@ -146,6 +150,7 @@ builder.mutationField('archiveAccount', (t) =>
 
 builder.mutationField('restoreAccount', (t) =>
   t.field({
+    authScopes: { scope: 'accounts:write' },
     type: accountSuccess('RestoreAccountSuccess', 'The account is in use again.', 'The restored account.'),
     description:
       'Brings an archived account back to ACTIVE, with the aliases that ended when it was archived: they name it again from now on. Refused while one of them names another account, or while its customer is archived.',

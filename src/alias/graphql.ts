@@ -69,6 +69,7 @@ builder.objectField(Account, 'aliasTimeline', (t) =>
 
 builder.queryField('accountByAlias', (t) =>
   t.field({
+    authScopes: { scope: 'accounts:read' },
     type: Account,
     nullable: true,
     description:
@@ -85,6 +86,7 @@ builder.queryField('accountByAlias', (t) =>
 const AccountReference = builder.objectRef<AliasKey>('AccountReference').implement({
   description:
     'An account as another subgraph knows it: by what a usage event called it, and when. Such a subgraph has fields of this type that give the two, and the supergraph finds the account.',
+  authScopes: { scope: 'accounts:read' },
   fields: (t) => ({
     alias: t.exposeString('value', { description: describeRule(rules.value) }),
     effectiveOn: t.expose('on', { type: 'DateTime', description: 'The instant at which the name is meant.' }),

@@ -15,6 +15,7 @@ const errors = [...commonErrors, NotFoundError, NotAllowedInStatusError];
 
 builder.mutationField('addAliases', (t) =>
   t.field({
+    authScopes: { scope: 'accounts:write' },
     type: accountSuccess('AddAliasesSuccess', 'The aliases were added.', 'The account they name.'),
     description: 'Gives an account further aliases: all of them or, when one is refused, none.',
     args: {
@@ -38,6 +39,7 @@ builder.mutationField('addAliases', (t) =>
 
 builder.mutationField('removeAliases', (t) =>
   t.field({
+    authScopes: { scope: 'accounts:write' },
     type: accountSuccess('RemoveAliasesSuccess', 'The aliases end.', 'The account that they named.'),
     description:
       'Ends aliases of an account, now or at a given instant: all of them or, when one is refused, none. What was in force stays in the timeline.',
@@ -62,6 +64,7 @@ builder.mutationField('removeAliases', (t) =>
 
 builder.mutationField('transferAlias', (t) =>
   t.field({
+    authScopes: { scope: 'accounts:write' },
     type: accountSuccess(
       'TransferAliasSuccess',
       'The alias has a new account.',

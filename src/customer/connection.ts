@@ -9,6 +9,7 @@ import { CustomerFilter, CustomerOrder } from './list-inputs.ts';
 builder.queryField('customers', (t) =>
   t.connection(
     {
+      authScopes: { scope: 'customers:read' },
       type: Customer,
       description: 'The customers of the tenant, archived ones left out unless the filter asks for them.',
       args: {
@@ -22,7 +23,11 @@ builder.queryField('customers', (t) =>
       resolve: async (_, { filter, orderBy, ...page }, ctx) =>
         toConnection(await customerPage(ctx, page, filter, orderBy)),
     },
-    { name: 'CustomerConnection', description: 'A page of customers.' },
+    {
+      name: 'CustomerConnection',
+      description: 'A page of customers.',
+      authScopes: { scope: 'customers:read' },
+    },
     { name: 'CustomerEdge', description: 'A customer in a list.' },
   ),
 );

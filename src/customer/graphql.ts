@@ -6,6 +6,7 @@ import { describedEnum } from '../graphql/errors.ts';
 import { byId, entityKeyOf } from '../lib/entity-key.ts';
 import { metadata } from '../lib/fields.ts';
 import { toTypeId } from '../lib/id.ts';
+import { requireScope } from '../lib/scope.ts';
 import type { CustomerRow } from './read.ts';
 import * as rules from './rules.ts';
 
@@ -24,6 +25,7 @@ export const Customer = builder.node(CustomerRef, {
     description:
       'Made by the system: unique across all types and tenants, sortable by creation, never changed.',
   },
+  authScopes: { scope: 'customers:read' },
   isTypeOf: (row) => 'customerId' in (row as object) === false,
   fields: (t) => ({
     id: t.exposeID('id', { description: describeRule(rules.id) }),
@@ -57,7 +59,8 @@ export const Customer = builder.node(CustomerRef, {
 
 builder.asEntity(Customer, {
   key: [builder.selection<{ id: string }>('id'), builder.selection<{ nodeId: string }>('nodeId')],
-  resolveReference: (reference, ctx) => {
+  resolveReference: async (reference, ctx) => {
+    requireScope(ctx.viewer, 'customers:read');
     const key = entityKeyOf('Customer', reference);
     return key === undefined ? null : ctx.loaders.customer.load(key);
   },
@@ -65,6 +68,7 @@ builder.asEntity(Customer, {
 
 builder.queryField('customer', (t) =>
   t.field({
+    authScopes: { scope: 'customers:read' },
     type: Customer,
     nullable: true,
     description: 'The customer with this id, an archived one too; `null` when there is none.',

@@ -37,6 +37,9 @@ function toCustomerSuccess({ written, replayed }: Written<CustomerRow>) {
 
 builder.mutationField('createCustomer', (t) =>
   t.field({
+    authScopes: (_, { input }) => ({
+      $all: { scope: 'customers:write', $all: input.account ? { scope: 'accounts:write' } : { key: true } },
+    }),
     type: customerSuccess(
       'CreateCustomerSuccess',
       'The customer was created, and its first account with it when one was given.',
@@ -67,6 +70,7 @@ const changeErrors = [...commonErrors, NotFoundError, VersionConflictError, NotA
 
 builder.mutationField('updateCustomer', (t) =>
   t.field({
+    authScopes: { scope: 'customers:write' },
     type: customerSuccess('UpdateCustomerSuccess', 'The customer was changed.', 'The customer as it is now.'),
     description: 'Changes fields of a customer. An archived one must be restored first.',
     args: {
@@ -87,6 +91,7 @@ builder.mutationField('updateCustomer', (t) =>
 
 builder.mutationField('archiveCustomer', (t) =>
   t.field({
+    authScopes: { scope: 'customers:write' },
     type: customerSuccess('ArchiveCustomerSuccess', 'The customer is archived.', 'The archived customer.'),
     description:
       'Puts a customer away: lists leave it out unless asked, and it refuses every change but a restore. Refused while it has accounts that are not archived; the refusal names them.',
@@ -108,6 +113,7 @@ builder.mutationField('archiveCustomer', (t) =>
 
 builder.mutationField('restoreCustomer', (t) =>
   t.field({
+    authScopes: { scope: 'customers:write' },
     type: customerSuccess(
       'RestoreCustomerSuccess',
       'The customer is in use again.',

@@ -9,6 +9,7 @@ import type { Ctx } from '../ctx.ts';
 import { InvalidInputError, type Issue } from '../lib/errors.ts';
 import { defaultPageSize, pageSize } from '../lib/page.ts';
 import { jsonSchemaOf } from '../lib/rule.ts';
+import { requireScope, type Scope } from '../lib/scope.ts';
 import { issuesOf } from '../lib/wording.ts';
 
 const { minimum, maximum } = jsonSchemaOf(pageSize);
@@ -19,7 +20,7 @@ function withoutInput(issue: Issue): Issue {
   return issue.path[0] === 'input' ? { ...issue, path: issue.path.slice(1) } : issue;
 }
 
-/** Every field is for callers with a token: the server lets nobody else in. */
+/** Only callers with a token come here; each root field, entity and list says which scope it needs. */
 export const builder = new SchemaBuilder<{
   Context: Ctx;
   DefaultFieldNullability: false;
@@ -27,7 +28,8 @@ export const builder = new SchemaBuilder<{
   DefaultNodeNullability: false;
   /** What a connection carries beside its page. */
   Connection: { count(): Promise<number> };
-  AuthScopes: { tenant: boolean };
+  /** `key`: any token. `scope`: one with this scope. */
+  AuthScopes: { key: boolean; scope: Scope };
   Scalars: {
     ID: { Input: string; Output: string };
     DateTime: { Input: Date; Output: Date };
@@ -38,7 +40,14 @@ export const builder = new SchemaBuilder<{
   plugins: [ErrorsPlugin, ScopeAuthPlugin, ZodPlugin, RelayPlugin, DirectivesPlugin, FederationPlugin],
   defaultFieldNullability: false,
   errors: { directResult: true, defaultTypes: [] },
-  scopeAuth: { authScopes: (ctx) => ({ tenant: ctx.viewer !== undefined }) },
+  scopeAuth: {
+    authScopes: (ctx) => ({
+      key: ctx.viewer !== undefined,
+      scope: (scope) => requireScope(ctx.viewer, scope),
+    }),
+    // Once for each object, not for each of its fields.
+    runScopesOnType: true,
+  },
   zod: { validationError: (error) => new InvalidInputError(issuesOf(error).map(withoutInput)) },
   relay: {
     idFieldName: 'nodeId',
@@ -83,12 +92,10 @@ export const builder = new SchemaBuilder<{
 builder.queryType({
   description:
     'What can be read. Everything belongs to the tenant of your token; nothing of another tenant exists here.',
-  authScopes: { tenant: true },
 });
 builder.mutationType({
   description:
     'What can be changed. Each mutation answers with a union: its success, or an error that says what to mend. Nothing is half-written.',
-  authScopes: { tenant: true },
 });
 
 builder.globalConnectionField('totalCount', (t) =>

@@ -2,7 +2,7 @@ import { execute, GraphQLError, type GraphQLSchema } from 'graphql';
 import { createYoga, type Plugin } from 'graphql-yoga';
 import type { Logger } from 'pino';
 import type { Ctx, Viewer } from '../ctx.ts';
-import { AppError, InvalidInputError } from '../lib/errors.ts';
+import { AppError, ForbiddenError, InvalidInputError } from '../lib/errors.ts';
 import { newUuid } from '../lib/id.ts';
 import { createGraphiql, type GraphiqlOptions, wantsPage } from './graphiql.ts';
 import { type TopLevelCode, topLevelCodes, useJsonBody } from './request.ts';
@@ -54,6 +54,13 @@ function maskError(log: Logger) {
       return error;
     if (original instanceof Error && unknownEntity.test(original.message)) {
       return new GraphQLError(original.message, { ...at, extensions: { code: 'BAD_REQUEST' } } as object);
+    }
+    if (original instanceof ForbiddenError) {
+      const code: TopLevelCode = 'FORBIDDEN';
+      return new GraphQLError(original.message, {
+        ...at,
+        extensions: { code, scope: original.scope },
+      } as object);
     }
     log.error({ err: original }, 'a request failed of a bug or a lost database');
     const code: TopLevelCode = 'INTERNAL_SERVER_ERROR';

@@ -22,6 +22,17 @@ export abstract class AppError extends Error {
   abstract readonly code: ErrorCode;
 }
 
+/** The token is good, but not for this. Never part of a union: no input can mend it. */
+export class ForbiddenError extends Error {
+  override name = 'ForbiddenError';
+  readonly scope: string;
+
+  constructor(scope: string) {
+    super(`Your token lacks the scope \`${scope}\`; use a key that has it.`);
+    this.scope = scope;
+  }
+}
+
 export type IssueCode =
   | 'REQUIRED'
   | 'INVALID_TYPE'

@@ -2,6 +2,7 @@ import type { Ctx } from '../ctx.ts';
 import { builder } from '../graphql/builder.ts';
 import { entityKeyOf } from '../lib/entity-key.ts';
 import { parseTypeId } from '../lib/id.ts';
+import { requireScope } from '../lib/scope.ts';
 
 const Node = builder.nodeInterfaceRef();
 const ofEverySubgraph = [{ name: 'shareable' }, { name: 'inaccessible' }] as const;
@@ -9,6 +10,7 @@ const ofEverySubgraph = [{ name: 'shareable' }, { name: 'inaccessible' }] as con
 async function loadNode(ctx: Ctx, nodeId: string) {
   const type = parseTypeId(nodeId)?.type;
   if (type !== 'Account' && type !== 'Customer') return null;
+  requireScope(ctx.viewer, type === 'Account' ? 'accounts:read' : 'customers:read');
   const key = entityKeyOf(type, { nodeId });
   if (key === undefined) return null;
   return type === 'Account' ? ctx.loaders.account.load(key) : ctx.loaders.customer.load(key);
@@ -16,6 +18,7 @@ async function loadNode(ctx: Ctx, nodeId: string) {
 
 builder.queryFields((t) => ({
   node: t.field({
+    authScopes: { key: true },
     type: Node,
     nullable: true,
     directives: ofEverySubgraph,
@@ -29,6 +32,7 @@ builder.queryFields((t) => ({
     resolve: (_, { nodeId }, ctx) => loadNode(ctx, nodeId) as never,
   }),
   nodes: t.field({
+    authScopes: { key: true },
     type: [Node],
     nullable: { list: false, items: true },
     directives: ofEverySubgraph,

@@ -31,10 +31,15 @@ function toSuccess({ written, replayed }: Written<SettingsOwner>) {
   return { ...written, replayed };
 }
 
+function ownerScope({ accountId }: { accountId?: unknown }) {
+  return { scope: accountId ? ('accounts:write' as const) : ('customers:write' as const) };
+}
+
 const errors = [...commonErrors, NotFoundError, NotAllowedInStatusError];
 
 builder.mutationField('putSettings', (t) =>
   t.field({
+    authScopes: (_, { input }) => ownerScope(input),
     type: settingsSuccess('PutSettingsSuccess', 'The settings are as you sent them.'),
     description:
       'Adds settings to an account or customer, and changes those it has with the same namespace and id: all of them or, when one is refused, none.',
@@ -59,6 +64,7 @@ builder.mutationField('putSettings', (t) =>
 
 builder.mutationField('removeSettings', (t) =>
   t.field({
+    authScopes: (_, { input }) => ownerScope(input),
     type: settingsSuccess('RemoveSettingsSuccess', 'The settings are gone.'),
     description: 'Removes settings of an account or customer: all of them or, when one is not there, none.',
     args: {

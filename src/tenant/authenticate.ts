@@ -18,5 +18,6 @@ export async function authenticate(
   if (token === undefined || !isApiKey(token)) return undefined;
   const [found] = await database.run(keyByTokenHash, { hash: tokenHash(token) });
   if (found === undefined) return undefined;
-  return { tenant: found.tenant, keyName: found.keyName, actor: toTypeId('ApiKey', found.keyId) };
+  const { tenant, keyName, scopes, keyId } = found;
+  return { tenant, keyName, scopes, actor: toTypeId('ApiKey', keyId) };
 }

@@ -20,12 +20,14 @@ const Viewer = builder.objectRef<ViewerShape>('Viewer').implement({
   description: 'Who you are to the service: what your token stands for.',
   fields: (t) => ({
     tenant: t.expose('tenant', { type: Tenant, description: 'The tenant that the token belongs to.' }),
+    scopes: t.exposeStringList('scopes', { description: describeRule(rules.scopes) }),
     keyName: t.exposeString('keyName', { description: describeRule(rules.keyName) }),
   }),
 });
 
 builder.queryField('viewer', (t) =>
   t.field({
+    authScopes: { key: true },
     type: Viewer,
     description: 'The tenant and the key of this token.',
     resolve: (_, _args, ctx) => ctx.viewer,

@@ -5,7 +5,7 @@ import { apiKeys, tenants } from './table.ts';
 /** The key with this token and its tenant, unless the key was revoked. */
 export const keyByTokenHash = statement('key_by_token_hash', (orm) =>
   orm
-    .select({ keyId: apiKeys.id, keyName: apiKeys.name, tenant: tenants })
+    .select({ keyId: apiKeys.id, keyName: apiKeys.name, scopes: apiKeys.scopes, tenant: tenants })
     .from(apiKeys)
     .innerJoin(tenants, sql`${tenants.id} = ${apiKeys.tenantId}`)
     .where(
@@ -25,6 +25,7 @@ export const keysOfTenant = statement('keys_of_tenant', (orm) =>
     .select({
       id: apiKeys.id,
       name: apiKeys.name,
+      scopes: apiKeys.scopes,
       createdAt: apiKeys.createdAt,
       revokedAt: apiKeys.revokedAt,
     })

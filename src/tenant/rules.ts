@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { invoiceCurrency, netTermDays } from '../account/rules.ts';
 import { report, text } from '../lib/rule.ts';
+import { scopes as names } from '../lib/scope.ts';
 
 export const name = z
   .string()
@@ -15,6 +16,13 @@ export const name = z
 export const keyName = text({ min: 1, max: 100 }).describe(
   'What people call the key, such as the program that uses it.',
 );
+
+export const scopes = z
+  .array(z.enum(names))
+  .min(1)
+  .describe(
+    `What the token may do, some of ${names.map((name) => `\`${name}\``).join(', ')}. Who may write may also read.`,
+  );
 
 export const newTenant = z.object({
   name,

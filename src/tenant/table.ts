@@ -1,15 +1,19 @@
+import { sql } from 'drizzle-orm';
 import {
+  check,
   customType,
   foreignKey,
   integer,
   pgTable,
   primaryKey,
   smallint,
+  text,
   unique,
   uuid,
 } from 'drizzle-orm/pg-core';
 import { invoiceCurrency, netTermDays } from '../account/rules.ts';
 import { betweenCheck, instantColumn, textColumn } from '../db/columns.ts';
+import { scopes } from '../lib/scope.ts';
 import * as rules from './rules.ts';
 
 const bytes = customType<{ data: Buffer }>({ dataType: () => 'bytea' });
@@ -37,6 +41,7 @@ export const apiKeys = pgTable(
     name: textColumn(rules.keyName).notNull(),
     /** SHA-256 of the whole token: the token itself is shown once and kept nowhere. */
     tokenHash: bytes().notNull(),
+    scopes: text().array().notNull(),
     createdAt: instantColumn().notNull(),
     revokedAt: instantColumn(),
   },
@@ -44,6 +49,10 @@ export const apiKeys = pgTable(
     primaryKey({ name: 'api_keys_pkey', columns: [t.tenantId, t.id] }),
     foreignKey({ name: 'api_keys_tenant_id_fkey', columns: [t.tenantId], foreignColumns: [tenants.id] }),
     // The one unique key that does not begin with the tenant: a token is what tells the tenant.
+    check(
+      'api_keys_scopes_check',
+      sql`${t.scopes} <@ array[${sql.raw(scopes.map((scope) => `'${scope}'`).join(', '))}]::text[]`,
+    ),
     unique('api_keys_token_hash_key').on(t.tokenHash),
   ],
 );

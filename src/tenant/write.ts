@@ -3,6 +3,7 @@ import type { Database } from '../db/client.ts';
 import { violatedConstraint } from '../db/constraint.ts';
 import { StartupError } from '../lib/errors.ts';
 import { newUuid, parseTypeId, toTypeId } from '../lib/id.ts';
+import { scopes as allScopes, type Scope } from '../lib/scope.ts';
 import { issuesOf } from '../lib/wording.ts';
 import { tenantByName } from './read.ts';
 import * as rules from './rules.ts';
@@ -47,11 +48,13 @@ export async function createKey(
   { orm }: Database,
   tenantId: number,
   name: string,
-  token = newToken(),
+  scopes: readonly Scope[] = allScopes,
 ): Promise<{ id: string; token: string }> {
   const id = newUuid();
+  const token = newToken();
   const tokenBytes = Buffer.from(tokenHash(token), 'hex');
-  await orm.insert(apiKeys).values({ tenantId, id, name, tokenHash: tokenBytes, createdAt: new Date() });
+  const row = { tenantId, id, name, tokenHash: tokenBytes, scopes: [...scopes], createdAt: new Date() };
+  await orm.insert(apiKeys).values(row);
   return { id: toTypeId('ApiKey', id), token };
 }
 

@@ -46,9 +46,25 @@ describe.concurrent('a command', { timeout: 60_000 }, () => {
       ['keys', 'create', '--tenant', 'nobody', '--name', ''],
       'The name must have 1 to 100 characters, has 0.',
     ],
+    [
+      ['keys', 'create', '--tenant', 'nobody', '--name', 'x', '--scopes', 'accounts:read,everything'],
+      'The scopes must be one of accounts:read, accounts:write, customers:read, customers:write, keys:manage.',
+    ],
     [['keys', 'revoke', 'key_nothing'], 'There is no key in use with the id "key_nothing".'],
   ])('%j is refused in one sentence', async (args, sentence) => {
     expect(sentenceOf(await programs.run(args, env))).toBe(sentence);
+  });
+
+  it('keys create gives a key the scopes that are named, and keys list shows them', async () => {
+    answerOf(await programs.run(['tenants', 'create', 'scoped'], env));
+    const some = ['--scopes', 'customers:read,accounts:read'];
+    answerOf(await programs.run(['keys', 'create', '--tenant', 'scoped', '--name', 'some', ...some], env));
+    answerOf(await programs.run(['keys', 'create', '--tenant', 'scoped', '--name', 'all'], env));
+    const listed = answerOf(await programs.run(['keys', 'list', '--tenant', 'scoped'], env));
+    expect(listed.split('\n').map((line) => line.split('\t').slice(1, 3))).toEqual([
+      ['some', 'customers:read,accounts:read'],
+      ['all', 'accounts:read,accounts:write,customers:read,customers:write,keys:manage'],
+    ]);
   });
 
   it('tenants create refuses a name that is taken', async () => {

@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, inject } from 'vitest';
 import { createApp } from '../../src/app.ts';
 import { openDatabase } from '../../src/db/client.ts';
+import type { Scope } from '../../src/lib/scope.ts';
 import { createKey, createTenant, type NewTenant } from '../../src/tenant/write.ts';
 import { templateName } from './global-setup.ts';
 
@@ -29,6 +30,8 @@ export interface Service {
   fetch: App['fetch'];
   database: App['database'];
   newTenant(options?: Partial<NewTenant>): Promise<Client>;
+  /** The same tenant through another key, which has only these scopes. */
+  newKey(client: Client, scopes: readonly Scope[]): Promise<Client>;
   /** The texts of the statements that reached PostgreSQL while `work` ran. */
   statements(work: () => Promise<unknown>): Promise<string[]>;
 }
@@ -61,6 +64,20 @@ async function statementCounts(database: App['database']): Promise<Map<string, n
   return new Map(rows.map((row) => [row.query, Number(row.calls)]));
 }
 
+async function clientOf(app: App, tenantId: number, scopes?: readonly Scope[]): Promise<Client> {
+  const { token } = await createKey(app.database, tenantId, 'test', scopes);
+  return {
+    tenantId,
+    token,
+    send: (query, variables = {}, headers = {}) =>
+      sendTo(
+        (request) => app.fetch(request),
+        { query, variables },
+        { authorization: `Bearer ${token}`, ...headers },
+      ),
+  };
+}
+
 /** One service on a database of its own for the tests of a file. */
 export function useService(): Service {
   let app: App;
@@ -78,18 +95,9 @@ export function useService(): Service {
     },
     async newTenant(options = {}) {
       const tenant = await createTenant(app.database, { name: `t-${randomUUID().slice(0, 8)}`, ...options });
-      const { token } = await createKey(app.database, tenant.id, 'test');
-      return {
-        tenantId: tenant.id,
-        token,
-        send: (query, variables = {}, headers = {}) =>
-          sendTo(
-            (request) => app.fetch(request),
-            { query, variables },
-            { authorization: `Bearer ${token}`, ...headers },
-          ),
-      };
+      return clientOf(app, tenant.id);
     },
+    newKey: ({ tenantId }, scopes) => clientOf(app, tenantId, scopes),
     async statements(work) {
       const before = await statementCounts(app.database);
       await work();
