@@ -1,0 +1,110 @@
+import type { ApolloClient } from '@apollo/client';
+import { describe, expect, it, vi } from 'vitest';
+import { account, accounts, type CreateAccountData, createAccount, updateAccount } from './accounts.ts';
+import { createClient } from './apollo/client.ts';
+import { create } from './apollo/create.ts';
+import { problemsOf, useService } from './support.ts';
+
+const service = useService();
+
+const setting = (value: string) => ({
+  namespace: 'USER',
+  id: 'theme',
+  name: 'Theme',
+  dataType: 'STRING',
+  value,
+});
+const inputOf = (id: string, tag: string) => ({
+  id,
+  name: `Account ${id}`,
+  customerId: 'C1234qwd',
+  tags: [tag],
+  settings: [setting(id)],
+});
+
+/** What a component that shows the list of a tag has on the screen. */
+function viewOfList(client: ApolloClient, tag: string) {
+  const query = client.watchQuery({ query: accounts, variables: { filter: { tag }, first: 2 } });
+  const view = { query, names: [] as string[], settings: [] as string[], hasNextPage: false };
+  query.subscribe(({ data, dataState }) => {
+    if (dataState !== 'complete') return;
+    const nodes = data.accounts.edges.map(({ node }) => node);
+    view.names = nodes.map(({ name }) => name);
+    view.settings = nodes.flatMap(({ settings }) => settings.map(({ value }) => value));
+    view.hasNextPage = data.accounts.pageInfo.hasNextPage;
+  });
+  return view;
+}
+
+/** What a component that shows one account has on the screen. */
+function viewOfAccount(client: ApolloClient, id: string) {
+  const view = { name: '' };
+  client.watchQuery({ query: account, variables: { id } }).subscribe(({ data, dataState }) => {
+    if (dataState === 'complete') view.name = data.account?.name ?? '';
+  });
+  return view;
+}
+
+/** A client that shows the first two of three accounts. */
+async function clientWithList(tag: string) {
+  const others = createClient(service);
+  for (const number of [1, 2, 3]) await create(others, inputOf(`${tag}${number}`, tag));
+  const client = createClient(service);
+  const list = viewOfList(client, tag);
+  await vi.waitFor(() => expect(list.names).toEqual([`Account ${tag}3`, `Account ${tag}2`]));
+  return { client, list, asked: () => service.asked().slice(4) };
+}
+
+describe('Apollo Client', () => {
+  it('compiles with the recipe', async () => {
+    expect(await problemsOf('apollo', 'tsconfig.json')).toEqual([]);
+  });
+
+  it('shows a created account in the list without asking for the list again', async () => {
+    const { client, list, asked } = await clientWithList('ACa');
+    await create(client, inputOf('ACa4', 'ACa'));
+    await vi.waitFor(() => expect(list.names).toEqual(['Account ACa4', 'Account ACa3', 'Account ACa2']));
+    expect(asked()).toEqual(['CreateAccount']);
+  });
+
+  it('adds the next page to the list, also after a new account came in', async () => {
+    const { client, list, asked } = await clientWithList('ACb');
+    await create(client, inputOf('ACb4', 'ACb'));
+    expect(list.hasNextPage).toBe(true);
+    const { endCursor } = list.query.getCurrentResult().data?.accounts?.pageInfo ?? {};
+    await list.query.fetchMore({ variables: { after: endCursor } });
+    await vi.waitFor(() => {
+      expect(list.names).toEqual(['Account ACb4', 'Account ACb3', 'Account ACb2', 'Account ACb1']);
+    });
+    expect(list.hasNextPage).toBe(false);
+    expect(asked()).toEqual(['CreateAccount', 'Accounts']);
+  });
+
+  it('shows a new name in every view without asking for them again', async () => {
+    const { client, list, asked } = await clientWithList('ACc');
+    const one = viewOfAccount(client, 'ACc2');
+    await vi.waitFor(() => expect(one.name).toBe('Account ACc2'));
+    await client.mutate({ mutation: updateAccount, variables: { input: { id: 'ACc2', name: 'Renamed' } } });
+    await vi.waitFor(() => expect(one.name).toBe('Renamed'));
+    await vi.waitFor(() => expect(list.names).toEqual(['Account ACc3', 'Renamed']));
+    expect(asked()).toEqual(['Account', 'UpdateAccount']);
+  });
+
+  it('keeps settings apart that have the same id', async () => {
+    const { list } = await clientWithList('ACd');
+    expect(list.settings).toEqual(['ACd3', 'ACd2']);
+  });
+
+  it('reads from its cache what a refusal says to every kind of error', async () => {
+    const client = createClient(service);
+    const answers: (CreateAccountData | null | undefined)[] = [];
+    await client.mutate({
+      mutation: createAccount,
+      variables: { input: { ...inputOf('ACe1', 'ACe'), name: 'A' } },
+      update: (_, { data }) => void answers.push(data),
+    });
+    expect(answers).toMatchObject([
+      { createAccount: { __typename: 'InvalidInputError', code: 'INVALID_INPUT' } },
+    ]);
+  });
+});

@@ -1,0 +1,54 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterEach, beforeAll, beforeEach, type MockInstance, vi } from 'vitest';
+import type {} from '../cli/build.ts';
+import { usePrograms } from '../cli/program.ts';
+
+export interface Service {
+  url: string;
+  token: string;
+  /** The names of the operations that it was asked for since the test began, in order. */
+  asked(): string[];
+}
+
+const programs = join(import.meta.dirname, 'node_modules', '.bin');
+
+/** The compiled service with its demo tenant, for the tests of a file. */
+export function useService(): Service {
+  const { path, serve } = usePrograms();
+  let fetches: MockInstance<typeof fetch>;
+  const service: Service = {
+    url: '',
+    token: '',
+    asked: () =>
+      fetches.mock.calls.map(([, init]) => /(?:query|mutation) (\w+)/.exec(String(init?.body))?.[1] ?? ''),
+  };
+  beforeAll(async () => {
+    const { url, token = '' } = await serve({ DATA_DIR: path('data') });
+    Object.assign(service, { url, token });
+  });
+  beforeEach(() => {
+    fetches = vi.spyOn(globalThis, 'fetch');
+  });
+  afterEach(() => {
+    fetches.mockRestore();
+  });
+  return service;
+}
+
+/** Runs a program of a client library in the folder of a client; answers with what it printed. */
+export async function run(folder: string, program: string, ...args: string[]): Promise<string> {
+  const cwd = join(import.meta.dirname, folder);
+  const { stdout } = await promisify(execFile)(join(programs, program), args, { cwd });
+  return stdout;
+}
+
+/** What the compiler says of a project in the folder of a client: nothing, when all is well. */
+export async function problemsOf(folder: string, project: string): Promise<string[]> {
+  const said = await run(folder, 'tsc', '--pretty', 'false', '-p', project).catch(
+    ({ stdout }: { stdout: string }) => stdout,
+  );
+  // Lines that begin with a space go on about the one above.
+  return said.split('\n').filter((line) => /^\S/.test(line));
+}
