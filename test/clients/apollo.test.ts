@@ -1,11 +1,20 @@
 import type { ApolloClient } from '@apollo/client';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { account, accounts, type CreateAccountData, createAccount, updateAccount } from './accounts.ts';
+import { addToLists } from './apollo/add-to-lists.ts';
 import { createClient } from './apollo/client.ts';
-import { create } from './apollo/create.ts';
-import { problemsOf, useService } from './support.ts';
+
+import { problemsOf, shown, useService } from './support.ts';
 
 const service = useService();
+
+function create(client: ApolloClient, input: object) {
+  return client.mutate({
+    mutation: createAccount,
+    variables: { input },
+    update: (cache, { data }) => data && addToLists(cache, data),
+  });
+}
 
 const setting = (value: string) => ({
   namespace: 'USER',
@@ -51,7 +60,7 @@ async function clientWithList(tag: string) {
   for (const number of [1, 2, 3]) await create(others, inputOf(`${tag}${number}`, tag));
   const client = createClient(service);
   const list = viewOfList(client, tag);
-  await vi.waitFor(() => expect(list.names).toEqual([`Account ${tag}3`, `Account ${tag}2`]));
+  await shown(() => expect(list.names).toEqual([`Account ${tag}3`, `Account ${tag}2`]));
   return { client, list, asked: () => service.asked().slice(4) };
 }
 
@@ -63,7 +72,7 @@ describe('Apollo Client', () => {
   it('shows a created account in the list without asking for the list again', async () => {
     const { client, list, asked } = await clientWithList('ACa');
     await create(client, inputOf('ACa4', 'ACa'));
-    await vi.waitFor(() => expect(list.names).toEqual(['Account ACa4', 'Account ACa3', 'Account ACa2']));
+    await shown(() => expect(list.names).toEqual(['Account ACa4', 'Account ACa3', 'Account ACa2']));
     expect(asked()).toEqual(['CreateAccount']);
   });
 
@@ -73,7 +82,7 @@ describe('Apollo Client', () => {
     expect(list.hasNextPage).toBe(true);
     const { endCursor } = list.query.getCurrentResult().data?.accounts?.pageInfo ?? {};
     await list.query.fetchMore({ variables: { after: endCursor } });
-    await vi.waitFor(() => {
+    await shown(() => {
       expect(list.names).toEqual(['Account ACb4', 'Account ACb3', 'Account ACb2', 'Account ACb1']);
     });
     expect(list.hasNextPage).toBe(false);
@@ -83,10 +92,10 @@ describe('Apollo Client', () => {
   it('shows a new name in every view without asking for them again', async () => {
     const { client, list, asked } = await clientWithList('ACc');
     const one = viewOfAccount(client, 'ACc2');
-    await vi.waitFor(() => expect(one.name).toBe('Account ACc2'));
+    await shown(() => expect(one.name).toBe('Account ACc2'));
     await client.mutate({ mutation: updateAccount, variables: { input: { id: 'ACc2', name: 'Renamed' } } });
-    await vi.waitFor(() => expect(one.name).toBe('Renamed'));
-    await vi.waitFor(() => expect(list.names).toEqual(['Account ACc3', 'Renamed']));
+    await shown(() => expect(one.name).toBe('Renamed'));
+    await shown(() => expect(list.names).toEqual(['Account ACc3', 'Renamed']));
     expect(asked()).toEqual(['Account', 'UpdateAccount']);
   });
 

@@ -29,6 +29,13 @@ describe('documents typed by graphql-codegen', () => {
     ]);
   });
 
+  it('are not made of a document that asks for a field that the schema does not have', async () => {
+    const generated = run('codegen', 'graphql-codegen', '--config', 'mistakes.codegen.ts');
+    await expect(generated).rejects.toMatchObject({
+      stderr: expect.stringContaining('Cannot query field "nmae" on type "Tenant"'),
+    });
+  });
+
   it('create accounts, list them page by page, and update one', async () => {
     const { accounts, createAccount, updateAccount } = documents;
     for (const id of ['CG1', 'CG2', 'CG3']) {

@@ -5,7 +5,7 @@ import { createAccount, updateAccount } from './accounts.ts';
 import { ask } from './ask.ts';
 import { build } from './relay/build.ts';
 import { createEnvironment } from './relay/environment.ts';
-import { problemsOf, useService } from './support.ts';
+import { problemsOf, shown, useService } from './support.ts';
 
 const service = useService();
 let complaints: MockInstance<typeof console.error>;
@@ -49,7 +49,7 @@ async function pageWithList(tag: string) {
     click: (name: string) => renderer.root.findByProps({ name }).props.onClick(),
     asked: () => service.asked().slice(4),
   };
-  await vi.waitFor(() => expect(view.names()).toEqual([`Account ${tag}1`, `Account ${tag}2`]));
+  await shown(() => expect(view.names()).toEqual([`Account ${tag}1`, `Account ${tag}2`]));
   return view;
 }
 
@@ -61,7 +61,7 @@ describe('Relay', () => {
   it('shows a created account in the list without asking for the list again', async () => {
     const { names, click, asked } = await pageWithList('RLa');
     click('create');
-    await vi.waitFor(() => expect(names()).toEqual(['Account RLa1', 'Account RLa2', 'Account RLa4']));
+    await shown(() => expect(names()).toEqual(['Account RLa1', 'Account RLa2', 'Account RLa4']));
     expect(asked()).toEqual(['accountsCreateMutation']);
   });
 
@@ -69,7 +69,7 @@ describe('Relay', () => {
     const { names, buttons, click, asked } = await pageWithList('RLb');
     expect(buttons()).toContain('more');
     click('more');
-    await vi.waitFor(() => expect(names()).toEqual(['Account RLb1', 'Account RLb2', 'Account RLb3']));
+    await shown(() => expect(names()).toEqual(['Account RLb1', 'Account RLb2', 'Account RLb3']));
     expect(buttons()).not.toContain('more');
     expect(asked()).toEqual(['accountsPageQuery']);
   });
@@ -77,7 +77,7 @@ describe('Relay', () => {
   it('shows a new name in every view without asking for them again', async () => {
     const { names, title, click, asked } = await pageWithList('RLc');
     click('rename');
-    await vi.waitFor(() => expect(title()).toBe('Renamed'));
+    await shown(() => expect(title()).toBe('Renamed'));
     expect(names()).toEqual(['Account RLc1', 'Renamed']);
     expect(asked()).toEqual(['accountsRenameMutation']);
   });
@@ -87,7 +87,7 @@ describe('Relay', () => {
     await ask(service, updateAccount, { input: { id: 'RLd2', name: 'Renamed by another' } });
     expect(title()).toBe('Account RLd2');
     click('refetch');
-    await vi.waitFor(() => expect(title()).toBe('Renamed by another'));
+    await shown(() => expect(title()).toBe('Renamed by another'));
     expect(names()).toEqual(['Account RLd1', 'Renamed by another']);
     expect(asked()).toEqual(['UpdateAccount', 'accountsRefetchQuery']);
   });

@@ -14,6 +14,10 @@ export interface Service {
 
 const programs = join(import.meta.dirname, 'node_modules', '.bin');
 
+function operationOf(request: string): string {
+  return /(?:query|mutation) (\w+)/.exec(request)?.[1] ?? request;
+}
+
 /** The compiled service with its demo tenant, for the tests of a file. */
 export function useService(): Service {
   const { path, serve } = usePrograms();
@@ -22,7 +26,9 @@ export function useService(): Service {
     url: '',
     token: '',
     asked: () =>
-      fetches.mock.calls.map(([, init]) => /(?:query|mutation) (\w+)/.exec(String(init?.body))?.[1] ?? ''),
+      fetches.mock.calls.map(([url, init]) =>
+        operationOf(String(init?.body ?? new URL(String(url)).searchParams.get('query'))),
+      ),
   };
   beforeAll(async () => {
     const { url, token = '' } = await serve({ DATA_DIR: path('data') });
@@ -40,7 +46,9 @@ export function useService(): Service {
 /** Runs a program of a client library in the folder of a client; answers with what it printed. */
 export async function run(folder: string, program: string, ...args: string[]): Promise<string> {
   const cwd = join(import.meta.dirname, folder);
-  const { stdout } = await promisify(execFile)(join(programs, program), args, { cwd });
+  // As in a terminal: graphql-codegen tells a test less.
+  const env = { ...process.env, NODE_ENV: 'development' };
+  const { stdout } = await promisify(execFile)(join(programs, program), args, { cwd, env });
   return stdout;
 }
 
@@ -51,4 +59,9 @@ export async function problemsOf(folder: string, project: string): Promise<strin
   );
   // Lines that begin with a space go on about the one above.
   return said.split('\n').filter((line) => /^\S/.test(line));
+}
+
+/** Waits until what is shown is as expected. */
+export function shown(check: () => void): Promise<void> {
+  return vi.waitFor(check, { timeout: 20_000 });
 }

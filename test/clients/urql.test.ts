@@ -9,7 +9,7 @@ import {
   details,
   updateAccount,
 } from './accounts.ts';
-import { problemsOf, useService } from './support.ts';
+import { problemsOf, shown, useService } from './support.ts';
 import { createClient } from './urql/client.ts';
 
 const service = useService();
@@ -65,7 +65,7 @@ async function clientWithList(tag: string) {
     await others.mutation(createAccount, { input: inputOf(`${tag}${number}`, tag) });
   const client = createClient(service);
   const list = viewOfList(client, tag);
-  await vi.waitFor(() => expect(list.names).toEqual([`Account ${tag}3`, `Account ${tag}2`]));
+  await shown(() => expect(list.names).toEqual([`Account ${tag}3`, `Account ${tag}2`]));
   return { client, list, asked: () => service.asked().slice(4) };
 }
 
@@ -77,7 +77,7 @@ describe('urql with graphcache', () => {
   it('shows a created account in the list without asking for the list again', async () => {
     const { client, list, asked } = await clientWithList('UQa');
     await client.mutation(createAccount, { input: inputOf('UQa4', 'UQa') });
-    await vi.waitFor(() => expect(list.names).toEqual(['Account UQa4', 'Account UQa3', 'Account UQa2']));
+    await shown(() => expect(list.names).toEqual(['Account UQa4', 'Account UQa3', 'Account UQa2']));
     expect(asked()).toEqual(['CreateAccount']);
     expect(warnings).not.toHaveBeenCalled();
   });
@@ -86,7 +86,7 @@ describe('urql with graphcache', () => {
     const { client, list, asked } = await clientWithList('UQb');
     await client.mutation(createAccount, { input: inputOf('UQb4', 'UQb') });
     await list.more();
-    await vi.waitFor(() => {
+    await shown(() => {
       expect(list.names).toEqual(['Account UQb4', 'Account UQb3', 'Account UQb2', 'Account UQb1']);
     });
     expect(list.pageInfo.hasNextPage).toBe(false);
@@ -99,10 +99,10 @@ describe('urql with graphcache', () => {
     client.query(account, { id: 'UQc2' }).subscribe(({ data }: OperationResult<AccountData>) => {
       name = data?.account?.name ?? '';
     });
-    await vi.waitFor(() => expect(name).toBe('Account UQc2'));
+    await shown(() => expect(name).toBe('Account UQc2'));
     await client.mutation(updateAccount, { input: { id: 'UQc2', name: 'Renamed' } });
-    await vi.waitFor(() => expect(name).toBe('Renamed'));
-    await vi.waitFor(() => expect(list.names).toEqual(['Account UQc3', 'Renamed']));
+    await shown(() => expect(name).toBe('Renamed'));
+    await shown(() => expect(list.names).toEqual(['Account UQc3', 'Renamed']));
     expect(asked()).toEqual(['Account', 'UpdateAccount']);
   });
 
@@ -114,12 +114,12 @@ describe('urql with graphcache', () => {
   it('shows what it knows of an account while it asks for what may be null', async () => {
     const { client } = await clientWithList('UQe');
     await client.query(account, { id: 'UQe2' });
-    const shown: unknown[] = [];
+    const results: unknown[] = [];
     client
       .query(details, { id: 'UQe2' })
-      .subscribe(({ data, stale }) => shown.push({ ...data?.account, stale }));
-    await vi.waitFor(() => expect(shown).toHaveLength(2));
-    expect(shown).toMatchObject([
+      .subscribe(({ data, stale }) => results.push({ ...data?.account, stale }));
+    await shown(() => expect(results).toHaveLength(2));
+    expect(results).toMatchObject([
       { name: 'Account UQe2', primaryEmail: null, stale: true },
       { name: 'Account UQe2', primaryEmail: 'ap@acme.example', stale: false },
     ]);

@@ -1,4 +1,4 @@
-import { graphql } from './gql/index.ts';
+import { graphql } from './__generated__/index.ts';
 
 export const createAccount = graphql(`
   mutation CreateAccount($input: CreateAccountInput!) {

@@ -1,5 +1,5 @@
 import { initGraphQLTada } from 'gql.tada';
-import type { introspection } from './graphql-env.d.ts';
+import type { introspection } from './__generated__/graphql-env.d.ts';
 
 export const graphql = initGraphQLTada<{
   introspection: introspection;
