@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { createContext } from './context.ts';
 import { type Connection, type Database, openDatabase } from './db/client.ts';
 import type { GraphiqlOptions } from './graphql/graphiql.ts';
+import type { DocumentOptions } from './graphql/manifest.ts';
 import { createGraphqlServer } from './graphql/server.ts';
 import { forgetExpired } from './idempotency/clean-up.ts';
 import { buildSchema } from './schema.ts';
@@ -13,6 +14,7 @@ export interface AppOptions {
   log: Logger;
   /** undefined: no GraphiQL. */
   graphiql: GraphiqlOptions | undefined;
+  documents: DocumentOptions;
 }
 
 const cleanUpEveryMs = 10 * 60 * 1000;
@@ -33,20 +35,21 @@ function startCleanUp(database: Database, log: Logger): () => Promise<void> {
   };
 }
 
-/** Puts the service together. `fetch` answers requests, and is a listener of node:http, too. */
-export function createApp({ connection, poolSize, log, graphiql }: AppOptions) {
+/** Puts the service together: `fetch` answers requests, `listener` those of node:http. */
+export function createApp({ connection, poolSize, log, graphiql, documents }: AppOptions) {
   const database = openDatabase({ connection, poolSize });
   const endCleanUp = startCleanUp(database, log);
   const server = createGraphqlServer({
-    schema: buildSchema(),
+    buildSchema,
     log,
     graphiql,
+    documents,
     authenticate: (authorization) => authenticate(database, authorization),
     createContext: (caller) => createContext({ ...caller, database, log }),
   });
   return {
-    listener: server,
-    fetch: (request: Request): Promise<Response> => Promise.resolve(server.fetch(request)),
+    listener: server.listener,
+    fetch: server.fetch,
     database,
     async close(): Promise<void> {
       await endCleanUp();

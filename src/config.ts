@@ -50,6 +50,19 @@ export const environment = z.object({
     must: 'development, production or test',
     description: '`production` switches GraphiQL and the migrations at start off.',
   }),
+  TRUSTED_DOCUMENTS: z.string().optional().meta({
+    must: 'the path of a JSON file',
+    description:
+      "Documents that requests may name by `documentId`: a JSON object of documents by id, as graphql-codegen and Relay write it, or Apollo's manifest.",
+  }),
+  TRUSTED_DOCUMENTS_ONLY: z
+    .enum(['true', 'false'])
+    .default('false')
+    .transform((value) => value === 'true')
+    .meta({
+      must: 'true or false',
+      description: 'Whether nothing but the documents of TRUSTED_DOCUMENTS runs.',
+    }),
   LOG_LEVEL: z.enum(logLevels).default('info').meta({
     must: 'trace, debug, info, warn, error, fatal or silent',
     description: 'What is logged, as JSON lines on standard error.',
@@ -68,6 +81,10 @@ export interface Config {
   poolSize: number;
   /** Apply migrations at start. */
   migrate: boolean;
+  /** Absolute. The manifest of the trusted documents; undefined: there are none. */
+  trustedDocuments: string | undefined;
+  /** Nothing but the trusted documents runs. */
+  trustedDocumentsOnly: boolean;
   logLevel: string;
 }
 
@@ -86,6 +103,11 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Readonly<Confi
     throw new StartupError(`${[...names].map(problem).join('; ')}.`);
   }
   const { data } = parsed;
+  if (data.TRUSTED_DOCUMENTS_ONLY && data.TRUSTED_DOCUMENTS === undefined) {
+    throw new StartupError(
+      'TRUSTED_DOCUMENTS_ONLY=true needs TRUSTED_DOCUMENTS: without it, nothing would run.',
+    );
+  }
   const production = data.NODE_ENV === 'production';
   return Object.freeze({
     production,
@@ -95,6 +117,8 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Readonly<Confi
     databaseUrl: data.DATABASE_URL,
     poolSize: data.DATABASE_POOL_SIZE,
     migrate: data.MIGRATE ?? (data.DATABASE_URL === undefined || !production),
+    trustedDocuments: data.TRUSTED_DOCUMENTS && resolve(data.TRUSTED_DOCUMENTS),
+    trustedDocumentsOnly: data.TRUSTED_DOCUMENTS_ONLY,
     logLevel: data.LOG_LEVEL,
   });
 }

@@ -6,6 +6,7 @@ import { type Config, readConfig } from '../config.ts';
 import { type Connection, type Database, openDatabase } from '../db/client.ts';
 import { startEmbedded } from '../db/embedded.ts';
 import { applyMigrations } from '../db/migrate.ts';
+import { readTrustedDocuments } from '../graphql/manifest.ts';
 import { StartupError } from '../lib/errors.ts';
 import { isLoopback } from '../lib/loopback.ts';
 import { createLog } from '../observe/log.ts';
@@ -107,11 +108,16 @@ async function start(config: Config): Promise<() => Promise<void>> {
   const log = createLog(config.logLevel);
   // The half second that loading the GraphQL side takes is one in which PostgreSQL starts.
   const loading = Promise.all([import('../app.ts'), import('../graphql/server.ts')]);
+  const documents = {
+    trusted: await readTrustedDocuments(config.trustedDocuments),
+    trustedOnly: config.trustedDocumentsOnly,
+  };
   const storage = await openStorage(config, log);
   const [{ createApp }, { endpoint }] = await loading;
   const graphiql = config.production ? undefined : { tabs: exampleTabs, token: storage.token };
-  const app = createApp({ connection: storage.connection, poolSize: config.poolSize, log, graphiql });
-  const server = createServer((request, response) => void app.listener(request, response));
+  const { connection } = storage;
+  const app = createApp({ connection, poolSize: config.poolSize, log, graphiql, documents });
+  const server = createServer(app.listener);
   const close = async () => {
     await Promise.race([app.close(), sleep(poolPatienceMs)]);
     await storage.close();

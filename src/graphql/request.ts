@@ -15,14 +15,21 @@ export const topLevelCodes = [
   'RATE_LIMITED',
   'SERVICE_UNAVAILABLE',
   'TIMEOUT',
+  'PERSISTED_QUERY_NOT_FOUND',
+  'PERSISTED_QUERY_REQUIRED',
   'INTERNAL_SERVER_ERROR',
 ] as const;
 
 export type TopLevelCode = (typeof topLevelCodes)[number];
 
 /** An error of the request as a whole. `status` is the HTTP status, whichever media type the answer has. */
-export function requestError(code: TopLevelCode, message: string, status: number): GraphQLError {
-  return new GraphQLError(message, { extensions: { code, http: { status } } });
+export function requestError(
+  code: TopLevelCode,
+  message: string,
+  status: number,
+  headers: Record<string, string> = {},
+): GraphQLError {
+  return new GraphQLError(message, { extensions: { code, http: { status, headers } } });
 }
 
 function tooLarge(): GraphQLError {
@@ -79,10 +86,9 @@ function parseUrl(request: Request): GraphQLParams {
   const values = new URL(request.url, 'http://localhost').searchParams;
   const json = (name: string) => JSON.parse(values.get(name) ?? '{}');
   try {
-    const [query, operationName] = [values.get('query'), values.get('operationName')];
+    const names = ['query', 'operationName', 'documentId'].filter((name) => values.has(name));
     return {
-      ...(query !== null && { query }),
-      ...(operationName !== null && { operationName }),
+      ...Object.fromEntries(names.map((name) => [name, values.get(name)])),
       variables: json('variables'),
       extensions: json('extensions'),
     };

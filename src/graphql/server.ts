@@ -1,11 +1,18 @@
-import { execute, GraphQLError, type GraphQLSchema } from 'graphql';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { useApolloInlineTrace } from '@graphql-yoga/plugin-apollo-inline-trace';
+import { useDeferStream } from '@graphql-yoga/plugin-defer-stream';
+import type { GraphQLError, GraphQLSchema } from 'graphql';
 import { createYoga, type Plugin } from 'graphql-yoga';
 import type { Logger } from 'pino';
 import type { Ctx, Viewer } from '../ctx.ts';
-import { AppError, ForbiddenError, InvalidInputError } from '../lib/errors.ts';
 import { newUuid } from '../lib/id.ts';
+import { useCompression } from './compression.ts';
+import { usePersistedDocuments } from './documents.ts';
+import { useExecution } from './execution.ts';
 import { createGraphiql, type GraphiqlOptions, wantsPage } from './graphiql.ts';
-import { type TopLevelCode, topLevelCodes, useJsonBody } from './request.ts';
+import type { DocumentOptions } from './manifest.ts';
+import { maskError, useShownErrors } from './mask.ts';
+import { requestError, useJsonBody } from './request.ts';
 
 export const endpoint = '/graphql';
 
@@ -17,12 +24,14 @@ export interface Caller {
 }
 
 export interface ServerOptions {
-  schema: GraphQLSchema;
+  /** Makes the schema; called again for the requests that are traced. */
+  buildSchema(): GraphQLSchema;
   log: Logger;
   authenticate(authorization: string | null): Promise<Viewer | undefined>;
   createContext(caller: Caller): Ctx;
   /** undefined: no GraphiQL. */
   graphiql: GraphiqlOptions | undefined;
+  documents: DocumentOptions;
 }
 
 interface ServerContext {
@@ -33,75 +42,6 @@ interface ServerContext {
 function requestIdOf(request: Request): string {
   const given = request.headers.get('x-request-id');
   return given !== null && /^[\w.:-]{1,100}$/.test(given) ? given : newUuid();
-}
-
-/** How the entities resolver of @apollo/subgraph, which throws plain errors, refuses a type that has no keys here. */
-const unknownEntity = /^The _entities resolver tried to load an entity for type/;
-
-/** What a client may see of an error. Whatever is not meant for it is logged and hidden. */
-function maskError(log: Logger) {
-  return (error: unknown): Error => {
-    const original = error instanceof GraphQLError ? error.originalError : error;
-    const at = error instanceof GraphQLError ? { nodes: error.nodes, path: error.path } : {};
-    if (original instanceof AppError) {
-      const issues = original instanceof InvalidInputError ? { issues: original.issues } : {};
-      return new GraphQLError(original.message, {
-        ...at,
-        extensions: { code: 'BAD_REQUEST', ...issues },
-      } as object);
-    }
-    if (error instanceof GraphQLError && (original === undefined || original instanceof GraphQLError))
-      return error;
-    if (original instanceof Error && unknownEntity.test(original.message)) {
-      return new GraphQLError(original.message, { ...at, extensions: { code: 'BAD_REQUEST' } } as object);
-    }
-    if (original instanceof ForbiddenError) {
-      const code: TopLevelCode = 'FORBIDDEN';
-      return new GraphQLError(original.message, {
-        ...at,
-        extensions: { code, scope: original.scope },
-      } as object);
-    }
-    log.error({ err: original }, 'a request failed of a bug or a lost database');
-    const code: TopLevelCode = 'INTERNAL_SERVER_ERROR';
-    const http = at.path === undefined ? { http: { status: 500 } } : {};
-    return new GraphQLError(
-      'Something went wrong on our side; nothing was half-written. Send it again, and report the request id if it stays.',
-      {
-        ...at,
-        extensions: { code, ...http },
-      } as object,
-    );
-  };
-}
-
-/** Gives every error a code and the id of its request; errors may be shared by requests, so they are not changed. */
-function useErrorExtensions(): Plugin<object, ServerContext> {
-  return {
-    onResultProcess({ request, result, setResult, serverContext }) {
-      if (Array.isArray(result) || !('errors' in result) || !result.errors) return;
-      const { requestId } = serverContext as ServerContext;
-      // The protocol wants 200 for those who accept application/json by name, whatever is wrong with the document.
-      const spec = /application\/json/.test(request.headers.get('accept') ?? '');
-      const errors = result.errors.map((error) => {
-        const { nodes, source, positions, path } = error;
-        const given = error.extensions;
-        const known = topLevelCodes.includes(given.code as TopLevelCode);
-        const http = known
-          ? given.http && { ...given.http, spec: given.http.spec && spec }
-          : { status: 400, spec };
-        const code = known ? given.code : 'BAD_REQUEST';
-        const extensions = { ...given, code, requestId, ...(http ? { http } : {}) };
-        return new GraphQLError(error.message, { nodes, source, positions, path, extensions } as object);
-      });
-      setResult({ ...result, errors });
-    },
-  };
-}
-
-/** graphql-js's own executor: yoga's gives the fields of an answer in the order in which they were resolved. */
-function useOrderedAnswers(): Plugin {
-  return { onExecute: ({ setExecuteFn }) => setExecuteFn(execute) };
 }
 
 /** Lets in who has a good token, before anything of the request's body is read. */
@@ -118,8 +58,7 @@ function useAuthentication({ authenticate }: ServerOptions): Plugin<object, Serv
 
 function unauthenticated(): GraphQLError {
   const message = 'A good token is missing: send the header `Authorization: Bearer <your API key>`.';
-  const http = { status: 401, headers: { 'www-authenticate': 'Bearer' } };
-  return new GraphQLError(message, { extensions: { code: 'UNAUTHENTICATED', http } });
+  return requestError('UNAUTHENTICATED', message, 401, { 'www-authenticate': 'Bearer' });
 }
 
 /** Answers what is not GraphQL, and names every request. */
@@ -148,19 +87,25 @@ function usePages({ graphiql }: ServerOptions): Plugin<object, ServerContext> {
   };
 }
 
-/** The GraphQL server: a `fetch` function that is a listener of node:http, too. */
-export function createGraphqlServer(options: ServerOptions) {
+/** The GraphQL server; a traced one times every field, for which it needs a schema of its own. */
+function createServer(options: ServerOptions, traced: boolean) {
   return createYoga<ServerContext, Ctx>({
-    schema: options.schema,
+    schema: options.buildSchema(),
     context: ({ caller }) => options.createContext(caller),
     plugins: [
       usePages(options),
       useAuthentication(options),
       useJsonBody(),
-      useOrderedAnswers(),
-      useErrorExtensions(),
+      usePersistedDocuments(options.documents),
+      useDeferStream(),
+      useExecution(),
+      ...(traced ? [useApolloInlineTrace({ rewriteError: maskError })] : []),
+      useShownErrors(options.log),
+      useCompression(),
     ],
-    maskedErrors: { maskError: maskError(options.log) },
+    // What is thrown is masked where it is shown, and logged with the request's id.
+    maskedErrors: false,
+    extraParamNames: ['documentId'],
     graphqlEndpoint: endpoint,
     logging: false,
     graphiql: false,
@@ -170,4 +115,24 @@ export function createGraphqlServer(options: ServerOptions) {
     // The parser of bodies counts; yoga's own limit rebuilds every request around a stream.
     maxRequestBodySize: false,
   });
+}
+
+/** By this header Apollo's gateway asks for the times of all fields. */
+const traceHeader = 'apollo-federation-include-trace';
+
+/** The GraphQL server: answers requests, and listens to a server of node:http. */
+export function createGraphqlServer(options: ServerOptions) {
+  const plain = createServer(options, false);
+  let traced: typeof plain | undefined;
+  const serverFor = (trace: unknown) => {
+    if (trace !== 'ftv1') return plain;
+    traced ??= createServer(options, true);
+    return traced;
+  };
+  return {
+    fetch: async (request: Request): Promise<Response> =>
+      serverFor(request.headers.get(traceHeader)).fetch(request),
+    listener: (request: IncomingMessage, response: ServerResponse): void =>
+      void serverFor(request.headers[traceHeader])(request, response),
+  };
 }

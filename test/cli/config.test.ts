@@ -10,6 +10,8 @@ it('needs nothing', () => {
     databaseUrl: undefined,
     poolSize: 8,
     migrate: true,
+    trustedDocuments: undefined,
+    trustedDocumentsOnly: false,
     logLevel: 'info',
   });
 });
@@ -34,6 +36,7 @@ it.each([
   ['PORT', ['-1', '65536', '80.5', '0x50', '1e3', ' 80', 'abc'], 'a whole number from 0 to 65535'],
   ['DATABASE_POOL_SIZE', ['0', '101', 'many'], 'a whole number from 1 to 100'],
   ['MIGRATE', ['yes', '1', 'TRUE'], 'true or false'],
+  ['TRUSTED_DOCUMENTS_ONLY', ['yes'], 'true or false'],
   ['NODE_ENV', ['staging'], 'development, production or test'],
   ['LOG_LEVEL', ['loud'], 'trace, debug, info, warn, error, fatal or silent'],
   [
@@ -43,4 +46,10 @@ it.each([
   ],
 ])('refuses %s when it is one of %j', (name, values, must) => {
   for (const value of values) expect(() => readConfig({ [name]: value })).toThrow(`${name} must be ${must}.`);
+});
+
+it('refuses to run nothing but trusted documents when there are none', () => {
+  expect(() => readConfig({ TRUSTED_DOCUMENTS_ONLY: 'true' })).toThrow(
+    'TRUSTED_DOCUMENTS_ONLY=true needs TRUSTED_DOCUMENTS',
+  );
 });

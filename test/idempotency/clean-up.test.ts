@@ -1,8 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { pino } from 'pino';
 import { expect, inject, it, vi } from 'vitest';
-import { createApp } from '../../src/app.ts';
-import { useService } from '../support/service.ts';
+import { openApp, useService } from '../support/service.ts';
 
 const service = useService();
 
@@ -25,7 +23,7 @@ it('forgets idempotency keys by itself when 24 hours are over', async () => {
     'select current_database() as name',
   );
   const connection = { ...inject('server'), database: name };
-  const replica = createApp({ connection, poolSize: 2, log: pino({ level: 'silent' }), graphiql: undefined });
+  const replica = openApp(connection, { poolSize: 2 });
   await vi.waitFor(async () => expect(await keysInUse()).toEqual(['young']), 10_000);
   await replica.close();
 });

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { pino } from 'pino';
 import { afterAll, beforeAll, inject } from 'vitest';
-import { createApp } from '../../src/app.ts';
-import { openDatabase } from '../../src/db/client.ts';
+import { type AppOptions, createApp } from '../../src/app.ts';
+import { type Connection, openDatabase } from '../../src/db/client.ts';
 import type { Scope } from '../../src/lib/scope.ts';
 import { createKey, createTenant, type NewTenant } from '../../src/tenant/write.ts';
 import { templateName } from './global-setup.ts';
@@ -78,13 +78,24 @@ async function clientOf(app: App, tenantId: number, scopes?: readonly Scope[]): 
   };
 }
 
+/** The service on a database. It has no GraphiQL, and is silent. */
+export function openApp(connection: Connection, options: Partial<AppOptions> = {}): App {
+  return createApp({
+    connection,
+    poolSize: 8,
+    log: pino({ level: 'silent' }),
+    graphiql: undefined,
+    documents: { trusted: new Map(), trustedOnly: false },
+    ...options,
+  });
+}
+
 /** One service on a database of its own for the tests of a file. */
-export function useService(): Service {
+export function useService(options: Partial<AppOptions> = {}): Service {
   let app: App;
   beforeAll(async () => {
     const database = await cloneDatabase();
-    const connection = { ...inject('server'), database };
-    app = createApp({ connection, poolSize: 8, log: pino({ level: 'silent' }), graphiql: undefined });
+    app = openApp({ ...inject('server'), database }, options);
   });
   afterAll(() => app.close());
 

@@ -1,0 +1,36 @@
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { StartupError } from '../lib/errors.ts';
+
+export interface DocumentOptions {
+  /** The documents by their ids, as a client's build wrote them down. */
+  trusted: ReadonlyMap<string, string>;
+  /** Whether nothing but the trusted documents runs. */
+  trustedOnly: boolean;
+}
+
+/** A manifest: a JSON object of documents by id, or Apollo's. */
+const manifest = z.union([
+  z
+    .object({
+      format: z.literal('apollo-persisted-query-manifest'),
+      operations: z.array(z.object({ id: z.string(), body: z.string() })),
+    })
+    .transform(({ operations }) => new Map(operations.map(({ id, body }) => [id, body]))),
+  z.record(z.string(), z.string()).transform((documents) => new Map(Object.entries(documents))),
+]);
+
+/** The trusted documents of a manifest. Throws a StartupError when the file is none. */
+export async function readTrustedDocuments(path: string | undefined): Promise<ReadonlyMap<string, string>> {
+  if (path === undefined) return new Map();
+  try {
+    return manifest.parse(JSON.parse(await readFile(path, 'utf8')));
+  } catch (error) {
+    const readable = error instanceof z.ZodError || error instanceof SyntaxError;
+    throw new StartupError(
+      readable
+        ? `TRUSTED_DOCUMENTS names ${path}, which is neither a JSON object of documents by id nor a manifest of Apollo's.`
+        : `TRUSTED_DOCUMENTS names ${path}, which cannot be read: ${(error as Error).message}.`,
+    );
+  }
+}

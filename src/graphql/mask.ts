@@ -1,0 +1,92 @@
+import { GraphQLError } from 'graphql';
+import { isAsyncIterable, mapAsyncIterator, type Plugin } from 'graphql-yoga';
+import type { Logger } from 'pino';
+import { AppError, ForbiddenError, InvalidInputError } from '../lib/errors.ts';
+import { type TopLevelCode, topLevelCodes } from './request.ts';
+
+const internal: TopLevelCode = 'INTERNAL_SERVER_ERROR';
+const forbidden: TopLevelCode = 'FORBIDDEN';
+
+/** How the entities resolver of @apollo/subgraph, which throws plain errors, refuses a type that has no keys here. */
+const unknownEntity = /^The _entities resolver tried to load an entity for type/;
+
+function originalOf(error: unknown): unknown {
+  return error instanceof GraphQLError ? error.originalError : error;
+}
+
+/** What a client may see of an error: whatever is not meant for it is hidden. */
+export function maskError(error: unknown): GraphQLError {
+  const original = originalOf(error);
+  const at = error instanceof GraphQLError ? { nodes: error.nodes, path: error.path } : {};
+  const show = (message: string, extensions: object) =>
+    new GraphQLError(message, { ...at, extensions } as object);
+  if (original instanceof InvalidInputError) {
+    return show(original.message, { code: 'BAD_REQUEST', issues: original.issues });
+  }
+  if (original instanceof AppError) return show(original.message, { code: 'BAD_REQUEST' });
+  if (original instanceof ForbiddenError) {
+    return show(original.message, { code: forbidden, scope: original.scope });
+  }
+  if (original instanceof Error && unknownEntity.test(original.message)) {
+    return show(original.message, { code: 'BAD_REQUEST' });
+  }
+  const ours = original === undefined || original instanceof GraphQLError;
+  if (error instanceof GraphQLError && ours && error.extensions.unexpected !== true) return error;
+  return show(
+    'Something went wrong on our side; nothing was half-written. Send it again, and report the request id if it stays.',
+    { code: internal, ...(at.path === undefined ? { http: { status: 500 } } : {}) },
+  );
+}
+
+interface Answered {
+  requestId: string;
+  log: Logger;
+  /** Whether the client accepts application/json by name: the protocol then wants 200, whatever is wrong with the document. */
+  spec: boolean;
+}
+
+/** The error as the answer has it, with a code and the id of its request. It may be shared by requests: it is not changed. */
+function shownError(thrown: GraphQLError, { requestId, log, spec }: Answered): GraphQLError {
+  const error = maskError(thrown);
+  if (error.extensions.code === internal && error !== thrown) {
+    log.error(
+      { err: originalOf(thrown) ?? thrown, requestId },
+      'a request failed of a bug or a lost database',
+    );
+  }
+  const { nodes, source, positions, path } = error;
+  const given = error.extensions as Record<string, unknown> & { http?: { spec?: boolean } };
+  const known = topLevelCodes.includes(given.code as TopLevelCode);
+  const http = known ? given.http && { ...given.http, spec: given.http.spec && spec } : { status: 400, spec };
+  const code = known ? given.code : 'BAD_REQUEST';
+  const extensions = { ...given, code, requestId, ...(http ? { http } : {}) };
+  return new GraphQLError(error.message, { nodes, source, positions, path, extensions } as object);
+}
+
+interface Part {
+  errors?: readonly GraphQLError[];
+  incremental?: readonly Part[];
+}
+
+/** Shows the errors of an answer, or of one part of it. */
+function shownPart<T extends Part>(part: T, answered: Answered): T {
+  const { errors, incremental } = part;
+  return {
+    ...part,
+    ...(errors && { errors: errors.map((error) => shownError(error, answered)) }),
+    ...(incremental && { incremental: incremental.map((each) => shownPart(each, answered)) }),
+  };
+}
+
+/** Masks, names and logs the errors of every answer, those of streamed parts included. */
+export function useShownErrors(log: Logger): Plugin<object, { requestId: string }> {
+  return {
+    onResultProcess({ request, result, setResult, serverContext }) {
+      const spec = /application\/json/.test(request.headers.get('accept') ?? '');
+      const answered = { log, spec, requestId: serverContext?.requestId ?? '' };
+      if (isAsyncIterable<Part>(result)) {
+        setResult(mapAsyncIterator(result, (part: Part) => shownPart(part, answered)) as never);
+      } else if (!Array.isArray(result)) setResult(shownPart(result as Part, answered) as never);
+    },
+  };
+}
