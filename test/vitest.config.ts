@@ -27,7 +27,6 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: [
             'test/browser/**',
-            'test/supergraph/**',
             'test/clients/**',
             '**/node_modules/**',
             ...long,
@@ -44,16 +43,6 @@ export default defineConfig({
         test: {
           name: 'long',
           include: long,
-          globalSetup: ['test/support/global-setup.ts', 'test/cli/build.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
-        },
-      },
-      {
-        resolve: { alias },
-        test: {
-          name: 'supergraph',
-          include: ['test/supergraph/*.test.ts'],
           globalSetup: ['test/support/global-setup.ts', 'test/cli/build.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,

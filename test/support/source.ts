@@ -23,7 +23,7 @@ export interface Import {
 /** All TypeScript files below a folder of the repository. */
 export function sourceFiles(folder: string): SourceFile[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.ts'))
+    .filter((name) => name.endsWith('.ts') && !/(^|\/)(node_modules|__generated__)\//.test(name))
     .map((name) => ({ path: join(folder, name), text: readFileSync(join(root, folder, name), 'utf8') }))
     .sort((a, b) => (a.path < b.path ? -1 : 1));
 }

@@ -1,0 +1,161 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { readTrustedDocuments } from '../../src/graphql/manifest.ts';
+import { createdCustomer } from '../support/account.ts';
+import { json, sendRaw } from '../support/http.ts';
+import { expectRequestError } from '../support/refusal.ts';
+import { type Client, type Service, useService } from '../support/service.ts';
+
+const hashOf = (text: string) => createHash('sha256').update(text).digest('hex');
+const query = 'query Me { viewer { keyName } }';
+const persisted = (sha256Hash: string) => ({ extensions: { persistedQuery: { version: 1, sha256Hash } } });
+const me = { status: 200, data: { viewer: { keyName: 'test' } } };
+
+const post = (service: Service, client: Client, body: object) =>
+  sendRaw(service, client, { headers: json, body: JSON.stringify(body) });
+
+describe('automatic persisted queries', () => {
+  const service = useService();
+
+  it('are unknown at first, known once sent whole, and found by GET', async () => {
+    const client = await service.newTenant();
+    const hash = hashOf(query);
+    const missing = await post(service, client, persisted(hash));
+    expectRequestError(missing, 200, 'PERSISTED_QUERY_NOT_FOUND');
+    expect(missing.errors[0].message).toBe('PersistedQueryNotFound');
+    expect(missing.headers.get('cache-control')).toMatch(/no-cache/);
+
+    expect(await post(service, client, { query, ...persisted(hash) })).toMatchObject(me);
+    expect(await post(service, client, persisted(hash))).toMatchObject(me);
+    const path = `/graphql?extensions=${encodeURIComponent(JSON.stringify(persisted(hash).extensions))}`;
+    expect(await sendRaw(service, client, { method: 'GET', path })).toMatchObject(me);
+  });
+
+  it('are remembered for the tenant that sent them, and for no other', async () => {
+    const [one, other] = [await service.newTenant(), await service.newTenant()];
+    const text = `query Q_${randomUUID().replaceAll('-', '')} { viewer { keyName } }`;
+    expect(await post(service, one, { query: text, ...persisted(hashOf(text)) })).toMatchObject(me);
+    expectRequestError(await post(service, other, persisted(hashOf(text))), 200, 'PERSISTED_QUERY_NOT_FOUND');
+  });
+
+  it.each([
+    ['of another document', hashOf('{ __typename }')],
+    ['in capitals', hashOf(query).toUpperCase()],
+    ['that is none', 'x'],
+  ])('are refused with a hash %s', async (_, hash) => {
+    const client = await service.newTenant();
+    expectRequestError(await post(service, client, { query, ...persisted(hash) }), 400, 'BAD_REQUEST');
+    expectRequestError(await post(service, client, persisted(hash)), 200, 'PERSISTED_QUERY_NOT_FOUND');
+  });
+
+  it('are forgotten, the oldest first, before they fill the memory', async () => {
+    const client = await service.newTenant();
+    const texts = Array.from({ length: 20 }, (_, n) => `{ __typename } # ${n} ${' '.repeat(950_000)}`);
+    for (const text of texts) await post(service, client, { query: text, ...persisted(hashOf(text)) });
+    const [first, last] = [texts[0], texts.at(-1)].map((text = '') => persisted(hashOf(text)));
+    expectRequestError(await post(service, client, first ?? {}), 200, 'PERSISTED_QUERY_NOT_FOUND');
+    expect(await post(service, client, last ?? {})).toMatchObject({ data: { __typename: 'Query' } });
+  });
+
+  it('do not let a mutation run by GET', async () => {
+    const client = await service.newTenant();
+    await createdCustomer(client);
+    const mutation = 'mutation { archiveCustomer(input: { id: "C1" }) { __typename } }';
+    const bad = { query: `${mutation} #`, ...persisted(hashOf(mutation)) };
+    expectRequestError(await post(service, client, bad), 400, 'BAD_REQUEST');
+    const known = await post(service, client, { query: mutation, ...persisted(hashOf(mutation)) });
+    expect(known.data.archiveCustomer.__typename).toBe('ArchiveCustomerSuccess');
+    await client.send('mutation { restoreCustomer(input: { id: "C1" }) { __typename } }');
+    const path = `/graphql?extensions=${encodeURIComponent(JSON.stringify(persisted(hashOf(mutation)).extensions))}`;
+    expectRequestError(await sendRaw(service, client, { method: 'GET', path }), 405, 'BAD_REQUEST');
+    const { data } = await client.send('{ customer(id: "C1") { status } }');
+    expect(data.customer.status).toBe('ACTIVE');
+  });
+});
+
+describe.each([
+  ['beside others', false],
+  ['alone', true],
+])('trusted documents, %s', (_, trustedOnly) => {
+  const trusted = new Map([
+    ['me', query],
+    [hashOf(query), query],
+  ]);
+  const service = useService({ documents: { trusted, trustedOnly } });
+
+  it('run by their ids, by GET as well', async () => {
+    const client = await service.newTenant();
+    for (const documentId of ['me', hashOf(query), `sha256:${hashOf(query)}`]) {
+      expect(await post(service, client, { documentId })).toMatchObject(me);
+    }
+    expect(await post(service, client, persisted(hashOf(query)))).toMatchObject(me);
+    expect(await sendRaw(service, client, { method: 'GET', path: '/graphql?documentId=me' })).toMatchObject(
+      me,
+    );
+  });
+
+  it('stand over a query that comes with the id', async () => {
+    const client = await service.newTenant();
+    const answer = await post(service, client, { documentId: 'me', query: '{ __typename }' });
+    expect(answer).toMatchObject(me);
+  });
+
+  it('are not found by an id that nobody gave them', async () => {
+    const client = await service.newTenant();
+    for (const documentId of ['you', '__proto__', 'constructor', '']) {
+      expectRequestError(await post(service, client, { documentId }), 200, 'PERSISTED_QUERY_NOT_FOUND');
+    }
+  });
+
+  it(`${trustedOnly ? 'shut out' : 'leave room for'} every other document`, async () => {
+    const client = await service.newTenant();
+    const answer = await post(service, client, { query });
+    if (trustedOnly) expectRequestError(answer, 400, 'PERSISTED_QUERY_REQUIRED');
+    else expect(answer).toMatchObject(me);
+    const other = '{ viewer { scopes } }';
+    const automatic = await post(service, client, { query: other, ...persisted(hashOf(other)) });
+    if (trustedOnly) expectRequestError(automatic, 200, 'PERSISTED_QUERY_NOT_FOUND');
+    else expect(automatic).toMatchObject({ status: 200, data: { viewer: { scopes: expect.any(Array) } } });
+  });
+});
+
+describe('a manifest of trusted documents', () => {
+  const written = async (text: string) => {
+    const path = join(await mkdtemp(join(tmpdir(), 'manifest-')), 'documents.json');
+    await writeFile(path, text);
+    return path;
+  };
+
+  it.each([
+    ['a JSON object of documents by id', { me: query }],
+    [
+      'Apollo’s',
+      {
+        format: 'apollo-persisted-query-manifest',
+        version: 1,
+        operations: [{ id: 'me', name: 'Me', type: 'query', body: query }],
+      },
+    ],
+  ])('may be %s', async (_, manifest) => {
+    expect([...(await readTrustedDocuments(await written(JSON.stringify(manifest))))]).toEqual([
+      ['me', query],
+    ]);
+  });
+
+  it('may be missing', async () => {
+    expect((await readTrustedDocuments(undefined)).size).toBe(0);
+  });
+
+  it.each(['', '{', '[]', '{"me": 1}', 'null'])('is refused when it is %j', async (text) => {
+    await expect(readTrustedDocuments(await written(text))).rejects.toThrow(
+      /^TRUSTED_DOCUMENTS names .*documents\.json, which is neither/,
+    );
+  });
+
+  it('is refused when it is not there', async () => {
+    await expect(readTrustedDocuments('/nowhere.json')).rejects.toThrow(/which cannot be read: ENOENT/);
+  });
+});

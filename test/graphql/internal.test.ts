@@ -1,0 +1,69 @@
+import { Writable } from 'node:stream';
+import { pino } from 'pino';
+import { beforeAll, expect, it } from 'vitest';
+import { createdAccount, createdCustomer } from '../support/account.ts';
+import { json, sendRaw } from '../support/http.ts';
+import { expectNoInternals } from '../support/refusal.ts';
+import { type Client, type Json, useService } from '../support/service.ts';
+
+const logged: Json[] = [];
+const log = pino(
+  new Writable({
+    write(line: Buffer, _, done) {
+      logged.push(JSON.parse(line.toString()));
+      done();
+    },
+  }),
+);
+const service = useService({ log });
+let client: Client;
+
+beforeAll(async () => {
+  client = await service.newTenant();
+  await createdCustomer(client);
+  await createdAccount(client, { id: 'A1' });
+  await service.database.orm.execute('alter table changes rename to changes_gone');
+});
+
+const history = 'history(first: 1) { nodes { version } }';
+
+it.each([
+  ['whole', `{ account(id: "A1") { ${history} } }`, '', 'application/json'],
+  ['whole and timed', `{ account(id: "A1") { ${history} } }`, 'ftv1', 'application/json'],
+  ['in parts', `{ account(id: "A1") { id ... @defer { ${history} } } }`, '', 'multipart/mixed'],
+])(
+  'hides, in an answer that is sent %s, what went wrong on our side, and logs it under the request’s id',
+  async (_, query, trace, accept) => {
+    const headers = { authorization: `Bearer ${client.token}`, ...json, accept };
+    const response = await service.fetch(
+      new Request('http://localhost/graphql', {
+        method: 'POST',
+        headers: trace === '' ? headers : { ...headers, 'apollo-federation-include-trace': trace },
+        body: JSON.stringify({ query }),
+      }),
+    );
+    const requestId = response.headers.get('x-request-id');
+    const text = await response.text();
+    expect(text).toContain('"code":"INTERNAL_SERVER_ERROR"');
+    expect(text).toContain(`"requestId":"${requestId}"`);
+    expectNoInternals({ data: text, errors: undefined });
+    const lines = logged.filter((line) => line.requestId === requestId);
+    expect(lines).toHaveLength(1);
+    expect(JSON.stringify(lines[0].err)).toContain('changes');
+  },
+);
+
+it('times every field for a gateway that asks for it, and for nobody else', async () => {
+  const body = JSON.stringify({ query: '{ account(id: "A1") { name } }' });
+  const times = async (headers: object) => {
+    const { text } = await sendRaw(service, client, { headers: { ...json, ...headers }, body });
+    const { data, extensions } = JSON.parse(text) as Json;
+    expect(data.account).toEqual({ name: expect.any(String) });
+    return extensions?.ftv1;
+  };
+  const ftv1 = await times({ 'apollo-federation-include-trace': 'ftv1' });
+  const trace = Buffer.from(ftv1, 'base64').toString('latin1');
+  for (const name of ['account', 'Query', 'name', 'Account']) expect(trace).toContain(name);
+  expect(await times({})).toBeUndefined();
+  expect(await times({ 'apollo-federation-include-trace': 'ftv2' })).toBeUndefined();
+});
