@@ -25,12 +25,7 @@ export default defineConfig({
         test: {
           name: 'service',
           include: ['test/**/*.test.ts'],
-          exclude: [
-            'test/browser/**',
-            'test/clients/**',
-            '**/node_modules/**',
-            ...long,
-          ],
+          exclude: ['test/browser/**', 'test/clients/**', '**/node_modules/**', ...long],
           globalSetup: 'test/support/global-setup.ts',
           // The tests share no state in modules, and loading them anew for each file takes half of the time.
           isolate: false,
