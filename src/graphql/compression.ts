@@ -29,8 +29,7 @@ export function useCompression(): Plugin {
   return {
     async onResponse({ request, response, setResponse, fetchAPI }) {
       const { status, statusText, headers } = response;
-      if (!/^(application\/(graphql-response\+)?json|text\/html)/.test(headers.get('content-type') ?? ''))
-        return;
+      if (!/^application\/(graphql-response\+)?json/.test(headers.get('content-type') ?? '')) return;
       headers.append('vary', 'Accept-Encoding');
       const encoding = encodingFor(request.headers.get('accept-encoding'));
       const encode = encoders[encoding ?? ''];
