@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { scopes } from '../../src/lib/scope.ts';
 import { usePostgres } from './postgres.ts';
 import { answerOf, ask, sentenceOf, usePrograms } from './program.ts';
 
@@ -54,7 +55,7 @@ it(
     expect(stored).not.toContain(token);
     const list = ['keys', 'list', '--tenant', 'acme'];
     expect(answerOf(await programs.run(list, env))).toMatch(
-      new RegExp(`^${id}\tbilling\tcreated \\S+Z\tin use$`),
+      new RegExp(`^${id}\tbilling\t${scopes.join()}\tcreated \\S+Z\tin use$`),
     );
     answerOf(await programs.run(['keys', 'revoke', id], env));
     expect(await ask(running.url, token, '{ viewer { keyName } }')).toMatchObject({ status: 401 });
