@@ -6,7 +6,8 @@ import type { Viewer } from '../ctx.ts';
 import type { DocumentOptions } from './manifest.ts';
 import { requestError } from './request.ts';
 
-const maxRememberedBytes = 16_000_000;
+/** Of all remembered documents together. */
+const maxRememberedCharacters = 16_000_000;
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
@@ -37,7 +38,7 @@ function required() {
 /** Remembers the documents of each tenant by their hashes, the least recently used first to be forgotten. */
 function createMemory() {
   const documents = new LRUCache<string, string>({
-    maxSize: maxRememberedBytes,
+    maxSize: maxRememberedCharacters,
     sizeCalculation: (text, key) => text.length + key.length,
   });
   return {

@@ -26,9 +26,9 @@ export async function readTrustedDocuments(path: string | undefined): Promise<Re
   try {
     return manifest.parse(JSON.parse(await readFile(path, 'utf8')));
   } catch (error) {
-    const readable = error instanceof z.ZodError || error instanceof SyntaxError;
+    const malformed = error instanceof z.ZodError || error instanceof SyntaxError;
     throw new StartupError(
-      readable
+      malformed
         ? `TRUSTED_DOCUMENTS names ${path}, which is neither a JSON object of documents by id nor a manifest of Apollo's.`
         : `TRUSTED_DOCUMENTS names ${path}, which cannot be read: ${(error as Error).message}.`,
     );

@@ -6,6 +6,8 @@ import { type TopLevelCode, topLevelCodes } from './request.ts';
 
 const internal: TopLevelCode = 'INTERNAL_SERVER_ERROR';
 const forbidden: TopLevelCode = 'FORBIDDEN';
+const internalMessage =
+  'Something went wrong on our side; nothing was half-written. Send it again, and report the request id if it stays.';
 
 /** How the entities resolver of @apollo/subgraph, which throws plain errors, refuses a type that has no keys here. */
 const unknownEntity = /^The _entities resolver tried to load an entity for type/;
@@ -32,10 +34,16 @@ export function maskError(error: unknown): GraphQLError {
   }
   const ours = original === undefined || original instanceof GraphQLError;
   if (error instanceof GraphQLError && ours && error.extensions.unexpected !== true) return error;
-  return show(
-    'Something went wrong on our side; nothing was half-written. Send it again, and report the request id if it stays.',
-    { code: internal, ...(at.path === undefined ? { http: { status: 500 } } : {}) },
-  );
+  return show(internalMessage, {
+    code: internal,
+    ...(at.path === undefined ? { http: { status: 500 } } : {}),
+  });
+}
+
+/** What a trace may tell of an error. Tracers hand on copies without their original: only a code of ours speaks for one. */
+export function maskTraced(copy: GraphQLError): GraphQLError {
+  const known = topLevelCodes.includes(copy.extensions?.code as TopLevelCode);
+  return known ? copy : new GraphQLError(internalMessage, { extensions: { code: internal } });
 }
 
 interface Answered {

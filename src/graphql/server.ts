@@ -11,7 +11,7 @@ import { usePersistedDocuments } from './documents.ts';
 import { useExecution } from './execution.ts';
 import { createGraphiql, type GraphiqlOptions, wantsPage } from './graphiql.ts';
 import type { DocumentOptions } from './manifest.ts';
-import { maskError, useShownErrors } from './mask.ts';
+import { maskTraced, useShownErrors } from './mask.ts';
 import { requestError, useJsonBody } from './request.ts';
 
 export const endpoint = '/graphql';
@@ -87,8 +87,12 @@ function usePages({ graphiql }: ServerOptions): Plugin<object, ServerContext> {
   };
 }
 
-/** The GraphQL server; a traced one times every field, for which it needs a schema of its own. */
-function createServer(options: ServerOptions, traced: boolean) {
+/** A yoga server; one with a tracer times every field, for which it needs a schema of its own. */
+function createServer(
+  options: ServerOptions,
+  documents: ReturnType<typeof usePersistedDocuments>,
+  tracer: Plugin[] = [],
+) {
   return createYoga<ServerContext, Ctx>({
     schema: options.buildSchema(),
     context: ({ caller }) => options.createContext(caller),
@@ -96,10 +100,10 @@ function createServer(options: ServerOptions, traced: boolean) {
       usePages(options),
       useAuthentication(options),
       useJsonBody(),
-      usePersistedDocuments(options.documents),
+      documents,
       useDeferStream(),
       useExecution(),
-      ...(traced ? [useApolloInlineTrace({ rewriteError: maskError })] : []),
+      ...tracer,
       useShownErrors(options.log),
       useCompression(),
     ],
@@ -122,11 +126,12 @@ const traceHeader = 'apollo-federation-include-trace';
 
 /** The GraphQL server: answers requests, and listens to a server of node:http. */
 export function createGraphqlServer(options: ServerOptions) {
-  const plain = createServer(options, false);
+  const documents = usePersistedDocuments(options.documents);
+  const plain = createServer(options, documents);
   let traced: typeof plain | undefined;
   const serverFor = (trace: unknown) => {
     if (trace !== 'ftv1') return plain;
-    traced ??= createServer(options, true);
+    traced ??= createServer(options, documents, [useApolloInlineTrace({ rewriteError: maskTraced })]);
     return traced;
   };
   return {

@@ -19,6 +19,14 @@ describe.concurrent('a start or a command is refused in one sentence', patience,
     );
   });
 
+  it('when TRUSTED_DOCUMENTS names no manifest', async () => {
+    await writeFile(programs.path('list.json'), '[]');
+    const env = { TRUSTED_DOCUMENTS: programs.path('list.json'), DATA_DIR: programs.path('unused') };
+    expect(sentenceOf(await programs.run([], env))).toMatch(
+      /^TRUSTED_DOCUMENTS names .*list\.json, which is neither a JSON object of documents by id nor/,
+    );
+  });
+
   it('when nobody listens at the DATABASE_URL, whose password it does not tell', async () => {
     const env = { DATABASE_URL: 'postgres://me:secret@127.0.0.1:1/accounts' };
     expect(sentenceOf(await programs.run([], env))).toBe(

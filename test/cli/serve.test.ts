@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
 import { get, request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
@@ -131,4 +132,21 @@ it('starts on nothing, keeps its data and its demo token, and survives every way
   expect(open.token).toBeUndefined();
   expect(await ask(open.url, first.token, '{ viewer { keyName } }')).toMatchObject({ status: 401 });
   expect(await open.stop('SIGTERM')).toMatchObject({ code: 0 });
+});
+
+it('runs nothing but the documents of its manifest when it is told so', async () => {
+  const TRUSTED_DOCUMENTS = programs.path('documents.json');
+  await writeFile(TRUSTED_DOCUMENTS, JSON.stringify({ me: '{ viewer { keyName } }' }));
+  const env = { DATA_DIR: programs.path('trusted'), TRUSTED_DOCUMENTS, TRUSTED_DOCUMENTS_ONLY: 'true' };
+  const { url, token, stop } = await programs.serve(env);
+  const send = async (body: object) => {
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+    const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) });
+    return response.json();
+  };
+  expect(await send({ documentId: 'me' })).toEqual({ data: { viewer: { keyName: expect.any(String) } } });
+  expect(await send({ query: '{ viewer { keyName } }' })).toMatchObject({
+    errors: [{ extensions: { code: 'PERSISTED_QUERY_REQUIRED' } }],
+  });
+  await stop('SIGTERM');
 });

@@ -31,7 +31,9 @@ describe('automatic persisted queries', () => {
     expect(await post(service, client, { query, ...persisted(hash) })).toMatchObject(me);
     expect(await post(service, client, persisted(hash))).toMatchObject(me);
     const path = `/graphql?extensions=${encodeURIComponent(JSON.stringify(persisted(hash).extensions))}`;
-    expect(await sendRaw(service, client, { method: 'GET', path })).toMatchObject(me);
+    for (const headers of [{}, { 'apollo-federation-include-trace': 'ftv1' }] as Record<string, string>[]) {
+      expect(await sendRaw(service, client, { method: 'GET', path, headers })).toMatchObject(me);
+    }
   });
 
   it('are remembered for the tenant that sent them, and for no other', async () => {

@@ -46,7 +46,11 @@ it.each([
     const text = await response.text();
     expect(text).toContain('"code":"INTERNAL_SERVER_ERROR"');
     expect(text).toContain(`"requestId":"${requestId}"`);
-    expectNoInternals({ data: text, errors: undefined });
+    const times = Buffer.from(JSON.parse(/"ftv1":(".*?")/.exec(text)?.[1] ?? '""'), 'base64').toString(
+      'latin1',
+    );
+    expect(times.includes('Something went wrong on our side')).toBe(trace === 'ftv1');
+    for (const shown of [text, times]) expectNoInternals({ data: shown, errors: undefined });
     const lines = logged.filter((line) => line.requestId === requestId);
     expect(lines).toHaveLength(1);
     expect(JSON.stringify(lines[0].err)).toContain('changes');
