@@ -130,6 +130,17 @@ describe('the README', { timeout: 120_000 }, () => {
     expect(mapped.filter((name) => !name?.endsWith('/') && !files.includes(name ?? ''))).toEqual([]);
   });
 
+  it('shows of a file what stands in it', async () => {
+    const lines = (text: string) => text.split('\n').map((line) => line.trim());
+    const shown = [...readme.matchAll(/\]\(([^)]+)\):\n((?:\n```\w+\n.*?^```\n)+)/gms)];
+    expect(shown.length).toBeGreaterThan(5);
+    for (const [, path = '', shownBlocks = ''] of shown) {
+      const file = lines(await readFile(join(root, path), 'utf8')).join('\n');
+      for (const [, text = ''] of shownBlocks.matchAll(/^```\w+\n(.*?)^```$/gms))
+        expect(file).toContain(lines(text.trimEnd()).join('\n'));
+    }
+  });
+
   it('leads nowhere in vain', async () => {
     for (const [, path = ''] of readme.matchAll(/\]\(([^)#:]+)\)/g)) await readFile(join(root, path));
   });
