@@ -6,7 +6,7 @@ import type { DocumentOptions } from './graphql/manifest.ts';
 import { createGraphqlServer } from './graphql/server.ts';
 import { forgetExpired } from './idempotency/clean-up.ts';
 import { buildSchema } from './schema.ts';
-import { authenticate } from './tenant/authenticate.ts';
+import { createAuthenticator } from './tenant/authenticate.ts';
 
 export interface AppOptions {
   connection: Connection;
@@ -44,7 +44,7 @@ export function createApp({ connection, poolSize, log, graphiql, documents }: Ap
     log,
     graphiql,
     documents,
-    authenticate: (authorization) => authenticate(database, authorization),
+    authenticate: createAuthenticator(database),
     createContext: (caller) => createContext({ ...caller, database, log }),
   });
   return {

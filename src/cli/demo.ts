@@ -6,7 +6,7 @@ import { createCustomer } from '../customer/create.ts';
 import type { Database } from '../db/client.ts';
 import { IdTakenError } from '../lib/errors.ts';
 import { newUuid } from '../lib/id.ts';
-import { authenticate } from '../tenant/authenticate.ts';
+import { type Authenticate, createAuthenticator } from '../tenant/authenticate.ts';
 import { tenantByName } from '../tenant/read.ts';
 import { createKey, createTenant, revokeKeysNamed } from '../tenant/write.ts';
 import { exampleCustomer } from './examples.ts';
@@ -18,21 +18,22 @@ function tokenFile(dataDir: string): string {
   return join(dataDir, 'demo-token');
 }
 
-async function usableToken(database: Database, dataDir: string): Promise<string | undefined> {
+async function usableToken(authenticate: Authenticate, dataDir: string): Promise<string | undefined> {
   const token = await readFile(tokenFile(dataDir), 'utf8').catch(() => undefined);
-  const viewer = token === undefined ? undefined : await authenticate(database, `Bearer ${token}`);
+  const viewer = token === undefined ? undefined : await authenticate(`Bearer ${token}`);
   return viewer?.tenant.name === tenantName ? token : undefined;
 }
 
 /** Makes the demo tenant with its customer and key where they are missing, and answers with the key's token. */
 export async function ensureDemo(database: Database, dataDir: string, log: Logger): Promise<string> {
-  const known = await usableToken(database, dataDir);
+  const authenticate = createAuthenticator(database);
+  const known = await usableToken(authenticate, dataDir);
   const [found] = await database.run(tenantByName, { name: tenantName });
   const tenant = found ?? (await createTenant(database, { name: tenantName }));
   if (known === undefined) await revokeKeysNamed(database, tenant.id, keyName);
   const token = known ?? (await createKey(database, tenant.id, keyName)).token;
   if (known === undefined) await writeFile(tokenFile(dataDir), token, { mode: 0o600 });
-  const viewer = await authenticate(database, `Bearer ${token}`);
+  const viewer = await authenticate(`Bearer ${token}`);
   if (viewer === undefined) throw new Error('The demo key does not open its tenant.');
   const ctx = createContext({ database, log, viewer, requestId: newUuid(), now: new Date() });
   await createCustomer(ctx, exampleCustomer).catch((error: unknown) => {

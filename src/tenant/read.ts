@@ -2,14 +2,22 @@ import { sql } from 'drizzle-orm';
 import { statement } from '../db/statement.ts';
 import { apiKeys, tenants } from './table.ts';
 
-/** The key with this token and its tenant, unless the key was revoked. */
-export const keyByTokenHash = statement('key_by_token_hash', (orm) =>
+/** The keys with these hashes of tokens, in hex, and their tenants, but for those that were revoked. */
+export const keysByTokenHash = statement('keys_by_token_hash', (orm) =>
   orm
-    .select({ keyId: apiKeys.id, keyName: apiKeys.name, scopes: apiKeys.scopes, tenant: tenants })
+    .select({
+      hash: sql<string>`encode(${apiKeys.tokenHash}, 'hex')`,
+      keyId: apiKeys.id,
+      keyName: apiKeys.name,
+      scopes: apiKeys.scopes,
+      tenant: tenants,
+    })
     .from(apiKeys)
     .innerJoin(tenants, sql`${tenants.id} = ${apiKeys.tenantId}`)
     .where(
-      sql`${apiKeys.tokenHash} = decode(${sql.placeholder('hash')}, 'hex') and ${apiKeys.revokedAt} is null`,
+      sql`${apiKeys.tokenHash} = any(array(
+        select decode(hash, 'hex') from unnest(${sql.placeholder('hashes')}::text[]) as given(hash)))
+        and ${apiKeys.revokedAt} is null`,
     ),
 );
 

@@ -113,7 +113,7 @@ describe('an input with many problems', () => {
   it('costs no statement: nothing is asked of the database before the input is good', async () => {
     const client = await tenantWithCustomer(service);
     const texts = await service.statements(() => createAccount(client, manyProblems));
-    expect(texts).toEqual([expect.stringContaining('api_keys')]);
+    expect(texts.filter((text) => !text.includes('api_keys'))).toEqual([]);
   });
 
   it('names both problems of one value', async () => {

@@ -1,0 +1,136 @@
+import { randomBytes } from 'node:crypto';
+import { sql } from 'drizzle-orm';
+import { afterEach, beforeEach, describe, expect, inject, it, vi } from 'vitest';
+import { createLookUp } from '../../src/tenant/look-up.ts';
+import { createKey, revokeKey } from '../../src/tenant/write.ts';
+import { openApp, useService } from '../support/service.ts';
+
+const service = useService();
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['Date'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** Moves the clock on; nothing sleeps. */
+const pass = (ms: number) => vi.setSystemTime(Date.now() + ms);
+
+async function statusOf(token: string, { fetch }: Pick<typeof service, 'fetch'> = service): Promise<number> {
+  const response = await fetch(
+    new Request('http://localhost/graphql', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+      body: JSON.stringify({ query: '{ viewer { keyName } }' }),
+    }),
+  );
+  return response.status;
+}
+
+const lookUps = async (work: () => Promise<unknown>): Promise<number> =>
+  (await service.statements(work)).filter((text) => text.includes('from "api_keys"')).length;
+
+const randomToken = () => `agk_${randomBytes(24).toString('base64url')}`;
+
+/** Another replica: the same database, with a memory of its own. */
+async function secondReplica() {
+  const [row] = await service.database.orm.execute<{ name: string }>(sql`select current_database() as name`);
+  return openApp({ ...inject('server'), database: row?.name ?? '' });
+}
+
+describe('a key that was good a moment ago', () => {
+  it('costs no statement, however many requests bring it', async () => {
+    const { token } = await service.newTenant();
+    expect(await statusOf(token)).toBe(200);
+    const texts = await service.statements(async () => {
+      for (let count = 0; count < 5; count += 1) expect(await statusOf(token)).toBe(200);
+    });
+    expect(texts).toEqual([]);
+  });
+
+  it('is looked up again after 4 seconds, and whenever the clock is set back', async () => {
+    const { token } = await service.newTenant();
+    await statusOf(token);
+    pass(3_999);
+    expect(await lookUps(() => statusOf(token))).toBe(0);
+    pass(1);
+    expect(await lookUps(() => statusOf(token))).toBe(1);
+    pass(-60_000);
+    expect(await lookUps(() => statusOf(token))).toBe(1);
+  });
+
+  it('is shut out of every replica within 5 seconds of its revocation', async () => {
+    const client = await service.newTenant();
+    const { id, token } = await createKey(service.database, client.tenantId, 'other');
+    const other = await secondReplica();
+    try {
+      expect(await Promise.all([statusOf(token), statusOf(token, other)])).toEqual([200, 200]);
+      await revokeKey(service.database, id);
+      pass(5_000);
+      expect(await Promise.all([statusOf(token), statusOf(token, other)])).toEqual([401, 401]);
+      expect(await statusOf(client.token)).toBe(200);
+    } finally {
+      await other.close();
+    }
+  });
+});
+
+describe('keys that are looked up at once', () => {
+  it('share one statement when they are one key', async () => {
+    const { token } = await service.newTenant();
+    const requests = () => Promise.all(Array.from({ length: 20 }, () => statusOf(token)));
+    expect(await lookUps(async () => expect(new Set(await requests())).toEqual(new Set([200])))).toBe(1);
+  });
+
+  it('share a few statements when they are many, each with its own answer', async () => {
+    const good = await Promise.all(Array.from({ length: 3 }, () => service.newTenant()));
+    const tokens = [...Array.from({ length: 200 }, randomToken), ...good.map(({ token }) => token)];
+    const count = await lookUps(async () => {
+      const statuses = await Promise.all(tokens.map((token) => statusOf(token)));
+      expect(statuses).toEqual([...Array(200).fill(401), 200, 200, 200]);
+    });
+    expect(count).toBeLessThanOrEqual(10);
+  });
+});
+
+describe('what is not remembered:', () => {
+  it('that nobody has a key: made later, it is good at once', async () => {
+    const client = await service.newTenant();
+    const { token } = await createKey(service.database, client.tenantId, 'late');
+    const { orm } = service.database;
+    const swap = () =>
+      orm.execute(
+        sql`update api_keys set token_hash = set_byte(token_hash, 0, 255 - get_byte(token_hash, 0)) where name = 'late'`,
+      );
+    await swap();
+    expect(await statusOf(token)).toBe(401);
+    await swap();
+    expect(await statusOf(token)).toBe(200);
+  });
+
+  it('that the database failed: the next request is answered', async () => {
+    const { token } = await service.newTenant();
+    const { orm } = service.database;
+    await orm.execute(sql`alter table api_keys rename to api_keys_away`);
+    try {
+      expect(await statusOf(token)).toBeGreaterThanOrEqual(500);
+    } finally {
+      await orm.execute(sql`alter table api_keys_away rename to api_keys`);
+    }
+    expect(await statusOf(token)).toBe(200);
+  });
+
+  it('keys that nobody has drive none out that somebody has', async () => {
+    const asked: string[] = [];
+    const lookUp = createLookUp(async (keys) => {
+      asked.push(...keys);
+      return keys.map((key) => (key === 'good' ? { name: key } : undefined));
+    });
+    expect(await lookUp('good')).toEqual({ name: 'good' });
+    await Promise.all(Array.from({ length: 20_000 }, (_, index) => lookUp(`bad ${index}`)));
+    expect(await lookUp('good')).toEqual({ name: 'good' });
+    expect(asked.filter((key) => key === 'good')).toHaveLength(1);
+    expect(asked).toHaveLength(20_001);
+  });
+});
