@@ -7,6 +7,7 @@ import { createGraphqlServer } from './graphql/server.ts';
 import { forgetExpired } from './idempotency/clean-up.ts';
 import { buildSchema } from './schema.ts';
 import { createAuthenticator } from './tenant/authenticate.ts';
+import { createUseLog } from './tenant/use.ts';
 
 export interface AppOptions {
   connection: Connection;
@@ -39,12 +40,14 @@ function startCleanUp(database: Database, log: Logger): () => Promise<void> {
 export function createApp({ connection, poolSize, log, graphiql, documents }: AppOptions) {
   const database = openDatabase({ connection, poolSize });
   const endCleanUp = startCleanUp(database, log);
+  const uses = createUseLog(database, log);
+  const authenticate = createAuthenticator({ database, noteUse: uses.note });
   const server = createGraphqlServer({
     buildSchema,
     log,
     graphiql,
     documents,
-    authenticate: createAuthenticator(database),
+    authenticate,
     createContext: (caller) => createContext({ ...caller, database, log }),
   });
   return {
@@ -52,7 +55,7 @@ export function createApp({ connection, poolSize, log, graphiql, documents }: Ap
     fetch: server.fetch,
     database,
     async close(): Promise<void> {
-      await endCleanUp();
+      await Promise.all([endCleanUp(), uses.close()]);
       await database.close();
     },
   };

@@ -10,6 +10,8 @@ export interface Viewer {
   tenant: { id: number; name: string; baseCurrency: string; netTermDays: number };
   keyName: string;
   scopes: readonly string[];
+  /** When the token stops working; null: never. */
+  expiresAt: Date | null;
   /** How the history names the token, for example `key_01m8…`. */
   actor: string;
 }

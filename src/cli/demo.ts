@@ -26,7 +26,7 @@ async function usableToken(authenticate: Authenticate, dataDir: string): Promise
 
 /** Makes the demo tenant with its customer and key where they are missing, and answers with the key's token. */
 export async function ensureDemo(database: Database, dataDir: string, log: Logger): Promise<string> {
-  const authenticate = createAuthenticator(database);
+  const authenticate = createAuthenticator({ database });
   const known = await usableToken(authenticate, dataDir);
   const [found] = await database.run(tenantByName, { name: tenantName });
   const tenant = found ?? (await createTenant(database, { name: tenantName }));

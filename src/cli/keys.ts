@@ -4,7 +4,7 @@ import { StartupError } from '../lib/errors.ts';
 import { toTypeId } from '../lib/id.ts';
 import { scopes as allScopes } from '../lib/scope.ts';
 import { issuesOf } from '../lib/wording.ts';
-import { keysOfTenant } from '../tenant/read.ts';
+import { keysOfTenant, type ListedKey } from '../tenant/read.ts';
 import * as rules from '../tenant/rules.ts';
 import { createKey, requireTenant, revokeKey } from '../tenant/write.ts';
 import { parseArguments, usageError } from './arguments.ts';
@@ -22,15 +22,36 @@ function checked<T>(rule: z.ZodType<T>, what: string, value: unknown): T {
   );
 }
 
-async function create(tenantName: string, givenName: string, givenScopes?: string): Promise<void> {
-  const name = checked(rules.keyName, 'name', givenName);
+interface NewKey {
+  tenant: string;
+  name: string;
+  scopes: string | undefined;
+  expires: string | undefined;
+}
+
+async function create(given: NewKey): Promise<void> {
+  const name = checked(rules.keyName, 'name', given.name);
   const scopes =
-    givenScopes === undefined ? allScopes : checked(rules.scopes, 'scopes', givenScopes.split(','));
+    given.scopes === undefined ? allScopes : checked(rules.scopes, 'scopes', given.scopes.split(','));
+  const expiresAt = given.expires === undefined ? null : checked(rules.expiry, 'expiry', given.expires);
   const { id, token } = await withDatabase(readConfig(), async (database) => {
-    const tenant = await requireTenant(database, tenantName);
-    return createKey(database, tenant.id, name, scopes);
+    const tenant = await requireTenant(database, given.tenant);
+    return createKey(database, tenant.id, name, scopes, expiresAt);
   });
   console.log(`Created the key ${id}. Its token is shown this once:\n${token}`);
+}
+
+function stateOf({ revokedAt, expiresAt }: ListedKey): string {
+  if (revokedAt !== null) return `revoked ${revokedAt.toISOString()}`;
+  return expiresAt !== null && expiresAt <= new Date() ? 'expired' : 'in use';
+}
+
+function lineOf(key: ListedKey): string {
+  const { id, name, scopes, createdAt, expiresAt, lastUsedAt } = key;
+  const created = `created ${createdAt.toISOString()}`;
+  const expires = expiresAt === null ? 'never expires' : `expires ${expiresAt.toISOString()}`;
+  const used = lastUsedAt === null ? 'never used' : `last used ${lastUsedAt.toISOString()}`;
+  return [toTypeId('ApiKey', id), name, scopes.join(','), created, expires, used, stateOf(key)].join('\t');
 }
 
 async function list(tenantName: string): Promise<void> {
@@ -38,12 +59,7 @@ async function list(tenantName: string): Promise<void> {
     const tenant = await requireTenant(database, tenantName);
     return database.run(keysOfTenant, { tenantId: tenant.id });
   });
-  for (const key of keys) {
-    const state = key.revokedAt === null ? 'in use' : `revoked ${key.revokedAt.toISOString()}`;
-    console.log(
-      `${toTypeId('ApiKey', key.id)}\t${key.name}\t${key.scopes.join(',')}\tcreated ${key.createdAt.toISOString()}\t${state}`,
-    );
-  }
+  for (const key of keys) console.log(lineOf(key));
 }
 
 /** `accountgraph keys create|list|revoke`. */
@@ -52,12 +68,13 @@ export async function keysCommand(args: string[]): Promise<void> {
     tenant: { type: 'string' },
     name: { type: 'string' },
     scopes: { type: 'string' },
+    expires: { type: 'string' },
   } as const;
   const { positionals, values } = parseArguments(args, options, keysUsage);
   const [action, keyId, ...rest] = positionals;
-  const { tenant, name, scopes } = values;
+  const { tenant, name, scopes, expires } = values;
   if (action === 'create' && tenant !== undefined && name !== undefined && keyId === undefined) {
-    await create(tenant, name, scopes);
+    await create({ tenant, name, scopes, expires });
   } else if (action === 'list' && tenant !== undefined && keyId === undefined) {
     await list(tenant);
   } else if (action === 'revoke' && keyId !== undefined && rest.length === 0) {

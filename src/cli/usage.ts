@@ -1,7 +1,7 @@
 export const tenantsUsage = `accountgraph tenants create <name> [--currency USD] [--net-term-days 30]
 accountgraph tenants list`;
 
-export const keysUsage = `accountgraph keys create --tenant <tenant> --name <name> [--scopes accounts:read,customers:read]
+export const keysUsage = `accountgraph keys create --tenant <tenant> --name <name> [--scopes accounts:read,customers:read] [--expires 90d]
 accountgraph keys list --tenant <tenant>
 accountgraph keys revoke <key id>`;
 

@@ -4,33 +4,47 @@ import { toTypeId } from '../lib/id.ts';
 import { createLookUp } from './look-up.ts';
 import { keysByTokenHash } from './read.ts';
 import { isApiKey, tokenHash } from './token.ts';
+import type { UseLog } from './use.ts';
 
-/** Who a request comes from, undefined when its token is missing, unknown or revoked. */
+/** Who a request comes from, undefined when its token is missing, unknown, expired or revoked. */
 export type Authenticate = (authorization: string | null) => Promise<Viewer | undefined>;
+
+export interface AuthenticatorOptions {
+  database: Database;
+  /** Is told of keys that are used, now and then. */
+  noteUse?: UseLog['note'];
+}
 
 /** The token of an `Authorization: Bearer …` header, undefined when the header is absent or of another form. */
 function bearerToken(authorization: string | null): string | undefined {
   return /^Bearer +([\x21-\x7e]+)$/i.exec(authorization ?? '')?.[1];
 }
 
-/** Looks keys up by the hashes of their tokens. A hash tells nothing by the time that comparing it takes. */
-function createKeyLookUp(database: Database) {
+function hasExpired({ expiresAt }: Viewer): boolean {
+  return expiresAt !== null && expiresAt.getTime() <= Date.now();
+}
+
+/** Looks keys up by the hashes of their tokens: how long comparing hashes takes tells nothing of a token. */
+function createKeyLookUp({ database, noteUse }: AuthenticatorOptions) {
   return createLookUp<Viewer>(async (hashes) => {
     const rows = await database.run(keysByTokenHash, { hashes });
-    const viewers = rows.map(({ hash, tenant, keyName, scopes, keyId }) => {
-      return [hash, { tenant, keyName, scopes, actor: toTypeId('ApiKey', keyId) }] as const;
-    });
-    const byHash = new Map<string, Viewer>(viewers);
-    return hashes.map((hash) => byHash.get(hash));
+    const viewers = new Map<string, Viewer>();
+    for (const { hash, keyId, lastUsedAt, ...key } of rows) {
+      const viewer = { ...key, actor: toTypeId('ApiKey', keyId) };
+      viewers.set(hash, viewer);
+      if (!hasExpired(viewer)) noteUse?.({ tenantId: key.tenant.id, keyId, lastUsedAt });
+    }
+    return hashes.map((hash) => viewers.get(hash));
   });
 }
 
 /** Tells whom tokens stand for. A token that was good a moment ago costs no statement. */
-export function createAuthenticator(database: Database): Authenticate {
-  const keyByHash = createKeyLookUp(database);
+export function createAuthenticator(options: AuthenticatorOptions): Authenticate {
+  const keyByHash = createKeyLookUp(options);
   return async (authorization) => {
     const token = bearerToken(authorization);
     if (token === undefined || !isApiKey(token)) return undefined;
-    return keyByHash(tokenHash(token));
+    const viewer = await keyByHash(tokenHash(token));
+    return viewer === undefined || hasExpired(viewer) ? undefined : viewer;
   };
 }

@@ -21,6 +21,11 @@ const Viewer = builder.objectRef<ViewerShape>('Viewer').implement({
   fields: (t) => ({
     tenant: t.expose('tenant', { type: Tenant, description: 'The tenant that the token belongs to.' }),
     scopes: t.exposeStringList('scopes', { description: describeRule(rules.scopes) }),
+    expiresAt: t.expose('expiresAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'The instant from which the token is refused; `null` when it has no end.',
+    }),
     keyName: t.exposeString('keyName', { description: describeRule(rules.keyName) }),
   }),
 });

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { statement } from '../db/statement.ts';
-import { apiKeys, tenants } from './table.ts';
+import { type ApiKeyRow, apiKeys, tenants } from './table.ts';
 
 /** The keys with these hashes of tokens, in hex, and their tenants, but for those that were revoked. */
 export const keysByTokenHash = statement('keys_by_token_hash', (orm) =>
@@ -10,6 +10,8 @@ export const keysByTokenHash = statement('keys_by_token_hash', (orm) =>
       keyId: apiKeys.id,
       keyName: apiKeys.name,
       scopes: apiKeys.scopes,
+      expiresAt: apiKeys.expiresAt,
+      lastUsedAt: apiKeys.lastUsedAt,
       tenant: tenants,
     })
     .from(apiKeys)
@@ -28,6 +30,8 @@ export const tenantByName = statement('tenant_by_name', (orm) =>
     .where(sql`${tenants.name} = ${sql.placeholder('name')}`),
 );
 
+export type ListedKey = Omit<ApiKeyRow, 'tenantId' | 'tokenHash'>;
+
 export const keysOfTenant = statement('keys_of_tenant', (orm) =>
   orm
     .select({
@@ -35,7 +39,9 @@ export const keysOfTenant = statement('keys_of_tenant', (orm) =>
       name: apiKeys.name,
       scopes: apiKeys.scopes,
       createdAt: apiKeys.createdAt,
+      expiresAt: apiKeys.expiresAt,
       revokedAt: apiKeys.revokedAt,
+      lastUsedAt: apiKeys.lastUsedAt,
     })
     .from(apiKeys)
     .where(sql`${apiKeys.tenantId} = ${sql.placeholder('tenantId')}`)

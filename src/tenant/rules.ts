@@ -24,6 +24,25 @@ export const scopes = z
     `What the token may do, some of ${names.map((name) => `\`${name}\``).join(', ')}. Who may write may also read.`,
   );
 
+const days = /^([1-9]\d{0,4})d$/;
+const dayMs = 24 * 60 * 60 * 1000;
+const instant = z.union([z.iso.date(), z.iso.datetime({ offset: true })]);
+
+function instantOf(value: string): number {
+  const [, count] = days.exec(value) ?? [];
+  if (count !== undefined) return Date.now() + Number(count) * dayMs;
+  return instant.safeParse(value).success ? Date.parse(value) : Number.NaN;
+}
+
+/** When a key stops working, as the command line says it: days from now, a date (its beginning in UTC) or an instant. */
+export const expiry = z.string().transform((value, { addIssue }) => {
+  const time = instantOf(value);
+  if (time > Date.now()) return new Date(time);
+  const forms = 'days such as 90d, or a date such as 2030-01-31 or an instant such as 2030-01-31T12:00:00Z';
+  addIssue({ code: 'custom', message: `must be ${forms}, in the future` });
+  return z.NEVER;
+});
+
 export const newTenant = z.object({
   name,
   baseCurrency: invoiceCurrency.default('USD'),

@@ -43,7 +43,11 @@ export const apiKeys = pgTable(
     tokenHash: bytes().notNull(),
     scopes: text().array().notNull(),
     createdAt: instantColumn().notNull(),
+    /** null: never. */
+    expiresAt: instantColumn(),
     revokedAt: instantColumn(),
+    /** To the minute; null: never. */
+    lastUsedAt: instantColumn(),
   },
   (t) => [
     primaryKey({ name: 'api_keys_pkey', columns: [t.tenantId, t.id] }),

@@ -49,11 +49,20 @@ export async function createKey(
   tenantId: number,
   name: string,
   scopes: readonly Scope[] = allScopes,
+  expiresAt: Date | null = null,
 ): Promise<{ id: string; token: string }> {
   const id = newUuid();
   const token = newToken();
   const tokenBytes = Buffer.from(tokenHash(token), 'hex');
-  const row = { tenantId, id, name, tokenHash: tokenBytes, scopes: [...scopes], createdAt: new Date() };
+  const row = {
+    tenantId,
+    id,
+    name,
+    tokenHash: tokenBytes,
+    scopes: [...scopes],
+    createdAt: new Date(),
+    expiresAt,
+  };
   await orm.insert(apiKeys).values(row);
   return { id: toTypeId('ApiKey', id), token };
 }

@@ -67,6 +67,33 @@ describe.concurrent('a command', { timeout: 60_000 }, () => {
     ]);
   });
 
+  it.each(['0d', '90', '2020-01-31', '2030-02-31', '2030-01-31T00:00', 'tomorrow'])(
+    'keys create refuses the expiry %s in one sentence',
+    async (expiry) => {
+      const args = ['keys', 'create', '--tenant', 'nobody', '--name', 'x', '--expires', expiry];
+      expect(sentenceOf(await programs.run(args, env))).toBe(
+        'The expiry must be days such as 90d, or a date such as 2030-01-31 or an instant such as 2030-01-31T12:00:00Z, in the future.',
+      );
+    },
+  );
+
+  it('keys create gives a key the expiry that is named, and keys list shows it', async () => {
+    answerOf(await programs.run(['tenants', 'create', 'expiring'], env));
+    const create = ['keys', 'create', '--tenant', 'expiring', '--name'];
+    answerOf(await programs.run([...create, 'date', '--expires', '2100-01-31'], env));
+    answerOf(await programs.run([...create, 'instant', '--expires', '2100-01-31T12:00:00+02:00'], env));
+    answerOf(await programs.run([...create, 'days', '--expires', '90d'], env));
+    const listed = answerOf(await programs.run(['keys', 'list', '--tenant', 'expiring'], env));
+    const columns = listed.split('\n').map((line) => line.split('\t'));
+    expect(columns.map((line) => [line[1], ...line.slice(4)])).toEqual([
+      ['date', 'expires 2100-01-31T00:00:00.000Z', 'never used', 'in use'],
+      ['instant', 'expires 2100-01-31T10:00:00.000Z', 'never used', 'in use'],
+      ['days', expect.stringMatching(/^expires .*Z$/), 'never used', 'in use'],
+    ]);
+    const expires = Date.parse(columns[2]?.[4]?.replace('expires ', '') ?? '');
+    expect(Math.round((expires - Date.now()) / 86_400_000)).toBe(90);
+  });
+
   it('tenants create refuses a name that is taken', async () => {
     answerOf(await programs.run(['tenants', 'create', 'taken'], env));
     const second = await programs.run(['tenants', 'create', 'taken'], env);

@@ -56,12 +56,13 @@ async function sendTo(fetch: App['fetch'], body: unknown, headers: Record<string
   return { status: response.status, headers: response.headers, data, errors };
 }
 
-/** How often each statement has run, but for the service's clean-up, which runs beside the requests of a test. */
+/** How often each statement has run, but for what the service does beside the requests: clean up, and note uses of keys. */
 async function statementCounts(database: App['database']): Promise<Map<string, number>> {
   const rows = await database.orm.execute<{ query: string; calls: string }>(
     `select query, sum(calls) as calls from pg_stat_statements s join pg_database d on d.oid = s.dbid
      where d.datname = current_database() and query not like '%pg_stat_statements%'
-       and query not like 'delete from "idempotency_records"%skip locked%' group by query`,
+       and query not like 'delete from "idempotency_records"%skip locked%'
+       and query not like 'update "api_keys" set "last_used_at"%' group by query`,
   );
   return new Map(rows.map((row) => [row.query, Number(row.calls)]));
 }

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { sql } from 'drizzle-orm';
-import { afterEach, beforeEach, describe, expect, inject, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createLookUp } from '../../src/tenant/look-up.ts';
 import { createKey, revokeKey } from '../../src/tenant/write.ts';
-import { openApp, useService } from '../support/service.ts';
+import { statusOf as statusAt, withReplica } from '../support/replica.ts';
+import { useService } from '../support/service.ts';
 
 const service = useService();
 
@@ -17,27 +18,12 @@ afterEach(() => {
 /** Moves the clock on; nothing sleeps. */
 const pass = (ms: number) => vi.setSystemTime(Date.now() + ms);
 
-async function statusOf(token: string, { fetch }: Pick<typeof service, 'fetch'> = service): Promise<number> {
-  const response = await fetch(
-    new Request('http://localhost/graphql', {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
-      body: JSON.stringify({ query: '{ viewer { keyName } }' }),
-    }),
-  );
-  return response.status;
-}
+const statusOf = (token: string, at: Parameters<typeof statusAt>[1] = service) => statusAt(token, at);
 
 const lookUps = async (work: () => Promise<unknown>): Promise<number> =>
   (await service.statements(work)).filter((text) => text.includes('from "api_keys"')).length;
 
 const randomToken = () => `agk_${randomBytes(24).toString('base64url')}`;
-
-/** Another replica: the same database, with a memory of its own. */
-async function secondReplica() {
-  const [row] = await service.database.orm.execute<{ name: string }>(sql`select current_database() as name`);
-  return openApp({ ...inject('server'), database: row?.name ?? '' });
-}
 
 describe('a key that was good a moment ago', () => {
   it('costs no statement, however many requests bring it', async () => {
@@ -63,16 +49,14 @@ describe('a key that was good a moment ago', () => {
   it('is shut out of every replica within 5 seconds of its revocation', async () => {
     const client = await service.newTenant();
     const { id, token } = await createKey(service.database, client.tenantId, 'other');
-    const other = await secondReplica();
-    try {
-      expect(await Promise.all([statusOf(token), statusOf(token, other)])).toEqual([200, 200]);
+    await withReplica(service, async (other) => {
+      const statuses = () => Promise.all([statusOf(token), statusOf(token, other)]);
+      expect(await statuses()).toEqual([200, 200]);
       await revokeKey(service.database, id);
       pass(5_000);
-      expect(await Promise.all([statusOf(token), statusOf(token, other)])).toEqual([401, 401]);
-      expect(await statusOf(client.token)).toBe(200);
-    } finally {
-      await other.close();
-    }
+      expect(await statuses()).toEqual([401, 401]);
+    });
+    expect(await statusOf(client.token)).toBe(200);
   });
 });
 

@@ -1,0 +1,29 @@
+import { sql } from 'drizzle-orm';
+import { inject } from 'vitest';
+import { openApp, type Service } from './service.ts';
+
+type App = ReturnType<typeof openApp>;
+
+/** Runs another replica of the service, the same database and a memory of its own, and closes it. */
+export async function withReplica<T>(service: Service, work: (replica: App) => Promise<T>): Promise<T> {
+  const [row] = await service.database.orm.execute<{ name: string }>(sql`select current_database() as name`);
+  if (row === undefined) throw new Error('no database');
+  const replica = openApp({ ...inject('server'), database: row.name });
+  try {
+    return await work(replica);
+  } finally {
+    await replica.close();
+  }
+}
+
+/** The status that a request with this token is answered with. */
+export async function statusOf(token: string, { fetch }: Pick<App, 'fetch'>): Promise<number> {
+  const response = await fetch(
+    new Request('http://localhost/graphql', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+      body: JSON.stringify({ query: '{ viewer { keyName } }' }),
+    }),
+  );
+  return response.status;
+}
