@@ -93,7 +93,7 @@ const lastArchiveStatement = statement('last_archive', (orm) =>
       sql`${changes.tenantId} = ${tenantId} and ${changes.accountId} = ${sql.placeholder('id')}
         and ${changes.kind} = 'ACCOUNT_ARCHIVED'`,
     )
-    .orderBy(desc(changes.id))
+    .orderBy(desc(changes.version))
     .limit(1),
 );
 

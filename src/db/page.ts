@@ -8,7 +8,7 @@ export type Direction = 'ASC' | 'DESC';
 /** A total order of a table: a value, and a column that tells rows apart where it is equal. */
 export interface Order {
   by: SQL | PgColumn;
-  type: 'text' | 'timestamptz' | 'uuid';
+  type: 'text' | 'timestamptz' | 'integer';
   direction: Direction;
   /** Always ascending; left out where `by` is unique. */
   tie?: PgColumn;

@@ -20,7 +20,7 @@ export const Change = builder.objectRef<ChangeRow>('Change').implement({
   fields: (t) => ({
     id: t.id({
       description:
-        'Made by the system: unique, such as `change_01m84fadmwe03rqpvwbebaam9z`; later ones sort after.',
+        'Made by the system: unique, such as `change_01m84fadmwe03rqpvwbebaam9z`. What came first is told by `version`.',
       resolve: (change) => toTypeId('Change', change.id),
     }),
     kind: t.expose('kind', { type: ChangeKindEnum, description: 'What was done.' }),

@@ -3,15 +3,19 @@ import type { Ctx } from '../ctx.ts';
 import { countRows, nameOfWalk, pageQuery, pageValues } from '../db/page.ts';
 import { tenantId } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
-import { isUuid } from '../lib/id.ts';
 import { encodeCursor, type ListPage, type PageArgs, pageOf, parsePage } from '../lib/page.ts';
 import { type ChangeRow, changes } from './table.ts';
 
 export type { ChangeRow };
 
 const orderName = 'changes';
-/** Ids are UUIDv7: their order is that of time. */
-const newestFirst = { by: changes.id, type: 'uuid', direction: 'DESC' } as const;
+/** By version, not by time: of two writes at once, the one that began earlier may be the later one. */
+const newestFirst = { by: changes.version, type: 'integer', direction: 'DESC' } as const;
+
+/** Whether a cursor's value is a version, which is a positive integer of PostgreSQL's. */
+function isVersion(value: string): boolean {
+  return /^[1-9]\d{0,9}$/.test(value) && Number(value) < 2 ** 31;
+}
 
 async function changePage(
   ctx: Ctx,
@@ -20,14 +24,14 @@ async function changePage(
   where: SQL,
   values: Record<string, unknown>,
 ): Promise<ListPage<ChangeRow>> {
-  const page = parsePage(args, orderName, ([id, tie]) => isUuid(id) && tie === '');
+  const page = parsePage(args, orderName, ([version, tie]) => isVersion(version) && tie === '');
   const walk = { order: newestFirst, backward: page.backward, from: page.from !== undefined };
   const select = statement(nameOfWalk(name, walk), (orm) => pageQuery(orm, changes, walk, where));
   const count = statement(`${name}_count`, (orm) => countRows(orm, changes, where));
   const found = await ctx.run(select, { ...values, ...pageValues(page, page.from) });
   return {
     ...pageOf(page, found),
-    cursorOf: (row) => encodeCursor(orderName, [row.id, '']),
+    cursorOf: (row) => encodeCursor(orderName, [String(row.version), '']),
     count: async () => (await ctx.run(count, values))[0]?.count ?? 0,
   };
 }

@@ -1,5 +1,14 @@
 import { sql } from 'drizzle-orm';
-import { foreignKey, index, integer, jsonb, pgTable, primaryKey, uuid, varchar } from 'drizzle-orm/pg-core';
+import {
+  foreignKey,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  uniqueIndex,
+  uuid,
+  varchar,
+} from 'drizzle-orm/pg-core';
 import { id as entityId } from '../account/rules.ts';
 import { accounts } from '../account/table.ts';
 import { customers } from '../customer/table.ts';
@@ -13,7 +22,7 @@ export const changes = pgTable(
   'changes',
   {
     tenantId: integer().notNull(),
-    /** UUIDv7: newer rows have greater ids. */
+    /** UUIDv7, made when the request came. */
     id: uuid().notNull(),
     customerId: idColumn(entityId).notNull(),
     /** null: the change is one of the customer itself. */
@@ -38,8 +47,13 @@ export const changes = pgTable(
       columns: [t.tenantId, t.customerId],
       foreignColumns: [customers.tenantId, customers.id],
     }),
-    index('changes_account_idx').on(t.tenantId, t.accountId, t.id).where(sql`${t.accountId} is not null`),
-    index('changes_customer_idx').on(t.tenantId, t.customerId, t.id).where(sql`${t.accountId} is null`),
+    // Unique, since every version of an account or customer comes of exactly one write.
+    uniqueIndex('changes_account_version_key')
+      .on(t.tenantId, t.accountId, t.version)
+      .where(sql`${t.accountId} is not null`),
+    uniqueIndex('changes_customer_version_key')
+      .on(t.tenantId, t.customerId, t.version)
+      .where(sql`${t.accountId} is null`),
     oneOfCheck('changes_kind_check', t.kind, kindWords),
   ],
 );

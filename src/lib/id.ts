@@ -14,11 +14,6 @@ export function toTypeId(type: IdType, uuid: string): string {
   return fromUUID(uuid, prefixes[type]);
 }
 
-/** Whether a text is a UUID as PostgreSQL writes it. */
-export function isUuid(text: string): boolean {
-  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text);
-}
-
 /** The type and UUID that a TypeID names, or undefined when it is not one of ours. */
 export function parseTypeId(typeId: string): { type: IdType; uuid: string } | undefined {
   const [prefix, suffix, ...rest] = typeId.split('_');

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { parseTypeId } from '../../src/lib/id.ts';
 import { createdAccount, createdCustomer, tenantWithCustomer } from '../support/account.ts';
+import { atOnce, mutated } from '../support/mutations.ts';
 import { statementsOf } from '../support/rows.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
 
@@ -71,6 +72,22 @@ it('shows the newest change first, each field as it was and as it became', async
     [2, 'Main account', 'Second'],
     [1, undefined, 'Main account'],
   ]);
+});
+
+it('keeps the order of the versions when many write at once', async () => {
+  const client = await tenantWithCustomer(service);
+  await createdAccount(client);
+  await atOnce(20, (runner) => mutated(client, 'updateAccount', { id: 'A1', name: `Name ${runner}` }));
+  await atOnce(20, (runner) => mutated(client, 'updateCustomer', { id: 'C1', name: `Name ${runner}` }));
+  const newestFirst = Array.from({ length: 21 }, (_, index) => 21 - index);
+  for (const owner of ['account(id: "A1")', 'customer(id: "C1")']) {
+    const { data } = await client.send(
+      `{ owner: ${owner} { name history(first: 100) { ${changeFields} } } }`,
+    );
+    const { nodes } = data.owner.history;
+    expect(nodes.map(({ version }: Json) => version)).toEqual(newestFirst);
+    expect(nodes[0].after).toEqual({ name: data.owner.name });
+  }
 });
 
 it('costs one statement a page, and one more each for what the changes lead to', async () => {

@@ -35,7 +35,8 @@ async function addChanges(client: Client, accountId: string | null, count: numbe
     const id = newUuid();
     await databaseOf(client).execute(sql`
       insert into changes (tenant_id, id, customer_id, account_id, kind, at, actor, request_id, version)
-      values (${client.tenantId}, ${id}, 'C1', ${accountId}, 'ACCOUNT_UPDATED', '2026-01-01', 'key_1', 'r', 1)`);
+      select ${client.tenantId}, ${id}, 'C1', ${accountId}, 'ACCOUNT_UPDATED', '2026-01-01', 'key_1', 'r', count(*) + 1
+      from changes where tenant_id = ${client.tenantId} and account_id is not distinct from ${accountId}`);
     ids.unshift(toTypeId('Change', id));
   }
   return ids;
