@@ -165,19 +165,33 @@ function replayOf(ctx: Ctx, answer: unknown): Written<CreatedAccount> {
   return { written, replayed: true };
 }
 
-/** Who of the attempts claims a name that stands already, or that an attempt before it claims. */
-async function findTaken(ctx: Ctx, attempts: Attempt[]): Promise<Map<Attempt, AppError>> {
+/** Which of the attempts a customer refuses: nothing is written of them, so they claim no names. */
+async function findUnowned(ctx: Ctx, attempts: Attempt[]): Promise<Map<Attempt, AppError>> {
+  const { customer } = ctx.loaders;
+  const unowned = new Map<Attempt, AppError>();
+  const check = async (attempt: Attempt) => {
+    const { customerId } = attempt.input;
+    const owner = await customer.clear(byId(customerId)).load(byId(customerId));
+    if (owner?.status !== 'ACTIVE') unowned.set(attempt, customerProblem(owner, customerId));
+  };
+  await Promise.all(attempts.map(check));
+  return unowned;
+}
+
+/** Which of the attempts are refused: by their customer, or by a name that stands already or that one before them claims. */
+async function findRefused(ctx: Ctx, attempts: Attempt[]): Promise<Map<Attempt, AppError>> {
+  const refused = await findUnowned(ctx, attempts);
+  const owned = attempts.filter((attempt) => !refused.has(attempt));
   const standing = await claimsInTheWay(
     ctx,
-    attempts.flatMap((attempt) => attempt.rows.aliases),
+    owned.flatMap((attempt) => attempt.rows.aliases),
   );
-  const taken = new Map<Attempt, AppError>();
-  for (const attempt of attempts) {
+  for (const attempt of owned) {
     const clashes = standing.filter((claim) => attempt.rows.aliases.some((alias) => overlap(alias, claim)));
-    if (clashes.length > 0) taken.set(attempt, explainClashes(attempt.input.id, clashes));
+    if (clashes.length > 0) refused.set(attempt, explainClashes(attempt.input.id, clashes));
     else standing.push(...attempt.rows.aliases);
   }
-  return taken;
+  return refused;
 }
 
 /** A key that two inputs of one request share: the second one cannot be answered before the first is done. */
@@ -215,7 +229,7 @@ export async function createAccounts(ctx: Ctx, inputs: CreateAccountInput[]): Pr
     } catch (error) {
       if (!isViolation(error, [...takenConstraints, keyConstraint]) || tries === maxTries) throw error;
       const answered = await findAnswered(ctx, open);
-      const settled = answered.size > 0 ? answered : await findTaken(ctx, open);
+      const settled = answered.size > 0 ? answered : await findRefused(ctx, open);
       for (const [attempt, result] of settled) results.set(attempt, result);
     }
   }

@@ -100,6 +100,10 @@ describe('createAccounts', () => {
       [input('B14', { status: 'ARCHIVED' }), 'INVALID_INPUT'],
       [input('B15', { idempotencyKey: 'a b' }), 'INVALID_INPUT'],
       [input('B16'), 'B16'],
+      // What is refused for its customer claims nothing, wherever it stands.
+      [input('B17', { customerId: 'nobody', aliases: ['d'] }), 'NOT_FOUND'],
+      [input('B18', { customerId: 'C3', aliases: ['d'] }), 'NOT_ALLOWED_IN_STATUS'],
+      [input('B19', { aliases: ['d'] }), 'B19'],
     ];
     const before = await stored(service, client);
     const results = await createBatch(
@@ -111,12 +115,12 @@ describe('createAccounts', () => {
     expect(results[3].clashes).toEqual([{ value: 'b', accountId: 'B1' }]);
     expect(results[5].clashes).toEqual([{ value: 'B1', accountId: 'B1' }]);
     expect(results[4]).toMatchObject({ id: 'b', accountId: 'B1' });
-    const good = ['B1', 'B6', 'B9', 'B12', 'B13', 'B16'];
+    const good = ['B1', 'B6', 'B9', 'B12', 'B13', 'B16', 'B19'];
     const after = await stored(service, client);
     const ids = (rows: Json[]) => rows.map(({ id }) => id).toSorted();
     expect(ids(after.accounts)).toEqual([...ids(before.accounts), ...good].toSorted());
     expect(after.changes).toHaveLength(before.changes.length + good.length);
-    expect(after.aliases).toHaveLength(before.aliases.length + good.length + 4);
+    expect(after.aliases).toHaveLength(before.aliases.length + good.length + 5);
     expect(after.idempotency_records).toHaveLength(before.idempotency_records.length + 1);
   });
 
