@@ -87,7 +87,7 @@ export async function archiveAccount(ctx: Ctx, input: EntityInput): Promise<Writ
 
 const lastArchiveStatement = statement('last_archive', (orm) =>
   orm
-    .select({ before: changes.before })
+    .select({ before: changes.before, at: changes.at })
     .from(changes)
     .where(
       sql`${changes.tenantId} = ${tenantId} and ${changes.accountId} = ${sql.placeholder('id')}
@@ -97,9 +97,16 @@ const lastArchiveStatement = statement('last_archive', (orm) =>
     .limit(1),
 );
 
+/** The later of two instants; null lies before all others. */
+function later(a: Date | null, b: Date): Date {
+  return a !== null && a > b ? a : b;
+}
+
 /** The aliases that ended when the account was last archived, as they go on from now. */
 async function aliasesToBringBack(ctx: Ctx, run: Run, id: string): Promise<NewAlias[]> {
   const [archive] = await run(lastArchiveStatement, { id });
+  // Whoever archived it may have begun after this request, or by a clock that is ahead.
+  const from = later(archive?.at ?? null, ctx.now);
   const ended = (archive?.before?.aliases ?? []) as AliasSpan[];
   const date = (value: unknown) => (value === null ? null : new Date(String(value)));
   return ended
@@ -108,12 +115,12 @@ async function aliasesToBringBack(ctx: Ctx, run: Run, id: string): Promise<NewAl
       effectiveFrom: date(span.effectiveFrom),
       effectiveUntil: date(span.effectiveUntil),
     }))
-    .filter(({ effectiveUntil }) => effectiveUntil === null || effectiveUntil > ctx.now)
+    .filter(({ effectiveUntil }) => effectiveUntil === null || effectiveUntil > from)
     .map(({ value, effectiveFrom, effectiveUntil }) => ({
       value,
       accountId: id,
       // What others made of the value meanwhile stays: it comes back from now on.
-      effectiveFrom: effectiveFrom !== null && effectiveFrom > ctx.now ? effectiveFrom : ctx.now,
+      effectiveFrom: later(effectiveFrom, from),
       effectiveUntil,
       createdAt: ctx.now,
     }));

@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm';
 import { describe, expect, it } from 'vitest';
 import { accountIdByAlias, accountInput, customerInput, readAccount } from '../support/account.ts';
 import { newSmallWorld, setting, untouched } from '../support/mutation-cases.ts';
@@ -177,6 +178,26 @@ describe.concurrent('restoreAccount', () => {
     expect(await mutate(client, 'restoreAccount', { id: 'A2' })).toMatchObject({
       clashes: [{ value: 'x', accountId: 'A1' }],
     });
+  });
+
+  it('brings them back from the archive on when that was made by a clock that is ahead', async () => {
+    const client = await newSmallWorld(service);
+    const { updatedAt } = await archive(client);
+    const ahead = inMs(3_600_000);
+    await service.database.orm.transaction(async (tx) => {
+      const of = sql`where tenant_id = ${client.tenantId}`;
+      await tx.execute(sql`set local session_replication_role = replica`);
+      await tx.execute(sql`update changes set at = ${ahead} ${of} and kind = 'ACCOUNT_ARCHIVED'`);
+      await tx.execute(sql`update accounts set updated_at = ${ahead} ${of} and id = 'A1'`);
+      await tx.execute(
+        sql`update aliases set effective_until = ${ahead} ${of} and effective_until = ${updatedAt}`,
+      );
+    });
+    const restored = await restore(client);
+    expect(restored.updatedAt).toBe(ahead);
+    expect(restored.aliases).toMatchObject(['x', 'y'].map((value) => ({ value, effectiveFrom: ahead })));
+    for (const on of [justBefore(ahead), ahead])
+      expect(await aliasValues(client, 'A1', on)).toEqual(['x', 'y']);
   });
 
   it('may follow on archive again and again, and the same aliases come back', async () => {
