@@ -80,7 +80,7 @@ export function checkAliasLists(payload: z.core.ParsePayload<AliasLists>): void 
   const spans = spansOf(payload.value);
   const plainCount = payload.value.aliases?.length ?? 0;
   if (spans.length > maxAliasesPerCall) {
-    report(payload, 'TOO_MANY', `must be at most ${maxAliasesPerCall} elements together with aliases`, [
+    report(payload, 'TOO_MANY', `must have at most ${maxAliasesPerCall} elements together with aliases`, [
       'datedAliases',
     ]);
   }

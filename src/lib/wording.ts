@@ -4,15 +4,21 @@ import type { Issue, IssueCode } from './errors.ts';
 type RawIssue = z.core.$ZodIssue;
 
 const tooBig: Record<string, { code: IssueCode; unit: string }> = {
-  string: { code: 'TOO_LONG', unit: ' characters' },
-  array: { code: 'TOO_MANY', unit: ' elements' },
-  set: { code: 'TOO_MANY', unit: ' elements' },
+  string: { code: 'TOO_LONG', unit: 'character' },
+  array: { code: 'TOO_MANY', unit: 'element' },
+  set: { code: 'TOO_MANY', unit: 'element' },
 };
 const tooSmall: Record<string, { code: IssueCode; unit: string }> = {
-  string: { code: 'TOO_SHORT', unit: ' characters' },
-  array: { code: 'TOO_FEW', unit: ' elements' },
-  set: { code: 'TOO_FEW', unit: ' elements' },
+  string: { code: 'TOO_SHORT', unit: 'character' },
+  array: { code: 'TOO_FEW', unit: 'element' },
+  set: { code: 'TOO_FEW', unit: 'element' },
 };
+
+/** `must be at most 365`, `must have at least 1 element`. */
+function limitMessage(limit: string, count: number | bigint, unit: string): string {
+  if (unit === '') return `must be ${limit} ${count}`;
+  return `must have ${limit} ${count} ${unit}${Number(count) === 1 ? '' : 's'}`;
+}
 
 function describeIssue(issue: RawIssue): { code: IssueCode; message: string } {
   switch (issue.code) {
@@ -23,11 +29,11 @@ function describeIssue(issue: RawIssue): { code: IssueCode; message: string } {
       };
     case 'too_big': {
       const { code, unit } = tooBig[issue.origin] ?? { code: 'TOO_LARGE', unit: '' };
-      return { code, message: `must be at most ${issue.maximum}${unit}` };
+      return { code, message: limitMessage('at most', issue.maximum, unit) };
     }
     case 'too_small': {
       const { code, unit } = tooSmall[issue.origin] ?? { code: 'TOO_SMALL', unit: '' };
-      return { code, message: `must be at least ${issue.minimum}${unit}` };
+      return { code, message: limitMessage('at least', issue.minimum, unit) };
     }
     case 'invalid_type':
       // zod keeps the input out of its issues; only its message tells a missing value from a wrong one.

@@ -133,7 +133,7 @@ describe('the sentence of a problem', () => {
     [{ netTermDays: 366 }, 'netTermDays must be at most 365'],
     [{ address: { country: 'us' } }, 'address.country must be an ISO 3166-1 alpha-2 country code'],
     [{ aliases: ['a', 'a'] }, 'aliases.1 repeats the value of element 0'],
-    [{ aliases: Array(11).fill('a') }, 'aliases must be at most 10 elements'],
+    [{ aliases: Array(11).fill('a') }, 'aliases must have at most 10 elements'],
     [{ metadata: { k: 1 } }, 'metadata.k must be a value of type string'],
   ])('of %j says what the value must be', async (fields, sentence) => {
     const client = await tenantWithCustomer(service);
