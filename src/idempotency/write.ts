@@ -39,9 +39,9 @@ export function keyValues(
   return { idempotencyKey, fingerprint: fingerprint(mutation, rest), answer };
 }
 
-/** The number of the lock that the first request with a key holds while it runs. */
+/** The number of the lock that the first request with a key holds while it runs. No name that can be locked has a line feed. */
 function keyLock(key: SQLWrapper): SQL {
-  return sql`hashtextextended('idempotency ' || ${key}, ${tenantId}::integer)`;
+  return sql`hashtextextended(E'idempotency\\n' || ${key}, ${tenantId}::integer)`;
 }
 
 /**

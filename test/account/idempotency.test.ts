@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm';
 import { describe, expect, it } from 'vitest';
 import { createAccount, createdAccount, tenantWithCustomer } from '../support/account.ts';
 import { x } from '../support/limits.ts';
+import { mutated } from '../support/mutations.ts';
 import { issuesOf } from '../support/refusal.ts';
 import { rowCounts, statementsOf } from '../support/rows.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
@@ -163,6 +164,28 @@ describe('an idempotency key', () => {
     const client = await tenantWithCustomer(service);
     const issues = issuesOf(await createAccount(client, { idempotencyKey: key }));
     expect(issues).toEqual([{ path: ['idempotencyKey'], code: 'INVALID_FORMAT' }]);
+  });
+
+  it('is free while an alias is claimed, whatever its words', async () => {
+    const client = await tenantWithCustomer(service);
+    await createdAccount(client);
+    await service.database.orm
+      .transaction(async (tx) => {
+        // Lets a claim of the alias begin and not end.
+        await tx.execute(sql`select from accounts where tenant_id = ${client.tenantId} for update`);
+        const claim = mutated(client, 'addAliases', { accountId: 'A1', aliases: ['idempotency k'] });
+        await expect
+          .poll(() =>
+            tx.execute(sql`select from pg_locks where database = (
+          select oid from pg_database where datname = current_database()) and locktype = 'advisory'`),
+          )
+          .toHaveLength(1);
+        expect(await createAccount(client, { id: 'A2', idempotencyKey: 'k' })).toMatchObject({
+          replayed: false,
+        });
+        return { claim };
+      })
+      .then(({ claim }) => claim);
   });
 
   it('is told apart by case', async () => {
