@@ -102,6 +102,7 @@ builder.globalConnectionField('totalCount', (t) =>
   t.int({
     description:
       'How many entries the whole list has. Counted only when you select it, at the cost of a look at all of them.',
+    extensions: { cost: 100 },
     resolve: (connection) => connection.count(),
   }),
 );

@@ -53,6 +53,13 @@ interface Answered {
   spec: boolean;
 }
 
+/** A message may quote a value, which may be as long as the request. */
+const maxMessageLength = 1000;
+
+function shorten(message: string): string {
+  return message.length > maxMessageLength ? `${message.slice(0, maxMessageLength)}…` : message;
+}
+
 /** The error as the answer has it, with a code and the id of its request. It may be shared by requests: it is not changed. */
 function shownError(thrown: GraphQLError, { requestId, log, spec }: Answered): GraphQLError {
   const error = maskError(thrown);
@@ -68,7 +75,7 @@ function shownError(thrown: GraphQLError, { requestId, log, spec }: Answered): G
   const http = known ? given.http && { ...given.http, spec: given.http.spec && spec } : { status: 400, spec };
   const code = known ? given.code : 'BAD_REQUEST';
   const extensions = { ...given, code, requestId, ...(http ? { http } : {}) };
-  return new GraphQLError(error.message, { nodes, source, positions, path, extensions } as object);
+  return new GraphQLError(shorten(error.message), { nodes, source, positions, path, extensions } as object);
 }
 
 interface Part {

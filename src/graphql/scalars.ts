@@ -4,4 +4,8 @@ import { builder } from './builder.ts';
 builder.addScalarType('DateTime', DateTimeResolver, {
   description: 'An instant, RFC 3339, such as `2026-11-23T12:00:00.000Z`; precise to the millisecond.',
 });
-builder.addScalarType('JSONObject', JSONObjectResolver, { description: 'A JSON object.' });
+builder.addScalarType('JSONObject', JSONObjectResolver, {
+  description: 'A JSON object.',
+  // As large as many fields together.
+  extensions: { cost: 10 },
+});

@@ -10,8 +10,10 @@ import { useCompression } from './compression.ts';
 import { usePersistedDocuments } from './documents.ts';
 import { useExecution } from './execution.ts';
 import { createGraphiql, type GraphiqlOptions, wantsPage } from './graphiql.ts';
+import { createDocumentCaches } from './limits.ts';
 import type { DocumentOptions } from './manifest.ts';
 import { maskTraced, useShownErrors } from './mask.ts';
+import { useDocumentLimits } from './protection.ts';
 import { requestError, useJsonBody } from './request.ts';
 
 export const endpoint = '/graphql';
@@ -101,6 +103,7 @@ function createServer(
       useAuthentication(options),
       useJsonBody(),
       documents,
+      useDocumentLimits(),
       useDeferStream(),
       useExecution(),
       ...tracer,
@@ -110,6 +113,7 @@ function createServer(
     // What is thrown is masked where it is shown, and logged with the request's id.
     maskedErrors: false,
     extraParamNames: ['documentId'],
+    parserAndValidationCache: createDocumentCaches(),
     graphqlEndpoint: endpoint,
     logging: false,
     graphiql: false,

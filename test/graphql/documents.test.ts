@@ -55,7 +55,7 @@ describe('automatic persisted queries', () => {
 
   it('are forgotten, the oldest first, before they fill the memory', async () => {
     const client = await service.newTenant();
-    const texts = Array.from({ length: 20 }, (_, n) => `{ __typename } # ${n} ${' '.repeat(950_000)}`);
+    const texts = Array.from({ length: 180 }, (_, n) => `{ __typename } # ${n} ${' '.repeat(95_000)}`);
     for (const text of texts) await post(service, client, { query: text, ...persisted(hashOf(text)) });
     const [first, last] = [texts[0], texts.at(-1)].map((text = '') => persisted(hashOf(text)));
     expectRequestError(await post(service, client, first ?? {}), 200, 'PERSISTED_QUERY_NOT_FOUND');

@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { environment } from '../../src/config.ts';
+import { documentLimits } from '../../src/graphql/limits.ts';
 import { usePostgres } from '../cli/postgres.ts';
 import { ask, type Running, usePrograms } from '../cli/program.ts';
 
@@ -112,6 +113,11 @@ describe('the README', { timeout: 120_000 }, () => {
       ];
     });
     expect(tableBelow('Configuration')).toEqual(rows);
+  });
+
+  it('lists every limit of documents', () => {
+    const limits = Object.entries(documentLimits).map(([name, { maximum }]) => [`\`${name}\``, `${maximum}`]);
+    expect(tableBelow('Security').map((cells) => cells.slice(0, 2))).toEqual(limits);
   });
 
   it('lists scripts that exist', async () => {

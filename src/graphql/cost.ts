@@ -1,0 +1,232 @@
+import {
+  type DocumentNode,
+  type FieldNode,
+  type FragmentDefinitionNode,
+  type GraphQLCompositeType,
+  type GraphQLField,
+  type GraphQLSchema,
+  getNamedType,
+  getNullableType,
+  getOperationAST,
+  isCompositeType,
+  isListType,
+  isNonNullType,
+  isUnionType,
+  Kind,
+  type OperationDefinitionNode,
+  SchemaMetaFieldDef,
+  type SelectionSetNode,
+  TypeMetaFieldDef,
+  TypeNameMetaFieldDef,
+  type ValueNode,
+  valueFromASTUntyped,
+} from 'graphql';
+import { defaultPageSize, maxPageSize } from '../lib/page.ts';
+
+/**
+ * What the parts of a request cost, in units of one field of the answer. A field, or the type of its values, that says
+ * otherwise does so in `extensions.cost`.
+ */
+export const costs = {
+  /** Every request, whatever it asks. */
+  request: 50,
+  /** Each entity that a mutation is given. */
+  write: 100,
+  /** A page: a look of its own into the database. */
+  page: 10,
+  /** A field under an alias, which may repeat another one. */
+  alias: 10,
+  /** How many entries a list is taken to have when no argument says it. */
+  listSize: 5,
+} as const;
+
+type Variables = Readonly<Record<string, unknown>>;
+type Field = GraphQLField<unknown, unknown>;
+
+/** A number, or how it follows from the variables. */
+type Cost = number | ((variables: Variables) => number);
+
+const evaluate = (cost: Cost, variables: Variables): number =>
+  typeof cost === 'number' ? cost : cost(variables);
+
+function sum(parts: readonly Cost[]): Cost {
+  const open = parts.filter((part) => typeof part !== 'number');
+  const fixed = parts.reduce<number>((total, part) => total + (typeof part === 'number' ? part : 0), 0);
+  if (open.length === 0) return fixed;
+  return (variables) => open.reduce((total, part) => total + part(variables), fixed);
+}
+
+function product(a: Cost, b: Cost): Cost {
+  if (typeof a === 'number' && typeof b === 'number') return a * b;
+  return (variables) => evaluate(a, variables) * evaluate(b, variables);
+}
+
+interface Plan {
+  schema: GraphQLSchema;
+  operation: OperationDefinitionNode;
+  fragments: ReadonlyMap<string, FragmentDefinitionNode>;
+}
+
+/** Fields of one response name on one type: they are resolved once. */
+interface Selected {
+  parent: GraphQLCompositeType;
+  nodes: [FieldNode, ...FieldNode[]];
+}
+
+/** How many entries a page size or a list asks for. A page size that is too large is refused where it is read. */
+function entriesOf(value: unknown): number | undefined {
+  if (typeof value === 'number') return Math.max(0, Math.min(value, maxPageSize));
+  return Array.isArray(value) ? value.length : undefined;
+}
+
+function entriesIn({ operation }: Plan, value: ValueNode): (variables: Variables) => number | undefined {
+  if (value.kind === Kind.VARIABLE) {
+    const name = value.name.value;
+    const definition = operation.variableDefinitions?.find(({ variable }) => variable.name.value === name);
+    const otherwise = definition?.defaultValue && valueFromASTUntyped(definition.defaultValue);
+    return (variables) => entriesOf(variables[name] === undefined ? otherwise : variables[name]);
+  }
+  const literal = value.kind === Kind.INT ? entriesOf(Number(value.value)) : undefined;
+  const entries = value.kind === Kind.LIST ? value.values.length : literal;
+  return () => entries;
+}
+
+/** The first of these arguments that says how many entries there are. */
+function sizeFrom(plan: Plan, node: FieldNode, names: readonly string[], otherwise: number): Cost {
+  const values = names.flatMap(
+    (name) => node.arguments?.find((argument) => argument.name.value === name)?.value ?? [],
+  );
+  const readers = values.map((value) => entriesIn(plan, value));
+  const size = (variables: Variables) => {
+    for (const read of readers) {
+      const entries = read(variables);
+      if (entries !== undefined) return entries;
+    }
+    return otherwise;
+  };
+  return values.some(({ kind }) => kind === Kind.VARIABLE) ? size : size({});
+}
+
+const isPage = ({ args }: Field): boolean =>
+  ['first', 'last'].every((name) => args.some((argument) => argument.name === name));
+
+/** How many entries a list has. `page` is the size of the page whose part it is. */
+function sizeOf(plan: Plan, field: Field, node: FieldNode, page: Cost | undefined): Cost {
+  if (!isListType(getNullableType(field.type))) return 1;
+  const given = field.args.find(({ type }) => isNonNullType(type) && isListType(type.ofType));
+  if (given !== undefined) return sizeFrom(plan, node, [given.name], 1);
+  if (page !== undefined) return page;
+  return isCompositeType(getNamedType(field.type)) ? costs.listSize : 1;
+}
+
+function weightOf(field: Field, node: FieldNode): number {
+  const said = field.extensions.cost ?? getNamedType(field.type).extensions.cost;
+  if (typeof said === 'number') return said;
+  if (isPage(field)) return costs.page;
+  return node.alias === undefined ? 1 : costs.alias;
+}
+
+const metaFields = new Map(
+  [SchemaMetaFieldDef, TypeMetaFieldDef, TypeNameMetaFieldDef].map((field): [string, Field] => [
+    field.name,
+    field,
+  ]),
+);
+
+function costOfField(plan: Plan, { parent, nodes }: Selected, page: Cost | undefined): Cost {
+  const [node] = nodes;
+  const name = node.name.value;
+  const field = metaFields.get(name) ?? (isUnionType(parent) ? undefined : parent.getFields()[name]);
+  if (field === undefined) return 0;
+  const type = getNamedType(field.type);
+  const sets = nodes.flatMap(({ selectionSet }) => selectionSet ?? []);
+  const below = isCompositeType(type)
+    ? costOfSets(
+        plan,
+        type,
+        sets,
+        isPage(field) ? sizeFrom(plan, node, ['first', 'last'], defaultPageSize) : undefined,
+      )
+    : 0;
+  const size = sizeOf(plan, field, node, page);
+  const isWrite = parent === plan.schema.getMutationType();
+  const each = sum([isWrite ? costs.write : 0, below, size === 1 ? 0 : 1]);
+  return sum([weightOf(field, node), product(size, each)]);
+}
+
+function collect(
+  plan: Plan,
+  parent: GraphQLCompositeType,
+  set: SelectionSetNode,
+  found: Map<string, Selected>,
+  seen: Set<string>,
+): void {
+  for (const selection of set.selections) {
+    if (selection.kind === Kind.FIELD) {
+      const key = `${parent.name}.${(selection.alias ?? selection.name).value}`;
+      const known = found.get(key);
+      if (known === undefined) found.set(key, { parent, nodes: [selection] });
+      else known.nodes.push(selection);
+      continue;
+    }
+    const isSpread = selection.kind === Kind.FRAGMENT_SPREAD;
+    if (isSpread && seen.has(selection.name.value)) continue;
+    if (isSpread) seen.add(selection.name.value);
+    const fragment = isSpread ? plan.fragments.get(selection.name.value) : selection;
+    const type = fragment?.typeCondition ? plan.schema.getType(fragment.typeCondition.name.value) : parent;
+    if (fragment !== undefined && isCompositeType(type))
+      collect(plan, type, fragment.selectionSet, found, seen);
+  }
+}
+
+function costOfSets(
+  plan: Plan,
+  parent: GraphQLCompositeType,
+  sets: readonly SelectionSetNode[],
+  page?: Cost,
+): Cost {
+  const found = new Map<string, Selected>();
+  const seen = new Set<string>();
+  for (const set of sets) collect(plan, parent, set, found, seen);
+  return sum([...found.values()].map((selected) => costOfField(plan, selected, page)));
+}
+
+function costOfOperation(
+  schema: GraphQLSchema,
+  document: DocumentNode,
+  operation: OperationDefinitionNode,
+): Cost {
+  const root = schema.getRootType(operation.operation);
+  if (root == null) return costs.request;
+  const fragments = new Map(
+    document.definitions.flatMap((node) =>
+      node.kind === Kind.FRAGMENT_DEFINITION ? [[node.name.value, node]] : [],
+    ),
+  );
+  return sum([costs.request, costOfSets({ schema, operation, fragments }, root, [operation.selectionSet])]);
+}
+
+export interface Asked {
+  schema: GraphQLSchema;
+  document: DocumentNode;
+  operationName?: string | null | undefined;
+  variables?: Variables | null | undefined;
+}
+
+/**
+ * Tells what valid requests cost. What does not hang on variables is worked out once for each document; documents that
+ * come again must be the same objects.
+ */
+export function createCostOf(): (asked: Asked) => number {
+  const known = new WeakMap<OperationDefinitionNode, Cost>();
+  return ({ schema, document, operationName, variables }) => {
+    const operation = getOperationAST(document, operationName);
+    if (operation == null) return costs.request;
+    let cost = known.get(operation);
+    if (cost === undefined) {
+      cost = costOfOperation(schema, document, operation);
+      known.set(operation, cost);
+    }
+    return evaluate(cost, variables ?? {});
+  };
+}
