@@ -7,6 +7,7 @@ import { createGraphqlServer } from './graphql/server.ts';
 import { forgetExpired } from './idempotency/clean-up.ts';
 import { buildSchema } from './schema.ts';
 import { createAuthenticator } from './tenant/authenticate.ts';
+import type { VerifyJwt } from './tenant/jwt.ts';
 import { createUseLog } from './tenant/use.ts';
 
 export interface AppOptions {
@@ -16,6 +17,8 @@ export interface AppOptions {
   /** undefined: no GraphiQL. */
   graphiql: GraphiqlOptions | undefined;
   documents: DocumentOptions;
+  /** undefined: JWTs are not taken. */
+  verifyJwt?: VerifyJwt | undefined;
 }
 
 const cleanUpEveryMs = 10 * 60 * 1000;
@@ -37,11 +40,11 @@ function startCleanUp(database: Database, log: Logger): () => Promise<void> {
 }
 
 /** Puts the service together: `fetch` answers requests, `listener` those of node:http. */
-export function createApp({ connection, poolSize, log, graphiql, documents }: AppOptions) {
+export function createApp({ connection, poolSize, log, graphiql, documents, verifyJwt }: AppOptions) {
   const database = openDatabase({ connection, poolSize });
   const endCleanUp = startCleanUp(database, log);
   const uses = createUseLog(database, log);
-  const authenticate = createAuthenticator({ database, noteUse: uses.note });
+  const authenticate = createAuthenticator({ database, noteUse: uses.note, verifyJwt });
   const server = createGraphqlServer({
     buildSchema,
     log,

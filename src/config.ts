@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { StartupError } from './lib/errors.ts';
+import { isLoopback } from './lib/loopback.ts';
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
@@ -10,6 +11,12 @@ function wholeNumber(min: number, max: number) {
     .regex(/^\d{1,9}$/)
     .transform(Number)
     .pipe(z.number().min(min).max(max));
+}
+
+/** Keys that came over a network unencrypted could be anybody's. */
+function isSafeUrl(url: string): boolean {
+  const { protocol, hostname } = new URL(url);
+  return protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname.replace(/^\[|\]$/g, '')));
 }
 
 /** Every variable that is read: `must` tells the values it takes, the description what it is for. */
@@ -63,6 +70,35 @@ export const environment = z.object({
       must: 'true or false',
       description: 'Whether nothing but the documents of TRUSTED_DOCUMENTS runs.',
     }),
+  JWT_JWKS_URL: z
+    .url()
+    .refine(isSafeUrl)
+    .transform((url) => new URL(url))
+    .optional()
+    .meta({
+      must: 'an https URL; http only to this machine',
+      description: 'Where the issuer of JWTs publishes its keys (JWKS). JWTs are then taken beside API keys.',
+    }),
+  JWT_KEY_FILE: z.string().optional().meta({
+    must: 'the path of a file',
+    description: 'The public key of the issuer of JWTs in PEM, or its JWK or JWKS, instead of JWT_JWKS_URL.',
+  }),
+  JWT_ISSUER: z.string().optional().meta({
+    must: 'the `iss` of the JWTs',
+    description: 'Whose JWTs are taken.',
+  }),
+  JWT_AUDIENCE: z.string().optional().meta({
+    must: 'the `aud` of the JWTs',
+    description: 'For whom the JWTs must be made: the name of this service at the issuer.',
+  }),
+  JWT_TENANT_CLAIM: z.string().default('tenant').meta({
+    must: 'the name of a claim',
+    description: "The claim that holds the tenant's name.",
+  }),
+  JWT_SCOPE_CLAIM: z.string().default('scope').meta({
+    must: 'the name of a claim',
+    description: 'The claim that holds the scopes, as words in one text or as a list.',
+  }),
   LOG_LEVEL: z.enum(logLevels).default('info').meta({
     must: 'trace, debug, info, warn, error, fatal or silent',
     description: 'What is logged, as JSON lines on standard error.',
@@ -85,13 +121,34 @@ export interface Config {
   trustedDocuments: string | undefined;
   /** Nothing but the trusted documents runs. */
   trustedDocumentsOnly: boolean;
+  /** undefined: JWTs are not taken. */
+  jwt: JwtConfig | undefined;
   logLevel: string;
+}
+
+export interface JwtConfig {
+  keys: { url: URL } | { file: string };
+  issuer: string;
+  audience: string;
+  tenantClaim: string;
+  scopeClaim: string;
 }
 
 type Variable = keyof typeof environment.shape;
 
 function problem(name: Variable): string {
   return `${name} must be ${environment.shape[name].meta()?.must}`;
+}
+
+/** What of JWTs is configured. Throws StartupError when something of it is missing. */
+function jwtOf(data: z.output<typeof environment>): JwtConfig | undefined {
+  const { JWT_JWKS_URL: url, JWT_KEY_FILE: file, JWT_ISSUER: issuer, JWT_AUDIENCE: audience } = data;
+  if ([url, file, issuer, audience].every((value) => value === undefined)) return undefined;
+  const keys = url === undefined ? file !== undefined && { file: resolve(file) } : { url };
+  if (!keys || (url && file) || issuer === undefined || audience === undefined) {
+    throw new StartupError('JWTs need JWT_ISSUER, JWT_AUDIENCE, and one of JWT_JWKS_URL and JWT_KEY_FILE.');
+  }
+  return { keys, issuer, audience, tenantClaim: data.JWT_TENANT_CLAIM, scopeClaim: data.JWT_SCOPE_CLAIM };
 }
 
 /** Reads the configuration. Throws one StartupError that names every variable which is not as it must be. */
@@ -119,6 +176,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Readonly<Confi
     migrate: data.MIGRATE ?? (data.DATABASE_URL === undefined || !production),
     trustedDocuments: data.TRUSTED_DOCUMENTS && resolve(data.TRUSTED_DOCUMENTS),
     trustedDocumentsOnly: data.TRUSTED_DOCUMENTS_ONLY,
+    jwt: jwtOf(data),
     logLevel: data.LOG_LEVEL,
   });
 }

@@ -7,7 +7,7 @@ import type { Database } from '../db/client.ts';
 import { IdTakenError } from '../lib/errors.ts';
 import { newUuid } from '../lib/id.ts';
 import { type Authenticate, createAuthenticator } from '../tenant/authenticate.ts';
-import { tenantByName } from '../tenant/read.ts';
+import { tenantsByName } from '../tenant/read.ts';
 import { createKey, createTenant, revokeKeysNamed } from '../tenant/write.ts';
 import { exampleCustomer } from './examples.ts';
 
@@ -28,7 +28,7 @@ async function usableToken(authenticate: Authenticate, dataDir: string): Promise
 export async function ensureDemo(database: Database, dataDir: string, log: Logger): Promise<string> {
   const authenticate = createAuthenticator({ database });
   const known = await usableToken(authenticate, dataDir);
-  const [found] = await database.run(tenantByName, { name: tenantName });
+  const [found] = await database.run(tenantsByName, { names: [tenantName] });
   const tenant = found ?? (await createTenant(database, { name: tenantName }));
   if (known === undefined) await revokeKeysNamed(database, tenant.id, keyName);
   const token = known ?? (await createKey(database, tenant.id, keyName)).token;
@@ -44,7 +44,7 @@ export async function ensureDemo(database: Database, dataDir: string, log: Logge
 
 /** Takes the demo key away, for a service that others can reach. */
 export async function revokeDemo(database: Database, dataDir: string): Promise<void> {
-  const [tenant] = await database.run(tenantByName, { name: tenantName });
+  const [tenant] = await database.run(tenantsByName, { names: [tenantName] });
   if (tenant !== undefined) await revokeKeysNamed(database, tenant.id, keyName);
   await rm(tokenFile(dataDir), { force: true });
 }

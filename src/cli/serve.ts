@@ -112,11 +112,13 @@ async function start(config: Config): Promise<() => Promise<void>> {
     trusted: await readTrustedDocuments(config.trustedDocuments),
     trustedOnly: config.trustedDocumentsOnly,
   };
+  const verifyJwt =
+    config.jwt && (await (await import('../tenant/jwt.ts')).createJwtVerifier(config.jwt, log));
   const storage = await openStorage(config, log);
   const [{ createApp }, { endpoint }] = await loading;
   const graphiql = config.production ? undefined : { tabs: exampleTabs, token: storage.token };
   const { connection } = storage;
-  const app = createApp({ connection, poolSize: config.poolSize, log, graphiql, documents });
+  const app = createApp({ connection, poolSize: config.poolSize, log, graphiql, documents, verifyJwt });
   const server = createServer(app.listener);
   const close = async () => {
     await Promise.race([app.close(), sleep(poolPatienceMs)]);

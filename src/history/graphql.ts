@@ -26,7 +26,8 @@ export const Change = builder.objectRef<ChangeRow>('Change').implement({
     kind: t.expose('kind', { type: ChangeKindEnum, description: 'What was done.' }),
     at: t.expose('at', { type: 'DateTime', description: 'When it was done: the time of the request.' }),
     actor: t.exposeString('actor', {
-      description: 'The key whose token the request carried, such as `key_01m8…`.',
+      description:
+        'Whose token the request carried: a key, such as `key_01m8…`, or the subject of a JWT, such as `jwt:alice`.',
     }),
     requestId: t.exposeString('requestId', {
       description: 'The `x-request-id` of the request, by which it is found in the log.',

@@ -29,7 +29,8 @@ export const changes = pgTable(
     accountId: idColumn(entityId),
     kind: varchar({ length: 20, enum: kindWords }).notNull(),
     at: instantColumn().notNull(),
-    actor: varchar({ length: 200 }).notNull(),
+    /** As long as the subject of a JWT can be, and its prefix. */
+    actor: varchar({ length: 260 }).notNull(),
     requestId: varchar({ length: 100 }).notNull(),
     version: integer().notNull(),
     before: jsonb().$type<Record<string, unknown>>(),

@@ -1,9 +1,10 @@
 import type { Viewer } from '../ctx.ts';
 import type { Database } from '../db/client.ts';
 import { toTypeId } from '../lib/id.ts';
+import type { VerifyJwt } from './jwt.ts';
 import { createLookUp } from './look-up.ts';
-import { keysByTokenHash } from './read.ts';
-import { isApiKey, tokenHash } from './token.ts';
+import { keysByTokenHash, tenantsByName } from './read.ts';
+import { isApiKey, isJwt, tokenHash } from './token.ts';
 import type { UseLog } from './use.ts';
 
 /** Who a request comes from, undefined when its token is missing, unknown, expired or revoked. */
@@ -13,6 +14,8 @@ export interface AuthenticatorOptions {
   database: Database;
   /** Is told of keys that are used, now and then. */
   noteUse?: UseLog['note'];
+  /** undefined: JWTs are not taken. */
+  verifyJwt?: VerifyJwt | undefined;
 }
 
 /** The token of an `Authorization: Bearer …` header, undefined when the header is absent or of another form. */
@@ -38,13 +41,33 @@ function createKeyLookUp({ database, noteUse }: AuthenticatorOptions) {
   });
 }
 
+/** Takes a JWT for its subject, in the tenant that it names. */
+function createJwtLookUp({ database, verifyJwt }: AuthenticatorOptions) {
+  const tenantNamed = createLookUp<Viewer['tenant']>(async (names) => {
+    const rows = await database.run(tenantsByName, { names });
+    const tenants = new Map(rows.map((row) => [row.name, row]));
+    return names.map((name) => tenants.get(name));
+  });
+  return async (token: string): Promise<Viewer | undefined> => {
+    const claims = await verifyJwt?.(token);
+    if (claims === undefined) return undefined;
+    const tenant = await tenantNamed(claims.tenantName);
+    if (tenant === undefined) return undefined;
+    const { subject, scopes, expiresAt } = claims;
+    return { tenant, keyName: subject, scopes, expiresAt, actor: `jwt:${subject}` };
+  };
+}
+
 /** Tells whom tokens stand for. A token that was good a moment ago costs no statement. */
 export function createAuthenticator(options: AuthenticatorOptions): Authenticate {
-  const keyByHash = createKeyLookUp(options);
+  const viewerOfKey = createKeyLookUp(options);
+  const viewerOfJwt = createJwtLookUp(options);
   return async (authorization) => {
     const token = bearerToken(authorization);
-    if (token === undefined || !isApiKey(token)) return undefined;
-    const viewer = await keyByHash(tokenHash(token));
+    if (token === undefined) return undefined;
+    if (isJwt(token)) return viewerOfJwt(token);
+    if (!isApiKey(token)) return undefined;
+    const viewer = await viewerOfKey(tokenHash(token));
     return viewer === undefined || hasExpired(viewer) ? undefined : viewer;
   };
 }

@@ -26,7 +26,9 @@ const Viewer = builder.objectRef<ViewerShape>('Viewer').implement({
       nullable: true,
       description: 'The instant from which the token is refused; `null` when it has no end.',
     }),
-    keyName: t.exposeString('keyName', { description: describeRule(rules.keyName) }),
+    keyName: t.exposeString('keyName', {
+      description: `${describeRule(rules.keyName)} For a JWT, its subject.`,
+    }),
   }),
 });
 

@@ -33,12 +33,31 @@ function oneByOne() {
   };
 }
 
+/** Remembers what was found for a moment, of so many keys as fit; `since` is when the look began. */
+export function createMemory<Found>() {
+  const remembered = new LRUCache<string, { found: Found; since: number }>({ max: maxRemembered });
+  return {
+    recall(key: string): Found | undefined {
+      const known = remembered.get(key);
+      const age = known === undefined ? -1 : Date.now() - known.since;
+      // A clock that was set back makes an answer old, not young for longer.
+      return known !== undefined && age >= 0 && age < freshMs ? known.found : undefined;
+    },
+    remember(key: string, found: Found, since: number): void {
+      remembered.set(key, { found, since });
+    },
+    forget(key: string): void {
+      remembered.delete(key);
+    },
+  };
+}
+
 /**
  * A look-up that remembers for a moment what it found, and asks for each key once however many wait for it. What it did
  * not find it does not remember, nor a failure: a flood of bad keys drives no good one out, and takes one connection.
  */
 export function createLookUp<Found>(find: Find<Found>): (key: string) => Promise<Found | undefined> {
-  const remembered = new LRUCache<string, { found: Found; since: number }>({ max: maxRemembered });
+  const memory = createMemory<Found>();
   const { schedule, track } = oneByOne();
 
   async function load(keys: readonly string[]) {
@@ -46,18 +65,16 @@ export function createLookUp<Found>(find: Find<Found>): (key: string) => Promise
     const all = await track(find(keys));
     keys.forEach((key, index) => {
       const found = all[index];
-      if (found !== undefined) remembered.set(key, { found, since });
-      else remembered.delete(key);
+      if (found !== undefined) memory.remember(key, found, since);
+      else memory.forget(key);
     });
     return all;
   }
   const asked = new DataLoader(load, { batchScheduleFn: schedule, maxBatchSize });
 
   return async (key) => {
-    const known = remembered.get(key);
-    const age = known === undefined ? -1 : Date.now() - known.since;
-    // A clock that was set back makes an answer old, not young for longer.
-    if (known !== undefined && age >= 0 && age < freshMs) return known.found;
+    const known = memory.recall(key);
+    if (known !== undefined) return known;
     try {
       return await asked.load(key);
     } finally {

@@ -23,11 +23,11 @@ export const keysByTokenHash = statement('keys_by_token_hash', (orm) =>
     ),
 );
 
-export const tenantByName = statement('tenant_by_name', (orm) =>
+export const tenantsByName = statement('tenants_by_name', (orm) =>
   orm
     .select()
     .from(tenants)
-    .where(sql`${tenants.name} = ${sql.placeholder('name')}`),
+    .where(sql`${tenants.name} = any(${sql.placeholder('names')})`),
 );
 
 export type ListedKey = Omit<ApiKeyRow, 'tenantId' | 'tokenHash'>;

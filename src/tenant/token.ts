@@ -13,6 +13,11 @@ export function isApiKey(token: string): boolean {
   return /^agk_[A-Za-z0-9_-]{32}$/.test(token);
 }
 
+/** Whether a token has the form of a JWT: header, claims and signature. */
+export function isJwt(token: string): boolean {
+  return /^[\w-]+\.[\w-]+\.[\w-]+$/.test(token);
+}
+
 /** SHA-256 in hex: all that is kept of a token. A random secret of this length needs no slow hash. */
 export function tokenHash(token: string): string {
   return createHash('sha256').update(token).digest('hex');

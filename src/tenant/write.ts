@@ -5,7 +5,7 @@ import { StartupError } from '../lib/errors.ts';
 import { newUuid, parseTypeId, toTypeId } from '../lib/id.ts';
 import { scopes as allScopes, type Scope } from '../lib/scope.ts';
 import { issuesOf } from '../lib/wording.ts';
-import { tenantByName } from './read.ts';
+import { tenantsByName } from './read.ts';
 import * as rules from './rules.ts';
 import { apiKeys, type TenantRow, tenants } from './table.ts';
 import { newToken, tokenHash } from './token.ts';
@@ -38,7 +38,7 @@ export async function createTenant({ orm }: Database, input: NewTenant): Promise
 
 /** The tenant of this name. Throws StartupError when there is none. */
 export async function requireTenant(database: Database, name: string): Promise<TenantRow> {
-  const [tenant] = await database.run(tenantByName, { name });
+  const [tenant] = await database.run(tenantsByName, { names: [name] });
   if (tenant === undefined) throw new StartupError(`There is no tenant called ${JSON.stringify(name)}.`);
   return tenant;
 }

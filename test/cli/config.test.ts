@@ -12,6 +12,7 @@ it('needs nothing', () => {
     migrate: true,
     trustedDocuments: undefined,
     trustedDocumentsOnly: false,
+    jwt: undefined,
     logLevel: 'info',
   });
 });
@@ -38,6 +39,11 @@ it.each([
   ['MIGRATE', ['yes', '1', 'TRUE'], 'true or false'],
   ['TRUSTED_DOCUMENTS_ONLY', ['yes'], 'true or false'],
   ['NODE_ENV', ['staging'], 'development, production or test'],
+  [
+    'JWT_JWKS_URL',
+    ['keys', 'http://issuer.example/jwks', 'ftp://issuer.example/jwks', 'http://127.0.0.1.example/jwks'],
+    'an https URL; http only to this machine',
+  ],
   ['LOG_LEVEL', ['loud'], 'trace, debug, info, warn, error, fatal or silent'],
   [
     'DATABASE_URL',
@@ -51,5 +57,31 @@ it.each([
 it('refuses to run nothing but trusted documents when there are none', () => {
   expect(() => readConfig({ TRUSTED_DOCUMENTS_ONLY: 'true' })).toThrow(
     'TRUSTED_DOCUMENTS_ONLY=true needs TRUSTED_DOCUMENTS',
+  );
+});
+
+const issuer = { JWT_ISSUER: 'https://issuer.example', JWT_AUDIENCE: 'accountgraph' };
+
+it.each(['https://issuer.example/jwks', 'http://localhost:8080/jwks', 'http://[::1]/jwks'])(
+  'takes JWTs by the keys of %s',
+  (url) => {
+    expect(readConfig({ ...issuer, JWT_JWKS_URL: url }).jwt).toEqual({
+      keys: { url: new URL(url) },
+      issuer: 'https://issuer.example',
+      audience: 'accountgraph',
+      tenantClaim: 'tenant',
+      scopeClaim: 'scope',
+    });
+  },
+);
+
+it.each([
+  { ...issuer },
+  { ...issuer, JWT_JWKS_URL: 'https://issuer.example/jwks', JWT_KEY_FILE: 'key.pem' },
+  { JWT_KEY_FILE: 'key.pem', JWT_ISSUER: 'https://issuer.example' },
+  { JWT_KEY_FILE: 'key.pem', JWT_AUDIENCE: 'accountgraph' },
+])('refuses JWTs that are configured by halves, as by %j', (env) => {
+  expect(() => readConfig(env)).toThrow(
+    'JWTs need JWT_ISSUER, JWT_AUDIENCE, and one of JWT_JWKS_URL and JWT_KEY_FILE.',
   );
 });

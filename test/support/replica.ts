@@ -1,14 +1,19 @@
 import { sql } from 'drizzle-orm';
 import { inject } from 'vitest';
+import type { AppOptions } from '../../src/app.ts';
 import { openApp, type Service } from './service.ts';
 
-type App = ReturnType<typeof openApp>;
+export type App = ReturnType<typeof openApp>;
 
 /** Runs another replica of the service, the same database and a memory of its own, and closes it. */
-export async function withReplica<T>(service: Service, work: (replica: App) => Promise<T>): Promise<T> {
+export async function withReplica<T>(
+  service: Service,
+  work: (replica: App) => Promise<T>,
+  options: Partial<AppOptions> = {},
+): Promise<T> {
   const [row] = await service.database.orm.execute<{ name: string }>(sql`select current_database() as name`);
   if (row === undefined) throw new Error('no database');
-  const replica = openApp({ ...inject('server'), database: row.name });
+  const replica = openApp({ ...inject('server'), database: row.name }, options);
   try {
     return await work(replica);
   } finally {

@@ -1,0 +1,1 @@
+ALTER TABLE "changes" ALTER COLUMN "actor" SET DATA TYPE varchar(260);
