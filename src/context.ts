@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { accountLoaders } from './account/read.ts';
 import { aliasLoaders } from './alias/read.ts';
-import type { Ctx, LoadCtx, Loaders, Viewer } from './ctx.ts';
+import type { Ctx, LoadCtx, Loaders, Selects, Viewer } from './ctx.ts';
 import { customerLoaders } from './customer/read.ts';
 import type { Database } from './db/client.ts';
 import { settingLoaders } from './setting/read.ts';
@@ -12,6 +12,8 @@ export interface ContextParts {
   viewer: Viewer;
   requestId: string;
   now: Date;
+  /** Nothing, when it is left out: then what belongs to entities is read when it is asked for. */
+  selects?: Selects;
 }
 
 /** Loaders whose rows lead to further keys go first, so that a later one is asked once for the keys of all paths. */
@@ -23,7 +25,10 @@ const flushOrder: readonly (readonly (keyof Loaders)[])[] = [
 ];
 
 /** Runs statements for one tenant, and puts batches off until none is under way: keys from all paths of a document meet. */
-function createRunner(database: Database, tenantId: number): LoadCtx & Pick<Ctx, 'transaction'> {
+function createRunner(
+  database: Database,
+  tenantId: number,
+): Pick<LoadCtx, 'run' | 'schedule'> & Pick<Ctx, 'transaction'> {
   let underWay = 0;
   const waiting = flushOrder.map((): (() => void)[] => []);
 
@@ -61,20 +66,12 @@ function createRunner(database: Database, tenantId: number): LoadCtx & Pick<Ctx,
 }
 
 /** The context of one request, the same for every way in. */
-export function createContext({ database, log, viewer, requestId, now }: ContextParts): Ctx {
-  const runner = createRunner(database, viewer.tenant.id);
-  return {
-    viewer,
-    now,
-    requestId,
-    log,
-    run: runner.run,
-    transaction: runner.transaction,
-    loaders: {
-      ...accountLoaders(runner),
-      ...aliasLoaders(runner),
-      ...customerLoaders(runner),
-      ...settingLoaders(runner),
-    },
-  };
+export function createContext({ database, selects = () => false, ...request }: ContextParts): Ctx {
+  const { schedule, ...runner } = createRunner(database, request.viewer.tenant.id);
+  const { now } = request;
+  const { run } = runner;
+  const loadCtx: LoadCtx = { run, schedule, now, selects, loaders: {} as Loaders };
+  Object.assign(loadCtx.loaders, accountLoaders(loadCtx), aliasLoaders(loadCtx));
+  Object.assign(loadCtx.loaders, customerLoaders(loadCtx), settingLoaders(loadCtx));
+  return { ...request, ...runner, selects, loaders: loadCtx.loaders };
 }

@@ -26,7 +26,14 @@ export interface LoadCtx {
   run: Run;
   /** When a loader's batch goes out: once no statement of the request is under way. */
   schedule: (loader: keyof Loaders) => (flush: () => void) => void;
+  now: Date;
+  selects: Selects;
+  /** All of them: what one reads along, it makes known to the others. */
+  readonly loaders: Loaders;
 }
+
+/** Whether the document selects a field, such as `Account.customer`, anywhere without arguments. */
+export type Selects = (field: string) => boolean;
 
 /** What every command and read receives. */
 export interface Ctx {
@@ -35,6 +42,7 @@ export interface Ctx {
   now: Date;
   requestId: string;
   log: Logger;
+  selects: Selects;
   run: Run;
   /** Runs several statements, all or nothing. `work` may be called again, so it must have no other effects. */
   transaction<T>(work: (run: Run) => Promise<T>): Promise<T>;

@@ -75,7 +75,7 @@ const createAccountsStatement = statement('create_accounts', (orm) => {
         .select()
         .from(customers)
         .where(
-          sql`${customers.tenantId} = ${tenantId} and ${customers.id} in (select "customerId" from input)`,
+          sql`${customers.tenantId} = ${tenantId} and ${customers.id} = any(array(select "customerId" from input))`,
         )
         .for('share'),
     );

@@ -12,6 +12,7 @@ import type { ListPage, PageArgs } from '../lib/page.ts';
 import type { AccountFilter } from './filters.ts';
 import * as rules from './rules.ts';
 import { type AccountRow, accounts } from './table.ts';
+import { type Along, along, alongValues, primeAlong } from './whole.ts';
 
 const tagGiven = given('tag', 'text');
 const currency = given('currency', 'text');
@@ -25,6 +26,7 @@ const listed: Listed<typeof accounts> = {
   table: accounts,
   text: accountText(accounts),
   facets: accountFacets(accounts),
+  along,
   owner: sql`${accounts.customerId} = ${given('customerId', 'text')}`,
   filter: sql`(${tagGiven} is null or ${tagGiven} = any(${accounts.tags}))
     and (${currency} is null or coalesce(${accounts.invoiceCurrency}, ${given('baseCurrency', 'text')}) = ${currency})`,
@@ -61,11 +63,12 @@ export async function accountPage(
       filter: others,
       statuses: Object.keys(rules.statuses),
       facets,
-      values: { tag: tag ?? null, currency: invoiceCurrency ?? null, baseCurrency },
+      values: { tag: tag ?? null, currency: invoiceCurrency ?? null, baseCurrency, ...alongValues(ctx) },
       customerId,
     },
   );
   for (const row of page.rows) ctx.loaders.account.prime(byId(row.id), row);
+  primeAlong(ctx, page.rows, page.found as unknown as Along);
   return page;
 }
 

@@ -1,29 +1,42 @@
-import DataLoader from 'dataloader';
 import { sql } from 'drizzle-orm';
 import type { LoadCtx } from '../ctx.ts';
-import { tenantId } from '../db/rows.ts';
+import { jsonRows } from '../db/json.ts';
+import { once, tenantId } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
 import { type EntityKey, keyParts, pickInOrder } from '../lib/entity-key.ts';
+import { createLoader, type Loader } from '../lib/loader.ts';
 import { type AccountRow, accounts } from './table.ts';
+import { along, alongValues, primeAlong } from './whole.ts';
 
 export type { AccountRow };
 
 export interface AccountLoaders {
-  account: DataLoader<EntityKey, AccountRow | null>;
+  account: Loader<EntityKey, AccountRow | null>;
 }
 
-const accountsByKeys = statement('accounts_by_keys', (orm) =>
-  orm
-    .select()
-    .from(accounts)
-    .where(
-      sql`${accounts.tenantId} = ${tenantId} and (${accounts.id} = any(${sql.placeholder('ids')})
-        or ${accounts.nodeId} = any(${sql.placeholder('uuids')}))`,
-    ),
-);
+const accountsByKeys = statement('accounts_by_keys', (orm) => {
+  const found = orm.$with('found').as(
+    orm
+      .select()
+      .from(accounts)
+      .where(
+        sql`${accounts.tenantId} = ${tenantId} and (${accounts.id} = any(${sql.placeholder('ids')})
+            or ${accounts.nodeId} = any(${sql.placeholder('uuids')}))`,
+      ),
+  );
+  const rows = jsonRows(accounts, 'found', { source: sql`found` });
+  return orm
+    .with(found)
+    .select({ rows, ...along() })
+    .from(once);
+});
 
-export function accountLoaders({ run, schedule }: LoadCtx): AccountLoaders {
-  const load = async (keys: readonly EntityKey[]) =>
-    pickInOrder(keys, await run(accountsByKeys, keyParts(keys)));
-  return { account: new DataLoader(load, { batchScheduleFn: schedule('account') }) };
+export function accountLoaders(ctx: LoadCtx): AccountLoaders {
+  const load = async (keys: readonly EntityKey[]) => {
+    const [found] = await ctx.run(accountsByKeys, { ...keyParts(keys), ...alongValues(ctx) });
+    const rows = found?.rows ?? [];
+    if (found !== undefined) primeAlong(ctx, rows, found);
+    return pickInOrder(keys, rows);
+  };
+  return { account: createLoader({ load, schedule: ctx.schedule('account'), nameOf: (key) => key }) };
 }

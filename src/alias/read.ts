@@ -1,10 +1,12 @@
-import DataLoader from 'dataloader';
-import { getTableColumns, sql } from 'drizzle-orm';
+import { sql } from 'drizzle-orm';
 import { type AccountRow, accounts } from '../account/table.ts';
+import { along, alongValues, primeAlong } from '../account/whole.ts';
 import type { LoadCtx } from '../ctx.ts';
-import { tenantId } from '../db/rows.ts';
+import { jsonRows } from '../db/json.ts';
+import { once, tenantId } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
 import { groupBy } from '../lib/group.ts';
+import { createLoader, type Loader } from '../lib/loader.ts';
 import { isStorable } from '../lib/rule.ts';
 import { type AliasRow, aliases } from './table.ts';
 
@@ -23,8 +25,8 @@ export interface AliasKey {
 }
 
 export interface AliasLoaders {
-  aliases: DataLoader<AliasesKey, AliasRow[], string>;
-  accountByAlias: DataLoader<AliasKey, AccountRow | null, string>;
+  aliases: Loader<AliasesKey, AliasRow[]>;
+  accountByAlias: Loader<AliasKey, AccountRow | null>;
 }
 
 function keyOf(on: Date, name: string): string {
@@ -52,18 +54,40 @@ const aliasesInForce = statement('aliases_in_force', (orm) =>
     .orderBy(aliases.createdAt, aliases.value, aliases.effectiveFrom),
 );
 
-const accountsByAliases = statement('accounts_by_aliases', (orm) =>
-  orm
-    .select({ asked: sql<number>`wanted.${asked}::integer`, account: getTableColumns(accounts) })
-    .from(wanted())
-    .innerJoin(
-      aliases,
-      sql`${aliases.tenantId} = ${tenantId} and ${aliases.value} = wanted."name" and ${inForce}`,
-    )
-    .innerJoin(accounts, sql`${accounts.tenantId} = ${tenantId} and ${accounts.id} = ${aliases.accountId}`),
-);
+const accountsByAliases = statement('accounts_by_aliases', (orm) => {
+  const named = orm.$with('named').as(
+    orm
+      .select({ asked: sql<number>`wanted.${asked}`.as('asked'), accountId: aliases.accountId })
+      .from(wanted())
+      .innerJoin(
+        aliases,
+        sql`${aliases.tenantId} = ${tenantId} and ${aliases.value} = wanted."name" and ${inForce}`,
+      ),
+  );
+  const found = orm
+    .$with('found')
+    .as(
+      orm
+        .select()
+        .from(accounts)
+        .where(
+          sql`${accounts.tenantId} = ${tenantId} and ${accounts.id} = any(array(select account_id from named))`,
+        ),
+    );
+  return orm
+    .with(named, found)
+    .select({
+      named: sql<
+        [number, string][] | null
+      >`(select json_agg(json_build_array(asked, account_id)) from named)`,
+      rows: jsonRows(accounts, 'found', { source: sql`found` }),
+      ...along(),
+    })
+    .from(once);
+});
 
-export function aliasLoaders({ run, schedule }: LoadCtx): AliasLoaders {
+export function aliasLoaders(ctx: LoadCtx): AliasLoaders {
+  const { run, schedule } = ctx;
   const loadAliases = async (keys: readonly AliasesKey[]) => {
     const values = {
       names: keys.map((key) => key.accountId),
@@ -77,18 +101,25 @@ export function aliasLoaders({ run, schedule }: LoadCtx): AliasLoaders {
       // No alias is empty: what cannot be stored is nobody's, too.
       names: keys.map((key) => (isStorable(key.value) ? key.value : '')),
       instants: keys.map((key) => key.on.toISOString()),
+      ...alongValues(ctx),
     };
-    const found = new Map((await run(accountsByAliases, values)).map((row) => [row.asked, row.account]));
-    return keys.map((_, index) => found.get(index + 1) ?? null);
+    const [found] = await run(accountsByAliases, values);
+    const rows = found?.rows ?? [];
+    if (found !== undefined) primeAlong(ctx, rows, found);
+    const byAccount = new Map(rows.map((row) => [row.id, row]));
+    const accountIds = new Map(found?.named ?? []);
+    return keys.map((_, index) => byAccount.get(accountIds.get(index + 1) ?? '') ?? null);
   };
   return {
-    aliases: new DataLoader(loadAliases, {
-      batchScheduleFn: schedule('aliases'),
-      cacheKeyFn: (key) => keyOf(key.on, key.accountId),
+    aliases: createLoader({
+      load: loadAliases,
+      schedule: schedule('aliases'),
+      nameOf: (key) => keyOf(key.on, key.accountId),
     }),
-    accountByAlias: new DataLoader(loadAccounts, {
-      batchScheduleFn: schedule('accountByAlias'),
-      cacheKeyFn: (key) => keyOf(key.on, key.value),
+    accountByAlias: createLoader({
+      load: loadAccounts,
+      schedule: schedule('accountByAlias'),
+      nameOf: (key) => keyOf(key.on, key.value),
     }),
   };
 }

@@ -33,12 +33,12 @@ export async function aliasTimeline(
   );
   const walk = { order: byBeginning, backward: page.backward, from: page.from !== undefined };
   const select = statement(nameOfWalk('alias_timeline', walk), (orm) =>
-    pageQuery(orm, aliases, walk, ofAccount),
+    pageQuery(orm, { table: aliases }, walk, ofAccount),
   );
   const count = statement('alias_timeline_count', (orm) => countRows(orm, aliases, ofAccount));
-  const found = await ctx.run(select, { accountId, ...pageValues(page, page.from) });
+  const [found] = await ctx.run(select, { accountId, ...pageValues(page, page.from) });
   return {
-    ...pageOf(page, found),
+    ...pageOf(page, found.rows ?? []),
     cursorOf: (row) => encodeCursor(orderName, [row.effectiveFrom?.toISOString() ?? noBeginning, row.value]),
     count: async () => (await ctx.run(count, { accountId }))[0]?.count ?? 0,
   };

@@ -1,7 +1,9 @@
-import { getTableColumns, getTableName, type InferSelectModel, type SQL, sql } from 'drizzle-orm';
+import { getTableName, type InferSelectModel, type SQL, sql } from 'drizzle-orm';
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
 import { maxPageSize, type PageRequest, type Position } from '../lib/page.ts';
 import type { Orm } from './client.ts';
+import { jsonRows } from './json.ts';
+import { once } from './rows.ts';
 
 export type Direction = 'ASC' | 'DESC';
 
@@ -84,16 +86,26 @@ export function nameOf(table: PgTable) {
   return sql.identifier(getTableName(table));
 }
 
+/** A table whose pages are read, and what is read along with the rows of one, its CTE `found`. */
+export interface Paged<T extends PgTable = PgTable> {
+  table: T;
+  along?: () => Record<string, SQL>;
+}
+
+/** A page's rows as a statement answers them, with what was read along; null where it found none. */
+export type Found<Row> = [{ rows: Row[] | null } & Record<string, unknown>];
+
 /** Reads one page of the rows that a query names, which has the columns of the table. */
-export function readPage<T extends PgTable>(orm: Orm, table: T, rows: SQL, walk: Walk) {
-  const columns = Object.entries<PgColumn>(getTableColumns(table));
-  // Drizzle refuses the columns of a table that the query does not name itself.
-  const fields = columns.map(([key, column]) => [key, sql`${column}`.mapWith(column)]);
+export function readPage<T extends PgTable>(orm: Orm, { table, along }: Paged<T>, rows: SQL, walk: Walk) {
+  const name = nameOf(table);
+  const found = orm
+    .$with('found', { rows: sql`rows` })
+    .as(sql`select * from ${rows} as ${name} order by ${sortOf(walk)} limit ${pageLimit}`);
+  const page = jsonRows(table, getTableName(table), { source: sql`found as ${name}`, order: sortOf(walk) });
   return orm
-    .select(Object.fromEntries(fields) as Record<string, SQL>)
-    .from(sql`${rows} as ${nameOf(table)}`)
-    .orderBy(sortOf(walk))
-    .limit(pageLimit) as unknown as { prepare(name: string): Prepared<InferSelectModel<T>[]> };
+    .with(found)
+    .select({ rows: page, ...along?.() })
+    .from(once) as unknown as { prepare(name: string): Prepared<Found<InferSelectModel<T>>> };
 }
 
 interface Prepared<Answer> {
@@ -101,8 +113,8 @@ interface Prepared<Answer> {
 }
 
 /** One page of the rows that meet a condition, which an index serves in this order. */
-export function pageQuery<T extends PgTable>(orm: Orm, table: T, walk: Walk, where: SQL) {
-  return readPage(orm, table, walkRows(table, walk, where), walk);
+export function pageQuery<T extends PgTable>(orm: Orm, paged: Paged<T>, walk: Walk, where: SQL) {
+  return readPage(orm, paged, walkRows(paged.table, walk, where), walk);
 }
 
 /** Counts the rows that meet a condition. */

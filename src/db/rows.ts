@@ -4,6 +4,9 @@ import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
 /** The value that every statement carries: the tenant of the request, put in by the context and by nobody else. */
 export const tenantId = sql.placeholder('tenantId');
 
+/** What a statement selects from that reads all it answers in sub-selects. */
+export const once = sql`(values (1)) as once`;
+
 function storedColumns(table: PgTable): [string, PgColumn][] {
   return Object.entries(getTableColumns(table) as Record<string, PgColumn>).filter(
     ([, column]) => !column.generated,

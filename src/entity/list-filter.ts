@@ -28,6 +28,8 @@ export interface Listed<T extends ListedTable = ListedTable> {
   owner?: SQL;
   /** Other rows in which a search may find an entity. */
   elsewhere?: Elsewhere;
+  /** What is read along with the rows of a page, the CTE `found`. */
+  along?: () => Record<string, SQL>;
 }
 
 export interface Elsewhere {

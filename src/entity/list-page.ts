@@ -77,7 +77,7 @@ function statementsOf(listed: Listed, order: ListOrder, walk: Walk, request: Lis
   const where = driver !== undefined && filtered ? filteredList(listed, driver) : plainList(listed, driver);
   const page = statement(`${kind}_${nameOfWalk(order.name, walk)}`, (orm) => {
     if (driver === 'CUSTOMER' && !order.byChange) return sortedPage(orm, listed, walk, where);
-    if (driver === undefined || driver === 'CUSTOMER') return pageQuery(orm, listed.table, walk, where);
+    if (driver === undefined || driver === 'CUSTOMER') return pageQuery(orm, listed, walk, where);
     return listPage(orm, listed, { ...order, driver, walk });
   });
   const count = statement(`${kind}_${order.list}_count`, (orm) =>
@@ -93,17 +93,17 @@ export async function entityPage<T extends ListedTable>(
   order: ListOrder,
   args: PageArgs,
   request: ListRequest,
-): Promise<ListPage<T['$inferSelect'] & Row>> {
+): Promise<ListPage<T['$inferSelect'] & Row> & { found: Record<string, unknown> }> {
   const page = parsePage(args, order.name, order.isPosition);
   const isLean = !isFiltered(request);
   const walk = { order: order.order, backward: page.backward, from: page.from !== undefined || !isLean };
   const { page: select, count } = statementsOf(listed, order, walk, request);
   const values = valuesOf(ctx, request);
   const from = page.from ?? (isLean ? undefined : beginningOf(walk));
-  const found = (await ctx.run(select, { ...values, ...pageValues(page, from) })) as (T['$inferSelect'] &
-    Row)[];
+  const [found] = await ctx.run(select, { ...values, ...pageValues(page, from) });
   return {
-    ...pageOf(page, found),
+    ...pageOf(page, (found.rows ?? []) as (T['$inferSelect'] & Row)[]),
+    found,
     cursorOf: (row) => encodeCursor(order.name, order.positionOf(row)),
     count: async () => (await ctx.run(count, values))[0]?.count ?? 0,
   };

@@ -12,6 +12,7 @@ import {
   type Walk,
   walkRows,
 } from '../db/page.ts';
+import { once } from '../db/rows.ts';
 import {
   between,
   type Driver,
@@ -122,17 +123,18 @@ export function listPage<T extends ListedTable>(orm: Orm, listed: Listed<T>, lis
     ${isSearch ? sql`, ${searchWay(listed)}` : sql``}
     select * from page where (select near_is_enough from enough)
     union all ${far})`;
-  return readPage(orm, table, rows, walk);
+  return readPage(orm, listed, rows, walk);
 }
 
 /**
  * One page of a customer's accounts in an order that has no index for them: few, so they are sorted. `offset 0` keeps the
  * planner from walking the whole tenant in that order instead.
  */
-export function sortedPage<T extends ListedTable>(orm: Orm, { table }: Listed<T>, walk: Walk, where: SQL) {
+export function sortedPage<T extends ListedTable>(orm: Orm, listed: Listed<T>, walk: Walk, where: SQL) {
+  const { table } = listed;
   const rows = sql`(select * from ${table} where ${where} offset 0)`;
   const after = sql`(select * from ${rows} as ${nameOf(table)} where ${afterStart(walk)} order by ${sortOf(walk)} limit ${longestPage})`;
-  return readPage(orm, table, after, walk);
+  return readPage(orm, listed, after, walk);
 }
 
 /** Counts the rows that meet a condition, or those that a search finds when that is the driver of a filtered list. */
@@ -144,5 +146,5 @@ export function listCount(orm: Orm, listed: Listed, where: SQL, isSearch: boolea
   const counted = isSearch
     ? sql<number>`case when ${indexable} then ${count(searchedByIndex(listed, ids))} else ${sql.join(looks, sql` + `)} end`
     : count(where);
-  return orm.select({ count: counted }).from(sql`(values (1)) as once`);
+  return orm.select({ count: counted }).from(once);
 }

@@ -47,7 +47,7 @@ function patchSteps<T extends VersionedTable>(orm: Orm, table: T, keys: readonly
     orm
       .select()
       .from(table as PgTable)
-      .where(sql`${mine} and ${table.id} in (select id from input)`)
+      .where(sql`${mine} and ${table.id} = (select id from input)`)
       .for('no key update'),
   );
   const changed = keys.map((key) => [
@@ -79,8 +79,9 @@ function rowJson(cte: string, keys: readonly string[]): SQL {
 
 /** Of the JSON `a`, the members that `b` has otherwise. */
 function jsonDifference(a: SQL, b: SQL): SQL {
-  return sql`(select coalesce(jsonb_object_agg(key, value), '{}') from jsonb_each(${a})
-    where value is distinct from (${b}) -> key)`;
+  // Without `offset 0`, the planner would make `b` anew for each member of `a`.
+  return sql`(select coalesce(jsonb_object_agg(key, value), '{}') from (select ${b} as b offset 0) as other, jsonb_each(${a})
+    where value is distinct from b -> key)`;
 }
 
 /** What a patch's statement needs to know of its table. */

@@ -4,7 +4,7 @@ import { useDeferStream } from '@graphql-yoga/plugin-defer-stream';
 import type { GraphQLError, GraphQLSchema } from 'graphql';
 import { createYoga, type Plugin } from 'graphql-yoga';
 import type { Logger } from 'pino';
-import type { Ctx, Viewer } from '../ctx.ts';
+import type { Ctx, Selects, Viewer } from '../ctx.ts';
 import { newUuid } from '../lib/id.ts';
 import { useCompression } from './compression.ts';
 import { usePersistedDocuments } from './documents.ts';
@@ -15,6 +15,7 @@ import type { DocumentOptions } from './manifest.ts';
 import { maskTraced, useShownErrors } from './mask.ts';
 import { useDocumentLimits } from './protection.ts';
 import { requestError, useJsonBody } from './request.ts';
+import { useSelection } from './selection.ts';
 
 export const endpoint = '/graphql';
 
@@ -30,7 +31,7 @@ export interface ServerOptions {
   buildSchema(): GraphQLSchema;
   log: Logger;
   authenticate(authorization: string | null): Promise<Viewer | undefined>;
-  createContext(caller: Caller): Ctx;
+  createContext(request: Caller & { selects: Selects }): Ctx;
   /** undefined: no GraphiQL. */
   graphiql: GraphiqlOptions | undefined;
   documents: DocumentOptions;
@@ -38,6 +39,7 @@ export interface ServerOptions {
 
 interface ServerContext {
   caller: Caller;
+  selects: Selects;
   requestId: string;
 }
 
@@ -97,13 +99,14 @@ function createServer(
 ) {
   return createYoga<ServerContext, Ctx>({
     schema: options.buildSchema(),
-    context: ({ caller }) => options.createContext(caller),
+    context: ({ caller, selects }) => options.createContext({ ...caller, selects }),
     plugins: [
       usePages(options),
       useAuthentication(options),
       useJsonBody(),
       documents,
       useDocumentLimits(),
+      useSelection(),
       useDeferStream(),
       useExecution(),
       ...tracer,

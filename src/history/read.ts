@@ -26,11 +26,11 @@ async function changePage(
 ): Promise<ListPage<ChangeRow>> {
   const page = parsePage(args, orderName, ([version, tie]) => isVersion(version) && tie === '');
   const walk = { order: newestFirst, backward: page.backward, from: page.from !== undefined };
-  const select = statement(nameOfWalk(name, walk), (orm) => pageQuery(orm, changes, walk, where));
+  const select = statement(nameOfWalk(name, walk), (orm) => pageQuery(orm, { table: changes }, walk, where));
   const count = statement(`${name}_count`, (orm) => countRows(orm, changes, where));
-  const found = await ctx.run(select, { ...values, ...pageValues(page, page.from) });
+  const [found] = await ctx.run(select, { ...values, ...pageValues(page, page.from) });
   return {
-    ...pageOf(page, found),
+    ...pageOf(page, found.rows ?? []),
     cursorOf: (row) => encodeCursor(orderName, [String(row.version), '']),
     count: async () => (await ctx.run(count, values))[0]?.count ?? 0,
   };

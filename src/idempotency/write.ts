@@ -59,7 +59,7 @@ export function keySteps(orm: Orm) {
       .from(idempotencyRecords)
       .where(
         sql`${idempotencyRecords.tenantId} = ${tenantId}
-          and ${idempotencyRecords.key} in (select "idempotencyKey" from input)
+          and ${idempotencyRecords.key} = any(array(select "idempotencyKey" from input))
           and ${idempotencyRecords.createdAt} > ${sql.placeholder('keptSince')}::timestamptz`,
       ),
   );

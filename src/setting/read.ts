@@ -1,9 +1,9 @@
-import DataLoader from 'dataloader';
 import { sql } from 'drizzle-orm';
 import type { LoadCtx } from '../ctx.ts';
 import { tenantId } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
 import { groupBy } from '../lib/group.ts';
+import { createLoader, type Loader } from '../lib/loader.ts';
 import { type OwnerType, type SettingRow, settings } from './table.ts';
 
 export type { SettingRow };
@@ -14,7 +14,7 @@ export interface SettingOwner {
 }
 
 export interface SettingLoaders {
-  settings: DataLoader<SettingOwner, SettingRow[], string>;
+  settings: Loader<SettingOwner, SettingRow[]>;
 }
 
 function ownerKey({ type, id }: SettingOwner): string {
@@ -43,5 +43,5 @@ export function settingLoaders({ run, schedule }: LoadCtx): SettingLoaders {
     const byOwner = groupBy(rows, (row) => ownerKey({ type: row.ownerType, id: row.ownerId }));
     return owners.map((owner) => byOwner.get(ownerKey(owner)) ?? []);
   };
-  return { settings: new DataLoader(load, { batchScheduleFn: schedule('settings'), cacheKeyFn: ownerKey }) };
+  return { settings: createLoader({ load, schedule: schedule('settings'), nameOf: ownerKey }) };
 }
