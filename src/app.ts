@@ -5,6 +5,7 @@ import type { GraphiqlOptions } from './graphql/graphiql.ts';
 import type { DocumentOptions } from './graphql/manifest.ts';
 import { createGraphqlServer } from './graphql/server.ts';
 import { forgetExpired } from './idempotency/clean-up.ts';
+import type { Tracing } from './observe/trace.ts';
 import { buildSchema } from './schema.ts';
 import { createAuthenticator } from './tenant/authenticate.ts';
 import type { VerifyJwt } from './tenant/jwt.ts';
@@ -19,6 +20,8 @@ export interface AppOptions {
   documents: DocumentOptions;
   /** undefined: JWTs are not taken. */
   verifyJwt?: VerifyJwt | undefined;
+  /** undefined: nothing is traced. */
+  tracing: Tracing | undefined;
 }
 
 const cleanUpEveryMs = 10 * 60 * 1000;
@@ -40,8 +43,17 @@ function startCleanUp(database: Database, log: Logger): () => Promise<void> {
 }
 
 /** Puts the service together: `fetch` answers requests, `listener` those of node:http. */
-export function createApp({ connection, poolSize, log, graphiql, documents, verifyJwt }: AppOptions) {
-  const database = openDatabase({ connection, poolSize });
+export function createApp({
+  connection,
+  poolSize,
+  log,
+  graphiql,
+  documents,
+  tracing,
+  verifyJwt,
+}: AppOptions) {
+  const pool = openDatabase({ connection, poolSize });
+  const database = tracing?.database(pool) ?? pool;
   const endCleanUp = startCleanUp(database, log);
   const uses = createUseLog(database, log);
   const authenticate = createAuthenticator({ database, noteUse: uses.note, verifyJwt });
@@ -50,12 +62,13 @@ export function createApp({ connection, poolSize, log, graphiql, documents, veri
     log,
     graphiql,
     documents,
+    tracing,
     authenticate,
     createContext: (caller) => createContext({ ...caller, database, log }),
   });
   return {
-    listener: server.listener,
-    fetch: server.fetch,
+    listener: tracing?.listener(server.listener) ?? server.listener,
+    fetch: tracing?.fetch(server.fetch) ?? server.fetch,
     database,
     async close(): Promise<void> {
       await Promise.all([endCleanUp(), uses.close()]);

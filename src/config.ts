@@ -103,6 +103,14 @@ export const environment = z.object({
     must: 'trace, debug, info, warn, error, fatal or silent',
     description: 'What is logged, as JSON lines on standard error.',
   }),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .meta({
+      must: 'a URL such as http://collector:4318',
+      description:
+        'A collector of OpenTelemetry, which gets spans by OTLP over HTTP. Without it, nothing is traced.',
+    }),
 });
 
 export interface Config {
@@ -123,6 +131,8 @@ export interface Config {
   trustedDocumentsOnly: boolean;
   /** undefined: JWTs are not taken. */
   jwt: JwtConfig | undefined;
+  /** Where spans go; undefined: nothing is traced. */
+  collector: string | undefined;
   logLevel: string;
 }
 
@@ -177,6 +187,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Readonly<Confi
     trustedDocuments: data.TRUSTED_DOCUMENTS && resolve(data.TRUSTED_DOCUMENTS),
     trustedDocumentsOnly: data.TRUSTED_DOCUMENTS_ONLY,
     jwt: jwtOf(data),
+    collector: data.OTEL_EXPORTER_OTLP_ENDPOINT,
     logLevel: data.LOG_LEVEL,
   });
 }

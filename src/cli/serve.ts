@@ -103,9 +103,18 @@ async function closeServer(server: Server): Promise<void> {
   clearTimeout(cut);
 }
 
+/** The log, and what sends spans; that takes a while to load, so only where there is a collector. */
+async function openLog({ logLevel, collector }: Config) {
+  if (collector === undefined) return { log: createLog(logLevel), traces: undefined };
+  const { exportTraces } = await import('../observe/otlp.ts');
+  const traces = exportTraces(collector, (error) => log.warn({ err: error }, 'spans were lost'));
+  const log = createLog(logLevel, traces.tracing.ids);
+  return { log, traces };
+}
+
 /** Starts the service, and answers how to stop it. */
 async function start(config: Config): Promise<() => Promise<void>> {
-  const log = createLog(config.logLevel);
+  const { log, traces } = await openLog(config);
   // The half second that loading the GraphQL side takes is one in which PostgreSQL starts.
   const loading = Promise.all([import('../app.ts'), import('../graphql/server.ts')]);
   const documents = {
@@ -118,10 +127,12 @@ async function start(config: Config): Promise<() => Promise<void>> {
   const [{ createApp }, { endpoint }] = await loading;
   const graphiql = config.production ? undefined : { tabs: exampleTabs, token: storage.token };
   const { connection } = storage;
-  const app = createApp({ connection, poolSize: config.poolSize, log, graphiql, documents, verifyJwt });
+  const { poolSize } = config;
+  const tracing = traces?.tracing;
+  const app = createApp({ connection, poolSize, log, graphiql, documents, verifyJwt, tracing });
   const server = createServer(app.listener);
   const close = async () => {
-    await Promise.race([app.close(), sleep(poolPatienceMs)]);
+    await Promise.race([Promise.all([app.close(), traces?.close()]), sleep(poolPatienceMs)]);
     await storage.close();
   };
   try {

@@ -1,5 +1,8 @@
-import { execute } from 'graphql';
+import { SpanStatusCode } from '@opentelemetry/api';
+import { type ExecutionResult, execute, getOperationAST } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
+import type { Tracing } from '../observe/trace.ts';
+import { maskError } from './mask.ts';
 
 const acceptsParts = /multipart\/mixed|text\/event-stream/;
 const asksForParts = /@(defer|stream)\b/;
@@ -20,6 +23,29 @@ export function useExecution(): Plugin {
       const inParts =
         asksForParts.test(params.query ?? '') && acceptsParts.test(request.headers.get('accept') ?? '');
       if (!inParts) setExecuteFn(execute);
+    },
+  };
+}
+
+/** A span for each operation, with the codes of the errors in its answer. Of an answer in parts, it sees the first. */
+export function useOperationSpans(tracing: Tracing): Plugin {
+  return {
+    onExecute({ args, executeFn, setExecuteFn }) {
+      const operation = getOperationAST(args.document, args.operationName);
+      const type = operation?.operation ?? 'query';
+      const name = operation?.name?.value;
+      const attributes = { 'graphql.operation.type': type, ...(name && { 'graphql.operation.name': name }) };
+      setExecuteFn((given) =>
+        tracing.operation(name === undefined ? type : `${type} ${name}`, attributes, async (span) => {
+          const answer = await executeFn(given);
+          const codes = ((answer as ExecutionResult).errors ?? []).map(
+            (error) => maskError(error).extensions.code as string,
+          );
+          if (codes.length > 0) span.setAttribute('graphql.error.codes', codes);
+          if (codes.includes('INTERNAL_SERVER_ERROR')) span.setStatus({ code: SpanStatusCode.ERROR });
+          return answer;
+        }),
+      );
     },
   };
 }

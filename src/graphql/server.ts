@@ -6,9 +6,10 @@ import { createYoga, type Plugin } from 'graphql-yoga';
 import type { Logger } from 'pino';
 import type { Ctx, Selects, Viewer } from '../ctx.ts';
 import { newUuid } from '../lib/id.ts';
+import type { Tracing } from '../observe/trace.ts';
 import { useCompression } from './compression.ts';
 import { usePersistedDocuments } from './documents.ts';
-import { useExecution } from './execution.ts';
+import { useExecution, useOperationSpans } from './execution.ts';
 import { createGraphiql, type GraphiqlOptions, wantsPage } from './graphiql.ts';
 import { createDocumentCaches } from './limits.ts';
 import type { DocumentOptions } from './manifest.ts';
@@ -35,6 +36,7 @@ export interface ServerOptions {
   /** undefined: no GraphiQL. */
   graphiql: GraphiqlOptions | undefined;
   documents: DocumentOptions;
+  tracing: Tracing | undefined;
 }
 
 interface ServerContext {
@@ -109,6 +111,7 @@ function createServer(
       useSelection(),
       useDeferStream(),
       useExecution(),
+      ...(options.tracing ? [useOperationSpans(options.tracing)] : []),
       ...tracer,
       useShownErrors(options.log),
       useCompression(),

@@ -10,13 +10,17 @@ function serializeError(error: unknown): Record<string, unknown> {
     : { type: typeof error };
 }
 
-/** One JSON line per event on standard error: standard output is for what a person asked for. */
-export function createLog(level: string): Logger {
+/**
+ * One JSON line per event on standard error: standard output is for what a person asked for. `ids` are added to
+ * every line.
+ */
+export function createLog(level: string, ids?: () => object): Logger {
   const options = {
     level,
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
     serializers: { err: serializeError },
+    ...(ids && { mixin: ids }),
   };
   return pino(options, pino.destination(2));
 }

@@ -89,6 +89,7 @@ export function openApp(connection: Connection, options: Partial<AppOptions> = {
     log: pino({ level: 'silent' }),
     graphiql: undefined,
     documents: { trusted: new Map(), trustedOnly: false },
+    tracing: undefined,
     ...options,
   });
 }

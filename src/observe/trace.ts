@@ -1,0 +1,149 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import {
+  type Attributes,
+  type Context,
+  defaultTextMapGetter,
+  ROOT_CONTEXT,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  type Tracer,
+  trace,
+} from '@opentelemetry/api';
+import { W3CTraceContextPropagator } from '@opentelemetry/core';
+import type { Database, Run } from '../db/client.ts';
+import { describeDriverError } from '../db/constraint.ts';
+
+type Fetch = (request: Request) => Promise<Response>;
+type Listener = (request: IncomingMessage, response: ServerResponse) => void;
+
+/** Spans of what the service does, each below the one it runs in. They hold names and codes, and no value of anybody. */
+export interface Tracing {
+  /** The trace that is under way, for the log. */
+  ids(): { traceId?: string };
+  /** A span for each request, in the trace of its caller. */
+  fetch(fetch: Fetch): Fetch;
+  listener(listener: Listener): Listener;
+  operation<T>(name: string, attributes: Attributes, work: (span: Span) => T | Promise<T>): Promise<T>;
+  /** A span for each statement. */
+  database(database: Database): Database;
+}
+
+interface Named {
+  name: string;
+  options: Parameters<Tracer['startSpan']>[1];
+}
+
+/** The beginning of a path. What follows it may hold the ids of accounts, which may be emails. */
+function requestSpan(method: string, path: string): Named {
+  const route = /^\/[\w-]*/.exec(path)?.[0] ?? '/';
+  const attributes = { 'http.request.method': method, 'http.route': route };
+  return { name: `${method} ${route}`, options: { kind: SpanKind.SERVER, attributes } };
+}
+
+function setStatus(span: Span, status: number): void {
+  span.setAttribute('http.response.status_code', status);
+  if (status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
+}
+
+/** Not what the error says: messages of the database repeat values. */
+function setError(span: Span, error: unknown): void {
+  const name = error instanceof Error ? error.name : typeof error;
+  span.setAttribute('error.type', String(describeDriverError(error)?.code ?? name));
+  span.setStatus({ code: SpanStatusCode.ERROR });
+}
+
+const propagator = new W3CTraceContextPropagator();
+
+function callerOf(traceparent: unknown, tracestate: unknown): Context {
+  return propagator.extract(ROOT_CONTEXT, { traceparent, tracestate }, defaultTextMapGetter);
+}
+
+/** Spans that know what they run in. */
+function createSpans(tracer: Tracer) {
+  const active = new AsyncLocalStorage<Context>();
+  const here = () => active.getStore() ?? ROOT_CONTEXT;
+  return {
+    here,
+    /** Begins a span, and runs `work` in it; whoever calls ends it. */
+    begin({ name, options }: Named, parent: Context, work: () => void): Span {
+      const span = tracer.startSpan(name, options, parent);
+      active.run(trace.setSpan(parent, span), work);
+      return span;
+    },
+    async inSpan<T>(
+      { name, options }: Named,
+      work: (span: Span) => T | Promise<T>,
+      parent = here(),
+    ): Promise<T> {
+      const span = tracer.startSpan(name, options, parent);
+      try {
+        return await active.run(trace.setSpan(parent, span), work, span);
+      } catch (error) {
+        setError(span, error);
+        throw error;
+      } finally {
+        span.end();
+      }
+    },
+  };
+}
+
+type Spans = ReturnType<typeof createSpans>;
+
+function tracedFetch({ inSpan }: Spans, fetch: Fetch): Fetch {
+  return (request) => {
+    const { headers, method, url } = request;
+    const caller = callerOf(headers.get('traceparent'), headers.get('tracestate'));
+    const answer = async (span: Span) => {
+      const response = await fetch(request);
+      setStatus(span, response.status);
+      return response;
+    };
+    return inSpan(requestSpan(method, new URL(url).pathname), answer, caller);
+  };
+}
+
+function tracedListener({ begin }: Spans, listener: Listener): Listener {
+  return (request, response) => {
+    const caller = callerOf(request.headers.traceparent, request.headers.tracestate);
+    const named = requestSpan(request.method ?? '', request.url ?? '');
+    const span = begin(named, caller, () => listener(request, response));
+    response.once('close', () => {
+      setStatus(span, response.statusCode);
+      span.end();
+    });
+  };
+}
+
+function tracedDatabase({ inSpan }: Spans, database: Database): Database {
+  const statementSpan = (name: string): Named => {
+    const attributes = { 'db.system.name': 'postgresql', 'db.query.summary': name };
+    return { name, options: { kind: SpanKind.CLIENT, attributes } };
+  };
+  const traced =
+    (run: Run): Run =>
+    (statement, values) =>
+      inSpan(statementSpan(statement.name), () => run(statement, values));
+  return {
+    ...database,
+    run: traced(database.run),
+    transaction: (work) =>
+      inSpan(statementSpan('transaction'), () => database.transaction((run) => work(traced(run)))),
+  };
+}
+
+export function createTracing(tracer: Tracer): Tracing {
+  const spans = createSpans(tracer);
+  return {
+    ids() {
+      const span = trace.getSpanContext(spans.here());
+      return span === undefined ? {} : { traceId: span.traceId };
+    },
+    fetch: (fetch) => tracedFetch(spans, fetch),
+    listener: (listener) => tracedListener(spans, listener),
+    operation: (name, attributes, work) => spans.inSpan({ name, options: { attributes } }, work),
+    database: (database) => tracedDatabase(spans, database),
+  };
+}
