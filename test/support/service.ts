@@ -56,11 +56,15 @@ async function sendTo(fetch: App['fetch'], body: unknown, headers: Record<string
   return { status: response.status, headers: response.headers, data, errors };
 }
 
-/** How often each statement has run, but for what the service does beside the requests: clean up, and note uses of keys. */
+/**
+ * How often each statement has run, but for what happens beside the requests: the service cleans up and notes uses of
+ * keys, the driver asks for the types on every new connection.
+ */
 async function statementCounts(database: App['database']): Promise<Map<string, number>> {
   const rows = await database.orm.execute<{ query: string; calls: string }>(
     `select query, sum(calls) as calls from pg_stat_statements s join pg_database d on d.oid = s.dbid
      where d.datname = current_database() and query not like '%pg_stat_statements%'
+       and query not like '%pg_catalog.pg_type%'
        and query not like 'delete from "idempotency_records"%skip locked%'
        and query not like 'update "api_keys" set "last_used_at"%' group by query`,
   );
