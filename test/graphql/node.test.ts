@@ -83,6 +83,19 @@ describe('entities', () => {
     expect(data._entities).toEqual([theCustomer, theAccount, null, theAccount, theCustomer, null]);
   });
 
+  it('are of the tenant of the token, whatever tenant a representation names', async () => {
+    const { client, account } = await tenantWithNodes();
+    const stranger = await service.newTenant();
+    const tenants = [{ tenantId: client.tenantId }, { tenant: { id: client.tenantId } }];
+    const all = tenants.flatMap((tenant) => [
+      { __typename: 'Account', id: 'A1', ...tenant },
+      { __typename: 'Account', nodeId: account, ...tenant },
+    ]);
+    expect((await entities(stranger, all)).data._entities).toEqual([null, null, null, null]);
+    const theAccount = { __typename: 'Account', id: 'A1' };
+    expect((await entities(client, all)).data._entities).toEqual(Array(4).fill(theAccount));
+  });
+
   it.each([...strangeIds.filter((id) => id !== 'A1'), 5, null, {}, ['A1']])(
     'are null for the id %j',
     async (id) => {
