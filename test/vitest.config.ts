@@ -4,7 +4,11 @@ import { defineConfig } from 'vitest/config';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 // vitest would load graphql a second time, as an ES module: the two copies do not know each other's types.
-const alias = [{ find: /^graphql$/, replacement: createRequire(import.meta.url).resolve('graphql') }];
+const aliasIn = (folder: string) => {
+  const { resolve } = createRequire(new URL(folder, import.meta.url));
+  return [{ find: /^graphql$/, replacement: resolve('graphql') }];
+};
+const alias = aliasIn('');
 
 /** What takes long: child processes, and lists over many accounts. */
 const long = [
@@ -25,7 +29,13 @@ export default defineConfig({
         test: {
           name: 'service',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/browser/**', 'test/clients/**', '**/node_modules/**', ...long],
+          exclude: [
+            'test/browser/**',
+            'test/clients/**',
+            'test/supergraph/**',
+            '**/node_modules/**',
+            ...long,
+          ],
           globalSetup: 'test/support/global-setup.ts',
           // The tests share no state in modules, and loading them anew for each file takes half of the time.
           isolate: false,
@@ -48,6 +58,16 @@ export default defineConfig({
           name: 'clients',
           include: ['test/clients/*.test.ts'],
           globalSetup: 'test/cli/build.ts',
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        resolve: { alias: aliasIn('supergraph/') },
+        test: {
+          name: 'supergraph',
+          include: ['test/supergraph/*.test.ts'],
+          globalSetup: ['test/support/global-setup.ts', 'test/cli/build.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },

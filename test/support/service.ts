@@ -6,6 +6,7 @@ import { type Connection, openDatabase } from '../../src/db/client.ts';
 import type { Scope } from '../../src/lib/scope.ts';
 import { createKey, createTenant, type NewTenant } from '../../src/tenant/write.ts';
 import { templateName } from './global-setup.ts';
+import { statementsDuring } from './statements.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: answers are checked by what the tests expect of them
 export type Json = any;
@@ -56,21 +57,6 @@ async function sendTo(fetch: App['fetch'], body: unknown, headers: Record<string
   return { status: response.status, headers: response.headers, data, errors };
 }
 
-/**
- * How often each statement has run, but for what happens beside the requests: the service cleans up and notes uses of
- * keys, the driver asks for the types on every new connection.
- */
-async function statementCounts(database: App['database']): Promise<Map<string, number>> {
-  const rows = await database.orm.execute<{ query: string; calls: string }>(
-    `select query, sum(calls) as calls from pg_stat_statements s join pg_database d on d.oid = s.dbid
-     where d.datname = current_database() and query not like '%pg_stat_statements%'
-       and query not like '%pg_catalog.pg_type%'
-       and query not like 'delete from "idempotency_records"%skip locked%'
-       and query not like 'update "api_keys" set "last_used_at"%' group by query`,
-  );
-  return new Map(rows.map((row) => [row.query, Number(row.calls)]));
-}
-
 async function clientOf(app: App, tenantId: number, scopes?: readonly Scope[]): Promise<Client> {
   const { token } = await createKey(app.database, tenantId, 'test', scopes);
   return {
@@ -117,11 +103,6 @@ export function useService(options: Partial<AppOptions> = {}): Service {
       return clientOf(app, tenant.id);
     },
     newKey: ({ tenantId }, scopes) => clientOf(app, tenantId, scopes),
-    async statements(work) {
-      const before = await statementCounts(app.database);
-      await work();
-      const after = await statementCounts(app.database);
-      return [...after].flatMap(([text, calls]) => Array<string>(calls - (before.get(text) ?? 0)).fill(text));
-    },
+    statements: (work) => statementsDuring(app.database, work),
   };
 }

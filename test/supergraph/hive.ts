@@ -1,0 +1,52 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Listening, listen } from './listen.ts';
+import { launch } from './processes.ts';
+
+const cwd = import.meta.dirname;
+
+async function freePort(): Promise<number> {
+  const { url, close } = await listen(createServer(), '');
+  await close();
+  return Number(new URL(url).port);
+}
+
+export interface HiveOptions {
+  supergraph: string;
+  /** 0: any free port. */
+  port?: number;
+  /** Where it sends its spans, if anywhere. */
+  collector?: string;
+}
+
+/** Starts Hive Gateway, as its command line does, with the configuration that the README shows. */
+export async function startHive({ supergraph, port, collector }: HiveOptions): Promise<Listening> {
+  const directory = await mkdtemp(join(tmpdir(), 'accountgraph-gateway-'));
+  await writeFile(join(directory, 'supergraph.graphql'), supergraph);
+  const chosen = port || (await freePort());
+  const program = await launch(
+    {
+      command: join(cwd, 'node_modules', '.bin', 'hive-gateway'),
+      args: [
+        ...['supergraph', '--config-path', join(cwd, 'gateway.config.ts')],
+        ...['--host', '127.0.0.1', '--port', String(chosen)],
+        ...(collector === undefined ? [] : ['--opentelemetry', `${collector}/v1/traces`]),
+      ],
+      cwd: directory,
+    },
+    () =>
+      fetch(`http://127.0.0.1:${chosen}/readiness`).then(
+        ({ ok }) => ok,
+        () => false,
+      ),
+  );
+  return {
+    url: `http://127.0.0.1:${chosen}/graphql`,
+    async close() {
+      await program.stop();
+      await rm(directory, { recursive: true });
+    },
+  };
+}

@@ -1,0 +1,76 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { processesIn, until } from '../db/processes.ts';
+import { type Json, post } from './support.ts';
+
+const root = join(import.meta.dirname, '..', '..');
+
+let directory = '';
+let terminal: ReturnType<typeof startInTerminal>;
+
+/** `npm run supergraph` in a terminal of its own, so to speak: Ctrl-C reaches every process of it. */
+function startInTerminal() {
+  const env = { ...process.env, PORT: '0', TMPDIR: directory };
+  const child = spawn('npm', ['run', 'supergraph'], {
+    cwd: root,
+    env,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let said = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  return {
+    said: () => said,
+    ended: once(child, 'close'),
+    press: (signal: NodeJS.Signals) => process.kill(-(child.pid ?? 0), signal),
+  };
+}
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'ag-supergraph-'));
+  terminal = startInTerminal();
+});
+afterAll(async () => {
+  try {
+    terminal.press('SIGKILL');
+  } catch {
+    // Nothing is left.
+  }
+  await until(async () => (await processesIn(directory)).length === 0);
+  await rm(directory, { recursive: true, force: true, maxRetries: 10 });
+});
+
+/** What differs from start to start, made the same. */
+function masked(text: string): string {
+  return text.replaceAll(/\bagk_[\w-]{32}/g, 'agk_…').replaceAll(/127\.0\.0\.1:\d+/g, '127.0.0.1:…');
+}
+
+it('npm run supergraph does what the README says, and Ctrl-C leaves nothing running', async () => {
+  const readme = await readFile(join(root, 'README.md'), 'utf8');
+  const section = /^## Join a supergraph\n(.*?)^## /ms.exec(readme)?.[1] ?? '';
+  const block = (info: string) => new RegExp(`^\`\`\`${info}\\n(.*?)^\`\`\`$`, 'ms').exec(section)?.[1] ?? '';
+  expect(block('sh')).toBe('npm run supergraph\n');
+  await until(async () => /curl .*\n/.test(terminal.said()), 120_000);
+  expect(masked(terminal.said())).toContain(masked(block('text').trimEnd()));
+  const curl = /^curl .*$/m.exec(terminal.said())?.[0] ?? '';
+  const { stdout } = await promisify(execFile)('sh', ['-c', curl]);
+  expect(JSON.parse(stdout)).toMatchObject({ data: { account: { usage: [{ meter: 'api_calls' }] } } });
+  const [, url = '', token = ''] = /^curl -s (\S+) .*Bearer (\S+)'/.exec(curl) ?? [];
+  const { data }: Json = await post(url, { query: block('graphql') }, { authorization: `Bearer ${token}` });
+  expect({ data }).toEqual(JSON.parse(block('json answer')));
+  const page = await fetch(url, { headers: { accept: 'text/html' } });
+  expect(await page.text()).toContain('<!doctype html>');
+  terminal.press('SIGINT');
+  await terminal.ended;
+  await until(async () => (await processesIn(directory)).length === 0);
+  expect(await fetch(url).catch(() => 'closed')).toBe('closed');
+  const ours = (await readdir(directory)).filter((name) => name.startsWith('accountgraph'));
+  expect(ours).toEqual([]);
+});
