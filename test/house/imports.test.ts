@@ -111,6 +111,12 @@ describe('who may import whom:', () => {
     expect(linesMatching(ctx, /^(export )?(const|let|function|class|enum)\b/)).toEqual([]);
   });
 
+  it('what makes and sends traces is loaded only where there is a collector', () => {
+    const others = files.filter(({ path }) => folderOf(path) !== 'observe');
+    expect(linesMatching(others, /^import (?!type ).*\/observe\/(trace|otlp)\.ts'/)).toEqual([]);
+    expect(linesMatching(others, /\bimport\('.*\/observe\/(trace|otlp)\.ts'\)/)).toHaveLength(1);
+  });
+
   it('db/constraint.ts alone knows how the driver names a violated constraint', () => {
     const others = files.filter(({ path }) => path !== 'src/db/constraint.ts');
     expect(linesMatching(others, /\.constraint_name\b|\.cause\.code\b/)).toEqual([]);

@@ -20,11 +20,20 @@ export interface Import {
   typeOnly: boolean;
 }
 
+const notOurs = ['node_modules', '__generated__'];
+
+function pathsBelow(folder: string): string[] {
+  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return notOurs.includes(entry.name) ? [] : pathsBelow(path);
+    return entry.name.endsWith('.ts') ? [path] : [];
+  });
+}
+
 /** All TypeScript files below a folder of the repository. */
 export function sourceFiles(folder: string): SourceFile[] {
-  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.ts') && !/(^|\/)(node_modules|__generated__)\//.test(name))
-    .map((name) => ({ path: join(folder, name), text: readFileSync(join(root, folder, name), 'utf8') }))
+  return pathsBelow(folder)
+    .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }))
     .sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 

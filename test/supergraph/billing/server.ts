@@ -29,5 +29,6 @@ export async function startBilling(accountsUrl: string) {
       ledger: store.ledgerOf(await accounts.tenantOf(request.headers)),
     }),
   });
-  return listen(createServer(yoga), '/graphql');
+  const server = createServer((request, response) => void yoga(request, response));
+  return listen(server, '/graphql');
 }
