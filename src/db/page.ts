@@ -53,9 +53,9 @@ function stretchesOf({ order, backward, from }: Walk): SQL[] {
   return [sql`${order.by} = ${value} and ${tie}`, beyond];
 }
 
-/** The condition that a row comes after the place where a walk begins; no index can follow it. */
+/** The condition that a row comes after the place where a walk begins, in a form that no index follows. */
 export function afterStart(walk: Walk): SQL {
-  return sql`(${sql.join(stretchesOf(walk), sql` or `)})`;
+  return sql`(${sql.join(stretchesOf(walk), sql` or `)}) is true`;
 }
 
 export interface WalkOptions {

@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { instantOf, type Member, memberAt, tenantWithCrowd } from '../support/crowd.ts';
 import { type OrderBy, orders } from '../support/listings.ts';
@@ -126,3 +127,17 @@ it('costs one statement a page, whatever it looks for', async () => {
     expect(texts, JSON.stringify(filter)).toHaveLength(1);
   }
 });
+
+it.each(someOrders)(
+  'by $field combines no index of an order, which holds all accounts, with that of the filter',
+  async (orderBy) => {
+    const [text] = await statementsOf(service, () => page({ filter: { tag: 'rare' }, orderBy, first: 7 }));
+    const plan = await service.database.orm.transaction(async (tx) => {
+      // For so few accounts a look at all of them would be the best plan.
+      await tx.execute(sql`set local enable_seqscan = off`);
+      return tx.execute<Json>(sql.raw(`explain (generic_plan) ${text}`));
+    });
+    const bitmaps = plan.flatMap((row) => /Bitmap Index Scan on (\w+)/.exec(row['QUERY PLAN'])?.[1] ?? []);
+    expect(bitmaps.filter((index) => index !== 'accounts_filter_idx')).toEqual([]);
+  },
+);
