@@ -29,6 +29,8 @@ type App = ReturnType<typeof createApp>;
 
 export interface Service {
   fetch: App['fetch'];
+  /** Answers a server of node:http. */
+  listener: App['listener'];
   database: App['database'];
   newTenant(options?: Partial<NewTenant>): Promise<Client>;
   /** The same tenant through another key, which has only these scopes. */
@@ -95,6 +97,7 @@ export function useService(options: Partial<AppOptions> = {}): Service {
 
   return {
     fetch: (request) => app.fetch(request),
+    listener: (request, response) => app.listener(request, response),
     get database() {
       return app.database;
     },
