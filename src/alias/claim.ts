@@ -3,6 +3,7 @@ import type { Ctx } from '../ctx.ts';
 import type { Orm } from '../db/client.ts';
 import { isViolation } from '../db/constraint.ts';
 import { insertedFrom, recordset, tenantId } from '../db/rows.ts';
+import { maxTries } from '../idempotency/write.ts';
 import { AliasTakenError, IdTakenError } from '../lib/errors.ts';
 import { standingClaims } from './read.ts';
 import type { AliasSpan } from './rules.ts';
@@ -80,19 +81,21 @@ export function explainClashes(id: string, clashes: Claim[]): IdTakenError | Ali
   return new AliasTakenError(clashes.map(({ value, accountId }) => ({ value, accountId })));
 }
 
-/** Runs a write of claims; when a constraint refuses it, says who holds the values. */
+/** Runs a write of claims; when a constraint refuses it, says who holds the values. Once nobody does any more, it runs again. */
 export async function explainingClaims<T>(
   ctx: Ctx,
   claims: () => Claim[],
   write: () => Promise<T>,
 ): Promise<T> {
-  try {
-    return await write();
-  } catch (error) {
-    if (!isViolation(error, claimConstraints)) throw error;
-    const clashes = await claimsInTheWay(ctx, claims());
-    throw clashes.length > 0
-      ? new AliasTakenError(clashes.map(({ value, accountId }) => ({ value, accountId })))
-      : error;
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await write();
+    } catch (error) {
+      if (!isViolation(error, claimConstraints) || tries === maxTries) throw error;
+      const clashes = await claimsInTheWay(ctx, claims());
+      if (clashes.length > 0) {
+        throw new AliasTakenError(clashes.map(({ value, accountId }) => ({ value, accountId })));
+      }
+    }
   }
 }

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { accountIdByAlias, accountInput, customerInput } from '../support/account.ts';
 import { listOf } from '../support/limits.ts';
 import {
@@ -91,6 +91,36 @@ describe('of 20 accounts that claim one value at once, one wins and the others l
     const holder = await accountIdByAlias(client, 'prize', future);
     expect(accepted(results).map(({ account }) => account.id)).toContain(holder);
     await expectTraces(client, before, accepted(results).length * (transfers ? 2 : 1));
+  });
+});
+
+describe('a claim whose rival leaves before it can be named', () => {
+  const dated = { datedAliases: [{ value: 'prize', effectiveFrom: future }] };
+
+  it.each<[MutationName, object]>([
+    ['addAliases', { accountId: 'B-0', ...dated }],
+    ['restoreAccount', { id: 'B-2' }],
+    ['createAccount', accountInput({ id: 'N', ...dated })],
+    ['createCustomer', customerInput({ id: 'N', account: { id: 'N', name: 'First', ...dated } })],
+  ])('is written: %s', async (name, input) => {
+    const client = await tenantWith(3);
+    await mutated(client, 'addAliases', { accountId: 'B-2', ...dated });
+    await mutated(client, 'archiveAccount', { id: 'B-2' });
+    await mutated(client, 'addAliases', { accountId: 'B-1', ...dated });
+    const { database } = service;
+    const run = database.run.bind(database);
+    const leave = () => mutated(client, 'removeAliases', { accountId: 'B-1', aliases: ['prize'] });
+    let looks = 0;
+    vi.spyOn(database, 'run').mockImplementation(async (statement, values) => {
+      if (statement.name === 'standing_claims' && ++looks === 1) await leave();
+      return run(statement, values);
+    });
+    try {
+      expect(await mutate(client, name, input)).toMatchObject({ replayed: false });
+      expect(looks).toBe(1);
+    } finally {
+      vi.restoreAllMocks();
+    }
   });
 });
 
