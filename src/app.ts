@@ -1,11 +1,15 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { getRequestListener } from '@hono/node-server';
 import type { Logger } from 'pino';
 import { createContext } from './context.ts';
+import type { Caller, Selects } from './ctx.ts';
 import { type Connection, type Database, openDatabase } from './db/client.ts';
 import type { GraphiqlOptions } from './graphql/graphiql.ts';
 import type { DocumentOptions } from './graphql/manifest.ts';
-import { createGraphqlServer } from './graphql/server.ts';
+import { createGraphqlServer, endpoint } from './graphql/server.ts';
 import { forgetExpired } from './idempotency/clean-up.ts';
 import type { Tracing } from './observe/trace.ts';
+import { createRouter } from './router.ts';
 import { buildSchema } from './schema.ts';
 import { createAuthenticator } from './tenant/authenticate.ts';
 import type { VerifyJwt } from './tenant/jwt.ts';
@@ -42,6 +46,12 @@ function startCleanUp(database: Database, log: Logger): () => Promise<void> {
   };
 }
 
+/** Whether GraphQL answers a URL; everything else is for the REST facade. */
+function isGraphql(url: string): boolean {
+  const path = url.replace(/^https?:\/\/[^/?#]*/i, '').replace(/[?#].*$/s, '');
+  return path === '' || path === '/' || path === endpoint || path.startsWith(`${endpoint}/`);
+}
+
 /** Puts the service together: `fetch` answers requests, `listener` those of node:http. */
 export function createApp({
   connection,
@@ -56,19 +66,23 @@ export function createApp({
   const database = tracing?.database(pool) ?? pool;
   const endCleanUp = startCleanUp(database, log);
   const uses = createUseLog(database, log);
-  const authenticate = createAuthenticator({ database, noteUse: uses.note, verifyJwt });
-  const server = createGraphqlServer({
-    buildSchema,
+  const callers = {
     log,
-    graphiql,
-    documents,
-    tracing,
-    authenticate,
-    createContext: (caller) => createContext({ ...caller, database, log }),
-  });
+    authenticate: createAuthenticator({ database, noteUse: uses.note, verifyJwt }),
+    createContext: (request: Caller & { selects: Selects }) => createContext({ ...request, database, log }),
+  };
+  const graphql = createGraphqlServer({ ...callers, buildSchema, graphiql, documents, tracing });
+  const rest = createRouter(callers);
+  const restListener = getRequestListener(rest.fetch, { overrideGlobalObjects: false });
+  const listener = (request: IncomingMessage, response: ServerResponse): void => {
+    if (isGraphql(request.url ?? '')) graphql.listener(request, response);
+    else void restListener(request, response);
+  };
+  const fetch = async (request: Request): Promise<Response> =>
+    isGraphql(request.url) ? graphql.fetch(request) : rest.fetch(request);
   return {
-    listener: tracing?.listener(server.listener) ?? server.listener,
-    fetch: tracing?.fetch(server.fetch) ?? server.fetch,
+    listener: tracing?.listener(listener) ?? listener,
+    fetch: tracing?.fetch(fetch) ?? fetch,
     database,
     async close(): Promise<void> {
       await Promise.all([endCleanUp(), uses.close()]);

@@ -16,6 +16,14 @@ export interface Viewer {
   actor: string;
 }
 
+/** What is known of a request before anything of its body is read. */
+export interface Caller {
+  viewer: Viewer;
+  requestId: string;
+  /** The instant of the request. */
+  now: Date;
+}
+
 export interface Loaders extends AccountLoaders, AliasLoaders, CustomerLoaders, SettingLoaders {}
 
 /** Runs a statement for the tenant of the request; there is no way to name another. */

@@ -45,10 +45,10 @@ const listed: Listed<typeof accounts> = {
 export async function accountPage(
   ctx: Ctx,
   args: PageArgs,
-  filter?: AccountFilter | null,
+  filter?: (AccountFilter & { id?: string | undefined }) | null,
   orderBy?: OrderBy | null,
 ): Promise<ListPage<AccountRow>> {
-  const { customerId, ...others } = filter ?? {};
+  const { id, customerId, ...others } = filter ?? {};
   const { invoiceCurrency, tag } = others;
   const { baseCurrency } = ctx.viewer.tenant;
   // Accounts in the tenant's currency mostly have none of their own: no word stands for that.
@@ -65,6 +65,7 @@ export async function accountPage(
       facets,
       values: { tag: tag ?? null, currency: invoiceCurrency ?? null, baseCurrency, ...alongValues(ctx) },
       customerId,
+      id,
     },
   );
   for (const row of page.rows) ctx.loaders.account.prime(byId(row.id), row);

@@ -3,19 +3,14 @@ import { describeRule } from '../graphql/describe.ts';
 import { idempotencyKey } from '../idempotency/rules.ts';
 import * as rules from './rules.ts';
 
+const dated = rules.datedAlias.shape;
+
 export const DatedAliasInput = builder.inputType('DatedAliasInput', {
   description: 'An alias that holds for a span of time.',
   fields: (t) => ({
     value: t.string({ required: true, description: describeRule(rules.value) }),
-    effectiveFrom: t.field({
-      type: 'DateTime',
-      description: 'The instant from which the value names the account; without it, there is no beginning.',
-    }),
-    effectiveUntil: t.field({
-      type: 'DateTime',
-      description:
-        'The instant from which the value no longer names the account; without it, there is no end.',
-    }),
+    effectiveFrom: t.field({ type: 'DateTime', description: describeRule(dated.effectiveFrom) }),
+    effectiveUntil: t.field({ type: 'DateTime', description: describeRule(dated.effectiveUntil) }),
   }),
 });
 

@@ -22,8 +22,12 @@ export const instant = z.date().check((payload) => {
 export const datedAlias = z
   .object({
     value,
-    effectiveFrom: instant.nullish(),
-    effectiveUntil: instant.nullish(),
+    effectiveFrom: instant
+      .nullish()
+      .describe('The instant from which the value names the account; without it, there is no beginning.'),
+    effectiveUntil: instant
+      .nullish()
+      .describe('The instant from which the value no longer names the account; without it, there is no end.'),
   })
   .check((payload) => {
     const { effectiveFrom, effectiveUntil } = payload.value;
@@ -75,23 +79,41 @@ export function overlap(a: AliasSpan, b: AliasSpan): boolean {
   return a.value === b.value && aFirst && bFirst;
 }
 
-/** The two lists of one input count together, and none of their spans may claim a value twice at one instant. */
-export function checkAliasLists(payload: z.core.ParsePayload<AliasLists>): void {
-  const spans = spansOf(payload.value);
-  const plainCount = payload.value.aliases?.length ?? 0;
-  if (spans.length > maxAliasesPerCall) {
-    report(payload, 'TOO_MANY', `must have at most ${maxAliasesPerCall} elements together with aliases`, [
-      'datedAliases',
-    ]);
-  }
-  spans.forEach((span, index) => {
-    const clash = spans.findIndex((other) => overlap(other, span));
-    // A span that ends before it begins overlaps nothing, itself included.
-    if (index < plainCount || clash === -1 || clash === index) return;
-    const path = ['datedAliases', index - plainCount, 'value'];
-    report(payload, 'DUPLICATE', 'names a value that this input already claims for some of that time', path);
-  });
+type Lists<Dated extends string> = { aliases?: string[] | null | undefined } & {
+  [name in Dated]?: DatedAliasInput[] | null | undefined;
+};
+
+/** The rule of an input that holds plain and dated aliases; the ways in call the dated ones by different names. */
+export function aliasListRules<Dated extends string>(dated: Dated) {
+  const spansIn = (input: Lists<Dated>) => spansOf({ aliases: input.aliases, datedAliases: input[dated] });
+  return {
+    /** The two lists of one input count together, and none of their spans may claim a value twice at one instant. */
+    checkSpans(payload: z.core.ParsePayload<Lists<Dated>>): void {
+      const spans = spansIn(payload.value);
+      const plainCount = payload.value.aliases?.length ?? 0;
+      if (spans.length > maxAliasesPerCall) {
+        const message = `must have at most ${maxAliasesPerCall} elements together with aliases`;
+        report(payload, 'TOO_MANY', message, [dated]);
+      }
+      spans.forEach((span, index) => {
+        const clash = spans.findIndex((other) => overlap(other, span));
+        // A span that ends before it begins overlaps nothing, itself included.
+        if (index < plainCount || clash === -1 || clash === index) return;
+        const message = 'names a value that this input already claims for some of that time';
+        report(payload, 'DUPLICATE', message, [dated, index - plainCount, 'value']);
+      });
+    },
+    checkSome(payload: z.core.ParsePayload<Lists<Dated>>): void {
+      if (spansIn(payload.value).length > 0) return;
+      report(payload, 'REQUIRED', `must hold at least one value, here or in ${dated}`, ['aliases']);
+    },
+  };
 }
+
+const { checkSpans, checkSome } = aliasListRules('datedAliases');
+
+/** Beside the rules of its fields, that of an input with `aliases` and `datedAliases`. */
+export const checkAliasLists = checkSpans;
 
 const accountId = value.describe('The id of the account whose aliases these are.');
 
@@ -102,12 +124,8 @@ export const addAliasesInput = z
     datedAliases: datedAliases.nullish(),
     idempotencyKey: idempotencyKey.nullish(),
   })
-  .check(checkAliasLists)
-  .check((payload) => {
-    if (spansOf(payload.value).length === 0) {
-      report(payload, 'REQUIRED', 'must hold at least one value, here or in datedAliases', ['aliases']);
-    }
-  });
+  .check(checkSpans)
+  .check(checkSome);
 
 export type AddAliasesInput = z.output<typeof addAliasesInput>;
 
@@ -119,6 +137,36 @@ export const removeAliasesInput = z.object({
 });
 
 export type RemoveAliasesInput = z.output<typeof removeAliasesInput>;
+
+export const spanId = value.describe(
+  'The id of one span of time of an alias. It stays the same when the span ends at another instant.',
+);
+
+const spans = z
+  .array(
+    z.object({
+      id: spanId,
+      from: instant
+        .nullish()
+        .describe('The instant from which it no longer names the account; now when it is left out.'),
+    }),
+  )
+  .max(maxAliasesPerCall)
+  .check(unique((span) => span.id, 'the id'));
+
+/** As `removeAliasesInput`, for callers that may name single spans by their ids. */
+export const removeSpansInput = z.object({
+  accountId,
+  aliases: aliases.nullish(),
+  spans: spans.nullish(),
+  idempotencyKey: idempotencyKey.nullish(),
+});
+
+export type RemoveSpansInput = z.output<typeof removeSpansInput>;
+
+export const endAliasInput = z.object({ alias: value, idempotencyKey: idempotencyKey.nullish() });
+
+export type EndAliasInput = z.output<typeof endAliasInput>;
 
 export const transferAliasInput = z.object({
   alias: value,

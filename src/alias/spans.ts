@@ -127,9 +127,9 @@ const endSpanStatement = statement('end_alias', (orm) =>
 
 const dropSpanStatement = statement('drop_alias', (orm) => orm.delete(aliases).where(thisSpan));
 
-/** Ends one span at an instant within it; when it begins at that instant, nothing is left of it. */
+/** Ends one span at an instant; when it has not begun before, nothing is left of it. */
 export async function endSpan(run: Run, { value, effectiveFrom }: AliasRow, instant: Date): Promise<void> {
-  const begins = effectiveFrom?.getTime() === instant.getTime();
+  const begins = effectiveFrom !== null && effectiveFrom >= instant;
   const from = effectiveFrom?.toISOString() ?? '-infinity';
   await run(begins ? dropSpanStatement : endSpanStatement, { value, from, until: instant.toISOString() });
 }

@@ -29,29 +29,29 @@ import {
 import { type AliasRow, aliases } from './table.ts';
 
 /** An account after a write of its aliases, with those in force then. */
-interface AccountWithAliases {
+export interface AccountWithAliases {
   account: AccountRow;
   aliases: AliasRow[];
 }
 
-function reviveAnswer(answer: unknown): AccountWithAliases {
+export function reviveAnswer(answer: unknown): AccountWithAliases {
   const { account, aliases: inForce } = answer as AccountWithAliases;
   return { account: revive(accounts, account), aliases: inForce.map((alias) => revive(aliases, alias)) };
 }
 
-async function withAliases(ctx: Ctx, run: Run, account: AccountRow): Promise<AccountWithAliases> {
+export async function withAliases(ctx: Ctx, run: Run, account: AccountRow): Promise<AccountWithAliases> {
   const standing = await spansAfter(run, account.id, ctx.now, null);
   return { account, aliases: standing.filter((alias) => isInForce(alias, ctx.now)) };
 }
 
 /** Makes the rest of the request see the account as the write left it. */
-function show(ctx: Ctx, { written, replayed }: Written<AccountWithAliases>): Written<AccountRow> {
+export function show(ctx: Ctx, { written, replayed }: Written<AccountWithAliases>): Written<AccountRow> {
   const { account, aliases } = written;
   refreshAccount(ctx, account, { aliases });
   return { written: account, replayed };
 }
 
-async function recordAliases(
+export async function recordAliases(
   ctx: Ctx,
   run: Run,
   kind: ChangeKind,

@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { createContext } from '../context.ts';
 import { createCustomer } from '../customer/create.ts';
+import { exampleCustomer } from '../customer/example.ts';
 import type { Database } from '../db/client.ts';
 import { IdTakenError } from '../lib/errors.ts';
 import { newUuid } from '../lib/id.ts';
 import { type Authenticate, createAuthenticator } from '../tenant/authenticate.ts';
 import { tenantsByName } from '../tenant/read.ts';
 import { createKey, createTenant, revokeKeysNamed } from '../tenant/write.ts';
-import { exampleCustomer } from './examples.ts';
 
 const tenantName = 'demo';
 const keyName = 'demo';

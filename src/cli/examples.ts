@@ -1,46 +1,4 @@
-import type { CreateAccountInput } from '../account/rules.ts';
-import type { CreateCustomerInput } from '../customer/rules.ts';
-
-export const exampleCustomer = {
-  id: 'C1234qwd',
-  name: 'Acme Enterprise',
-  primaryEmail: 'admin@example.com',
-  address: {
-    line1: '2281 Broadway Street',
-    postalCode: '29501',
-    city: 'Florence',
-    state: 'South Carolina',
-    country: 'US',
-  },
-} satisfies CreateCustomerInput;
-
-/** The account that GraphiQL's first tab and the start's curl line create. */
-export const exampleAccount = {
-  id: 'ACC00001',
-  name: 'Primary Account',
-  customerId: exampleCustomer.id,
-  aliases: ['acme_primary', 'acme_1'],
-  address: {
-    phoneNumber: '+919876543210',
-    line1: '2281 Broadway Street',
-    line2: 'G-31',
-    postalCode: '29501',
-    city: 'Florence',
-    state: 'South Carolina',
-    country: 'US',
-  },
-  primaryEmail: 'admin@example.com',
-  settings: [
-    {
-      id: 'accountSettingId',
-      value: 'INR',
-      namespace: 'USER',
-      name: 'Settings Name',
-      dataType: 'STRING' as const,
-    },
-  ],
-  netTermDays: 45,
-} satisfies CreateAccountInput;
+import { exampleAccount } from '../account/example.ts';
 
 const createAccount = `# Press the button, then open the next tab.
 mutation CreateAccount($input: CreateAccountInput!) {

@@ -45,7 +45,7 @@ export interface Elsewhere {
  * By which condition an index finds the rows of a filter. Every other condition stands behind it in a form that is true
  * when it was not asked for: so a list has one text for each driver and order, however many filters clients think of.
  */
-export type Driver = 'CUSTOMER' | 'METADATA' | 'SEARCH' | 'FACETS' | 'CREATED' | 'UPDATED';
+export type Driver = 'ID' | 'CUSTOMER' | 'METADATA' | 'SEARCH' | 'FACETS' | 'CREATED' | 'UPDATED';
 
 // In a sub-select, so that it is made lower case once and not for every row.
 export const needle = sql`(select lower(${given('needle', 'text')}))`;
@@ -89,6 +89,9 @@ export function driven(listed: Listed, driver: Driver): SQL {
   const { live, archived } = partsOf(table);
   const updated = between(table.updatedAt, 'updated');
   switch (driver) {
+    case 'ID':
+      return sql`${tenant} and ${table.id} = ${given('id', 'text')}
+        and (${given('customerId', 'text')} is null or ${listed.owner ?? sql`true`})`;
     case 'CUSTOMER':
       return sql`${tenant} and ${listed.owner}`;
     case 'METADATA':

@@ -25,10 +25,13 @@ export interface ListRequest {
   /** Values of the placeholders that only this list has. */
   values: Record<string, unknown>;
   customerId?: string | null | undefined;
+  /** Only the one with this id. */
+  id?: string | null | undefined;
 }
 
 /** By which of a filter's conditions an index finds most likely the fewest rows; undefined when it has none. */
-function driverOf({ filter, facets, customerId }: ListRequest): Driver | undefined {
+function driverOf({ filter, facets, customerId, id }: ListRequest): Driver | undefined {
+  if (id !== null && id !== undefined) return 'ID';
   if (customerId !== null && customerId !== undefined) return 'CUSTOMER';
   if (filter.metadata) return 'METADATA';
   if (filter.search) return 'SEARCH';
@@ -38,13 +41,14 @@ function driverOf({ filter, facets, customerId }: ListRequest): Driver | undefin
   return undefined;
 }
 
-function valuesOf(ctx: Ctx, { filter, statuses, facets, values, customerId }: ListRequest) {
+function valuesOf(ctx: Ctx, { filter, statuses, facets, values, customerId, id }: ListRequest) {
   const wanted = filter.status ?? statuses.filter((status) => status !== 'ARCHIVED');
   const search = filter.search ? searchFor(filter.search) : undefined;
   const words = [...facets, filter.country, wanted.length === 1 ? wanted[0] : undefined];
   return {
     ...values,
-    customerId,
+    customerId: customerId ?? null,
+    id: id ?? null,
     statuses: wanted,
     live: wanted.some((status) => status !== 'ARCHIVED'),
     archived: wanted.includes('ARCHIVED'),
@@ -65,8 +69,8 @@ function valuesOf(ctx: Ctx, { filter, statuses, facets, values, customerId }: Li
   };
 }
 
-function isFiltered({ filter }: ListRequest): boolean {
-  return Object.values(filter).some((value) => value !== null && value !== undefined);
+function isFiltered({ filter, id }: ListRequest): boolean {
+  return [id, ...Object.values(filter)].some((value) => value !== null && value !== undefined);
 }
 
 /** The statements of a list: lean ones for what every caller asks, others that can take any filter. */
@@ -76,7 +80,8 @@ function statementsOf(listed: Listed, order: ListOrder, walk: Walk, request: Lis
   const kind = `${filtered ? 'filtered' : 'plain'}_${driver?.toLowerCase() ?? 'all'}`;
   const where = driver !== undefined && filtered ? filteredList(listed, driver) : plainList(listed, driver);
   const page = statement(`${kind}_${nameOfWalk(order.name, walk)}`, (orm) => {
-    if (driver === 'CUSTOMER' && !order.byChange) return sortedPage(orm, listed, walk, where);
+    if (driver === 'ID' || (driver === 'CUSTOMER' && !order.byChange))
+      return sortedPage(orm, listed, walk, where);
     if (driver === undefined || driver === 'CUSTOMER') return pageQuery(orm, listed, walk, where);
     return listPage(orm, listed, { ...order, driver, walk });
   });

@@ -1,7 +1,6 @@
 import { GraphQLError } from 'graphql';
 import type { GraphQLParams, Plugin } from 'graphql-yoga';
-
-export const maxBodyBytes = 1_000_000;
+import { maxBodyBytes } from '../http/request.ts';
 
 /** What a program may rely on in `extensions.code` of a top-level error. */
 export const topLevelCodes = [

@@ -4,8 +4,8 @@ import { useDeferStream } from '@graphql-yoga/plugin-defer-stream';
 import type { GraphQLError, GraphQLSchema } from 'graphql';
 import { createYoga, type Plugin } from 'graphql-yoga';
 import type { Logger } from 'pino';
-import type { Ctx, Selects, Viewer } from '../ctx.ts';
-import { newUuid } from '../lib/id.ts';
+import type { Caller, Ctx, Selects, Viewer } from '../ctx.ts';
+import { requestIdFrom } from '../http/request.ts';
 import type { Tracing } from '../observe/trace.ts';
 import { useCompression } from './compression.ts';
 import { usePersistedDocuments } from './documents.ts';
@@ -19,13 +19,6 @@ import { requestError, useJsonBody } from './request.ts';
 import { useSelection } from './selection.ts';
 
 export const endpoint = '/graphql';
-
-/** What is known of a request before its document is read. */
-export interface Caller {
-  viewer: Viewer;
-  requestId: string;
-  now: Date;
-}
 
 export interface ServerOptions {
   /** Makes the schema; called again for the requests that are traced. */
@@ -43,11 +36,6 @@ interface ServerContext {
   caller: Caller;
   selects: Selects;
   requestId: string;
-}
-
-function requestIdOf(request: Request): string {
-  const given = request.headers.get('x-request-id');
-  return given !== null && /^[\w.:-]{1,100}$/.test(given) ? given : newUuid();
 }
 
 /** Lets in who has a good token, before anything of the request's body is read. */
@@ -72,7 +60,7 @@ function usePages({ graphiql }: ServerOptions): Plugin<object, ServerContext> {
   const page = graphiql === undefined ? undefined : createGraphiql(graphiql);
   return {
     async onRequest({ request, url, serverContext, endResponse }) {
-      (serverContext as ServerContext).requestId = requestIdOf(request);
+      (serverContext as ServerContext).requestId = requestIdFrom(request.headers.get('x-request-id'));
       if (url.pathname === endpoint) {
         if (page !== undefined && wantsPage(request)) endResponse(await page(request));
       } else if (page !== undefined && url.pathname === '/' && wantsPage(request)) {

@@ -85,11 +85,11 @@ export class IdTakenError extends AppError {
   /** The account that holds the id as its own or as an alias; null when a customer holds it. */
   readonly accountId: string | null;
 
-  constructor(type: EntityType, id: string, accountId: string | null) {
+  constructor(type: NamedType, id: string, accountId: string | null) {
     const holder =
       accountId !== null && accountId !== id
         ? `is an alias of the account ${JSON.stringify(accountId)}`
-        : `already names ${type === 'Account' ? 'an account' : 'a customer'}`;
+        : `already names ${type === 'Account' ? 'an' : 'a'} ${type.toLowerCase()}`;
     super(`The id ${JSON.stringify(id)} ${holder}; choose another.`);
     this.id = id;
     this.accountId = accountId;

@@ -1,12 +1,28 @@
+import { createHash } from 'node:crypto';
 import { fromUUID, toUUID, typeidUnboxed } from 'typeid-js';
 
-const prefixes = { Account: 'account', Customer: 'customer', Change: 'change', ApiKey: 'key' } as const;
+const prefixes = {
+  Account: 'account',
+  Customer: 'customer',
+  Alias: 'alias',
+  Change: 'change',
+  ApiKey: 'key',
+} as const;
 
 export type IdType = keyof typeof prefixes;
 
 /** A new UUIDv7 (RFC 9562), sortable by creation. */
 export function newUuid(): string {
   return toUUID(typeidUnboxed());
+}
+
+/** The UUID of content, the same for the same content: its SHA-256 in the form of a UUIDv8 (RFC 9562). */
+export function uuidOf(content: unknown): string {
+  const bytes = createHash('sha256').update(JSON.stringify(content)).digest().subarray(0, 16);
+  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x80, 6);
+  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
+  const hex = bytes.toString('hex');
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
 /** The TypeID of a UUID: the type's prefix and 26 characters of base 32, for example `account_01m84fadmwe03rqpvwbebaam9z`. */

@@ -1,8 +1,8 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { Orm } from '../db/client.ts';
 import { insertedFrom, recordset } from '../db/rows.ts';
-import type { SettingInput } from './rules.ts';
-import { type OwnerType, type SettingRow, settings } from './table.ts';
+import type { OwnerType, SettingInput } from './rules.ts';
+import { type SettingRow, settings } from './table.ts';
 
 export type NewSetting = Omit<SettingRow, 'tenantId'>;
 

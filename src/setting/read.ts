@@ -4,7 +4,8 @@ import { tenantId } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
 import { groupBy } from '../lib/group.ts';
 import { createLoader, type Loader } from '../lib/loader.ts';
-import { type OwnerType, type SettingRow, settings } from './table.ts';
+import type { OwnerType } from './rules.ts';
+import { type SettingRow, settings } from './table.ts';
 
 export type { SettingRow };
 

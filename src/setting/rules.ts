@@ -1,10 +1,14 @@
 import { z } from 'zod';
 import { value as ownerId } from '../alias/rules.ts';
 import { idempotencyKey } from '../idempotency/rules.ts';
-import { identifier, report, text, unique } from '../lib/rule.ts';
+import { identifier, neverCleared, report, text, unique } from '../lib/rule.ts';
 
 export const maxSettingsPerCall = 10;
 export const maxSettingsPerOwner = 100;
+
+/** Whose settings there are. */
+export const ownerTypes = ['ACCOUNT', 'CUSTOMER'] as const;
+export type OwnerType = (typeof ownerTypes)[number];
 
 export const dataTypes = {
   STRING: 'Any text.',
@@ -62,10 +66,13 @@ function mismatch(dataType: SettingDataType, value: string): string | undefined 
   return undefined;
 }
 
-export const setting = z.object({ id, namespace, name, dataType, value }).check((payload) => {
+/** The rule that a value must be one of its type. */
+export function checkValue(payload: z.core.ParsePayload<{ dataType: SettingDataType; value: string }>): void {
   const problem = mismatch(payload.value.dataType, payload.value.value);
   if (problem !== undefined) report(payload, 'INVALID_FORMAT', problem, ['value']);
-});
+}
+
+export const setting = z.object({ id, namespace, name, dataType, value }).check(checkValue);
 
 export type SettingInput = z.output<typeof setting>;
 
@@ -97,6 +104,20 @@ function checkOwner(payload: z.core.ParsePayload<{ accountId?: unknown; customer
 }
 
 const perOwner = z.array(setting).min(1).max(maxSettingsPerOwner);
+
+/** One setting, by all that names it; absent keeps, a value sets. */
+export const changeSettingInput = z.object({
+  ownerType: z.enum(ownerTypes).describe('Whether an account or a customer owns it.'),
+  ownerId: ownerId.describe('The id of its owner.'),
+  namespace,
+  id,
+  name: neverCleared(name),
+  dataType: neverCleared(dataType),
+  value: neverCleared(value),
+  idempotencyKey: idempotencyKey.nullish(),
+});
+
+export type ChangeSettingInput = z.output<typeof changeSettingInput>;
 
 export const putSettingsInput = z
   .object({ ...owner, settings: perOwner.check(unique((one) => settingKey(one), 'the namespace and id')) })

@@ -6,16 +6,13 @@ import { customers } from '../customer/table.ts';
 import { idColumn, minLengthCheck, oneOfCheck, textColumn } from '../db/columns.ts';
 import * as rules from './rules.ts';
 
-export const ownerTypes = ['ACCOUNT', 'CUSTOMER'] as const;
-export type OwnerType = (typeof ownerTypes)[number];
-
 const dataTypeWords = Object.keys(rules.dataTypes) as [rules.SettingDataType];
 
 export const settings = pgTable(
   'settings',
   {
     tenantId: integer().notNull(),
-    ownerType: varchar({ length: 8, enum: ownerTypes }).notNull(),
+    ownerType: varchar({ length: 8, enum: rules.ownerTypes }).notNull(),
     ownerId: idColumn(ownerId).notNull(),
     namespace: idColumn(rules.namespace).notNull(),
     id: idColumn(rules.id).notNull(),
@@ -38,7 +35,7 @@ export const settings = pgTable(
       columns: [t.tenantId, t.customerId],
       foreignColumns: [customers.tenantId, customers.id],
     }),
-    oneOfCheck('settings_owner_type_check', t.ownerType, ownerTypes),
+    oneOfCheck('settings_owner_type_check', t.ownerType, rules.ownerTypes),
     oneOfCheck('settings_data_type_check', t.dataType, dataTypeWords),
     minLengthCheck('settings_id_check', t.id, rules.id),
     minLengthCheck('settings_namespace_check', t.namespace, rules.namespace),

@@ -10,10 +10,19 @@ import { assertWritable } from '../entity/lock.ts';
 import type { ChangeKind } from '../history/rules.ts';
 import { changeRow, recordChanges } from '../history/write.ts';
 import { type Written, writeOnce } from '../idempotency/write.ts';
-import { LimitExceededError, NotFoundError } from '../lib/errors.ts';
+import { IdTakenError, InvalidInputError, LimitExceededError, NotFoundError } from '../lib/errors.ts';
+import { issuesOf } from '../lib/wording.ts';
 import { type NewSetting, newSettings, settingHistory } from './create.ts';
-import { maxSettingsPerOwner, type PutSettingsInput, type RemoveSettingsInput, settingKey } from './rules.ts';
-import { type OwnerType, type SettingRow, settings } from './table.ts';
+import {
+  type ChangeSettingInput,
+  maxSettingsPerOwner,
+  type OwnerType,
+  type PutSettingsInput,
+  type RemoveSettingsInput,
+  setting,
+  settingKey,
+} from './rules.ts';
+import { type SettingRow, settings } from './table.ts';
 
 /** The owner of settings after a write of them: one of the two. */
 export interface SettingsOwner {
@@ -98,14 +107,20 @@ function refreshOwner(ctx: Ctx, { account, customer, settings }: SettingsOwner):
   if (customer !== null) refreshCustomer(ctx, customer, { settings });
 }
 
-/** Adds settings of an account or customer, and changes those it has with the same namespace and id. */
-export async function putSettings(ctx: Ctx, input: PutSettingsInput): Promise<Written<SettingsOwner>> {
-  const owner = ownerOf(input);
-  const rows = newSettings(owner.type, owner.id, input.settings);
-  const keys = new Set(rows.map(settingKey));
-  const result = await writeOnce(ctx, 'putSettings', input, reviveOwner, async (run) => {
+/** What a write puts: the rows that it makes of those its owner has. */
+interface Put {
+  mutation: string;
+  input: { idempotencyKey?: string | null | undefined };
+  owner: Owner;
+  rowsFor(present: SettingRow[]): NewSetting[];
+}
+
+async function put(ctx: Ctx, { mutation, input, owner, rowsFor }: Put): Promise<Written<SettingsOwner>> {
+  const result = await writeOnce(ctx, mutation, input, reviveOwner, async (run) => {
     await holdOwner(run, owner);
     const present = await run(settingsOfOwner, { ...owner });
+    const rows = rowsFor(present);
+    const keys = new Set(rows.map(settingKey));
     const replaced = present.filter((row) => keys.has(settingKey(row)));
     if (present.length - replaced.length + rows.length > maxSettingsPerOwner) {
       throw new LimitExceededError('settings', maxSettingsPerOwner);
@@ -115,6 +130,46 @@ export async function putSettings(ctx: Ctx, input: PutSettingsInput): Promise<Wr
   });
   refreshOwner(ctx, result.written);
   return result;
+}
+
+/** Adds settings of an account or customer, and changes those it has with the same namespace and id. */
+export function putSettings(ctx: Ctx, input: PutSettingsInput): Promise<Written<SettingsOwner>> {
+  const owner = ownerOf(input);
+  const rows = newSettings(owner.type, owner.id, input.settings);
+  return put(ctx, { mutation: 'putSettings', input, owner, rowsFor: () => rows });
+}
+
+/** Adds settings of an account or customer. Throws IdTakenError when it has one of them already. */
+export function createSettings(ctx: Ctx, input: PutSettingsInput): Promise<Written<SettingsOwner>> {
+  const owner = ownerOf(input);
+  const rows = newSettings(owner.type, owner.id, input.settings);
+  const keys = new Set(rows.map(settingKey));
+  const rowsFor = (present: SettingRow[]) => {
+    const taken = present.find((row) => keys.has(settingKey(row)));
+    if (taken !== undefined) throw new IdTakenError('Setting', `${taken.namespace}.${taken.id}`, null);
+    return rows;
+  };
+  return put(ctx, { mutation: 'createSettings', input, owner, rowsFor });
+}
+
+/** Changes fields of one setting. Throws InvalidInputError when its value is then none of its type. */
+export function changeSetting(ctx: Ctx, input: ChangeSettingInput): Promise<Written<SettingsOwner>> {
+  const { ownerType: type, ownerId: id, name, dataType, value } = input;
+  const rowsFor = (present: SettingRow[]) => {
+    const row = present.find((one) => settingKey(one) === settingKey(input));
+    if (row === undefined) throw new NotFoundError('Setting', `${input.namespace}.${input.id}`);
+    const { tenantId: _, ...old } = row;
+    const changed = {
+      ...old,
+      name: name ?? old.name,
+      dataType: dataType ?? old.dataType,
+      value: value ?? old.value,
+    };
+    const { error } = setting.safeParse(changed);
+    if (error) throw new InvalidInputError(issuesOf(error));
+    return [changed];
+  };
+  return put(ctx, { mutation: 'changeSetting', input, owner: { type, id }, rowsFor });
 }
 
 /** Removes settings of an account or customer. Throws NotFoundError when one of them is not there. */

@@ -1,0 +1,22 @@
+import { z } from '@hono/zod-openapi';
+import { present } from '../rest/answer.ts';
+import { type AddressColumns, addressOf, fields } from './rules.ts';
+
+/** An address as the facade shows it: the parts that there are. */
+export const AddressAnswer = z
+  .strictObject({
+    phoneNumber: fields.phoneNumber.optional(),
+    line1: fields.line1.optional(),
+    line2: fields.line2.optional(),
+    postalCode: fields.postalCode.optional(),
+    city: fields.city.optional(),
+    state: fields.state.optional(),
+    country: fields.country.optional(),
+  })
+  .describe('A postal address with a phone number: the parts that there are.')
+  .openapi('Address');
+
+/** The address of a row. */
+export function showAddress(row: AddressColumns): z.input<typeof AddressAnswer> {
+  return present(addressOf(row) ?? {});
+}

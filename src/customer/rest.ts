@@ -1,0 +1,227 @@
+import { z } from '@hono/zod-openapi';
+import {
+  AccountAnswer,
+  MetadataAnswer,
+  maxEmbedded,
+  SettingOfOwner,
+  showAccount,
+  showSettings,
+} from '../account/answer.ts';
+import { FirstAccountBody, inDomainWords } from '../account/bodies.ts';
+import { AddressAnswer, showAddress } from '../address/rest.ts';
+import { billingAddressOf } from '../address/rules.ts';
+import type { Ctx } from '../ctx.ts';
+import { search } from '../entity/list-rules.ts';
+import { writeHeaders, written } from '../idempotency/rest.ts';
+import { byId } from '../lib/entity-key.ts';
+import { NotFoundError } from '../lib/errors.ts';
+import { toTypeId } from '../lib/id.ts';
+import { requireScope } from '../lib/scope.ts';
+import { present, Success } from '../rest/answer.ts';
+import { facade } from '../rest/facade.ts';
+import { askedPage, pageAnswer, pageOf, pageQuery, parsedFilter } from '../rest/page.ts';
+import { answer, body, call, type Rest } from '../rest/route.ts';
+import { createCustomer } from './create.ts';
+import { exampleCustomer } from './example.ts';
+import { customerPage } from './list.ts';
+import type { CustomerRow } from './read.ts';
+import * as rules from './rules.ts';
+import { archiveCustomer, updateCustomer } from './write.ts';
+
+const tags = ['Customers'];
+const status = z.enum(Object.keys(rules.statuses) as [rules.CustomerStatus]);
+const instant = (description: string) => z.iso.datetime().describe(description);
+
+const customer = {
+  id: rules.id,
+  togaiCustomerId: z
+    .string()
+    .describe('Made by the system: unique across all types and tenants, never changed.'),
+  name: rules.name,
+  primaryEmail: rules.primaryEmail,
+  billingAddress: z
+    .string()
+    .describe('The address on one line, without the phone number; empty when nothing else is known of it.'),
+  address: AddressAnswer,
+  status: status.describe('Whether the customer is in use or put away.'),
+  settings: z
+    .array(SettingOfOwner)
+    .max(maxEmbedded)
+    .optional()
+    .describe(
+      `The settings, the first ${maxEmbedded} in the order of their namespaces and ids. \`/settings\` has all.`,
+    ),
+  metadata: MetadataAnswer.optional(),
+  createdAt: instant('When the customer was created.'),
+  updatedAt: instant('When the customer was last changed.'),
+};
+
+const CustomerAnswer = z
+  .strictObject(customer)
+  .describe('A company that buys from you. Owns accounts.')
+  .openapi('Customer');
+
+const CreatedCustomerAnswer = z
+  .strictObject({ ...customer, account: AccountAnswer.optional() })
+  .describe('A new customer and, when one was given, its first account.')
+  .openapi('CreateCustomerResponse');
+
+const { idempotencyKey: _, account: __, ...created } = rules.createCustomerInput.shape;
+
+const CreateCustomerBody = facade(z.object({ ...created, account: FirstAccountBody.nullish() }))
+  .describe('The new customer.')
+  .openapi('CreateCustomerRequest');
+
+const { id, expectedVersion: ___, idempotencyKey: ____, ...changes } = rules.updateCustomerInput.shape;
+
+const UpdateCustomerBody = facade(z.object(changes))
+  .describe('What to change: a field that is left out stays, `null` clears it, a value sets it.')
+  .openapi('UpdateCustomerRequest');
+
+const customerPath = z.object({ id });
+
+const exampleAnswer = {
+  id: exampleCustomer.id,
+  togaiCustomerId: 'customer_01m84mzvx1f6ca2w8hq9zpntvb',
+  name: exampleCustomer.name,
+  primaryEmail: exampleCustomer.primaryEmail,
+  billingAddress: '2281 Broadway Street, 29501, Florence, South Carolina, US',
+  address: exampleCustomer.address,
+  status: 'ACTIVE',
+  createdAt: '2026-11-24T20:49:31.000Z',
+  updatedAt: '2026-11-24T20:49:31.000Z',
+};
+
+const createRoute = call(['customers:write'], {
+  method: 'post',
+  path: '/customers',
+  operationId: 'createCustomer',
+  tags,
+  summary: 'Create a customer',
+  description:
+    'Creates a customer and, when `account` is given, its first account, for which the scope `accounts:write` is needed, too: all of it or, when anything is refused, nothing.',
+  request: { headers: writeHeaders, body: body(CreateCustomerBody, exampleCustomer) },
+  responses: { 201: answer(CreatedCustomerAnswer, 'The new customer.', exampleAnswer) },
+});
+
+const filter = z.strictObject({
+  status: status.optional().describe('Those in this status; without it, all but the archived ones.'),
+  _search: search.optional().describe('Those whose id, name or primary email contains this.'),
+});
+
+const listRoute = call(['customers:read'], {
+  method: 'get',
+  path: '/customers',
+  operationId: 'getCustomers',
+  tags,
+  summary: 'List customers',
+  description: 'The customers that meet every condition, the latest change first.',
+  request: { query: filter.extend(pageQuery) },
+  responses: { 200: answer(pageOf(CustomerAnswer, 'CustomerPage'), 'A page of customers.') },
+});
+
+const getRoute = call(['customers:read'], {
+  method: 'get',
+  path: '/customers/{id}',
+  operationId: 'getCustomer',
+  tags,
+  summary: 'Get a customer',
+  description: 'The customer with this id, an archived one too.',
+  request: { params: customerPath },
+  responses: { 200: answer(CustomerAnswer, 'The customer.', exampleAnswer) },
+});
+
+const updateRoute = call(['customers:write'], {
+  method: 'patch',
+  path: '/customers/{id}',
+  operationId: 'updateCustomer',
+  tags,
+  summary: 'Change a customer',
+  description: 'Changes fields of a customer. `address` and `metadata` are replaced whole.',
+  request: {
+    params: customerPath,
+    headers: writeHeaders,
+    body: body(UpdateCustomerBody, { name: 'Acme Inc.' }),
+  },
+  responses: { 200: answer(CustomerAnswer, 'The customer as it is now.') },
+});
+
+const deleteRoute = call(['customers:write'], {
+  method: 'delete',
+  path: '/customers/{id}',
+  operationId: 'deleteCustomer',
+  tags,
+  summary: 'Archive a customer',
+  description:
+    'Archives the customer, for nothing is ever deleted. Refused while it has accounts that are not archived; the refusal names them.',
+  request: { params: customerPath, headers: writeHeaders },
+  responses: { 200: answer(Success, 'The customer is archived.') },
+});
+
+async function showCustomer(ctx: Ctx, row: CustomerRow) {
+  const settings = await showSettings(ctx, 'CUSTOMER', row.id);
+  return {
+    id: row.id,
+    togaiCustomerId: toTypeId('Customer', row.nodeId),
+    name: row.name,
+    primaryEmail: row.primaryEmail,
+    billingAddress: billingAddressOf(row) ?? '',
+    address: showAddress(row),
+    status: row.status,
+    ...present({ settings, metadata: row.metadata }),
+    createdAt: row.createdAt.toISOString(),
+    updatedAt: row.updatedAt.toISOString(),
+  };
+}
+
+function reads(rest: Rest): void {
+  rest.openapi(listRoute, async (c) => {
+    const { ctx } = c.var;
+    const asked = askedPage('customers', c.req.valid('query'));
+    const { status, _search } = parsedFilter(filter, asked);
+    const conditions = { status: status && [status], search: _search };
+    const page = await customerPage(ctx, { first: asked.size, after: asked.after }, conditions);
+    const data = await Promise.all(page.rows.map((row) => showCustomer(ctx, row)));
+    return c.json(pageAnswer(asked, 'DESC', data, page), 200);
+  });
+
+  rest.openapi(getRoute, async (c) => {
+    const { ctx } = c.var;
+    const { id } = c.req.valid('param');
+    const customer = await ctx.loaders.customer.load(byId(id));
+    if (customer === null) throw new NotFoundError('Customer', id);
+    return c.json(await showCustomer(ctx, customer), 200);
+  });
+}
+
+function writes(rest: Rest): void {
+  rest.openapi(createRoute, async (c) => {
+    const { ctx } = c.var;
+    const { account: first, ...fields } = c.req.valid('json');
+    if (first) requireScope(ctx.viewer, 'accounts:write');
+    const idempotencyKey = c.req.valid('header')['Idempotency-Key'];
+    const input = { ...fields, account: first && inDomainWords(first), idempotencyKey };
+    const { customer, account } = written(c, await createCustomer(ctx, input));
+    const shown = account && { account: await showAccount(ctx, account.account) };
+    return c.json({ ...(await showCustomer(ctx, customer)), ...shown }, 201);
+  });
+
+  rest.openapi(updateRoute, async (c) => {
+    const { ctx } = c.var;
+    const idempotencyKey = c.req.valid('header')['Idempotency-Key'];
+    const input = { ...c.req.valid('json'), ...c.req.valid('param'), idempotencyKey };
+    return c.json(await showCustomer(ctx, written(c, await updateCustomer(ctx, input))), 200);
+  });
+
+  rest.openapi(deleteRoute, async (c) => {
+    const idempotencyKey = c.req.valid('header')['Idempotency-Key'];
+    written(c, await archiveCustomer(c.var.ctx, { ...c.req.valid('param'), idempotencyKey }));
+    return c.json({ success: true as const }, 200);
+  });
+}
+
+/** The calls that are about customers. */
+export function customerRoutes(rest: Rest): void {
+  reads(rest);
+  writes(rest);
+}

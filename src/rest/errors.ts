@@ -1,0 +1,78 @@
+import { HTTPException } from 'hono/http-exception';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { AppError, errorCodes, ForbiddenError, NotFoundError } from '../lib/errors.ts';
+
+/** What `X-Error-Code` may say beside the codes of the domain. */
+export const requestCodes = {
+  BAD_REQUEST: 'The body is not JSON.',
+  UNAUTHENTICATED: 'A good token is missing.',
+  FORBIDDEN: 'The token lacks the scope for this.',
+  UNKNOWN_PATH: 'Nothing is at this path.',
+  METHOD_NOT_ALLOWED: 'The path does not take this method; `Allow` names those it takes.',
+  PAYLOAD_TOO_LARGE: 'The body is too large.',
+  UNSUPPORTED_MEDIA_TYPE: 'The body is of another type than application/json.',
+  INTERNAL_SERVER_ERROR: 'A fault of the service, logged under the id in `X-Request-Id`.',
+} as const;
+
+export type RequestCode = keyof typeof requestCodes;
+
+export const restCodes = { ...errorCodes, ...requestCodes };
+
+/** A request that cannot be served, whatever its input says. */
+export class RequestError extends Error {
+  override name = 'RequestError';
+  readonly code: RequestCode;
+  readonly status: ContentfulStatusCode;
+  readonly headers: Record<string, string>;
+
+  constructor(
+    status: ContentfulStatusCode,
+    code: RequestCode,
+    message: string,
+    headers: Record<string, string> = {},
+  ) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.headers = headers;
+  }
+}
+
+export interface Refusal {
+  status: ContentfulStatusCode;
+  code: keyof typeof restCodes;
+  message: string;
+  headers: Record<string, string>;
+}
+
+const internalMessage =
+  'Something went wrong on our side; nothing was half-written. Send it again, and report the request id if it stays.';
+
+/** What hono and its validators refuse by themselves. */
+function httpRefusal(status: number): Refusal {
+  return status === 415
+    ? {
+        status: 415,
+        code: 'UNSUPPORTED_MEDIA_TYPE',
+        message: 'The content type must be application/json.',
+        headers: {},
+      }
+    : { status: 400, code: 'BAD_REQUEST', message: 'The body is not JSON.', headers: {} };
+}
+
+/** The answer to an error: the clients know no other code than 400 for what the domain refuses, conflicts included. */
+export function refusalOf(error: unknown): Refusal {
+  if (error instanceof RequestError) {
+    const { status, code, message, headers } = error;
+    return { status, code, message, headers };
+  }
+  if (error instanceof AppError) {
+    const status = error instanceof NotFoundError ? 404 : 400;
+    return { status, code: error.code, message: error.message, headers: {} };
+  }
+  if (error instanceof ForbiddenError) {
+    return { status: 403, code: 'FORBIDDEN', message: error.message, headers: {} };
+  }
+  if (error instanceof HTTPException && error.status < 500) return httpRefusal(error.status);
+  return { status: 500, code: 'INTERNAL_SERVER_ERROR', message: internalMessage, headers: {} };
+}

@@ -1,0 +1,79 @@
+import { OpenAPIHono } from '@hono/zod-openapi';
+import type { MiddlewareHandler } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { methodNotAllowed } from 'hono/method-not-allowed';
+import { maxBodyBytes, requestIdFrom } from '../http/request.ts';
+import { InvalidInputError } from '../lib/errors.ts';
+import { issuesOf } from '../lib/wording.ts';
+import { refuse } from './answer.ts';
+import { RequestError, refusalOf } from './errors.ts';
+import type { Rest, RestContext, RestEnv, RestOptions } from './route.ts';
+
+/**
+ * The path as it was sent, for ids may hold `%2F`: its parts are decoded once they are known. Ruby's client writes a
+ * space as `+` and a plus as `%2B`; a plus at either end of a part is one, for no id begins or ends with a space.
+ */
+function pathOf({ url }: Request): string {
+  const path = /^[a-z]+:\/\/[^/?#]*([^?#]*)/i.exec(url)?.[1] || '/';
+  return path.replaceAll(/(?<=[^/+])\+(?=[^/+])/g, '%20');
+}
+
+const named: MiddlewareHandler<RestEnv> = async (c, next) => {
+  const requestId = requestIdFrom(c.req.header('x-request-id'));
+  c.set('requestId', requestId);
+  await next();
+  c.res.headers.set('x-request-id', requestId);
+};
+
+function tooLarge(): never {
+  throw new RequestError(413, 'PAYLOAD_TOO_LARGE', `The body must not be larger than ${maxBodyBytes} bytes.`);
+}
+
+const limitedStream = bodyLimit({ maxSize: maxBodyBytes, onError: tooLarge });
+
+/** Refuses a body by its declared length, which the HTTP parser enforces, and counts one that has none. */
+const limited: MiddlewareHandler<RestEnv> = async (c, next) => {
+  const declared = c.req.header('content-length');
+  if (declared === undefined) return limitedStream(c, next);
+  if (Number(declared) > maxBodyBytes) tooLarge();
+  return next();
+};
+
+function methodRefusal(c: RestContext, methods: string[]): Response {
+  // Or it would have those of the answer that it takes the place of.
+  for (const name of ['x-error-code', 'content-type']) c.res.headers.delete(name);
+  const allow = [...methods, 'OPTIONS'].join(', ');
+  if (c.req.method === 'OPTIONS') return c.body(null, 204, { allow });
+  const message = `${c.req.method} is not a method of this path; it takes ${methods.join(', ')}.`;
+  return refuse(c, refusalOf(new RequestError(405, 'METHOD_NOT_ALLOWED', message, { allow })));
+}
+
+/** The server of the facade, without its calls. */
+export function createRest(options: RestOptions): Rest {
+  const rest: Rest = new OpenAPIHono<RestEnv>({
+    getPath: pathOf,
+    defaultHook: (result) => {
+      if (!result.success) throw new InvalidInputError(issuesOf(result.error as never));
+    },
+  });
+  rest.use(named);
+  rest.use(async (c, next) => {
+    c.set('options', options);
+    await next();
+  });
+  rest.use(methodNotAllowed({ app: rest, onMethodNotAllowed: methodRefusal }));
+  rest.use(limited);
+  rest.notFound((c) => {
+    const message = 'Nothing is at this path; /openapi.json lists those there are.';
+    return refuse(c, refusalOf(new RequestError(404, 'UNKNOWN_PATH', message)));
+  });
+  rest.onError((error, c) => {
+    const refusal = refusalOf(error);
+    if (refusal.status >= 500) {
+      const { requestId } = c.var;
+      options.log.error({ err: error, requestId }, 'a request failed of a bug or a lost database');
+    }
+    return refuse(c, refusal);
+  });
+  return rest;
+}

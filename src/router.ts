@@ -1,0 +1,18 @@
+import { accountRoutes } from './account/rest.ts';
+import { aliasRoutes } from './alias/rest.ts';
+import { customerRoutes } from './customer/rest.ts';
+import { documentRoutes } from './rest/openapi.ts';
+import type { Rest, RestOptions } from './rest/route.ts';
+import { createRest } from './rest/server.ts';
+import { settingRoutes } from './setting/rest.ts';
+
+/** The REST facade with all its calls. */
+export function createRouter(options: RestOptions): Rest {
+  const rest = createRest(options);
+  accountRoutes(rest);
+  aliasRoutes(rest);
+  customerRoutes(rest);
+  settingRoutes(rest);
+  documentRoutes(rest);
+  return rest;
+}

@@ -1,0 +1,70 @@
+import { sql } from 'drizzle-orm';
+import type { Ctx } from '../ctx.ts';
+import { given } from '../db/page.ts';
+import { tenantId } from '../db/rows.ts';
+import { statement } from '../db/statement.ts';
+import { InvalidInputError } from '../lib/errors.ts';
+import type { Page } from '../lib/page.ts';
+import { fullIdOf, readFullId } from './full-id.ts';
+import type { OwnerType } from './rules.ts';
+import { type SettingRow, settings } from './table.ts';
+
+export interface SettingFilter {
+  ownerTypes: readonly OwnerType[];
+  ownerId?: string | undefined;
+  namespace?: string | undefined;
+  id?: string | undefined;
+}
+
+const ofType = sql`${settings.tenantId} = ${tenantId} and ${settings.ownerType} = any(${given('ownerTypes', 'text[]')})`;
+const afterLast = sql`(${settings.ownerType}, ${settings.ownerId}, ${settings.namespace}, ${settings.id})
+  > (${given('afterType', 'text')}, ${given('afterOwner', 'text')}, ${given('afterNamespace', 'text')}, ${given('afterId', 'text')})`;
+const named = sql`(${given('namespace', 'text')} is null or ${settings.namespace} = ${given('namespace', 'text')})
+  and (${given('id', 'text')} is null or ${settings.id} = ${given('id', 'text')})`;
+
+const settingsOfAll = statement('settings_of_all', (orm) =>
+  orm
+    .select()
+    .from(settings)
+    .where(sql`${ofType} and ${afterLast} and ${named}`)
+    .orderBy(settings.ownerType, settings.ownerId, settings.namespace, settings.id)
+    .limit(sql.placeholder('limit')),
+);
+
+const settingsOfOne = statement('settings_of_one', (orm) =>
+  orm
+    .select()
+    .from(settings)
+    .where(sql`${ofType} and ${settings.ownerId} = ${given('ownerId', 'text')} and ${afterLast} and ${named}`)
+    .orderBy(settings.ownerType, settings.ownerId, settings.namespace, settings.id)
+    .limit(sql.placeholder('limit')),
+);
+
+/** Where a walk goes on: after the setting that a cursor names, or at the beginning. */
+function startOf(after: string | undefined) {
+  if (after === undefined) return { afterType: '', afterOwner: '', afterNamespace: '', afterId: '' };
+  const [last] = readFullId(after);
+  if (last === undefined) {
+    const message = 'must be a cursor that a page of this list gave you';
+    throw new InvalidInputError([{ path: ['after'], code: 'INVALID_FORMAT', message }]);
+  }
+  const { ownerType: afterType, ownerId: afterOwner, namespace: afterNamespace, id: afterId } = last;
+  return { afterType, afterOwner, afterNamespace, afterId };
+}
+
+/** Settings by owner, namespace and id. Throws InvalidInputError for a cursor that is none. */
+export async function settingPage(
+  ctx: Ctx,
+  { first, after }: { first: number; after: string | undefined },
+  { ownerTypes, ownerId, namespace, id }: SettingFilter,
+): Promise<Omit<Page<SettingRow>, 'hasPreviousPage'> & { cursorOf(row: SettingRow): string }> {
+  const found = await ctx.run(ownerId === undefined ? settingsOfAll : settingsOfOne, {
+    ...startOf(after),
+    ownerTypes,
+    ownerId: ownerId ?? null,
+    namespace: namespace ?? null,
+    id: id ?? null,
+    limit: first + 1,
+  });
+  return { rows: found.slice(0, first), hasNextPage: found.length > first, cursorOf: fullIdOf };
+}

@@ -1,0 +1,208 @@
+import { z } from '@hono/zod-openapi';
+import { value as ownerId } from '../alias/rules.ts';
+import type { Ctx } from '../ctx.ts';
+import { writeHeaders, written } from '../idempotency/rest.ts';
+import { InvalidInputError, NotFoundError } from '../lib/errors.ts';
+import { requireScope } from '../lib/scope.ts';
+import { facade } from '../rest/facade.ts';
+import { askedPage, pageAnswer, pageOf, pageQuery, parsedFilter } from '../rest/page.ts';
+import { answer, body, call, type Rest } from '../rest/route.ts';
+import { type FullId, fullIdOf, readFullId } from './full-id.ts';
+import { settingPage } from './list.ts';
+import type { SettingRow } from './read.ts';
+import * as rules from './rules.ts';
+import { changeSetting, createSettings, type SettingsOwner } from './write.ts';
+
+const tags = ['Settings'];
+
+const entityType = z.enum(rules.ownerTypes).describe('Whether an account or a customer owns it.');
+const entityId = ownerId.describe('The id of the account or customer that owns it.');
+
+const SettingAnswer = z
+  .strictObject({
+    ...rules.setting.shape,
+    entityType,
+    entityId,
+    fullId: z
+      .string()
+      .describe(
+        'Names it in the paths of this API: `setting.<namespace>.<id>.<ACCOUNT|CUSTOMER>.<owner id>`. Inside a part, a dot is written `~1` and a tilde `~0`.',
+      ),
+  })
+  .describe('A typed key-value of an account or customer.')
+  .openapi('Setting');
+
+const CreateSettingBody = facade(
+  z.object({ ...rules.setting.shape, entityType, entityId }).check(rules.checkValue),
+)
+  .describe('The new setting.')
+  .openapi('CreateSettingRequest');
+
+const { name, dataType, value } = rules.changeSettingInput.shape;
+
+const UpdateSettingBody = facade(z.object({ name, dataType, value }))
+  .describe('What to change: a field that is left out stays. The value must be one of its type afterwards.')
+  .openapi('UpdateSettingRequest');
+
+const example = {
+  id: 'accountSettingId',
+  value: 'INR',
+  namespace: 'USER',
+  name: 'Settings Name',
+  dataType: 'STRING',
+  entityType: 'ACCOUNT',
+  entityId: 'ACC00001',
+};
+
+const exampleAnswer = { ...example, fullId: 'setting.USER.accountSettingId.ACCOUNT.ACC00001' };
+
+const settingPath = z.object({
+  id: z
+    .string()
+    .describe(
+      'The `fullId` of the setting. One with plain dots inside its parts is taken where it can mean but one setting that there is.',
+    ),
+});
+
+const ownerScope = 'Needs the scope to %s accounts, or customers when one of them owns it.';
+
+const createRoute = call([], {
+  method: 'post',
+  path: '/settings',
+  operationId: 'insertSetting',
+  tags,
+  summary: 'Create a setting',
+  description: `Gives an account or customer a setting that it has not yet. ${ownerScope.replace('%s', 'write')}`,
+  request: { headers: writeHeaders, body: body(CreateSettingBody, example) },
+  responses: { 201: answer(SettingAnswer, 'The new setting.', exampleAnswer) },
+});
+
+const filter = z.strictObject({
+  entity_type: entityType.optional(),
+  entity_id: entityId.optional(),
+  setting_id: rules.id.optional(),
+  namespace: rules.namespace.optional(),
+});
+
+const listRoute = call([], {
+  method: 'get',
+  path: '/settings',
+  operationId: 'listSetting',
+  tags,
+  summary: 'List settings',
+  description:
+    'The settings that meet every condition, by type and id of their owners, then by namespace and id. Needs the scopes `accounts:read` and `customers:read`; with `entity_type`, only the one for that.',
+  request: { query: filter.extend(pageQuery) },
+  responses: { 200: answer(pageOf(SettingAnswer, 'SettingPage'), 'A page of settings.') },
+});
+
+const getRoute = call([], {
+  method: 'get',
+  path: '/settings/{id}',
+  operationId: 'getSetting',
+  tags,
+  summary: 'Get a setting',
+  description: `The setting with this full id. ${ownerScope.replace('%s', 'read')}`,
+  request: { params: settingPath },
+  responses: { 200: answer(SettingAnswer, 'The setting.', exampleAnswer) },
+});
+
+const updateRoute = call([], {
+  method: 'patch',
+  path: '/settings/{id}',
+  operationId: 'updateSetting',
+  tags,
+  summary: 'Change a setting',
+  description: `Changes fields of a setting. There is no call to delete one: the mutation \`removeSettings\` of the GraphQL API does that. ${ownerScope.replace('%s', 'write')}`,
+  request: { params: settingPath, headers: writeHeaders, body: body(UpdateSettingBody, { value: 'EUR' }) },
+  responses: { 200: answer(SettingAnswer, 'The setting as it is now.') },
+});
+
+function showSetting(row: SettingRow) {
+  const { id, value, namespace, name, dataType, ownerType, ownerId } = row;
+  return {
+    id,
+    value,
+    entityType: ownerType,
+    entityId: ownerId,
+    namespace,
+    name,
+    dataType,
+    fullId: fullIdOf(row),
+  };
+}
+
+function assertAllowed(ctx: Ctx, ownerType: rules.OwnerType, verb: 'read' | 'write'): void {
+  requireScope(ctx.viewer, ownerType === 'ACCOUNT' ? `accounts:${verb}` : `customers:${verb}`);
+}
+
+const isSame = (row: SettingRow, { namespace, id }: Pick<FullId, 'namespace' | 'id'>) =>
+  row.namespace === namespace && row.id === id;
+
+/** The setting that a full id means. Throws NotFoundError, or InvalidInputError when it can mean several. */
+async function findSetting(ctx: Ctx, text: string, verb: 'read' | 'write'): Promise<SettingRow> {
+  const meant = readFullId(text);
+  for (const { ownerType } of meant) assertAllowed(ctx, ownerType, verb);
+  const found = await Promise.all(
+    meant.map(async (one) => {
+      const settings = await ctx.loaders.settings.load({ type: one.ownerType, id: one.ownerId });
+      return settings.filter((row) => isSame(row, one));
+    }),
+  );
+  const [setting, ...others] = found.flat();
+  if (setting === undefined) throw new NotFoundError('Setting', text);
+  if (others.length === 0) return setting;
+  const message = `can mean several settings; write the dots inside of its parts as ~1, such as ${fullIdOf(setting)}`;
+  throw new InvalidInputError([{ path: ['id'], code: 'INVALID_VALUE', message }]);
+}
+
+/** A setting as a write of its owner left it. */
+function settingIn({ settings }: SettingsOwner, key: { namespace: string; id: string }) {
+  const row = settings.find((one) => isSame(one, key));
+  if (row === undefined) throw new Error('A setting that was written is not there.');
+  return showSetting(row);
+}
+
+function reads(rest: Rest): void {
+  rest.openapi(listRoute, async (c) => {
+    const { ctx } = c.var;
+    const asked = askedPage('settings', c.req.valid('query'));
+    const wanted = parsedFilter(filter, asked);
+    const ownerTypes = wanted.entity_type ? [wanted.entity_type] : rules.ownerTypes;
+    for (const type of ownerTypes) assertAllowed(ctx, type, 'read');
+    const conditions = { ownerId: wanted.entity_id, namespace: wanted.namespace, id: wanted.setting_id };
+    const { size: first, after } = asked;
+    const page = await settingPage(ctx, { first, after }, { ownerTypes, ...conditions });
+    return c.json(pageAnswer(asked, 'ASC', page.rows.map(showSetting), page), 200);
+  });
+
+  rest.openapi(getRoute, async (c) => {
+    return c.json(showSetting(await findSetting(c.var.ctx, c.req.valid('param').id, 'read')), 200);
+  });
+}
+
+function writes(rest: Rest): void {
+  rest.openapi(createRoute, async (c) => {
+    const { ctx } = c.var;
+    const { entityType, entityId, ...setting } = c.req.valid('json');
+    assertAllowed(ctx, entityType, 'write');
+    const owner = entityType === 'ACCOUNT' ? { accountId: entityId } : { customerId: entityId };
+    const idempotencyKey = c.req.valid('header')['Idempotency-Key'];
+    const result = await createSettings(ctx, { ...owner, settings: [setting], idempotencyKey });
+    return c.json(settingIn(written(c, result), setting), 201);
+  });
+
+  rest.openapi(updateRoute, async (c) => {
+    const { ctx } = c.var;
+    const { ownerType, ownerId, namespace, id } = await findSetting(ctx, c.req.valid('param').id, 'write');
+    const idempotencyKey = c.req.valid('header')['Idempotency-Key'];
+    const input = { ...c.req.valid('json'), ownerType, ownerId, namespace, id, idempotencyKey };
+    return c.json(settingIn(written(c, await changeSetting(ctx, input)), { namespace, id }), 200);
+  });
+}
+
+/** The calls that are about settings. */
+export function settingRoutes(rest: Rest): void {
+  reads(rest);
+  writes(rest);
+}
