@@ -19,7 +19,8 @@ function originalOf(error: unknown): unknown {
 /** What a client may see of an error: whatever is not meant for it is hidden. */
 export function maskError(error: unknown): GraphQLError {
   const original = originalOf(error);
-  const at = error instanceof GraphQLError ? { nodes: error.nodes, path: error.path } : {};
+  const { source, positions, path, nodes } = error instanceof GraphQLError ? error : ({} as GraphQLError);
+  const at = { nodes, source, positions, path };
   const show = (message: string, extensions: object) =>
     new GraphQLError(message, { ...at, extensions } as object);
   if (original instanceof InvalidInputError) {

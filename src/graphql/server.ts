@@ -98,7 +98,7 @@ function createServer(
       useDocumentLimits(),
       useSelection(),
       useDeferStream(),
-      useExecution(),
+      useExecution({ isTraced: tracer.length > 0 }),
       ...(options.tracing ? [useOperationSpans(options.tracing)] : []),
       ...tracer,
       useShownErrors(options.log),
