@@ -3,7 +3,7 @@ import { getRequestListener } from '@hono/node-server';
 import type { Logger } from 'pino';
 import { createContext } from './context.ts';
 import type { Caller, Selects } from './ctx.ts';
-import { type Connection, type Database, openDatabase } from './db/client.ts';
+import { type Database, type DatabaseOptions, openDatabase } from './db/client.ts';
 import type { GraphiqlOptions } from './graphql/graphiql.ts';
 import type { DocumentOptions } from './graphql/manifest.ts';
 import { createGraphqlServer, endpoint } from './graphql/server.ts';
@@ -15,9 +15,7 @@ import { createAuthenticator } from './tenant/authenticate.ts';
 import type { VerifyJwt } from './tenant/jwt.ts';
 import { createUseLog } from './tenant/use.ts';
 
-export interface AppOptions {
-  connection: Connection;
-  poolSize: number;
+export interface AppOptions extends DatabaseOptions {
   log: Logger;
   /** undefined: no GraphiQL. */
   graphiql: GraphiqlOptions | undefined;
@@ -53,16 +51,8 @@ function isGraphql(url: string): boolean {
 }
 
 /** Puts the service together: `fetch` answers requests, `listener` those of node:http. */
-export function createApp({
-  connection,
-  poolSize,
-  log,
-  graphiql,
-  documents,
-  tracing,
-  verifyJwt,
-}: AppOptions) {
-  const pool = openDatabase({ connection, poolSize });
+export function createApp({ log, graphiql, documents, tracing, verifyJwt, ...options }: AppOptions) {
+  const pool = openDatabase(options);
   const database = tracing?.database(pool) ?? pool;
   const endCleanUp = startCleanUp(database, log);
   const uses = createUseLog(database, log);

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import type { DatabaseLimits } from './db/client.ts';
 import { StartupError } from './lib/errors.ts';
 import { isLoopback } from './lib/loopback.ts';
 
@@ -17,6 +18,12 @@ function wholeNumber(min: number, max: number) {
 function isSafeUrl(url: string): boolean {
   const { protocol, hostname } = new URL(url);
   return protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname.replace(/^\[|\]$/g, '')));
+}
+
+function milliseconds(value: string, description: string) {
+  return wholeNumber(10, 600_000)
+    .prefault(value)
+    .meta({ must: 'a whole number from 10 to 600000', description: `Milliseconds. ${description}` });
 }
 
 /** Every variable that is read: `must` tells the values it takes, the description what it is for. */
@@ -40,6 +47,30 @@ export const environment = z.object({
     must: 'a whole number from 1 to 100',
     description: 'How many connections to the database it holds.',
   }),
+  DATABASE_QUEUE_SIZE: wholeNumber(0, 100_000).prefault('1000').meta({
+    must: 'a whole number from 0 to 100000',
+    description: 'How many calls of requests may wait for a connection; the next is refused at once.',
+  }),
+  DATABASE_WAIT_TIMEOUT_MS: milliseconds('1000', 'How long a call may wait for a connection.'),
+  DATABASE_CONNECT_TIMEOUT_MS: milliseconds('2000', 'How long a connection may take to be made.'),
+  DATABASE_STATEMENT_TIMEOUT_MS: milliseconds('2500', 'How long PostgreSQL may work on a statement.'),
+  DATABASE_LOCK_TIMEOUT_MS: milliseconds('2000', 'How long a statement may wait for a lock.'),
+  DATABASE_IDLE_TRANSACTION_TIMEOUT_MS: milliseconds(
+    '2500',
+    'How long PostgreSQL keeps a transaction whose next statement does not come.',
+  ),
+  DATABASE_CALL_TIMEOUT_MS: milliseconds(
+    '3500',
+    'How long a call may take in all, making the connection included. One that is late loses its connection.',
+  ),
+  DATABASE_PREPARE: z
+    .enum(['true', 'false'])
+    .default('true')
+    .transform((value) => value === 'true')
+    .meta({
+      must: 'true or false',
+      description: '`false` where a pooler gives each transaction another connection, such as PgBouncer.',
+    }),
   DATA_DIR: z
     .string()
     .default('.data')
@@ -122,7 +153,7 @@ export interface Config {
   dataDir: string;
   /** undefined: start the embedded PostgreSQL. */
   databaseUrl: string | undefined;
-  poolSize: number;
+  database: { poolSize: number; prepare: boolean; limits: DatabaseLimits };
   /** Apply migrations at start. */
   migrate: boolean;
   /** Absolute. The manifest of the trusted documents; undefined: there are none. */
@@ -161,6 +192,30 @@ function jwtOf(data: z.output<typeof environment>): JwtConfig | undefined {
   return { keys, issuer, audience, tenantClaim: data.JWT_TENANT_CLAIM, scopeClaim: data.JWT_SCOPE_CLAIM };
 }
 
+/** Each time-out lies within the one around it, or that one would speak in its place. */
+function databaseLimits(data: z.infer<typeof environment>): DatabaseLimits {
+  const limits = {
+    queueSize: data.DATABASE_QUEUE_SIZE,
+    waitTimeoutMs: data.DATABASE_WAIT_TIMEOUT_MS,
+    connectTimeoutMs: data.DATABASE_CONNECT_TIMEOUT_MS,
+    statementTimeoutMs: data.DATABASE_STATEMENT_TIMEOUT_MS,
+    lockTimeoutMs: data.DATABASE_LOCK_TIMEOUT_MS,
+    idleTransactionTimeoutMs: data.DATABASE_IDLE_TRANSACTION_TIMEOUT_MS,
+    callTimeoutMs: data.DATABASE_CALL_TIMEOUT_MS,
+  };
+  if (limits.callTimeoutMs <= Math.max(limits.connectTimeoutMs, limits.statementTimeoutMs)) {
+    throw new StartupError(
+      'DATABASE_CALL_TIMEOUT_MS must be longer than DATABASE_CONNECT_TIMEOUT_MS and DATABASE_STATEMENT_TIMEOUT_MS, which happen within it.',
+    );
+  }
+  if (limits.lockTimeoutMs > limits.statementTimeoutMs) {
+    throw new StartupError(
+      'DATABASE_LOCK_TIMEOUT_MS must not be longer than DATABASE_STATEMENT_TIMEOUT_MS: a statement waits for locks while it runs.',
+    );
+  }
+  return limits;
+}
+
 /** Reads the configuration. Throws one StartupError that names every variable which is not as it must be. */
 export function readConfig(env: NodeJS.ProcessEnv = process.env): Readonly<Config> {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
@@ -182,7 +237,11 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Readonly<Confi
     port: data.PORT,
     dataDir: resolve(data.DATA_DIR),
     databaseUrl: data.DATABASE_URL,
-    poolSize: data.DATABASE_POOL_SIZE,
+    database: {
+      poolSize: data.DATABASE_POOL_SIZE,
+      prepare: data.DATABASE_PREPARE,
+      limits: databaseLimits(data),
+    },
     migrate: data.MIGRATE ?? (data.DATABASE_URL === undefined || !production),
     trustedDocuments: data.TRUSTED_DOCUMENTS && resolve(data.TRUSTED_DOCUMENTS),
     trustedDocumentsOnly: data.TRUSTED_DOCUMENTS_ONLY,

@@ -7,6 +7,8 @@ import { StartupError } from '../lib/errors.ts';
 
 const oldestVersion = 15;
 
+const poolerAdvice = 'it is a pooler such as PgBouncer, behind which DATABASE_PREPARE must be false';
+
 interface SystemError {
   code?: string;
   message: string;
@@ -22,12 +24,18 @@ function nameOf(url: string): string {
   return `The database ${decodeURIComponent(pathname.slice(1))} at ${host || 'localhost'} (DATABASE_URL)`;
 }
 
+/** What Drizzle and the pool have wrapped. */
+function rootOf(error: unknown): unknown {
+  return error instanceof Error && error.cause !== undefined ? rootOf(error.cause) : error;
+}
+
 /** Says in one sentence why a database cannot be used; whatever is no fault of the database is thrown as it is. */
 export function databaseProblem(error: unknown, { databaseUrl }: Config): unknown {
   if (error instanceof StartupError || databaseUrl === undefined) return error;
-  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+  const cause = rootOf(error);
   if (!isDatabaseError(cause)) return error;
-  return new StartupError(`${nameOf(databaseUrl)} cannot be used: ${cause.message || cause.code}.`);
+  const pooler = /unsupported startup parameter/.test(cause.message) ? `; ${poolerAdvice}` : '';
+  return new StartupError(`${nameOf(databaseUrl)} cannot be used: ${cause.message || cause.code}${pooler}.`);
 }
 
 /** Throws StartupError unless the database is of a version that the service knows. */
@@ -73,7 +81,7 @@ export async function withDatabase<T>(
   { migrates = false } = {},
 ): Promise<T> {
   const { connection, started, stop } = await findDatabase(config);
-  const database = openDatabase({ connection, poolSize: 2 });
+  const database = openDatabase({ connection, poolSize: 2, prepare: config.database.prepare });
   try {
     await requireVersion(database, config);
     if (!migrates) await (started ? applyMigrations : requireMigrated)(database);

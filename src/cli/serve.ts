@@ -51,7 +51,7 @@ async function demoToken(config: Config, database: Database, log: Logger): Promi
 }
 
 async function prepare(config: Config, connection: Connection, log: Logger): Promise<string | undefined> {
-  const database = openDatabase({ connection, poolSize: 2 });
+  const database = openDatabase({ connection, poolSize: 2, prepare: config.database.prepare });
   try {
     await requireVersion(database, config);
     await (config.migrate ? applyMigrations : requireMigrated)(database);
@@ -127,9 +127,8 @@ async function start(config: Config): Promise<() => Promise<void>> {
   const [{ createApp }, { endpoint }] = await loading;
   const graphiql = config.production ? undefined : { tabs: exampleTabs, token: storage.token };
   const { connection } = storage;
-  const { poolSize } = config;
   const tracing = traces?.tracing;
-  const app = createApp({ connection, poolSize, log, graphiql, documents, verifyJwt, tracing });
+  const app = createApp({ connection, ...config.database, log, graphiql, documents, verifyJwt, tracing });
   const server = createServer(app.listener);
   const close = async () => {
     await Promise.race([Promise.all([app.close(), traces?.close()]), sleep(poolPatienceMs)]);

@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PgDatabase } from 'drizzle-orm/pg-core';
 import { drizzle, type PostgresJsQueryResultHKT } from 'drizzle-orm/postgres-js';
-import postgres from 'postgres';
-import { mayRunAgain } from './constraint.ts';
+import type postgres from 'postgres';
+import { mayRunAgain, unavailability } from './constraint.ts';
+import { closePool, type Limits, openPool, type Pool, useSession } from './pool.ts';
+import type { Connection, Session } from './session.ts';
 import type { Statement } from './statement.ts';
 
+export type { Connection } from './session.ts';
 export type Orm = PgDatabase<PostgresJsQueryResultHKT, Record<string, never>>;
-
-/** Where a PostgreSQL is: a URL from the configuration, or the socket of the embedded one. */
-export type Connection = { url: string } | { path: string; user: string; database: string };
 
 export type Values = Record<string, unknown>;
 export type Run = <Answer>(statement: Statement<Answer>, values: Values) => Promise<Answer>;
@@ -16,37 +16,61 @@ export type Run = <Answer>(statement: Statement<Answer>, values: Values) => Prom
 export interface Database {
   /** For commands that run once, such as migrations; whatever serves requests goes through `run`. */
   orm: Orm;
-  /** Runs one statement, a transaction of its own. */
+  /** Runs one statement, a transaction of its own. Throws UnavailableError when the database cannot serve. */
   run: Run;
-  /** Runs several statements, all or nothing. `work` may be called again, so it must have no other effects. */
+  /**
+   * Runs several statements, all or nothing. `work` may be called again, so it must have no other effects.
+   * Throws UnavailableError when the database cannot serve, and what `work` throws.
+   */
   transaction<T>(work: (run: Run) => Promise<T>): Promise<T>;
+  /** How long ago, in milliseconds, the database last answered a request. */
+  sinceAnswer(): number;
   close(): Promise<void>;
+}
+
+/** What bounds the time of a request at the database. */
+export interface DatabaseLimits extends Limits {
+  connectTimeoutMs: number;
+  /** How long a statement may run, and wait for a lock, and a transaction may wait for its next statement. */
+  statementTimeoutMs: number;
+  lockTimeoutMs: number;
+  idleTransactionTimeoutMs: number;
 }
 
 export interface DatabaseOptions {
   connection: Connection;
   poolSize: number;
+  /** Whether statements are prepared: false behind a pooler that changes sessions between transactions. */
+  prepare?: boolean;
+  /** undefined: a command that runs once may take its time. */
+  limits?: DatabaseLimits | undefined;
 }
 
-const connectTimeoutS = 5;
-const statementTimeoutMs = 10_000;
+const patience: Limits & { connectTimeoutMs: number } = {
+  connectTimeoutMs: 5000,
+  queueSize: Number.POSITIVE_INFINITY,
+  waitTimeoutMs: Number.POSITIVE_INFINITY,
+  callTimeoutMs: Number.POSITIVE_INFINITY,
+};
 
-function openPool({ connection, poolSize }: DatabaseOptions) {
-  const options: postgres.Options<Record<string, never>> = {
-    max: poolSize,
-    connect_timeout: connectTimeoutS,
-    onnotice: () => undefined,
-    connection: {
-      application_name: 'accountgraph',
-      statement_timeout: statementTimeoutMs,
-      lock_timeout: statementTimeoutMs,
-      idle_in_transaction_session_timeout: statementTimeoutMs,
-      TimeZone: 'UTC',
-      // Every statement is written for any values; planned for each anew, a search costs 8 to 15 ms more.
-      plan_cache_mode: 'force_generic_plan',
-    },
+function timeouts(limits: DatabaseLimits | undefined): Record<string, number> {
+  if (limits === undefined) return {};
+  return {
+    statement_timeout: limits.statementTimeoutMs,
+    lock_timeout: limits.lockTimeoutMs,
+    idle_in_transaction_session_timeout: limits.idleTransactionTimeoutMs,
   };
-  return 'url' in connection ? postgres(connection.url, options) : postgres({ ...options, ...connection });
+}
+
+/** What a session begins with. Poolers refuse or forget settings of sessions, so there every transaction sets its own. */
+function openings({ prepare = true, limits }: DatabaseOptions) {
+  if (prepare) {
+    // Every statement is written for any values; planned for each anew, a search costs 8 to 15 ms more.
+    const planning = { plan_cache_mode: 'force_generic_plan' };
+    return { begin: 'begin', settings: { TimeZone: 'UTC', ...planning, ...timeouts(limits) } };
+  }
+  const sets = Object.entries(timeouts(limits)).map(([name, value]) => `set local ${name} = ${value}`);
+  return { begin: ['begin', ...sets].join('; '), settings: { TimeZone: 'UTC' } };
 }
 
 const maxTries = 4;
@@ -64,29 +88,83 @@ async function withRetry<T>(attempt: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Opens a pool; connections are made when they are needed. */
-export function openDatabase(options: DatabaseOptions): Database {
-  const pool = openPool(options);
-  const orm: Orm = drizzle(pool, { casing: 'snake_case' });
-  const prepared = new Map<string, ReturnType<ReturnType<Statement<unknown>['build']>['prepare']>>();
+async function transact<T>({ client, destroy }: Session, begin: string, work: () => Promise<T>): Promise<T> {
+  await client.unsafe(begin);
+  let result: T;
+  try {
+    result = await work();
+  } catch (error) {
+    await client.unsafe('rollback').catch(destroy);
+    throw error;
+  }
+  const { command } = await client.unsafe('commit');
+  if (command !== 'COMMIT')
+    throw new Error('A failed statement was passed over: the transaction was not kept.');
+  return result;
+}
 
-  function prepare<Answer>(statement: Statement<Answer>) {
+/** A client as Drizzle wants it, each of whose statements and transactions gets a session of the pool. */
+function pooledClient(pool: Pool, begin: string): postgres.Sql {
+  const client = {
+    options: { parsers: {}, serializers: {} },
+    unsafe(text: string, parameters: never[], options: postgres.UnsafeQueryOptions) {
+      type Query = postgres.PendingQuery<postgres.Row[]>;
+      const answer = <T>(take: (query: Query) => PromiseLike<T>) =>
+        useSession(pool, ({ client }) =>
+          withRetry(async () => take(client.unsafe(text, parameters, options))),
+        );
+      return {
+        values: () => answer((query) => query.values()),
+        // biome-ignore lint/suspicious/noThenProperty: a query is a promise that begins when it is awaited
+        then: <T>(...settle: Parameters<Promise<T>['then']>) =>
+          answer((query) => query).then(...(settle as [])),
+      };
+    },
+    begin: <T>(work: (client: postgres.Sql) => Promise<T>) =>
+      useSession(pool, (session) => withRetry(() => transact(session, begin, () => work(session.client)))),
+  };
+  return client as unknown as postgres.Sql;
+}
+
+/** Runs statements that are built once. */
+function prepareOn(orm: Orm): Run {
+  const prepared = new Map<string, { execute(values: Values): Promise<unknown> }>();
+  return (statement, values) => {
     let query = prepared.get(statement.name);
     if (query === undefined) {
       query = statement.build(orm).prepare(statement.name);
       prepared.set(statement.name, query);
     }
-    return query as { execute(values: Values): Promise<Answer> };
+    return query.execute(values) as never;
+  };
+}
+
+/** Opens a database; connections are made when they are needed. */
+export function openDatabase(options: DatabaseOptions): Database {
+  const { connection, poolSize, prepare = true, limits } = options;
+  const { begin, settings } = openings(options);
+  const pool = openPool({ ...patience, ...limits, connection, poolSize, prepare, settings });
+  const patient = openings({ ...options, limits: undefined });
+  const atEase = openPool({ ...pool.options, ...patience, settings: patient.settings });
+  const run = prepareOn(drizzle(pooledClient(pool, begin), { casing: 'snake_case' }));
+  const runners = new WeakMap<Session, Run>();
+
+  function runnerOf(session: Session): Run {
+    const runner = runners.get(session) ?? prepareOn(session.orm);
+    runners.set(session, runner);
+    return runner;
   }
   return {
-    orm,
-    run: (statement, values) => withRetry(() => prepare(statement).execute(values)),
+    orm: drizzle(pooledClient(atEase, patient.begin), { casing: 'snake_case' }),
+    run: (statement, values) =>
+      run(statement, values).catch((error: unknown) => {
+        throw unavailability(error, true) ?? error;
+      }),
     transaction: (work) =>
-      withRetry(() =>
-        orm.transaction((tx) =>
-          work((statement, values) => statement.build(tx).prepare(statement.name).execute(values)),
-        ),
-      ),
-    close: () => pool.end({ timeout: 5 }),
+      useSession(pool, (session) => withRetry(() => transact(session, begin, () => work(runnerOf(session))))),
+    sinceAnswer: () => performance.now() - pool.answeredAt,
+    async close() {
+      await Promise.all([closePool(pool), closePool(atEase)]);
+    },
   };
 }

@@ -1,4 +1,5 @@
 import { DrizzleQueryError } from 'drizzle-orm';
+import { UnavailableError } from '../lib/errors.ts';
 
 interface DriverError {
   code?: string;
@@ -24,6 +25,31 @@ export function isViolation(error: unknown, constraints: readonly string[]): boo
 /** Serialization failure and deadlock: the database took the transaction back, and the same one may succeed now. */
 export function mayRunAgain(error: unknown): boolean {
   return ['40001', '40P01'].includes(driverError(error).code ?? '');
+}
+
+/**
+ * What the database says when it cannot serve: no connection, no such user or database (08, 28, 3D), no room (53), an
+ * operator's or the system's intervention (57, 58), and sessions that were given up or can only read (a standby).
+ */
+const cannotServe = /^(08|28|3D|53|57|58)|^(25P03|25006)$/;
+/** It took a statement back that ran, or waited for a lock, for too long, or that it kept taking back for others. */
+const tookBack = ['57014', '55P03', '40001', '40P01'];
+
+/** What the driver and the system call a connection that failed. */
+const connectionFailed = /^(CONNECT|E[A-Z]{4})/;
+
+/**
+ * The error of a database that cannot serve; undefined for any other one: a statement's own fault, or a bug.
+ * @param entered whether the database had let the session in; nothing has been sent before that
+ */
+export function unavailability(error: unknown, entered: boolean): UnavailableError | undefined {
+  for (const known of [error, (error as Error).cause]) if (known instanceof UnavailableError) return known;
+  if (!entered) return new UnavailableError('UNREACHABLE', error);
+  const { code = '' } = driverError(error);
+  if (tookBack.includes(code)) return new UnavailableError('SLOW', error);
+  return cannotServe.test(code) || connectionFailed.test(code)
+    ? new UnavailableError('LOST', error)
+    : undefined;
 }
 
 /** What of a failed statement may be logged: its text, but none of its values. Undefined for any other error. */

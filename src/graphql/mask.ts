@@ -1,11 +1,12 @@
 import { GraphQLError } from 'graphql';
 import { isAsyncIterable, mapAsyncIterator, type Plugin } from 'graphql-yoga';
 import type { Logger } from 'pino';
-import { AppError, ForbiddenError, InvalidInputError } from '../lib/errors.ts';
+import { AppError, ForbiddenError, InvalidInputError, UnavailableError } from '../lib/errors.ts';
 import { type TopLevelCode, topLevelCodes } from './request.ts';
 
 const internal: TopLevelCode = 'INTERNAL_SERVER_ERROR';
 const forbidden: TopLevelCode = 'FORBIDDEN';
+const unavailable: TopLevelCode = 'SERVICE_UNAVAILABLE';
 const internalMessage =
   'Something went wrong on our side; nothing was half-written. Send it again, and report the request id if it stays.';
 
@@ -29,6 +30,10 @@ export function maskError(error: unknown): GraphQLError {
   if (original instanceof AppError) return show(original.message, { code: 'BAD_REQUEST' });
   if (original instanceof ForbiddenError) {
     return show(original.message, { code: forbidden, scope: original.scope });
+  }
+  if (original instanceof UnavailableError) {
+    const headers = { 'retry-after': String(original.retryAfterS) };
+    return show(original.message, { code: unavailable, http: { status: 503, headers } });
   }
   if (original instanceof Error && unknownEntity.test(original.message)) {
     return show(original.message, { code: 'BAD_REQUEST' });
@@ -65,10 +70,10 @@ function shorten(message: string): string {
 function shownError(thrown: GraphQLError, { requestId, log, spec }: Answered): GraphQLError {
   const error = maskError(thrown);
   if (error.extensions.code === internal && error !== thrown) {
-    log.error(
-      { err: originalOf(thrown) ?? thrown, requestId },
-      'a request failed of a bug or a lost database',
-    );
+    log.error({ err: originalOf(thrown) ?? thrown, requestId }, 'a request failed of a bug');
+  }
+  if (error.extensions.code === unavailable) {
+    log.warn({ err: originalOf(thrown), requestId }, 'a request was refused: the database cannot serve it');
   }
   const { nodes, source, positions, path } = error;
   const given = error.extensions as Record<string, unknown> & { http?: { spec?: boolean } };

@@ -33,6 +33,25 @@ export class ForbiddenError extends Error {
   }
 }
 
+const unavailable = {
+  BUSY: 'More requests have come than can be served. Nothing was done',
+  UNREACHABLE: 'The database cannot be reached. Nothing was done',
+  SLOW: 'The database took too long, and the request was taken back. Nothing was written',
+  LOST: 'The database gave no answer, so a write may or may not have taken place. With its `idempotencyKey` it takes place once, however often it is sent',
+} as const;
+
+/** The database cannot serve the request now. No fault of the request: sent again later, it may succeed. */
+export class UnavailableError extends Error {
+  override name = 'UnavailableError';
+  readonly reason: keyof typeof unavailable;
+  readonly retryAfterS: number = 1;
+
+  constructor(reason: keyof typeof unavailable, cause?: unknown) {
+    super(`${unavailable[reason]}. Send it again in a moment.`, { cause });
+    this.reason = reason;
+  }
+}
+
 export type IssueCode =
   | 'REQUIRED'
   | 'INVALID_TYPE'

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { pino } from 'pino';
 import { afterAll, beforeAll, inject } from 'vitest';
 import { type AppOptions, createApp } from '../../src/app.ts';
+import { readConfig } from '../../src/config.ts';
 import { type Connection, openDatabase } from '../../src/db/client.ts';
 import type { Scope } from '../../src/lib/scope.ts';
 import { createKey, createTenant, type NewTenant } from '../../src/tenant/write.ts';
@@ -24,6 +25,14 @@ export interface Client {
   token: string;
   send(document: string, variables?: object, headers?: Record<string, string>): Promise<Answer>;
 }
+
+/** Tests of what is right have the machine to themselves as little as they time anything. */
+const patience = {
+  DATABASE_WAIT_TIMEOUT_MS: '30000',
+  DATABASE_LOCK_TIMEOUT_MS: '30000',
+  DATABASE_STATEMENT_TIMEOUT_MS: '30000',
+  DATABASE_CALL_TIMEOUT_MS: '60000',
+};
 
 type App = ReturnType<typeof createApp>;
 
@@ -77,7 +86,7 @@ async function clientOf(app: App, tenantId: number, scopes?: readonly Scope[]): 
 export function openApp(connection: Connection, options: Partial<AppOptions> = {}): App {
   return createApp({
     connection,
-    poolSize: 8,
+    ...readConfig(patience).database,
     log: pino({ level: 'silent' }),
     graphiql: undefined,
     documents: { trusted: new Map(), trustedOnly: false },

@@ -1,0 +1,97 @@
+import { connect, type Socket } from 'node:net';
+import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
+import postgres from 'postgres';
+import { UnavailableError } from '../lib/errors.ts';
+
+/** Where a PostgreSQL is: a URL from the configuration, or the socket of the embedded one. */
+export type Connection = { url: string } | { path: string; user: string; database: string };
+
+export interface SessionOptions {
+  connection: Connection;
+  /** Whether statements are prepared. They must not be where a pooler gives each transaction another session. */
+  prepare: boolean;
+  connectTimeoutMs: number;
+  /** Settings that the session begins with. */
+  settings: Record<string, string | number>;
+}
+
+/** One connection to the database. */
+export interface Session {
+  client: postgres.Sql;
+  orm: PostgresJsDatabase;
+  /** False once it is lost; it does not come back. */
+  alive: boolean;
+  /** Whether the database has let it in: what fails before that has not been sent. */
+  entered: boolean;
+  end(): Promise<void>;
+  /** Cuts the connection without a word, for nobody may be listening. */
+  destroy(): void;
+}
+
+/** What the driver hands to a maker of sockets; its types do not know of it. */
+interface Target {
+  path?: string;
+  host: string[];
+  port: number[];
+}
+
+function dial({ path, host, port }: Target, attempt: number): Socket {
+  if (path) return connect(path);
+  const at = attempt % host.length;
+  // The driver takes from the socket the name that a certificate must have.
+  return Object.assign(connect(port[at] ?? 5432, host[at]), { host: host[at] });
+}
+
+/**
+ * Opens a session: a client of the driver that has one connection and connects once. The driver's own pool, and its
+ * own transactions, write to sockets that are gone, where nobody can catch the TypeError, and queue statements behind
+ * others that get no answer. A client that is used for one thing at a time and left when it is lost comes to neither.
+ * @param attempt counts the sessions: of several hosts, each next one goes to the next
+ */
+export function openSession(options: SessionOptions, attempt: number, onLost: (session: Session) => void) {
+  const { connection, prepare, connectTimeoutMs, settings } = options;
+  let socket: Socket | undefined;
+  const driverOptions = {
+    max: 1,
+    prepare,
+    connect_timeout: connectTimeoutMs / 1000,
+    max_lifetime: null,
+    backoff: false,
+    onnotice: () => undefined,
+    onclose: () => lose(),
+    // The first thing that a server says to a session it has let in.
+    onparameter() {
+      session.entered = true;
+    },
+    socket(target: Target) {
+      if (socket !== undefined || !session.alive) {
+        lose();
+        throw new UnavailableError(session.entered ? 'LOST' : 'UNREACHABLE');
+      }
+      socket = dial(target, attempt);
+      return socket;
+    },
+    connection: { application_name: 'accountgraph', ...settings },
+  } as postgres.Options<Record<string, never>>;
+  const client =
+    'url' in connection
+      ? postgres(connection.url, driverOptions)
+      : postgres({ ...driverOptions, ...connection });
+  const session: Session = {
+    client,
+    orm: drizzle(client, { casing: 'snake_case' }),
+    alive: true,
+    entered: false,
+    end: () => client.end({ timeout: 5 }),
+    destroy() {
+      socket?.destroy();
+      lose();
+    },
+  };
+  function lose(): void {
+    if (!session.alive) return;
+    session.alive = false;
+    onLost(session);
+  }
+  return session;
+}
