@@ -8,6 +8,7 @@ import type { GraphiqlOptions } from './graphql/graphiql.ts';
 import type { DocumentOptions } from './graphql/manifest.ts';
 import { createGraphqlServer, endpoint } from './graphql/server.ts';
 import { forgetExpired } from './idempotency/clean-up.ts';
+import { createHealth } from './observe/health.ts';
 import type { Tracing } from './observe/trace.ts';
 import { createRouter } from './router.ts';
 import { buildSchema } from './schema.ts';
@@ -54,6 +55,7 @@ function isGraphql(url: string): boolean {
 export function createApp({ log, graphiql, documents, tracing, verifyJwt, ...options }: AppOptions) {
   const pool = openDatabase(options);
   const database = tracing?.database(pool) ?? pool;
+  const health = createHealth(pool);
   const endCleanUp = startCleanUp(database, log);
   const uses = createUseLog(database, log);
   const callers = {
@@ -71,9 +73,11 @@ export function createApp({ log, graphiql, documents, tracing, verifyJwt, ...opt
   const fetch = async (request: Request): Promise<Response> =>
     isGraphql(request.url) ? graphql.fetch(request) : rest.fetch(request);
   return {
-    listener: tracing?.listener(listener) ?? listener,
-    fetch: tracing?.fetch(fetch) ?? fetch,
+    listener: health.listener(tracing?.listener(listener) ?? listener),
+    fetch: health.fetch(tracing?.fetch(fetch) ?? fetch),
     database,
+    /** Says that it is not ready, and goes on serving; each answer closes its connection. */
+    drain: health.drain,
     async close(): Promise<void> {
       await Promise.all([endCleanUp(), uses.close()]);
       await database.close();

@@ -130,6 +130,11 @@ export const environment = z.object({
     must: 'the name of a claim',
     description: 'The claim that holds the scopes, as words in one text or as a list.',
   }),
+  DRAIN_DELAY_MS: wholeNumber(0, 4000).optional().meta({
+    must: 'a whole number from 0 to 4000',
+    description:
+      'Milliseconds. How long it goes on serving after SIGTERM, not ready any more, so that no balancer sends what it would miss. Left out, 3000 in production, else 0.',
+  }),
   LOG_LEVEL: z.enum(logLevels).default('info').meta({
     must: 'trace, debug, info, warn, error, fatal or silent',
     description: 'What is logged, as JSON lines on standard error.',
@@ -164,6 +169,8 @@ export interface Config {
   jwt: JwtConfig | undefined;
   /** Where spans go; undefined: nothing is traced. */
   collector: string | undefined;
+  /** How long it serves after SIGTERM while it says that it is not ready. */
+  drainDelayMs: number;
   logLevel: string;
 }
 
@@ -247,6 +254,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Readonly<Confi
     trustedDocumentsOnly: data.TRUSTED_DOCUMENTS_ONLY,
     jwt: jwtOf(data),
     collector: data.OTEL_EXPORTER_OTLP_ENDPOINT,
+    drainDelayMs: data.DRAIN_DELAY_MS ?? (production ? 3000 : 0),
     logLevel: data.LOG_LEVEL,
   });
 }

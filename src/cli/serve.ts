@@ -14,9 +14,14 @@ import { databaseProblem, requireMigrated, requireVersion } from './database.ts'
 import { ensureDemo, revokeDemo } from './demo.ts';
 import { exampleTabs } from './examples.ts';
 
-/** Requests under way may take this long after the signal to stop; all of the stop takes less than 5 s. */
-const drainMs = 2000;
+/**
+ * Requests under way may take this long once no more are taken. A person at a terminal waits less than 5 s in all; on
+ * SIGTERM it is longer than a request may take, and the stop ends within 10 s.
+ */
+const finishMs = { SIGINT: 2000, SIGTERM: 5000 };
 const poolPatienceMs = 500;
+
+type StopSignal = keyof typeof finishMs;
 
 function listen(server: Server, { host, port }: Config): Promise<AddressInfo> {
   return new Promise((resolve, reject) => {
@@ -93,11 +98,11 @@ function announce(url: string, token: string | undefined, hasGraphiql: boolean):
 }
 
 /** Answers what is under way, for as long as there is patience for it, and takes no more. */
-async function closeServer(server: Server): Promise<void> {
+async function closeServer(server: Server, signal: StopSignal): Promise<void> {
   const closed = new Promise((resolve) => server.close(resolve));
   // A connection that is kept alive would stay open after its answer.
   const sweep = setInterval(() => server.closeIdleConnections(), 20);
-  const cut = setTimeout(() => server.closeAllConnections(), drainMs);
+  const cut = setTimeout(() => server.closeAllConnections(), finishMs[signal]);
   await closed;
   clearInterval(sweep);
   clearTimeout(cut);
@@ -113,7 +118,7 @@ async function openLog({ logLevel, collector }: Config) {
 }
 
 /** Starts the service, and answers how to stop it. */
-async function start(config: Config): Promise<() => Promise<void>> {
+async function start(config: Config): Promise<(signal: StopSignal) => Promise<void>> {
   const { log, traces } = await openLog(config);
   // The half second that loading the GraphQL side takes is one in which PostgreSQL starts.
   const loading = Promise.all([import('../app.ts'), import('../graphql/server.ts')]);
@@ -142,8 +147,10 @@ async function start(config: Config): Promise<() => Promise<void>> {
     await close();
     throw error;
   }
-  return async () => {
-    await closeServer(server);
+  return async (signal) => {
+    app.drain();
+    if (signal === 'SIGTERM') await sleep(config.drainDelayMs);
+    await closeServer(server, signal);
     await close();
   };
 }
@@ -153,12 +160,12 @@ export async function serveCommand(): Promise<void> {
   const config = readConfig();
   const started = start(config);
   let stopping = false;
-  const stop = async () => {
+  const stop = async (signal: StopSignal) => {
     if (stopping) return;
     stopping = true;
-    await (await started)();
+    await (await started)(signal);
     process.exit(0);
   };
-  for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => void stop());
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal));
   await started;
 }

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { sql } from 'drizzle-orm';
 import { readMigrationFiles } from 'drizzle-orm/migrator';
 import type { Database, Orm } from './client.ts';
+import { statement } from './statement.ts';
 
 const migrationsFolder = fileURLToPath(new URL('../../migrations', import.meta.url));
 
@@ -51,11 +52,26 @@ export async function applyMigrations({ orm }: Database): Promise<number> {
   });
 }
 
-/** How many migrations of this version the database lacks. */
-export async function countMissingMigrations({ orm }: Database): Promise<number> {
+/** When the migrations of this version were made, as drizzle-kit keeps it. */
+function migrationTimes(): number[] {
   const journal: { entries: { when: number }[] } = JSON.parse(
     readFileSync(`${migrationsFolder}/meta/_journal.json`, 'utf8'),
   );
+  return journal.entries.map((entry) => entry.when);
+}
+
+/** How many migrations of this version the database lacks. */
+export async function countMissingMigrations({ orm }: Database): Promise<number> {
   const applied = await newestApplied(orm);
-  return journal.entries.filter((entry) => entry.when > applied).length;
+  return migrationTimes().filter((when) => when > applied).length;
+}
+
+const newestMigration = statement('newest_migration', (orm) =>
+  orm.select({ at: sql<string>`max(created_at)` }).from(sql`drizzle.__drizzle_migrations`),
+);
+
+/** Whether the database has every migration of this version; throws when it cannot say, or has none at all. */
+export async function isMigrated({ run }: Database): Promise<boolean> {
+  const [newest] = await run(newestMigration, {});
+  return Number(newest?.at ?? 0) >= Math.max(...migrationTimes());
 }

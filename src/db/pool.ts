@@ -80,7 +80,7 @@ export function useSession<T>(pool: Pool, work: (session: Session) => Promise<T>
         // A connection that failed is still there for a moment; and one to a standby stays useless.
         if (unavailable === undefined) pool.answeredAt = performance.now();
         else if (unavailable.reason !== 'SLOW') session.destroy();
-        reject(unavailable ?? error);
+        reject((unavailable ?? error) as Error);
       }
     };
     const call = { run, refuse: reject, since: pool.now, done: Promise.resolve() };

@@ -42,15 +42,8 @@ function dial({ path, host, port }: Target, attempt: number): Socket {
   return Object.assign(connect(port[at] ?? 5432, host[at]), { host: host[at] });
 }
 
-/**
- * Opens a session: a client of the driver that has one connection and connects once. The driver's own pool, and its
- * own transactions, write to sockets that are gone, where nobody can catch the TypeError, and queue statements behind
- * others that get no answer. A client that is used for one thing at a time and left when it is lost comes to neither.
- * @param attempt counts the sessions: of several hosts, each next one goes to the next
- */
-export function openSession(options: SessionOptions, attempt: number, onLost: (session: Session) => void) {
+function connectDriver(options: SessionOptions, hooks: object): postgres.Sql {
   const { connection, prepare, connectTimeoutMs, settings } = options;
-  let socket: Socket | undefined;
   const driverOptions = {
     max: 1,
     prepare,
@@ -58,6 +51,23 @@ export function openSession(options: SessionOptions, attempt: number, onLost: (s
     max_lifetime: null,
     backoff: false,
     onnotice: () => undefined,
+    connection: { application_name: 'accountgraph', ...settings },
+    ...hooks,
+  } as postgres.Options<Record<string, never>>;
+  return 'url' in connection
+    ? postgres(connection.url, driverOptions)
+    : postgres({ ...driverOptions, ...connection });
+}
+
+/**
+ * Opens a session: a client of the driver that has one connection and connects once. The driver's own pool, and its
+ * own transactions, write to sockets that are gone, where nobody can catch the TypeError, and queue statements behind
+ * others that get no answer. A client that is used for one thing at a time and left when it is lost comes to neither.
+ * @param attempt counts the sessions: of several hosts, each next one goes to the next
+ */
+export function openSession(options: SessionOptions, attempt: number, onLost: (session: Session) => void) {
+  let socket: Socket | undefined;
+  const client = connectDriver(options, {
     onclose: () => lose(),
     // The first thing that a server says to a session it has let in.
     onparameter() {
@@ -71,12 +81,7 @@ export function openSession(options: SessionOptions, attempt: number, onLost: (s
       socket = dial(target, attempt);
       return socket;
     },
-    connection: { application_name: 'accountgraph', ...settings },
-  } as postgres.Options<Record<string, never>>;
-  const client =
-    'url' in connection
-      ? postgres(connection.url, driverOptions)
-      : postgres({ ...driverOptions, ...connection });
+  });
   const session: Session = {
     client,
     orm: drizzle(client, { casing: 'snake_case' }),

@@ -48,7 +48,7 @@ export interface Service {
   statements(work: () => Promise<unknown>): Promise<string[]>;
 }
 
-async function cloneDatabase(): Promise<string> {
+export async function cloneDatabase(): Promise<string> {
   const name = `t_${randomUUID().replaceAll('-', '')}`;
   const admin = openDatabase({ connection: inject('server'), poolSize: 1 });
   await admin.orm.execute(`create database ${name} template ${templateName}`);

@@ -1,0 +1,75 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Database } from '../db/client.ts';
+import { isMigrated } from '../db/migrate.ts';
+
+/** As `/health/ready` tells it. */
+type Readiness = 'ready' | 'draining' | 'no database' | 'not migrated';
+
+/** An answer of the database holds for so long: however often readiness is asked, it costs one statement a second. */
+const freshForMs = 1000;
+const probePatienceMs = 2000;
+
+const paths = ['/health/live', '/health/ready'];
+
+/**
+ * Whether the service can serve. Answers to requests show that the database is there, so it is asked only when it has
+ * been silent: a probe neither waits behind requests nor adds to them.
+ */
+function createReadiness(database: Database): () => Promise<Readiness> {
+  let migrated = false;
+  let probe: { since: number; outcome: Promise<Readiness> } | undefined;
+
+  async function ask(): Promise<Readiness> {
+    try {
+      migrated = await isMigrated(database);
+      return migrated ? 'ready' : 'not migrated';
+    } catch {
+      return 'no database';
+    }
+  }
+  return async () => {
+    if (migrated && database.sinceAnswer() < freshForMs) return 'ready';
+    if (probe === undefined || performance.now() - probe.since > freshForMs) {
+      const late = sleep(probePatienceMs, 'no database' as const, { ref: false });
+      probe = { since: performance.now(), outcome: Promise.race([ask(), late]) };
+    }
+    return probe.outcome;
+  };
+}
+
+const headers = { 'content-type': 'application/json', 'cache-control': 'no-store' };
+
+/** Answers whether the process lives and whether it can serve, before anything else sees the request. */
+export function createHealth(database: Database) {
+  const readiness = createReadiness(database);
+  let draining = false;
+
+  async function answer(path: string): Promise<{ status: number; body: string }> {
+    const status = path === '/health/live' ? 'alive' : draining ? 'draining' : await readiness();
+    const good = status === 'alive' || status === 'ready';
+    return { status: good ? 200 : 503, body: `${JSON.stringify({ status })}\n` };
+  }
+  return {
+    /** From now on it is not ready, whatever the database says. */
+    drain(): void {
+      draining = true;
+    },
+    /** Passes on to `next` every request that does not ask for health. */
+    fetch: (next: (request: Request) => Promise<Response>) => async (request: Request) => {
+      const { pathname } = new URL(request.url);
+      if (!paths.includes(pathname)) return next(request);
+      const { status, body } = await answer(pathname);
+      return new Response(request.method === 'HEAD' ? null : body, { status, headers });
+    },
+    /** The same for a server of node:http; while it drains, each answer closes its connection. */
+    listener: (next: (request: IncomingMessage, response: ServerResponse) => void) => {
+      return (request: IncomingMessage, response: ServerResponse): void => {
+        if (draining) response.setHeader('connection', 'close');
+        const path = request.url?.split('?', 1)[0] ?? '';
+        if (!paths.includes(path)) next(request, response);
+        else void answer(path).then(({ status, body }) => response.writeHead(status, headers).end(body));
+      };
+    },
+  };
+}

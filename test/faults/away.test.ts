@@ -1,0 +1,151 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { readConfig } from '../../src/config.ts';
+import { openDatabase } from '../../src/db/client.ts';
+import { createKey, createTenant } from '../../src/tenant/write.ts';
+import { until } from '../db/processes.ts';
+import { type Fault, useProxy } from '../support/proxy.ts';
+import { cloneDatabase, type Json, openApp } from '../support/service.ts';
+
+const proxy = useProxy(() => inject('server').path);
+const boundMs = 5000;
+
+let app: ReturnType<typeof openApp>;
+let server: Server;
+let origin = '';
+let token = '';
+let number = 0;
+
+beforeAll(async () => {
+  const database = await cloneDatabase();
+  const admin = openDatabase({ connection: { ...inject('server'), database }, poolSize: 1 });
+  const tenant = await createTenant(admin, { name: 'away' });
+  token = (await createKey(admin, tenant.id, 'test')).token;
+  await admin.close();
+  // The time-outs are those that the service has when nobody sets them.
+  app = openApp({ url: proxy.urlOf(database) }, readConfig({}).database);
+  server = createServer(app.listener);
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+afterAll(async () => {
+  await proxy.set({ kind: 'none' });
+  server.closeAllConnections();
+  server.close();
+  await app.close();
+});
+
+interface Answer {
+  status: number;
+  tookMs: number;
+  retryAfter: string | null;
+  body: Json;
+}
+
+async function ask(path: string, body?: object): Promise<Answer> {
+  const begun = performance.now();
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  const init = body && { method: 'POST', headers, body: JSON.stringify(body) };
+  const response = await fetch(origin + path, init);
+  const text = await response.text();
+  const tookMs = performance.now() - begun;
+  return {
+    status: response.status,
+    retryAfter: response.headers.get('retry-after'),
+    tookMs,
+    body: JSON.parse(text),
+  };
+}
+
+const createCustomer = (id: string, idempotencyKey?: string) =>
+  ask('/graphql', {
+    query: `mutation ($input: CreateCustomerInput!) { createCustomer(input: $input) {
+      ... on CreateCustomerSuccess { replayed customer { id } } ... on Error { message } } }`,
+    variables: {
+      input: { id, name: 'Acme', primaryEmail: 'a@acme.example', address: { city: 'Rome' }, idempotencyKey },
+    },
+  });
+const readCustomers = () => ask('/graphql', { query: '{ customers(first: 2) { nodes { id } } }' });
+/** A customer that may be null: a null without an error would be a lie. */
+const readCustomer = () => ask('/graphql', { query: '{ customer(id: "healthy") { id } }' });
+const ready = async () => (await ask('/health/ready')).status === 200;
+
+/** A good answer, or the refusal that says to come again; either in time. */
+function expectHonest({ status, tookMs, retryAfter, body }: Answer): void {
+  expect(tookMs).toBeLessThan(boundMs);
+  if (body.errors === undefined) {
+    expect(status).toBe(200);
+    expect(Object.values(body.data)).not.toContain(null);
+    return;
+  }
+  expect({ status, retryAfter }).toEqual({ status: 503, retryAfter: '1' });
+  expect(body.errors.map((error: Json) => error.extensions.code)).toEqual(['SERVICE_UNAVAILABLE']);
+}
+
+const burst = () =>
+  Promise.all(
+    Array.from({ length: 40 }, (_each, index) =>
+      index % 4 === 0 ? createCustomer(`c${number++}`) : index % 2 === 0 ? readCustomers() : readCustomer(),
+    ),
+  );
+
+async function expectHealed(): Promise<void> {
+  await proxy.set({ kind: 'none' });
+  await until(async () => (await createCustomer(`c${number++}`)).status === 200 && (await ready()), boundMs);
+  for (const answer of await burst()) expect(answer.status).toBe(200);
+}
+
+const deadly: Fault[] = [
+  { kind: 'refuse' },
+  { kind: 'reset' },
+  { kind: 'close' },
+  { kind: 'black hole' },
+  { kind: 'delay', ms: 60_000 },
+];
+const bearable: Fault[] = [
+  { kind: 'half open' },
+  { kind: 'delay', ms: 300 },
+  { kind: 'slow', bytesPerSecond: 4000 },
+];
+
+describe('with a database that is away or ill', { timeout: 120_000 }, () => {
+  beforeEach(async () => {
+    await createCustomer('healthy');
+    await expectHealed();
+  });
+
+  it.each(deadly)('refuses in time, lives, is not ready, and heals by itself: $kind', async (fault) => {
+    const underWay = burst();
+    await proxy.set(fault);
+    for (const answer of await underWay) expectHonest(answer);
+    const [answers] = await Promise.all([burst(), until(async () => !(await ready()), boundMs)]);
+    for (const answer of answers) {
+      expectHonest(answer);
+      expect(answer.status).toBe(503);
+    }
+    expect(await ask('/health/live')).toMatchObject({ status: 200, body: { status: 'alive' } });
+    expect((await ask('/health/ready')).body).toEqual({ status: 'no database' });
+    await expectHealed();
+  });
+
+  it.each(bearable)('answers or refuses in time, and heals by itself: $kind', async (fault) => {
+    const underWay = burst();
+    await proxy.set(fault);
+    for (const answer of [...(await underWay), ...(await burst())]) expectHonest(answer);
+    expect(await ask('/health/live')).toMatchObject({ status: 200 });
+    await expectHealed();
+  });
+
+  it('resolves a write whose answer was lost by its idempotency key', async () => {
+    await proxy.set({ kind: 'lose answer', to: 'lost-key' });
+    const lost = await createCustomer('lost', 'lost-key');
+    expectHonest(lost);
+    expect(lost.body.errors[0].message).toContain('may or may not have taken place');
+    await proxy.set({ kind: 'none' });
+    await expect(createCustomer('lost', 'lost-key')).resolves.toMatchObject({
+      body: { data: { createCustomer: { replayed: true, customer: { id: 'lost' } } } },
+    });
+  });
+});
