@@ -18,6 +18,10 @@ const long = [
   'test/lists/crowd.test.ts',
 ];
 
+/** What is tried often with FAULTS=full, and what needs PgBouncer and haproxy. */
+const faults = ['test/faults/crash.test.ts', 'test/faults/pooler.test.ts', 'test/faults/rolling.test.ts'];
+const withPrograms = ['test/faults/pooler.test.ts', 'test/faults/rolling.test.ts'];
+
 export default defineConfig({
   root,
   test: {
@@ -48,8 +52,21 @@ export default defineConfig({
         test: {
           name: 'long',
           include: long,
+          exclude: withPrograms,
           globalSetup: ['test/support/global-setup.ts', 'test/cli/build.ts'],
           testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        resolve: { alias },
+        test: {
+          name: 'faults',
+          include: faults,
+          globalSetup: ['test/support/global-setup.ts', 'test/cli/build.ts'],
+          // One harm at a time: the times in which the service recovers are printed.
+          fileParallelism: false,
+          testTimeout: 3_600_000,
           hookTimeout: 60_000,
         },
       },

@@ -1,9 +1,11 @@
 import { sql } from 'drizzle-orm';
+import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { type Connection, type Database, openDatabase } from '../db/client.ts';
 import { runningEmbedded, startEmbedded } from '../db/embedded.ts';
 import { applyMigrations, countMissingMigrations } from '../db/migrate.ts';
 import { StartupError } from '../lib/errors.ts';
+import { findRoute } from './pooler.ts';
 
 const oldestVersion = 15;
 
@@ -48,6 +50,19 @@ export async function requireVersion({ orm }: Database, { databaseUrl }: Config)
   throw new StartupError(
     `${nameOf(databaseUrl)} is PostgreSQL ${row.version}: at least ${oldestVersion} is needed.`,
   );
+}
+
+/** Throws StartupError where a pooler loses prepared statements, and warns where it may. */
+export async function requireStatementsKept({ databaseUrl, database }: Config, log: Logger): Promise<void> {
+  if (databaseUrl === undefined || !database.prepare) return;
+  const route = await findRoute(databaseUrl, database.limits.connectTimeoutMs);
+  if (route === 'loses statements')
+    throw new StartupError(`${nameOf(databaseUrl)} loses prepared statements; ${poolerAdvice}.`);
+  if (route === 'unknown pooler') {
+    log.warn(
+      'Between the service and the database is a pooler. If it gives each transaction another connection, set DATABASE_PREPARE=false.',
+    );
+  }
 }
 
 /** Throws StartupError unless the database has every migration. */

@@ -10,7 +10,7 @@ import { readTrustedDocuments } from '../graphql/manifest.ts';
 import { StartupError } from '../lib/errors.ts';
 import { isLoopback } from '../lib/loopback.ts';
 import { createLog } from '../observe/log.ts';
-import { databaseProblem, requireMigrated, requireVersion } from './database.ts';
+import { databaseProblem, requireMigrated, requireStatementsKept, requireVersion } from './database.ts';
 import { ensureDemo, revokeDemo } from './demo.ts';
 import { exampleTabs } from './examples.ts';
 
@@ -59,6 +59,7 @@ async function prepare(config: Config, connection: Connection, log: Logger): Pro
   const database = openDatabase({ connection, poolSize: 2, prepare: config.database.prepare });
   try {
     await requireVersion(database, config);
+    await requireStatementsKept(config, log);
     await (config.migrate ? applyMigrations : requireMigrated)(database);
     return await demoToken(config, database, log);
   } catch (error) {

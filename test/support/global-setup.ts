@@ -1,14 +1,19 @@
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { openDatabase } from '../../src/db/client.ts';
 import { type EmbeddedConnection, startEmbedded } from '../../src/db/embedded.ts';
 import { applyMigrations } from '../../src/db/migrate.ts';
+import { startPgBouncer } from './pooler.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
     server: EmbeddedConnection;
+    /** The port of a PgBouncer that the services of the tests go through; undefined: they do not. */
+    pooler: number | undefined;
   }
 }
 
@@ -21,9 +26,31 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const server = await startEmbedded({ dataDir });
   await makeTemplate(server.connection);
   project.provide('server', server.connection);
+  const pooler = process.env.POOLER === 'pgbouncer' ? await startPooler(server.connection) : undefined;
+  project.provide('pooler', pooler?.port);
   return async () => {
+    await pooler?.stop();
     await server.stop();
     await rm(dataDir, { recursive: true, force: true });
+  };
+}
+
+/** A PgBouncer, and the TCP port that it needs to reach the server's socket. */
+async function startPooler({ path }: EmbeddedConnection) {
+  const bridge = createServer((client) => {
+    const upstream = connect(path);
+    client.pipe(upstream).pipe(client);
+    client.on('error', () => upstream.destroy());
+    upstream.on('error', () => client.destroy());
+  });
+  await once(bridge.listen(0, '127.0.0.1'), 'listening');
+  const pooler = await startPgBouncer((bridge.address() as AddressInfo).port);
+  return {
+    port: pooler.port,
+    async stop() {
+      await pooler.stop();
+      bridge.close();
+    },
   };
 }
 

@@ -84,9 +84,17 @@ async function clientOf(app: App, tenantId: number, scopes?: readonly Scope[]): 
 
 /** The service on a database. It has no GraphiQL, and is silent. */
 export function openApp(connection: Connection, options: Partial<AppOptions> = {}): App {
+  const pooler = inject('pooler');
+  const pooled =
+    pooler === undefined || !('database' in connection)
+      ? { connection }
+      : {
+          connection: { url: `postgres://accountgraph@127.0.0.1:${pooler}/${connection.database}` },
+          prepare: false,
+        };
   return createApp({
-    connection,
     ...readConfig(patience).database,
+    ...pooled,
     log: pino({ level: 'silent' }),
     graphiql: undefined,
     documents: { trusted: new Map(), trustedOnly: false },

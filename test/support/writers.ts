@@ -64,51 +64,61 @@ async function answerTo(url: string, token: string, query: string, variables: ob
   }
 }
 
+interface Seen {
+  acknowledged: Set<string>;
+  problems: string[];
+  /** How many requests had to be sent again. */
+  unanswered: number;
+  lastAnswerAt: number;
+}
+
+/** Notes what the accounts of a request have become; false when it must be sent again. */
+function take(seen: Seen, ids: string[], data: Json): boolean {
+  // The database may still be at work on the request whose answer was lost.
+  const early = data?.createAccounts.some(({ code }: Json) => code === 'IDEMPOTENCY_IN_PROGRESS');
+  if (data === undefined || early) return false;
+  seen.lastAnswerAt = performance.now();
+  for (const [index, { account, message }] of data.createAccounts.entries()) {
+    if (account?.id === ids[index]) seen.acknowledged.add(account.id);
+    else seen.problems.push(`${ids[index]}: ${message}`);
+  }
+  return true;
+}
+
 /** Writers that create accounts, one or ten in a request, each again until it is acknowledged. */
 export function createWriters(url: () => string, token: string) {
-  const acknowledged = new Set<string>();
-  const problems: string[] = [];
-  let unanswered = 0;
+  const seen: Seen = { acknowledged: new Set(), problems: [], unanswered: 0, lastAnswerAt: 0 };
   let number = 0;
   let running = true;
-  let lastAnswerAt = 0;
 
   async function create(ids: string[]): Promise<void> {
     for (;;) {
       const data = await answerTo(url(), token, createAccounts, { inputs: ids.map(accountOf) });
-      // The database may still be at work on the request whose answer was lost.
-      const early = data?.createAccounts.some(({ code }: Json) => code === 'IDEMPOTENCY_IN_PROGRESS');
-      if (data !== undefined && !early) {
-        lastAnswerAt = performance.now();
-        for (const [index, { account, message }] of data.createAccounts.entries()) {
-          if (account?.id === ids[index]) acknowledged.add(account.id);
-          else problems.push(`${ids[index]}: ${message}`);
-        }
-        return;
-      }
-      unanswered += 1;
+      if (take(seen, ids, data)) return;
+      seen.unanswered += 1;
       await sleep(20);
     }
   }
   async function write(size: number): Promise<void> {
     while (running) await create(Array.from({ length: size }, () => `a${number++}`));
   }
+  async function begin() {
+    const input = { id: 'customer', name: 'Acme', primaryEmail: 'a@acme.example', address: { city: 'Rome' } };
+    await answerTo(url(), token, createCustomer, { input });
+    const writers = Array.from({ length: 10 }, (_each, index) => write(index < 5 ? 1 : 10));
+    return async () => {
+      running = false;
+      await Promise.all(writers);
+    };
+  }
+  const { acknowledged, problems } = seen;
   return {
+    begin,
     acknowledged,
     problems,
-    unanswered: () => unanswered,
     sent: () => number,
-    lastAnswerAt: () => lastAnswerAt,
-    async begin() {
-      const address = { city: 'Rome' };
-      const input = { id: 'customer', name: 'Acme', primaryEmail: 'a@acme.example', address };
-      await answerTo(url(), token, createCustomer, { input });
-      const writers = Array.from({ length: 10 }, (_each, index) => write(index < 5 ? 1 : 10));
-      return async () => {
-        running = false;
-        await Promise.all(writers);
-      };
-    },
+    unanswered: () => seen.unanswered,
+    lastAnswerAt: () => seen.lastAnswerAt,
   };
 }
 
