@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { UnavailableError } from '../lib/errors.ts';
 import { unavailability } from './constraint.ts';
 import { openSession, type Session, type SessionOptions } from './session.ts';
@@ -88,7 +89,8 @@ export function useSession<T>(pool: Pool, work: (session: Session) => Promise<T>
     if (session !== undefined) start(pool, session, call);
     else if (pool.closing || pool.waiting.length >= pool.options.queueSize)
       reject(new UnavailableError('BUSY'));
-    else pool.waiting.push(call);
+    // What it traces belongs to its own request, not to the one that gives the session back.
+    else pool.waiting.push({ ...call, run: AsyncResource.bind(run) });
   });
 }
 
