@@ -83,7 +83,7 @@ describe('a database', () => {
   });
 
   it('leaves connections that do not answer in time, also the idle ones, and makes others', async () => {
-    const database = open({ callTimeoutMs: 500 }, 3);
+    const database = open({ callTimeoutMs: 2000 }, 3);
     await Promise.all([0, 1, 2].map(() => database.run(sleeping, { seconds: 0.1 })));
     expect(proxy.connections()).toBe(3);
     await proxy.set({ kind: 'half open' });
@@ -92,7 +92,7 @@ describe('a database', () => {
   });
 
   it('knows what was never sent: a connection that could not be made', async () => {
-    const database = open({ connectTimeoutMs: 300, callTimeoutMs: 10_000 });
+    const database = open({ connectTimeoutMs: 1500, callTimeoutMs: 20_000 });
     await proxy.set({ kind: 'black hole' });
     await expect(answers(database)).rejects.toEqual(unavailable('UNREACHABLE'));
     for (const kind of ['reset', 'close', 'refuse'] as const) {
@@ -139,7 +139,7 @@ describe('a transaction', () => {
   });
 
   it('has its connection for a bounded time in all', async () => {
-    const database = open({ callTimeoutMs: 400 });
+    const database = open({ callTimeoutMs: 1500 });
     const endless = database.transaction(async (run) => {
       for (;;) await run(sleeping, { seconds: 0.05 });
     });
