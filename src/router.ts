@@ -5,6 +5,7 @@ import { documentRoutes } from './rest/openapi.ts';
 import type { Rest, RestOptions } from './rest/route.ts';
 import { createRest } from './rest/server.ts';
 import { settingRoutes } from './setting/rest.ts';
+import { tenantRoutes } from './tenant/rest.ts';
 
 /** The REST facade with all its calls. */
 export function createRouter(options: RestOptions): Rest {
@@ -13,6 +14,7 @@ export function createRouter(options: RestOptions): Rest {
   aliasRoutes(rest);
   customerRoutes(rest);
   settingRoutes(rest);
+  tenantRoutes(rest);
   documentRoutes(rest);
   return rest;
 }

@@ -1,6 +1,5 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import type { MiddlewareHandler } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import { maxBodyBytes, requestIdFrom } from '../http/request.ts';
 import { InvalidInputError } from '../lib/errors.ts';
@@ -29,13 +28,26 @@ function tooLarge(): never {
   throw new RequestError(413, 'PAYLOAD_TOO_LARGE', `The body must not be larger than ${maxBodyBytes} bytes.`);
 }
 
-const limitedStream = bodyLimit({ maxSize: maxBodyBytes, onError: tooLarge });
+/** Reads a body without a declared length, giving up as soon as it is too large. */
+async function readWhole(body: ReadableStream<Uint8Array>): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of body) {
+    length += chunk.byteLength;
+    if (length > maxBodyBytes) tooLarge();
+    chunks.push(chunk);
+  }
+  return Uint8Array.from(Buffer.concat(chunks));
+}
 
 /** Refuses a body by its declared length, which the HTTP parser enforces, and counts one that has none. */
 const limited: MiddlewareHandler<RestEnv> = async (c, next) => {
   const declared = c.req.header('content-length');
-  if (declared === undefined) return limitedStream(c, next);
-  if (Number(declared) > maxBodyBytes) tooLarge();
+  if (Number(declared ?? 0) > maxBodyBytes) tooLarge();
+  if (declared === undefined && c.req.method !== 'GET' && c.req.raw.body !== null) {
+    const { url, method, headers, body } = c.req.raw;
+    c.req.raw = new Request(url, { method, headers, body: await readWhole(body) });
+  }
   return next();
 };
 

@@ -4,6 +4,7 @@ import { toTypeId } from '../lib/id.ts';
 import type { VerifyJwt } from './jwt.ts';
 import { createLookUp } from './look-up.ts';
 import { keysByTokenHash, tenantsByName } from './read.ts';
+import { createSessions, isSession } from './session.ts';
 import { isApiKey, isJwt, tokenHash } from './token.ts';
 import type { UseLog } from './use.ts';
 
@@ -19,7 +20,7 @@ export interface AuthenticatorOptions {
 }
 
 /** The token of an `Authorization: Bearer …` header, undefined when the header is absent or of another form. */
-function bearerToken(authorization: string | null): string | undefined {
+export function bearerToken(authorization: string | null): string | undefined {
   return /^Bearer +([\x21-\x7e]+)$/i.exec(authorization ?? '')?.[1];
 }
 
@@ -62,12 +63,13 @@ function createJwtLookUp({ database, verifyJwt }: AuthenticatorOptions) {
 export function createAuthenticator(options: AuthenticatorOptions): Authenticate {
   const viewerOfKey = createKeyLookUp(options);
   const viewerOfJwt = createJwtLookUp(options);
+  const viewerOfSession = createSessions(options.database);
   return async (authorization) => {
     const token = bearerToken(authorization);
     if (token === undefined) return undefined;
-    if (isJwt(token)) return viewerOfJwt(token);
-    if (!isApiKey(token)) return undefined;
-    const viewer = await viewerOfKey(tokenHash(token));
+    if (isJwt(token) && !isSession(token)) return viewerOfJwt(token);
+    if (!isJwt(token) && !isApiKey(token)) return undefined;
+    const viewer = await (isJwt(token) ? viewerOfSession(token) : viewerOfKey(tokenHash(token)));
     return viewer === undefined || hasExpired(viewer) ? undefined : viewer;
   };
 }

@@ -2,18 +2,19 @@ import { sql } from 'drizzle-orm';
 import { statement } from '../db/statement.ts';
 import { type ApiKeyRow, apiKeys, tenants } from './table.ts';
 
+const usableKey = {
+  hash: sql<string>`encode(${apiKeys.tokenHash}, 'hex')`,
+  keyId: apiKeys.id,
+  keyName: apiKeys.name,
+  scopes: apiKeys.scopes,
+  expiresAt: apiKeys.expiresAt,
+  tenant: tenants,
+};
+
 /** The keys with these hashes of tokens, in hex, and their tenants, but for those that were revoked. */
 export const keysByTokenHash = statement('keys_by_token_hash', (orm) =>
   orm
-    .select({
-      hash: sql<string>`encode(${apiKeys.tokenHash}, 'hex')`,
-      keyId: apiKeys.id,
-      keyName: apiKeys.name,
-      scopes: apiKeys.scopes,
-      expiresAt: apiKeys.expiresAt,
-      lastUsedAt: apiKeys.lastUsedAt,
-      tenant: tenants,
-    })
+    .select({ ...usableKey, lastUsedAt: apiKeys.lastUsedAt })
     .from(apiKeys)
     .innerJoin(tenants, sql`${tenants.id} = ${apiKeys.tenantId}`)
     .where(
@@ -21,6 +22,15 @@ export const keysByTokenHash = statement('keys_by_token_hash', (orm) =>
         select decode(hash, 'hex') from unnest(${sql.placeholder('hashes')}::text[]) as given(hash)))
         and ${apiKeys.revokedAt} is null`,
     ),
+);
+
+/** The keys with these ids and their tenants, but for those that were revoked. */
+export const keysById = statement('keys_by_id', (orm) =>
+  orm
+    .select(usableKey)
+    .from(apiKeys)
+    .innerJoin(tenants, sql`${tenants.id} = ${apiKeys.tenantId}`)
+    .where(sql`${apiKeys.id} = any(${sql.placeholder('ids')}::uuid[]) and ${apiKeys.revokedAt} is null`),
 );
 
 export const tenantsByName = statement('tenants_by_name', (orm) =>

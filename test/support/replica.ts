@@ -5,15 +5,20 @@ import { openApp, type Service } from './service.ts';
 
 export type App = ReturnType<typeof openApp>;
 
-/** Runs another replica of the service, the same database and a memory of its own, and closes it. */
+/** Another replica of the service, the same database and a memory of its own; it is to be closed. */
+export async function openReplica(service: Service, options: Partial<AppOptions> = {}): Promise<App> {
+  const [row] = await service.database.orm.execute<{ name: string }>(sql`select current_database() as name`);
+  if (row === undefined) throw new Error('no database');
+  return openApp({ ...inject('server'), database: row.name }, options);
+}
+
+/** Runs another replica, and closes it. */
 export async function withReplica<T>(
   service: Service,
   work: (replica: App) => Promise<T>,
   options: Partial<AppOptions> = {},
 ): Promise<T> {
-  const [row] = await service.database.orm.execute<{ name: string }>(sql`select current_database() as name`);
-  if (row === undefined) throw new Error('no database');
-  const replica = openApp({ ...inject('server'), database: row.name }, options);
+  const replica = await openReplica(service, options);
   try {
     return await work(replica);
   } finally {
