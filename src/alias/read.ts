@@ -10,9 +10,9 @@ import { createLoader, type Loader } from '../lib/loader.ts';
 import { isStorable } from '../lib/rule.ts';
 import { type AliasRow, aliases } from './table.ts';
 
-/** The aliases of one account at one instant. */
 export type { AliasRow };
 
+/** The aliases of one account at one instant. */
 export interface AliasesKey {
   accountId: string;
   on: Date;

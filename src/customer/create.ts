@@ -14,7 +14,6 @@ import type { Ctx } from '../ctx.ts';
 import { isViolation } from '../db/constraint.ts';
 import { fieldsOf, insertedFrom, recordset, revive } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
-
 import { changeRow, insertChanges } from '../history/write.ts';
 import {
   answersSoFar,

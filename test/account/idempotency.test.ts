@@ -4,8 +4,9 @@ import { createAccount, createdAccount, tenantWithCustomer } from '../support/ac
 import { x } from '../support/limits.ts';
 import { mutated } from '../support/mutations.ts';
 import { issuesOf } from '../support/refusal.ts';
+import { withReplica } from '../support/replica.ts';
 import { rowCounts, statementsOf } from '../support/rows.ts';
-import { type Client, type Json, useService } from '../support/service.ts';
+import { type Client, clientThrough, type Json, useService } from '../support/service.ts';
 
 const service = useService();
 const idempotencyKey = 'order-1';
@@ -38,6 +39,15 @@ describe('a createAccount that is sent again with its key', () => {
     expect(second).toEqual({ ...first, replayed: true });
     expect(await rowCounts(service, client)).toEqual(rows);
     expect(rows).toMatchObject({ accounts: 1, idempotency_records: 1 });
+  });
+
+  it('gets the first answer from another replica and after a restart, which forget nothing', async () => {
+    const client = await tenantWithCustomer(service);
+    const first = await createAccount(client, full);
+    const second = await withReplica(service, (replica) =>
+      createAccount(clientThrough(replica, client), full),
+    );
+    expect(second).toEqual({ ...first, replayed: true });
   });
 
   it('gets the first answer when the fields of its input stand in another order', async () => {
@@ -119,9 +129,12 @@ describe('of many simultaneous createAccounts with one key', () => {
   const send = (client: Client, inputOf: (index: number) => object) =>
     Promise.all(Array.from({ length: 20 }, (_, index) => createAccount(client, inputOf(index))));
 
-  it('one writes; equal ones get its answer or hear that it still runs', async () => {
+  it('at two replicas one writes; equal ones get its answer or hear that it still runs', async () => {
     const client = await tenantWithCustomer(service);
-    const results = await send(client, () => full);
+    const results = await withReplica(service, async (replica) => {
+      const both = [client, clientThrough(replica, client)];
+      return (await Promise.all(both.map((one) => send(one, () => full)))).flat();
+    });
     const kinds = results.map(typed);
     expect(kinds.filter((kind) => kind === 'WRITTEN')).toHaveLength(1);
     const others = kinds.filter((kind) => kind !== 'WRITTEN');

@@ -68,8 +68,11 @@ async function sendTo(fetch: App['fetch'], body: unknown, headers: Record<string
   return { status: response.status, headers: response.headers, data, errors };
 }
 
-async function clientOf(app: App, tenantId: number, scopes?: readonly Scope[]): Promise<Client> {
-  const { token } = await createKey(app.database, tenantId, 'test', scopes);
+/** A key's holder as a client of one replica of the service. */
+export function clientThrough(
+  app: Pick<App, 'fetch'>,
+  { tenantId, token }: Pick<Client, 'tenantId' | 'token'>,
+): Client {
   return {
     tenantId,
     token,
@@ -80,6 +83,11 @@ async function clientOf(app: App, tenantId: number, scopes?: readonly Scope[]): 
         { authorization: `Bearer ${token}`, ...headers },
       ),
   };
+}
+
+async function clientOf(app: App, tenantId: number, scopes?: readonly Scope[]): Promise<Client> {
+  const { token } = await createKey(app.database, tenantId, 'test', scopes);
+  return clientThrough(app, { tenantId, token });
 }
 
 /** The service on a database. It has no GraphiQL, and is silent. */
