@@ -1,6 +1,7 @@
 import { accountRoutes } from './account/rest.ts';
 import { aliasRoutes } from './alias/rest.ts';
 import { customerRoutes } from './customer/rest.ts';
+import { docsRoutes } from './rest/docs.ts';
 import { documentRoutes } from './rest/openapi.ts';
 import type { Rest, RestOptions } from './rest/route.ts';
 import { createRest } from './rest/server.ts';
@@ -16,5 +17,6 @@ export function createRouter(options: RestOptions): Rest {
   settingRoutes(rest);
   tenantRoutes(rest);
   documentRoutes(rest);
+  docsRoutes(rest);
   return rest;
 }

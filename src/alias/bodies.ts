@@ -9,8 +9,8 @@ const { aliases, datedAliases } = rules.addAliasesInput.shape;
 export const AddAliasesBody = facade(
   z
     .object({
-      aliases: aliases.describe('Values that name the account from now on and for ever before.'),
-      accountAliases: datedAliases.describe('Values that name the account for a span of time.'),
+      aliases,
+      accountAliases: datedAliases,
     })
     .check(checkSpans)
     .check(checkSome),

@@ -97,6 +97,7 @@ const timelineRoute = call(['accounts:read'], {
     200: answer(
       z
         .strictObject({ data: z.array(AccountAliasAnswer).describe('The spans of this page.'), nextToken })
+        .describe('One page of the spans of an account.')
         .openapi('AccountAliasPage'),
       'A page of spans.',
       { data: [exampleSpan] },

@@ -41,8 +41,12 @@ export type DatedAliasInput = z.output<typeof datedAlias>;
 export const aliases = z
   .array(value)
   .max(maxAliasesPerCall)
-  .check(unique((alias) => alias, 'the value'));
-export const datedAliases = z.array(datedAlias).max(maxAliasesPerCall);
+  .check(unique((alias) => alias, 'the value'))
+  .describe('Values that name the account from now on and for ever before.');
+export const datedAliases = z
+  .array(datedAlias)
+  .max(maxAliasesPerCall)
+  .describe('Values that name the account for a span of time.');
 
 export interface AliasSpan {
   value: string;

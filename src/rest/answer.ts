@@ -15,7 +15,7 @@ export const ErrorAnswer = z
   .openapi('Error');
 
 export const Success = z
-  .strictObject({ success: z.literal(true) })
+  .strictObject({ success: z.literal(true).describe('Always true: what is not done is an error.') })
   .describe('It is done.')
   .openapi('Success');
 

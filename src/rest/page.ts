@@ -125,5 +125,6 @@ export function pageOf<T extends z.ZodType>(entry: T, name: string) {
         })
         .describe('How the list is walked.'),
     })
+    .describe('One page of a list.')
     .openapi(name);
 }

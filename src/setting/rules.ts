@@ -84,7 +84,8 @@ export function settingKey({ namespace, id }: { namespace: string; id: string })
 export const settings = z
   .array(setting)
   .max(maxSettingsPerCall)
-  .check(unique((one) => settingKey(one), 'the namespace and id'));
+  .check(unique((one) => settingKey(one), 'the namespace and id'))
+  .describe('Typed key-values to begin with.');
 
 const owner = {
   accountId: ownerId.nullish(),

@@ -1,36 +1,13 @@
-import { existsSync } from 'node:fs';
 import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Running, usePrograms } from '../cli/program.ts';
-
-const executable = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) =>
-  existsSync(path),
-);
-
-const quiet = ['gpu', 'quic', 'background-networking', 'component-update', 'sync', 'dev-shm-usage'];
-const flags = [
-  '--no-sandbox',
-  '--no-first-run',
-  ...quiet.map((name) => `--disable-${name}`),
-  // No name leads anywhere: a page that needs another host does not work.
-  '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1',
-];
+import { executable, flags, isSkipped, newPage, shoot } from './chromium.ts';
 
 const programs = usePrograms();
 
-/** Opens GraphiQL with nothing stored; `troubles` fills with whatever the page complains of or asks other hosts for. */
+/** Opens GraphiQL and waits until it is there. */
 async function open(browser: Browser, url: string) {
-  const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
-  const troubles: string[] = [];
-  page.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type())) troubles.push(message.text());
-  });
-  page.on('pageerror', (error) => troubles.push(String(error)));
-  page.on('request', (request) => {
-    const { protocol, origin } = new URL(request.url());
-    if (protocol.startsWith('http') && origin !== new URL(url).origin) troubles.push(request.url());
-  });
-  await page.goto(url);
+  const { page, troubles } = await newPage(browser, url);
   await page.locator('button.graphiql-execute-button').waitFor();
   return { page, troubles };
 }
@@ -79,18 +56,13 @@ async function expectToken(page: Page, token: string | undefined): Promise<void>
     .toContain(`"Authorization": "Bearer ${token}"`);
 }
 
-function shoot(page: Page, name: string): Promise<unknown> {
-  const directory = process.env.SCREENSHOTS;
-  return directory ? page.screenshot({ path: `${directory}/${name}.png` }) : Promise.resolve();
-}
-
-if (executable === undefined && process.env.CI !== 'true') {
+if (isSkipped) {
   console.warn(
     'SKIPPED: GraphiQL is not tested in a browser, for there is no Chromium at /usr/bin/chromium.',
   );
 }
 
-describe.skipIf(executable === undefined && process.env.CI !== 'true')('GraphiQL in a browser', () => {
+describe.skipIf(isSkipped)('GraphiQL in a browser', () => {
   let browser: Browser;
   let service: Running;
   beforeAll(async () => {

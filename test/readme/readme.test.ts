@@ -87,6 +87,15 @@ async function runLines(lines: string[], given: Record<string, string>): Promise
   }
 }
 
+/** Sends what a curl line would, with the token of the demo. */
+async function sendCurl(line: string, { url, token }: Running): Promise<void> {
+  const [, path = ''] =
+    /^curl -s http:\/\/127\.0\.0\.1:4000(\S+) -H 'Authorization: Bearer agk_…'$/.exec(line) ?? [];
+  const headers = { authorization: `Bearer ${token}` };
+  const { status } = await fetch(new URL(path, url), { headers });
+  expect({ line, status }).toEqual({ line, status: 200 });
+}
+
 describe('the README', { timeout: 120_000 }, () => {
   it('says what a start prints, what GraphQL answers, and commands that work', async () => {
     const [first, ...others] = blocks.filter(({ language }) => language === 'sh');
@@ -97,6 +106,10 @@ describe('the README', { timeout: 120_000 }, () => {
     expect(masked(running.printed)).toContain(`\n${printed?.text}`);
     await checkDocuments(running);
     for (const { text } of others) {
+      if (text.startsWith('curl ')) {
+        await sendCurl(text.trim(), running);
+        continue;
+      }
       const database = text.includes('export DATABASE_URL=') ? { DATABASE_URL: await server.create() } : {};
       await runLines(text.trim().split('\n'), { ...env, ...database });
     }

@@ -1,0 +1,145 @@
+import { describe, expect, it } from 'vitest';
+import { useRest } from '../support/rest.ts';
+import { type Json, useService } from '../support/service.ts';
+
+const service = useService();
+const rest = useRest(service);
+
+const calls = [
+  'DELETE /accounts/{id}',
+  'DELETE /aliases/{alias}',
+  'DELETE /customers/{id}',
+  'GET /accounts',
+  'GET /accounts/{id}',
+  'GET /accounts/{id}/account_aliases',
+  'GET /aliases',
+  'GET /aliases/{alias}',
+  'GET /customers',
+  'GET /customers/{id}',
+  'GET /settings',
+  'GET /settings/{id}',
+  'PATCH /accounts/{id}',
+  'PATCH /customers/{id}',
+  'PATCH /settings/{id}',
+  'POST /accounts',
+  'POST /accounts/{id}/add_aliases',
+  'POST /accounts/{id}/remove_aliases',
+  'POST /authenticate',
+  'POST /customers',
+  'POST /settings',
+];
+
+const operations = (): [string, Json][] =>
+  Object.entries(rest.contract.document.paths as Json).flatMap(([path, methods]) =>
+    Object.entries(methods as Json).map(([method, one]): [string, Json] => [
+      `${method.toUpperCase()} ${path}`,
+      one,
+    ]),
+  );
+
+/** The named properties of schemas, each with its place. */
+function propertiesIn(schema: Json, at: string): [string, Json][] {
+  if (typeof schema !== 'object' || schema === null) return [];
+  const own = Object.entries<Json>(schema.properties ?? {});
+  return [
+    ...own.map(([name, one]): [string, Json] => [`${at}.${name}`, one]),
+    ...own.flatMap(([name, one]) => propertiesIn(one, `${at}.${name}`)),
+    ...propertiesIn(schema.items, `${at}[]`),
+  ];
+}
+
+describe('the OpenAPI document', () => {
+  it('is of version 3.1, and tells all calls there are', () => {
+    expect(rest.contract.document.openapi).toBe('3.1.0');
+    expect(
+      operations()
+        .map(([name]) => name)
+        .toSorted(),
+    ).toEqual(calls);
+  });
+
+  it('says of every call what it does, who may, and how it can end', () => {
+    const ids = new Set(operations().map(([, { operationId }]) => operationId));
+    expect(ids.size).toBe(calls.length);
+    for (const [name, { summary, description, security, responses, parameters = [] }] of operations()) {
+      expect(summary, name).toMatch(/\S/);
+      expect(description.length, name).toBeGreaterThan(summary.length);
+      expect(security, name).toEqual([{ bearer: [] }]);
+      expect(Object.keys(responses), name).toEqual(expect.arrayContaining(['400', '401', '403', '404']));
+      for (const parameter of parameters)
+        expect(parameter.description, `${name} ${parameter.name}`).toMatch(/\S/);
+      const isWrite = !name.startsWith('GET') && name !== 'POST /authenticate';
+      const headers = parameters.filter((one: Json) => one.in === 'header').map((one: Json) => one.name);
+      expect(headers, name).toEqual(isWrite ? ['Idempotency-Key'] : []);
+    }
+  });
+
+  it('describes every schema and every property of them', () => {
+    const schemas = Object.entries<Json>(rest.contract.document.components.schemas);
+    const described = ({ description, $ref, allOf }: Json) => Boolean(description ?? $ref ?? allOf);
+    const bare = schemas.flatMap(([name, schema]) => [
+      [name, schema] as [string, Json],
+      ...propertiesIn(schema, name),
+    ]);
+    expect(bare.filter(([, one]) => !described(one)).map(([at]) => at)).toEqual([]);
+  });
+
+  it('says the limits of the rules', () => {
+    const { schemas } = rest.contract.document.components;
+    const { properties, additionalProperties, required } = schemas.CreateAccountRequest;
+    expect(additionalProperties).toBe(false);
+    expect(required.toSorted()).toEqual(['customerId', 'id', 'name']);
+    expect(properties).toMatchObject({
+      id: { minLength: 1, maxLength: 50 },
+      name: { minLength: 3, maxLength: 255 },
+      netTermDays: { minimum: 0, maximum: 365 },
+      aliases: { maxItems: 10 },
+      accountAliases: { maxItems: 10, items: { properties: { effectiveFrom: { format: 'date-time' } } } },
+      settings: { maxItems: 10 },
+      tags: { maxItems: 50 },
+    });
+    expect(schemas.Account.properties.aliases.maxItems).toBe(10);
+    expect(schemas.Error).toMatchObject({ required: ['message'], additionalProperties: false });
+  });
+
+  it('says how deletes and group details are meant, which the origin leaves open', () => {
+    const of = (call: string) => operations().find(([name]) => name === call)?.[1];
+    expect(of('DELETE /accounts/{id}').description).toContain('its settings stay with it');
+    const group = of('GET /accounts/{id}').parameters.find((one: Json) => one.name === 'includeGroupDetails');
+    expect(group.description).toContain('adds nothing');
+    expect(of('PATCH /settings/{id}').description).toContain('no call to delete one');
+  });
+
+  it('is for everyone, and is not sent again to who has it', async () => {
+    const first = await service.fetch(new Request('http://localhost/openapi.json'));
+    const etag = first.headers.get('etag') ?? '';
+    const headers = { 'if-none-match': etag };
+    const again = await service.fetch(new Request('http://localhost/openapi.json', { headers }));
+    expect({ status: again.status, body: await again.text() }).toEqual({ status: 304, body: '' });
+  });
+});
+
+describe('the reference page', () => {
+  const get = (path: string, headers = {}) =>
+    service.fetch(new Request(`http://localhost${path}`, { headers }));
+
+  it('has everything it needs here, and forbids the rest', async () => {
+    const page = await get('/docs');
+    const html = await page.text();
+    expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8');
+    expect(page.headers.get('content-security-policy')).toContain("default-src 'none'; script-src 'self'");
+    const needed = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path]) => path);
+    expect(needed).toHaveLength(4);
+    for (const path of needed) expect((await get(`/${path}`)).status, path).toBe(200);
+    expect(html).not.toMatch(/<script(?! src)|https?:/);
+  });
+
+  it('comes compressed, and not again to who has it', async () => {
+    const bundle = '/docs/swagger-ui-bundle.js';
+    const zipped = await get(bundle, { 'accept-encoding': 'gzip, br' });
+    expect(zipped.headers.get('content-encoding')).toBe('gzip');
+    expect((await zipped.arrayBuffer()).byteLength).toBeLessThan(600_000);
+    const again = await get(bundle, { 'if-none-match': zipped.headers.get('etag') ?? '' });
+    expect(again.status).toBe(304);
+  });
+});
