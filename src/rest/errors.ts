@@ -1,6 +1,6 @@
 import { HTTPException } from 'hono/http-exception';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
-import { AppError, errorCodes, ForbiddenError, NotFoundError } from '../lib/errors.ts';
+import { AppError, errorCodes, ForbiddenError, NotFoundError, UnavailableError } from '../lib/errors.ts';
 
 /** What `X-Error-Code` may say beside the codes of the domain. */
 export const requestCodes = {
@@ -11,6 +11,7 @@ export const requestCodes = {
   METHOD_NOT_ALLOWED: 'The path does not take this method; `Allow` names those it takes.',
   PAYLOAD_TOO_LARGE: 'The body is too large.',
   UNSUPPORTED_MEDIA_TYPE: 'The body is of another type than application/json.',
+  SERVICE_UNAVAILABLE: 'The service cannot serve the request now; `Retry-After` says when to send it again.',
   INTERNAL_SERVER_ERROR: 'A fault of the service, logged under the id in `X-Request-Id`.',
 } as const;
 
@@ -72,6 +73,10 @@ export function refusalOf(error: unknown): Refusal {
   }
   if (error instanceof ForbiddenError) {
     return { status: 403, code: 'FORBIDDEN', message: error.message, headers: {} };
+  }
+  if (error instanceof UnavailableError) {
+    const headers = { 'retry-after': String(error.retryAfterS) };
+    return { status: 503, code: 'SERVICE_UNAVAILABLE', message: error.message, headers };
   }
   if (error instanceof HTTPException && error.status < 500) return httpRefusal(error.status);
   return { status: 500, code: 'INTERNAL_SERVER_ERROR', message: internalMessage, headers: {} };

@@ -81,9 +81,9 @@ export function createRest(options: RestOptions): Rest {
   });
   rest.onError((error, c) => {
     const refusal = refusalOf(error);
-    if (refusal.status >= 500) {
+    if (refusal.code === 'INTERNAL_SERVER_ERROR') {
       const { requestId } = c.var;
-      options.log.error({ err: error, requestId }, 'a request failed of a bug or a lost database');
+      options.log.error({ err: error, requestId }, 'a request failed of a bug');
     }
     return refuse(c, refusal);
   });

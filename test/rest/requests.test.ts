@@ -3,7 +3,7 @@ import { maxBodyBytes } from '../../src/http/request.ts';
 import { tenantWithCustomer } from '../support/account.ts';
 import { listOf, x } from '../support/limits.ts';
 import { expectRefusal, type RestClient, useRest } from '../support/rest.ts';
-import { useService } from '../support/service.ts';
+import { openApp, useService } from '../support/service.ts';
 
 const service = useService();
 const rest = useRest(service);
@@ -191,7 +191,24 @@ describe('a token', () => {
   });
 });
 
-it('logs a fault of its own with the id of the request, and says nothing of it', async () => {
+it('says when the database cannot be reached, and when to come again', async () => {
+  const lost = openApp({ url: 'postgres://nobody@127.0.0.1:1/nothing' });
+  try {
+    const headers = { authorization: `Bearer agk_${x(32)}` };
+    const { status, headers: answered } = await lost.fetch(
+      new Request('http://localhost/accounts', { headers }),
+    );
+    expect({ status, code: answered.get('x-error-code'), after: answered.get('retry-after') }).toEqual({
+      status: 503,
+      code: 'SERVICE_UNAVAILABLE',
+      after: '1',
+    });
+  } finally {
+    await lost.close();
+  }
+});
+
+it('says nothing of a fault of its own but that there was one', async () => {
   const client = await newClient();
   await service.database.orm.execute('alter table accounts rename to accounts_gone');
   try {
