@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { sql } from 'drizzle-orm';
-import { readMigrationFiles } from 'drizzle-orm/migrator';
+import { type MigrationMeta, readMigrationFiles } from 'drizzle-orm/migrator';
 import type { Database, Orm } from './client.ts';
+import { unavailability } from './constraint.ts';
 import { statement } from './statement.ts';
 
 const migrationsFolder = fileURLToPath(new URL('../../migrations', import.meta.url));
@@ -22,18 +24,12 @@ async function newestApplied(db: Pick<Orm, 'execute'>): Promise<number> {
   return Number(last?.at ?? 0);
 }
 
-/**
- * Applies the migrations that are missing, all of them or none, and answers how many there were. The lock makes
- * replicas that start together wait for each other; it ends with the transaction, behind a transaction pooler too.
- */
-export async function applyMigrations({ orm }: Database): Promise<number> {
-  const migrations = readMigrationFiles({ migrationsFolder });
+async function applyOnce(orm: Orm, migrations: MigrationMeta[]): Promise<number> {
   return orm.transaction(async (tx) => {
     await tx.execute(sql`set local statement_timeout = 0`);
     await tx.execute(sql`set local lock_timeout = 0`);
     await tx.execute(sql`select pg_advisory_xact_lock(${lockId})`);
-    // A migration that waits for a table makes every later request wait behind it: it must not wait for long.
-    await tx.execute(sql`set local lock_timeout = '10s'`);
+    await tx.execute(sql.raw(`set local lock_timeout = ${lockTimeoutMs}`));
     const applied = await newestApplied(tx);
     const missing = migrations.filter((migration) => migration.folderMillis > applied);
     if (missing.length === 0) return 0;
@@ -50,6 +46,29 @@ export async function applyMigrations({ orm }: Database): Promise<number> {
     }
     return missing.length;
   });
+}
+
+/** While a migration waits for a table, every request to that table waits behind it: less than a request may wait. */
+const lockTimeoutMs = 1000;
+const maxTries = 30;
+const pauseMs = 1000;
+
+/**
+ * Applies the migrations that are missing, all of them or none, and answers how many there were. The lock makes
+ * replicas that start together wait for each other; it ends with the transaction, behind a transaction pooler too.
+ * Where others use the tables it steps back and tries again, for half a minute or more.
+ */
+export async function applyMigrations({ orm }: Database, folder = migrationsFolder): Promise<number> {
+  const migrations = readMigrationFiles({ migrationsFolder: folder });
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await applyOnce(orm, migrations);
+    } catch (error) {
+      const inUse = unavailability(error, true)?.reason === 'SLOW';
+      if (!inUse || tries === maxTries) throw error;
+      await sleep(pauseMs * (0.5 + Math.random()));
+    }
+  }
 }
 
 /** When the migrations of this version were made, as drizzle-kit keeps it. */

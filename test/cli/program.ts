@@ -48,7 +48,7 @@ async function whenReady({ child, output, ended }: ReturnType<typeof launch>): P
   await until(async () => {
     if (child.exitCode !== null) throw new Error(`it ended: ${(await ended).stderr}`);
     return output.stdout.includes('is ready.') && output.stdout.endsWith('\n');
-  }, 60_000);
+  }, 120_000);
   return {
     child,
     printed: output.stdout,

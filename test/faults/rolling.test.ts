@@ -36,6 +36,7 @@ async function balance(port: number, replicas: number[]) {
   timeout connect 2s
   timeout client 20s
   timeout server 20s
+  timeout check 5s
   retries 0
 frontend in
   bind 127.0.0.1:${port}

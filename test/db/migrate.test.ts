@@ -1,0 +1,148 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { sql } from 'drizzle-orm';
+import { afterEach, beforeEach, expect, inject, it } from 'vitest';
+import { type Database, openDatabase } from '../../src/db/client.ts';
+import { applyMigrations, countMissingMigrations } from '../../src/db/migrate.ts';
+
+const migrations = join(import.meta.dirname, '..', '..', 'migrations');
+
+let database: Database;
+let folder = '';
+
+beforeEach(async () => {
+  const name = `m_${randomUUID().replaceAll('-', '')}`;
+  const admin = openDatabase({ connection: inject('server'), poolSize: 1 });
+  await admin.orm.execute(`create database ${name}`);
+  await admin.close();
+  database = openDatabase({ connection: { ...inject('server'), database: name }, poolSize: 4 });
+  folder = await mkdtemp(join(tmpdir(), 'ag-migrations-'));
+});
+afterEach(async () => {
+  await database.close();
+  await rm(folder, { recursive: true });
+});
+
+async function journal(): Promise<{ entries: { tag: string }[] }> {
+  return JSON.parse(await readFile(join(migrations, 'meta', '_journal.json'), 'utf8'));
+}
+
+/** A folder of the first few migrations, as the version of the service had it that they came with. */
+async function firstMigrations(count: number): Promise<string> {
+  const { entries, ...rest } = await journal();
+  const path = join(folder, String(count));
+  await mkdir(join(path, 'meta'), { recursive: true });
+  for (const { tag } of entries.slice(0, count)) {
+    await symlink(join(migrations, `${tag}.sql`), join(path, `${tag}.sql`));
+  }
+  const shortened = { ...rest, entries: entries.slice(0, count) };
+  await writeFile(join(path, 'meta', '_journal.json'), JSON.stringify(shortened));
+  return path;
+}
+
+const statements = [
+  `insert into tenants (name, base_currency, net_term_days, created_at) values ('old', 'USD', 30, now())`,
+  `insert into api_keys (tenant_id, id, name, token_hash, created_at)
+    select 1, gen_random_uuid(), 'key', decode(md5(n::text), 'hex'), now() from generate_series(1, 20) n`,
+  `insert into customers (tenant_id, id, node_id, name, status, primary_email, address_city, metadata, version, created_at, updated_at)
+    select 1, 'c' || n, gen_random_uuid(), 'Customer', 'ACTIVE', 'a@acme.example', 'Rome', '{}', 1, now(), now() from generate_series(1, 100) n`,
+  `insert into accounts (tenant_id, id, node_id, customer_id, name, status, tags, metadata, version, created_at, updated_at)
+    select 1, 'a' || n, gen_random_uuid(), 'c' || (n % 100 + 1), 'Account', 'ACTIVE', '{}', '{}', 1, now(), now() from generate_series(1, 1000) n`,
+  `insert into aliases (tenant_id, value, account_id, effective_from, effective_until, created_at)
+    select 1, 'alias' || n, 'a' || n, '-infinity', 'infinity', now() from generate_series(1, 1000) n`,
+  `insert into settings (tenant_id, owner_type, owner_id, namespace, id, name, data_type, value)
+    select 1, 'ACCOUNT', 'a' || n, 'n', 's', 'S', 'STRING', 'v' from generate_series(1, 1000) n`,
+  `insert into changes (tenant_id, id, customer_id, account_id, kind, at, actor, request_id, version)
+    select 1, gen_random_uuid(), 'c' || (n % 100 + 1), 'a' || n, 'ACCOUNT_CREATED', now(), 'key_1', 'r', 1 from generate_series(1, 1000) n`,
+  `insert into idempotency_records (tenant_id, key, fingerprint, answer, created_at)
+    select 1, 'k' || n, 'f', '{}', now() from generate_series(1, 100) n`,
+];
+
+async function rowCounts() {
+  const tables = [
+    'tenants',
+    'api_keys',
+    'customers',
+    'accounts',
+    'aliases',
+    'settings',
+    'changes',
+    'idempotency_records',
+  ];
+  const counts = tables.map((table) => `(select count(*)::integer from ${table}) as ${table}`);
+  const [row] = await database.orm.execute(`select ${counts.join(', ')}`);
+  return row;
+}
+
+/** The tables as the first migrations left them, full of rows. */
+async function populate(): Promise<void> {
+  expect(await applyMigrations(database, await firstMigrations(1))).toBe(1);
+  for (const statement of statements) await database.orm.execute(statement);
+}
+
+it('keeps every row through each migration on a populated database', async () => {
+  await populate();
+  const before = await rowCounts();
+  const { entries } = await journal();
+  for (let count = 2; count <= entries.length; count += 1) {
+    expect(await applyMigrations(database, await firstMigrations(count))).toBe(1);
+    expect({ after: entries[count - 1]?.tag, ...(await rowCounts()) }).toMatchObject({ ...before });
+  }
+  expect(await countMissingMigrations(database)).toBe(0);
+  expect(await applyMigrations(database)).toBe(0);
+});
+
+it('steps back while others use a table, so that they go on, and gets through once they are done', async () => {
+  await populate();
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  let migrated = false;
+  const using = database.orm.transaction(async (tx) => {
+    await tx.execute('lock table aliases in access share mode');
+    await released;
+  });
+  const migrating = applyMigrations(database).then((count) => {
+    migrated = true;
+    return count;
+  });
+  // Each of these waits behind the migration at most until that steps back.
+  for (let reads = 0; reads < 5; reads += 1) {
+    await database.orm.execute('set lock_timeout = 2000; select count(*) from aliases');
+  }
+  expect(migrated).toBe(false);
+  release();
+  await using;
+  const { entries } = await journal();
+  expect(await migrating).toBe(entries.length - 1);
+});
+
+it('leaves nothing half-done when it is killed, and is whole when it runs again', async () => {
+  await populate();
+  const before = await rowCounts();
+  let release = (): void => undefined;
+  const holding = database.orm.transaction(async (tx) => {
+    await tx.execute('lock table changes in access share mode');
+    await new Promise<void>((resolve) => {
+      release = resolve;
+    });
+  });
+  const killed = applyMigrations(database).then(
+    () => 'done',
+    () => 'killed',
+  );
+  const waiting = sql`select pg_terminate_backend(pid) from pg_stat_activity
+    where datname = current_database() and wait_event_type = 'Lock'`;
+  while ((await database.orm.execute(waiting)).length === 0);
+  expect(await killed).toBe('killed');
+  release();
+  await holding;
+  expect(await rowCounts()).toEqual(before);
+  const { entries } = await journal();
+  expect(await countMissingMigrations(database)).toBe(entries.length - 1);
+  expect(await applyMigrations(database)).toBe(entries.length - 1);
+  expect(await rowCounts()).toEqual(before);
+});
