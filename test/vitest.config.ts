@@ -85,7 +85,7 @@ export default defineConfig({
           name: 'supergraph',
           include: ['test/supergraph/*.test.ts'],
           globalSetup: ['test/support/global-setup.ts', 'test/cli/build.ts'],
-          testTimeout: 60_000,
+          testTimeout: 180_000,
           hookTimeout: 120_000,
         },
       },
