@@ -28,6 +28,7 @@ function startInTerminal() {
   });
   return {
     said: () => said,
+    hasEnded: () => child.exitCode !== null,
     ended: once(child, 'close'),
     press: (signal: NodeJS.Signals) => process.kill(-(child.pid ?? 0), signal),
   };
@@ -57,7 +58,10 @@ it('npm run supergraph does what the README says, and Ctrl-C leaves nothing runn
   const section = /^## Join a supergraph\n(.*?)^## /ms.exec(readme)?.[1] ?? '';
   const block = (info: string) => new RegExp(`^\`\`\`${info}\\n(.*?)^\`\`\`$`, 'ms').exec(section)?.[1] ?? '';
   expect(block('sh')).toBe('npm run supergraph\n');
-  await until(async () => /curl .*\n/.test(terminal.said()), 120_000);
+  await until(async () => {
+    if (terminal.hasEnded()) throw new Error('it ended before it was ready');
+    return /curl .*\n/.test(terminal.said());
+  }, 120_000);
   expect(masked(terminal.said())).toContain(masked(block('text').trimEnd()));
   const curl = /^curl .*$/m.exec(terminal.said())?.[0] ?? '';
   const { stdout } = await promisify(execFile)('sh', ['-c', curl]);

@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { exampleAccount } from '../../src/cli/examples.ts';
 import { startBilling } from './billing/server.ts';
 import { compose, subgraphsAt } from './compose.ts';
 import { startHive } from './hive.ts';
@@ -34,19 +33,27 @@ async function startAccounts(): Promise<Listening & { token: string }> {
   };
 }
 
+/** Of the customer that the demo tenant has. */
+const account = {
+  id: 'ACC00001',
+  name: 'Primary Account',
+  customerId: 'C1234qwd',
+  aliases: ['acme_primary'],
+};
+
 const example = `mutation Example($account: CreateAccountInput!, $usage: RecordUsageInput!, $invoice: IssueInvoiceInput!) {
   createAccount(input: $account) { __typename }
   recordUsage(input: $usage) { __typename }
   issueInvoice(input: $invoice) { __typename }
 }`;
 
-const joined = `{ recentUsage(first: 1) { meter quantity account { alias account { name customer { name } } } } account(id: "${exampleAccount.id}") { name usage { meter quantity } customer { name invoiced { currency amount } } } }`;
+const joined = `{ recentUsage(first: 1) { meter quantity account { alias account { name customer { name } } } } account(id: "${account.id}") { name usage { meter quantity } customer { name invoiced { currency amount } } } }`;
 
 async function createExample(gatewayUrl: string, token: string): Promise<void> {
   const variables = {
-    account: exampleAccount,
-    usage: { alias: exampleAccount.aliases[0], meter: 'api_calls', quantity: 1200 },
-    invoice: { accountId: exampleAccount.id, amount: 4900 },
+    account,
+    usage: { alias: account.aliases[0], meter: 'api_calls', quantity: 1200 },
+    invoice: { accountId: account.id, amount: 4900 },
   };
   const response = await fetch(gatewayUrl, {
     method: 'POST',

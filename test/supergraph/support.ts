@@ -46,7 +46,7 @@ export function useSubgraphs(env: Record<string, string> = {}) {
   const programs = usePrograms();
   const postgres = usePostgres();
   let database: Database;
-  let billing: Listening;
+  let billing: Listening | undefined;
   const urls = { accounts: '', billing: '' };
   let supergraph = '';
 
@@ -59,7 +59,7 @@ export function useSubgraphs(env: Record<string, string> = {}) {
     supergraph = compose(await subgraphsAt(urls));
   });
   afterAll(async () => {
-    await billing.close();
+    await billing?.close();
     await database.close();
   });
 
