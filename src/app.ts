@@ -7,6 +7,7 @@ import { type Database, type DatabaseOptions, openDatabase } from './db/client.t
 import type { GraphiqlOptions } from './graphql/graphiql.ts';
 import type { DocumentOptions } from './graphql/manifest.ts';
 import { createGraphqlServer, endpoint } from './graphql/server.ts';
+import { createFeed } from './history/feed.ts';
 import { forgetExpired } from './idempotency/clean-up.ts';
 import { createHealth } from './observe/health.ts';
 import type { Tracing } from './observe/trace.ts';
@@ -56,12 +57,14 @@ export function createApp({ log, graphiql, documents, tracing, verifyJwt, ...opt
   const pool = openDatabase(options);
   const database = tracing?.database(pool) ?? pool;
   const health = createHealth(pool);
+  const feed = createFeed({ database: pool, log });
   const endCleanUp = startCleanUp(database, log);
   const uses = createUseLog(database, log);
   const callers = {
     log,
     authenticate: createAuthenticator({ database, noteUse: uses.note, verifyJwt }),
-    createContext: (request: Caller & { selects: Selects }) => createContext({ ...request, database, log }),
+    createContext: (request: Caller & { selects: Selects }) => 
+      createContext({ ...request, database, log, feed }),
   };
   const graphql = createGraphqlServer({ ...callers, buildSchema, graphiql, documents, tracing });
   const rest = createRouter(callers);
@@ -78,7 +81,10 @@ export function createApp({ log, graphiql, documents, tracing, verifyJwt, ...opt
     database,
     /** Says that it is not ready, and goes on serving; each answer closes its connection. */
     drain: health.drain,
+    /** Ends the answers that would go on for ever, each with its last event, and begins no more. */
+    endSubscriptions: feed.close,
     async close(): Promise<void> {
+      feed.close();
       await Promise.all([endCleanUp(), uses.close()]);
       await database.close();
     },

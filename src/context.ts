@@ -1,19 +1,19 @@
 import type { Logger } from 'pino';
 import { accountLoaders } from './account/read.ts';
 import { aliasLoaders } from './alias/read.ts';
-import type { Ctx, LoadCtx, Loaders, Selects, Viewer } from './ctx.ts';
+import type { Caller, Ctx, LoadCtx, Loaders, Selects } from './ctx.ts';
 import { customerLoaders } from './customer/read.ts';
 import type { Database } from './db/client.ts';
+import type { ChangeFeed } from './history/feed.ts';
 import { settingLoaders } from './setting/read.ts';
 
-export interface ContextParts {
+export interface ContextParts extends Caller {
   database: Database;
   log: Logger;
-  viewer: Viewer;
-  requestId: string;
-  now: Date;
   /** Nothing, when it is left out: then what belongs to entities is read when it is asked for. */
   selects?: Selects;
+  /** A command follows no changes. */
+  feed?: ChangeFeed;
 }
 
 /** Loaders whose rows lead to further keys go first, so that a later one is asked once for the keys of all paths. */
@@ -66,12 +66,22 @@ function createRunner(
 }
 
 /** The context of one request, the same for every way in. */
-export function createContext({ database, selects = () => false, ...request }: ContextParts): Ctx {
+export function createContext(parts: ContextParts): Ctx {
+  const { database, selects = () => false, feed, renew, ...request } = parts;
   const { schedule, ...runner } = createRunner(database, request.viewer.tenant.id);
-  const { now } = request;
+  const { now, viewer } = request;
   const { run } = runner;
   const loadCtx: LoadCtx = { run, schedule, now, selects, loaders: {} as Loaders };
   Object.assign(loadCtx.loaders, accountLoaders(loadCtx), aliasLoaders(loadCtx));
   Object.assign(loadCtx.loaders, customerLoaders(loadCtx), settingLoaders(loadCtx));
-  return { ...request, ...runner, selects, loaders: loadCtx.loaders };
+  return {
+    ...request,
+    ...runner,
+    selects,
+    loaders: loadCtx.loaders,
+    async followChanges(filter) {
+      if (feed === undefined || renew === undefined) throw new Error('No changes are followed here.');
+      return feed.follow({ viewer, filter, renew });
+    },
+  };
 }

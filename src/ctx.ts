@@ -3,6 +3,8 @@ import type { AccountLoaders } from './account/read.ts';
 import type { AliasLoaders } from './alias/read.ts';
 import type { CustomerLoaders } from './customer/read.ts';
 import type { Statement } from './db/statement.ts';
+import type { ChangeFilter } from './history/follower.ts';
+import type { ChangeRow } from './history/read.ts';
 import type { SettingLoaders } from './setting/read.ts';
 
 /** Who asks: the tenant and key that the bearer token names. */
@@ -19,6 +21,8 @@ export interface Viewer {
 /** What is known of a request before anything of its body is read. */
 export interface Caller {
   viewer: Viewer;
+  /** Looks the token up again: undefined when it is no longer good. Only where an answer may go on for long. */
+  renew?: () => Promise<Viewer | undefined>;
   requestId: string;
   /** The instant of the request. */
   now: Date;
@@ -55,4 +59,6 @@ export interface Ctx {
   /** Runs several statements, all or nothing. `work` may be called again, so it must have no other effects. */
   transaction<T>(work: (run: Run) => Promise<T>): Promise<T>;
   loaders: Loaders;
+  /** The changes of the tenant's accounts that are accepted from now on. Throws FollowingError. */
+  followChanges(filter: ChangeFilter): Promise<AsyncIterableIterator<ChangeRow>>;
 }

@@ -151,6 +151,8 @@ async function start(config: Config): Promise<(signal: StopSignal) => Promise<vo
   return async (signal) => {
     app.drain();
     if (signal === 'SIGTERM') await sleep(config.drainDelayMs);
+    // Not before: a client that subscribes again should find another replica.
+    app.endSubscriptions();
     await closeServer(server, signal);
     await close();
   };

@@ -8,7 +8,7 @@ import { fieldsOf, insertedFrom, joined, recordset, storedKeys, tenantId } from 
 import { statement } from '../db/statement.ts';
 import type { ChangeKind } from '../history/rules.ts';
 import { changes } from '../history/table.ts';
-import { changeRow } from '../history/write.ts';
+import { changeRow, newChange } from '../history/write.ts';
 import {
   answersSoFar,
   earlierAnswer,
@@ -106,7 +106,7 @@ function insertChange(orm: Orm, { keys, customerId, accountId }: Patched<Version
       .select(
         orm
           .select({
-            ...insertedFrom(changes, 'newChange'),
+            ...newChange,
             customerId: sql<string>`${customerId}`.as('customerId'),
             accountId: sql<string | null>`${accountId}`.as('accountId'),
             version: sql<number>`after.version`.as('version'),

@@ -47,6 +47,8 @@ export const builder = new SchemaBuilder<{
     }),
     // Once for each object, not for each of its fields.
     runScopesOnType: true,
+    // Before anything is followed, not when something has happened.
+    authorizeOnSubscribe: true,
   },
   zod: { validationError: (error) => new InvalidInputError(issuesOf(error).map(withoutInput)) },
   relay: {
@@ -96,6 +98,10 @@ builder.queryType({
 builder.mutationType({
   description:
     'What can be changed. Each mutation answers with a union: its success, or an error that says what to mend. Nothing is half-written.',
+});
+
+builder.subscriptionType({
+  description: 'What can be followed as it happens. Sent as server-sent events: accept `text/event-stream`.',
 });
 
 builder.globalConnectionField('totalCount', (t) =>

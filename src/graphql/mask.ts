@@ -1,7 +1,13 @@
 import { GraphQLError } from 'graphql';
 import { isAsyncIterable, mapAsyncIterator, type Plugin } from 'graphql-yoga';
 import type { Logger } from 'pino';
-import { AppError, ForbiddenError, InvalidInputError, UnavailableError } from '../lib/errors.ts';
+import {
+  AppError,
+  FollowingError,
+  ForbiddenError,
+  InvalidInputError,
+  UnavailableError,
+} from '../lib/errors.ts';
 import { type TopLevelCode, topLevelCodes } from './request.ts';
 
 const internal: TopLevelCode = 'INTERNAL_SERVER_ERROR';
@@ -35,6 +41,7 @@ export function maskError(error: unknown): GraphQLError {
     const headers = { 'retry-after': String(original.retryAfterS) };
     return show(original.message, { code: unavailable, http: { status: 503, headers } });
   }
+  if (original instanceof FollowingError) return show(original.message, { code: original.code });
   if (original instanceof Error && unknownEntity.test(original.message)) {
     return show(original.message, { code: 'BAD_REQUEST' });
   }

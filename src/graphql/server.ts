@@ -17,6 +17,7 @@ import { maskTraced, useShownErrors } from './mask.ts';
 import { useDocumentLimits } from './protection.ts';
 import { requestError, useJsonBody } from './request.ts';
 import { useSelection } from './selection.ts';
+import { useSubscriptions } from './subscriptions.ts';
 
 export const endpoint = '/graphql';
 
@@ -42,10 +43,12 @@ interface ServerContext {
 function useAuthentication({ authenticate }: ServerOptions): Plugin<object, ServerContext> {
   return {
     async onRequestParse({ request, serverContext }) {
-      const viewer = await authenticate(request.headers.get('authorization'));
+      const authorization = request.headers.get('authorization');
+      const renew = () => authenticate(authorization);
+      const viewer = await renew();
       if (viewer === undefined) throw unauthenticated();
       const context = serverContext as ServerContext;
-      context.caller = { viewer, requestId: context.requestId, now: new Date() };
+      context.caller = { viewer, renew, requestId: context.requestId, now: new Date() };
     },
   };
 }
@@ -99,6 +102,9 @@ function createServer(
       useSelection(),
       useDeferStream(),
       useExecution({ isTraced: tracer.length > 0 }),
+      useSubscriptions(({ caller, selects }: ServerContext) =>
+        options.createContext({ ...caller, selects, now: new Date() }),
+      ),
       ...(options.tracing ? [useOperationSpans(options.tracing)] : []),
       ...tracer,
       useShownErrors(options.log),

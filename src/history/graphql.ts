@@ -7,7 +7,7 @@ import { byId } from '../lib/entity-key.ts';
 import { toTypeId } from '../lib/id.ts';
 import { presentFields } from './present.ts';
 import { accountChanges, type ChangeRow, customerChanges } from './read.ts';
-import { type ChangeKind, changeKinds } from './rules.ts';
+import { type ChangeKind, changeKinds, maxFollowersPerKey, maxWaitingChanges } from './rules.ts';
 
 const ChangeKindEnum = describedEnum<ChangeKind>('ChangeKind', 'What kind of change was made.', changeKinds);
 
@@ -90,4 +90,21 @@ builder.objectField(Customer, 'history', (t) =>
     },
     ChangeConnection,
   ),
+);
+
+builder.subscriptionField('accountChanged', (t) =>
+  t.field({
+    authScopes: { scope: 'accounts:read' },
+    type: Change,
+    description: `Every accepted write of an account from now on, within a second of it: its aliases and settings are part of it. Those of one account come in the order of their versions. Changes of customers themselves are not among them. What was written while you were away stands in the \`history\`. Ends with \`SERVICE_UNAVAILABLE\` when more than ${maxWaitingChanges} changes wait for you, with \`UNAUTHENTICATED\` when your token is no longer good, and without an error when the service stops. A key may have ${maxFollowersPerKey} at the same time; one more is \`RATE_LIMITED\`.`,
+    args: {
+      accountId: t.arg.id({
+        description:
+          'Only changes of the account with this id, which may still be to come. With `customerId`, both must fit.',
+      }),
+      customerId: t.arg.id({ description: 'Only changes of accounts of the customer with this id.' }),
+    },
+    subscribe: (_, filter, ctx) => ctx.followChanges(filter),
+    resolve: (change) => change,
+  }),
 );

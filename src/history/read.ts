@@ -1,9 +1,11 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { Ctx } from '../ctx.ts';
-import { countRows, nameOfWalk, pageQuery, pageValues } from '../db/page.ts';
-import { tenantId } from '../db/rows.ts';
+import { jsonRows } from '../db/json.ts';
+import { countRows, given, nameOfWalk, pageQuery, pageValues } from '../db/page.ts';
+import { once, tenantId } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
 import { encodeCursor, type ListPage, type PageArgs, pageOf, parsePage } from '../lib/page.ts';
+import { maxWaitingChanges } from './rules.ts';
 import { type ChangeRow, changes } from './table.ts';
 
 export type { ChangeRow };
@@ -35,6 +37,24 @@ async function changePage(
     count: async () => (await ctx.run(count, values))[0]?.count ?? 0,
   };
 }
+
+/**
+ * What was written of accounts of some tenants and has come to be visible since a snapshot, with the snapshot of now. Ids
+ * are made before their transactions commit, so the greatest one seen so far tells nothing; snapshots tell exactly.
+ * `floor` keeps away rows that a dump brought from another database, whose transactions had other numbers.
+ */
+export const changesSince = statement('changes_since', (orm) => {
+  const seen = sql`${sql.placeholder('seen')}::pg_snapshot`;
+  const source = sql`unnest(${sql.placeholder('tenantIds')}::integer[]) as followed (tenant_id), lateral (
+    select * from ${changes} where ${changes.tenantId} = followed.tenant_id and ${changes.accountId} is not null
+      and ${changes.transactionId} >= pg_snapshot_xmin(${seen})
+      and ${changes.transactionId} < pg_snapshot_xmax(pg_current_snapshot())
+      and not pg_visible_in_snapshot(${changes.transactionId}, ${seen})
+      and ${changes.id} > ${given('floor', 'uuid')}
+    order by ${changes.transactionId} limit ${sql.raw(String(maxWaitingChanges + 1))}) as fresh`;
+  const snapshot = sql<string>`pg_current_snapshot()::text`;
+  return orm.select({ snapshot, fresh: jsonRows(changes, 'fresh', { source }) }).from(once);
+});
 
 const ofAccount = sql`${changes.tenantId} = ${tenantId} and ${changes.accountId} = ${sql.placeholder('accountId')}`;
 const ofCustomer = sql`${changes.tenantId} = ${tenantId} and ${changes.customerId} = ${sql.placeholder('customerId')}

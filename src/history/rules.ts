@@ -14,4 +14,10 @@ export const changeKinds = {
   SETTINGS_REMOVED: 'Settings were removed.',
 } as const;
 
+/** How many changes of a tenant may come at once, and may wait for one who follows them slowly. */
+export const maxWaitingChanges = 2000;
+/** How many subscriptions one key may have at once, and how many one replica serves. */
+export const maxFollowersPerKey = 50;
+export const maxFollowers = 1000;
+
 export type ChangeKind = keyof typeof changeKinds;

@@ -1,6 +1,8 @@
 import { sql } from 'drizzle-orm';
 import {
+  customType,
   foreignKey,
+  index,
   integer,
   jsonb,
   pgTable,
@@ -16,6 +18,8 @@ import { idColumn, instantColumn, oneOfCheck } from '../db/columns.ts';
 import { type ChangeKind, changeKinds } from './rules.ts';
 
 const kindWords = Object.keys(changeKinds) as [ChangeKind];
+
+const transactionNumber = customType<{ data: string }>({ dataType: () => 'xid8' });
 
 /** What every write leaves behind, one row per entity; a trigger (see the migrations) refuses to change or delete one. */
 export const changes = pgTable(
@@ -35,6 +39,8 @@ export const changes = pgTable(
     version: integer().notNull(),
     before: jsonb().$type<Record<string, unknown>>(),
     after: jsonb().$type<Record<string, unknown>>(),
+    /** Tells who follows the history which rows have come to be visible since they looked last. */
+    transactionId: transactionNumber().notNull().default(sql`pg_current_xact_id()`),
   },
   (t) => [
     primaryKey({ name: 'changes_pkey', columns: [t.tenantId, t.id] }),
@@ -55,6 +61,7 @@ export const changes = pgTable(
     uniqueIndex('changes_customer_version_key')
       .on(t.tenantId, t.customerId, t.version)
       .where(sql`${t.accountId} is null`),
+    index('changes_feed_idx').on(t.tenantId, t.transactionId).where(sql`${t.accountId} is not null`),
     oneOfCheck('changes_kind_check', t.kind, kindWords),
   ],
 );

@@ -1,4 +1,4 @@
-import type { SQL } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import type { Ctx, Run } from '../ctx.ts';
 import type { Orm } from '../db/client.ts';
 import { insertedFrom, recordset } from '../db/rows.ts';
@@ -17,18 +17,22 @@ interface Change {
 }
 
 /** The row that a write leaves in the history: its statement inserts it together with the change. */
-export function changeRow(ctx: Ctx, change: Change): Omit<ChangeRow, 'tenantId'> {
+export function changeRow(ctx: Ctx, change: Change): Omit<ChangeRow, 'tenantId' | 'transactionId'> {
   return { ...change, id: newUuid(), at: ctx.now, actor: ctx.viewer.actor, requestId: ctx.requestId };
 }
+
+/** The columns of a row of the recordset `newChange`, for an insert. */
+export const newChange = {
+  ...insertedFrom(changes, 'newChange'),
+  transactionId: sql<string>`pg_current_xact_id()`.as('transactionId'),
+};
 
 /** The step by which a statement writes those rows of its recordset `newChange` that belong to what it wrote. */
 export function insertChanges(orm: Orm, name: string, where: SQL) {
   return orm.$with(name).as(
     orm
       .insert(changes)
-      .select(
-        orm.select(insertedFrom(changes, 'newChange')).from(recordset(changes, 'newChange')).where(where),
-      )
+      .select(orm.select(newChange).from(recordset(changes, 'newChange')).where(where))
       .returning({ id: changes.id }),
   );
 }
@@ -36,7 +40,7 @@ export function insertChanges(orm: Orm, name: string, where: SQL) {
 const recordChangesStatement = statement('record_changes', (orm) =>
   orm
     .insert(changes)
-    .select(orm.select(insertedFrom(changes, 'newChange')).from(recordset(changes, 'newChange')))
+    .select(orm.select(newChange).from(recordset(changes, 'newChange')))
     .returning({ id: changes.id }),
 );
 

@@ -52,6 +52,19 @@ export class UnavailableError extends Error {
   }
 }
 
+export type FollowingCode = 'UNAUTHENTICATED' | 'RATE_LIMITED' | 'SERVICE_UNAVAILABLE';
+
+/** Changes cannot be followed, or not any longer. */
+export class FollowingError extends Error {
+  override name = 'FollowingError';
+  readonly code: FollowingCode;
+
+  constructor(code: FollowingCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
 export type IssueCode =
   | 'REQUIRED'
   | 'INVALID_TYPE'

@@ -25,6 +25,12 @@ export function uuidOf(content: unknown): string {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
+/** A UUIDv7 before all that are made from this instant on. */
+export function firstUuidAt(timeMs: number): string {
+  const hex = timeMs.toString(16).padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`;
+}
+
 /** The TypeID of a UUID: the type's prefix and 26 characters of base 32, for example `account_01m84fadmwe03rqpvwbebaam9z`. */
 export function toTypeId(type: IdType, uuid: string): string {
   return fromUUID(uuid, prefixes[type]);

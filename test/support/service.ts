@@ -40,6 +40,9 @@ export interface Service {
   fetch: App['fetch'];
   /** Answers a server of node:http. */
   listener: App['listener'];
+  /** Where its database is, for a second replica. */
+  connection: Connection;
+  endSubscriptions: App['endSubscriptions'];
   database: App['database'];
   newTenant(options?: Partial<NewTenant>): Promise<Client>;
   /** The same tenant through another key, which has only these scopes. */
@@ -114,15 +117,20 @@ export function openApp(connection: Connection, options: Partial<AppOptions> = {
 /** One service on a database of its own for the tests of a file. */
 export function useService(options: Partial<AppOptions> = {}): Service {
   let app: App;
+  let connection: Connection;
   beforeAll(async () => {
-    const database = await cloneDatabase();
-    app = openApp({ ...inject('server'), database }, options);
+    connection = { ...inject('server'), database: await cloneDatabase() };
+    app = openApp(connection, options);
   });
   afterAll(() => app.close());
 
   return {
     fetch: (request) => app.fetch(request),
     listener: (request, response) => app.listener(request, response),
+    endSubscriptions: () => app.endSubscriptions(),
+    get connection() {
+      return connection;
+    },
     get database() {
       return app.database;
     },

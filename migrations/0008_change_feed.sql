@@ -1,0 +1,2 @@
+ALTER TABLE "changes" ADD COLUMN "transaction_id" "xid8" DEFAULT pg_current_xact_id() NOT NULL;--> statement-breakpoint
+CREATE INDEX "changes_feed_idx" ON "changes" USING btree ("tenant_id","transaction_id") WHERE "changes"."account_id" is not null;
