@@ -63,7 +63,7 @@ export function createApp({ log, graphiql, documents, tracing, verifyJwt, ...opt
   const callers = {
     log,
     authenticate: createAuthenticator({ database, noteUse: uses.note, verifyJwt }),
-    createContext: (request: Caller & { selects: Selects }) => 
+    createContext: (request: Caller & { selects: Selects }) =>
       createContext({ ...request, database, log, feed }),
   };
   const graphql = createGraphqlServer({ ...callers, buildSchema, graphiql, documents, tracing });

@@ -36,6 +36,7 @@ export default defineConfig({
           exclude: [
             'test/browser/**',
             'test/clients/**',
+            'test/schema/**',
             'test/supergraph/**',
             '**/node_modules/**',
             ...long,
@@ -79,6 +80,7 @@ export default defineConfig({
           hookTimeout: 120_000,
         },
       },
+      { test: { name: 'schema', include: ['test/schema/*.test.ts'], testTimeout: 60_000 } },
       {
         resolve: { alias: aliasIn('supergraph/') },
         test: {
