@@ -59,7 +59,11 @@ export function buildSchema(): GraphQLSchema {
   if (open.length > 0) throw new Error(`Who may use ${open.join(', ')}? Give authScopes.`);
   const service = schema.getQueryType()?.getFields()._service;
   if (service === undefined) throw new Error('The schema is no subgraph.');
-  const sdl = printSchema(schema);
-  service.resolve = () => ({ sdl });
+  // Printed when it is asked for, which takes a tenth of a start.
+  let sdl: string | undefined;
+  service.resolve = () => {
+    sdl ??= printSchema(schema);
+    return { sdl };
+  };
   return schema;
 }

@@ -23,7 +23,7 @@ const ids = sql`array(select id from found)`;
 
 /**
  * What a statement reads along with the accounts of its CTE `found`, each only where the document selects it: so an
- * account is whole after one round trip (2.5 times the requests of one statement for each type).
+ * account is whole after one round trip in place of four.
  */
 export function along(): { [key in keyof Along]: SQL<Along[key]> } {
   return {
