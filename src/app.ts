@@ -1,4 +1,3 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import type { Logger } from 'pino';
 import { createContext } from './context.ts';
@@ -8,6 +7,10 @@ import type { GraphiqlOptions } from './graphql/graphiql.ts';
 import type { DocumentOptions } from './graphql/manifest.ts';
 import { createGraphqlServer, endpoint } from './graphql/server.ts';
 import { createFeed } from './history/feed.ts';
+import { createBudgets } from './http/budget.ts';
+import { withDeadline } from './http/deadline.ts';
+import { guarded, type Handler } from './http/guard.ts';
+import { createLanes, type RunOperation } from './http/lanes.ts';
 import { forgetExpired } from './idempotency/clean-up.ts';
 import { createHealth } from './observe/health.ts';
 import type { Tracing } from './observe/trace.ts';
@@ -26,6 +29,13 @@ export interface AppOptions extends DatabaseOptions {
   verifyJwt?: VerifyJwt | undefined;
   /** undefined: nothing is traced. */
   tracing: Tracing | undefined;
+  /** Whether clients may ask for the schema, and messages suggest names of it. */
+  exposesSchema: boolean;
+  operationTimeoutMs: number;
+  /** What one key may spend in a minute; 0: as much as it will. */
+  costPerMinute: number;
+  /** The origins whose scripts may send requests. */
+  corsOrigins: readonly string[];
 }
 
 const cleanUpEveryMs = 10 * 60 * 1000;
@@ -52,8 +62,32 @@ function isGraphql(url: string): boolean {
   return path === '' || path === '/' || path === endpoint || path.startsWith(`${endpoint}/`);
 }
 
+/** GraphQL at its path, and the REST facade at every other. */
+function routed(graphql: Handler, rest: (request: Request) => Response | Promise<Response>): Handler {
+  const restListener = getRequestListener(rest, { overrideGlobalObjects: false });
+  return {
+    fetch: async (request) => (isGraphql(request.url) ? graphql.fetch(request) : rest(request)),
+    listener(request, response) {
+      if (isGraphql(request.url ?? '')) graphql.listener(request, response);
+      else void restListener(request, response);
+    },
+  };
+}
+
+/** Operations that a tenant may have waiting, beside those that run. */
+const maxWaiting = 1000;
+
+/** Runs operations beside those of other tenants, each in bounded time. */
+function createRunOperation({ poolSize, operationTimeoutMs }: AppOptions): RunOperation {
+  // As many again as the database takes, so that it never waits for the next one.
+  const inLane = createLanes({ width: 2 * poolSize, maxWaiting });
+  return ({ tenant }, cancel, work) =>
+    withDeadline(operationTimeoutMs, cancel, () => inLane(tenant.id, work));
+}
+
 /** Puts the service together: `fetch` answers requests, `listener` those of node:http. */
-export function createApp({ log, graphiql, documents, tracing, verifyJwt, ...options }: AppOptions) {
+export function createApp(options: AppOptions) {
+  const { log, tracing, verifyJwt } = options;
   const pool = openDatabase(options);
   const database = tracing?.database(pool) ?? pool;
   const health = createHealth(pool);
@@ -65,19 +99,19 @@ export function createApp({ log, graphiql, documents, tracing, verifyJwt, ...opt
     authenticate: createAuthenticator({ database, noteUse: uses.note, verifyJwt }),
     createContext: (request: Caller & { selects: Selects }) =>
       createContext({ ...request, database, log, feed }),
+    spend: options.costPerMinute === 0 ? undefined : createBudgets(options.costPerMinute),
+    runOperation: createRunOperation(options),
   };
-  const graphql = createGraphqlServer({ ...callers, buildSchema, graphiql, documents, tracing });
-  const rest = createRouter(callers);
-  const restListener = getRequestListener(rest.fetch, { overrideGlobalObjects: false });
-  const listener = (request: IncomingMessage, response: ServerResponse): void => {
-    if (isGraphql(request.url ?? '')) graphql.listener(request, response);
-    else void restListener(request, response);
-  };
-  const fetch = async (request: Request): Promise<Response> =>
-    isGraphql(request.url) ? graphql.fetch(request) : rest.fetch(request);
+  const graphql = createGraphqlServer({ ...options, ...callers, buildSchema });
+  const { fetch, listener } = routed(graphql, createRouter(callers).fetch);
   return {
-    listener: health.listener(tracing?.listener(listener) ?? listener),
-    fetch: health.fetch(tracing?.fetch(fetch) ?? fetch),
+    ...guarded(
+      {
+        listener: health.listener(tracing?.listener(listener) ?? listener),
+        fetch: health.fetch(tracing?.fetch(fetch) ?? fetch),
+      },
+      options.corsOrigins,
+    ),
     database,
     /** Says that it is not ready, and goes on serving; each answer closes its connection. */
     drain: health.drain,

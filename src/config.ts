@@ -26,6 +26,12 @@ function milliseconds(value: string, description: string) {
     .meta({ must: 'a whole number from 10 to 600000', description: `Milliseconds. ${description}` });
 }
 
+function onOrOff() {
+  return z.enum(['true', 'false']).transform((value) => value === 'true');
+}
+
+const isOrigin = (text: string): boolean => URL.canParse(text) && new URL(text).origin === text;
+
 /** Every variable that is read: `must` tells the values it takes, the description what it is for. */
 export const environment = z.object({
   HOST: z.string().default('127.0.0.1').meta({
@@ -63,44 +69,59 @@ export const environment = z.object({
     '3500',
     'How long a call may take in all, making the connection included. One that is late loses its connection.',
   ),
-  DATABASE_PREPARE: z
-    .enum(['true', 'false'])
-    .default('true')
-    .transform((value) => value === 'true')
-    .meta({
-      must: 'true or false',
-      description: '`false` where a pooler gives each transaction another connection, such as PgBouncer.',
-    }),
+  DATABASE_PREPARE: onOrOff().prefault('true').meta({
+    must: 'true or false',
+    description: '`false` where a pooler gives each transaction another connection, such as PgBouncer.',
+  }),
   DATA_DIR: z
     .string()
     .default('.data')
     .meta({ must: 'the path of a directory', description: 'Where its own PostgreSQL keeps its data.' }),
-  MIGRATE: z
-    .enum(['true', 'false'])
-    .transform((value) => value === 'true')
-    .optional()
-    .meta({
-      must: 'true or false',
-      description:
-        'Whether a start applies missing migrations. Left out, it does, but not to a DATABASE_URL in production.',
-    }),
+  MIGRATE: onOrOff().optional().meta({
+    must: 'true or false',
+    description:
+      'Whether a start applies missing migrations. Left out, it does, but not to a DATABASE_URL in production.',
+  }),
   NODE_ENV: z.enum(['development', 'production', 'test']).default('development').meta({
     must: 'development, production or test',
-    description: '`production` switches GraphiQL and the migrations at start off.',
+    description: '`production` switches GraphiQL, introspection and the migrations at start off.',
+  }),
+  GRAPHIQL: onOrOff().optional().meta({
+    must: 'true or false',
+    description: 'Whether there is a GraphiQL. Left out, there is one, but not in production.',
+  }),
+  INTROSPECTION: onOrOff().optional().meta({
+    must: 'true or false',
+    description:
+      'Whether clients may ask for the schema, and messages suggest names of it. Left out, they may, but not in production. Gateways get the schema from `_service` in any case.',
+  }),
+  CORS_ORIGINS: z
+    .string()
+    .transform((value) => value.split(',').map((origin) => origin.trim()))
+    .pipe(z.array(z.string().refine(isOrigin)))
+    .optional()
+    .meta({
+      must: 'origins such as https://app.example.com, with commas between them',
+      description:
+        'Origins whose scripts may send requests from a browser. Left out, none of another origin may.',
+    }),
+  OPERATION_TIMEOUT_MS: wholeNumber(1, 600_000).prefault('10000').meta({
+    must: 'a whole number from 1 to 600000',
+    description: 'Milliseconds after which an operation is given up.',
+  }),
+  RATE_LIMIT: wholeNumber(0, 999_999_999).prefault('60000000').meta({
+    must: 'a whole number from 0 to 999999999',
+    description: 'How much cost one key may spend in a minute on each replica. `0` is as much as it will.',
   }),
   TRUSTED_DOCUMENTS: z.string().optional().meta({
     must: 'the path of a JSON file',
     description:
       "Documents that requests may name by `documentId`: a JSON object of documents by id, as graphql-codegen and Relay write it, or Apollo's manifest.",
   }),
-  TRUSTED_DOCUMENTS_ONLY: z
-    .enum(['true', 'false'])
-    .default('false')
-    .transform((value) => value === 'true')
-    .meta({
-      must: 'true or false',
-      description: 'Whether nothing but the documents of TRUSTED_DOCUMENTS runs.',
-    }),
+  TRUSTED_DOCUMENTS_ONLY: onOrOff().prefault('false').meta({
+    must: 'true or false',
+    description: 'Whether nothing but the documents of TRUSTED_DOCUMENTS runs.',
+  }),
   JWT_JWKS_URL: z
     .url()
     .refine(isSafeUrl)
@@ -172,6 +193,12 @@ export interface Config {
   /** How long it serves after SIGTERM while it says that it is not ready. */
   drainDelayMs: number;
   logLevel: string;
+  graphiql: boolean;
+  exposesSchema: boolean;
+  corsOrigins: readonly string[];
+  operationTimeoutMs: number;
+  /** 0: no limit. */
+  costPerMinute: number;
 }
 
 export interface JwtConfig {
@@ -256,5 +283,10 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Readonly<Confi
     collector: data.OTEL_EXPORTER_OTLP_ENDPOINT,
     drainDelayMs: data.DRAIN_DELAY_MS ?? (production ? 3000 : 0),
     logLevel: data.LOG_LEVEL,
+    graphiql: data.GRAPHIQL ?? !production,
+    exposesSchema: data.INTROSPECTION ?? !production,
+    corsOrigins: data.CORS_ORIGINS ?? [],
+    operationTimeoutMs: data.OPERATION_TIMEOUT_MS,
+    costPerMinute: data.RATE_LIMIT,
   });
 }

@@ -24,9 +24,25 @@ const flushOrder: readonly (readonly (keyof Loaders)[])[] = [
   ['aliases', 'settings'],
 ];
 
+type Statements = Pick<Database, 'run' | 'transaction'>;
+
+/** The database while there is time: once the signal ends it, nothing more begins, and a transaction is taken back. */
+function until(signal: AbortSignal, database: Database): Statements {
+  const inTime =
+    (run: Statements['run']): Statements['run'] =>
+    async (statement, values) => {
+      signal.throwIfAborted();
+      return run(statement, values);
+    };
+  return {
+    run: inTime(database.run),
+    transaction: (work) => database.transaction((run) => work(inTime(run))),
+  };
+}
+
 /** Runs statements for one tenant, and puts batches off until none is under way: keys from all paths of a document meet. */
 function createRunner(
-  database: Database,
+  database: Statements,
   tenantId: number,
 ): Pick<LoadCtx, 'run' | 'schedule'> & Pick<Ctx, 'transaction'> {
   let underWay = 0;
@@ -67,8 +83,8 @@ function createRunner(
 
 /** The context of one request, the same for every way in. */
 export function createContext(parts: ContextParts): Ctx {
-  const { database, selects = () => false, feed, renew, ...request } = parts;
-  const { schedule, ...runner } = createRunner(database, request.viewer.tenant.id);
+  const { database, selects = () => false, feed, renew, cancel, ...request } = parts;
+  const { schedule, ...runner } = createRunner(until(cancel.signal, database), request.viewer.tenant.id);
   const { now, viewer } = request;
   const { run } = runner;
   const loadCtx: LoadCtx = { run, schedule, now, selects, loaders: {} as Loaders };

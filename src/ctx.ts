@@ -26,6 +26,8 @@ export interface Caller {
   requestId: string;
   /** The instant of the request. */
   now: Date;
+  /** Ends what is done for the request. */
+  cancel: AbortController;
 }
 
 export interface Loaders extends AccountLoaders, AliasLoaders, CustomerLoaders, SettingLoaders {}

@@ -131,10 +131,11 @@ async function start(config: Config): Promise<(signal: StopSignal) => Promise<vo
     config.jwt && (await (await import('../tenant/jwt.ts')).createJwtVerifier(config.jwt, log));
   const storage = await openStorage(config, log);
   const [{ createApp }, { endpoint }] = await loading;
-  const graphiql = config.production ? undefined : { tabs: exampleTabs, token: storage.token };
   const { connection } = storage;
   const tracing = traces?.tracing;
-  const app = createApp({ connection, ...config.database, log, graphiql, documents, verifyJwt, tracing });
+  const graphiql = !config.graphiql ? undefined : { tabs: exampleTabs, token: storage.token };
+  const parts = { connection, log, graphiql, documents, verifyJwt, tracing };
+  const app = createApp({ ...config, ...config.database, ...parts });
   const server = createServer(app.listener);
   const close = async () => {
     await Promise.race([Promise.all([app.close(), traces?.close()]), sleep(poolPatienceMs)]);

@@ -3,6 +3,8 @@ import { isAsyncIterable, mapAsyncIterator, type Plugin } from 'graphql-yoga';
 import type { Logger } from 'pino';
 import {
   AppError,
+  BusyError,
+  DeadlineError,
   FollowingError,
   ForbiddenError,
   InvalidInputError,
@@ -13,6 +15,8 @@ import { type TopLevelCode, topLevelCodes } from './request.ts';
 const internal: TopLevelCode = 'INTERNAL_SERVER_ERROR';
 const forbidden: TopLevelCode = 'FORBIDDEN';
 const unavailable: TopLevelCode = 'SERVICE_UNAVAILABLE';
+const timeout: TopLevelCode = 'TIMEOUT';
+const rateLimited: TopLevelCode = 'RATE_LIMITED';
 const internalMessage =
   'Something went wrong on our side; nothing was half-written. Send it again, and report the request id if it stays.';
 
@@ -42,6 +46,13 @@ export function maskError(error: unknown): GraphQLError {
     return show(original.message, { code: unavailable, http: { status: 503, headers } });
   }
   if (original instanceof FollowingError) return show(original.message, { code: original.code });
+  if (original instanceof DeadlineError) {
+    return show(original.message, { code: timeout, http: { status: 504 } });
+  }
+  if (original instanceof BusyError) {
+    const http = { status: 429, headers: { 'retry-after': '1' } };
+    return show(original.message, { code: rateLimited, http });
+  }
   if (original instanceof Error && unknownEntity.test(original.message)) {
     return show(original.message, { code: 'BAD_REQUEST' });
   }
@@ -59,11 +70,11 @@ export function maskTraced(copy: GraphQLError): GraphQLError {
   return known ? copy : new GraphQLError(internalMessage, { extensions: { code: internal } });
 }
 
-interface Answered {
+interface Answered extends ShownErrors {
   requestId: string;
-  log: Logger;
   /** Whether the client accepts application/json by name: the protocol then wants 200, whatever is wrong with the document. */
   spec: boolean;
+  exposesSchema: boolean;
 }
 
 /** A message may quote a value, which may be as long as the request. */
@@ -73,8 +84,13 @@ function shorten(message: string): string {
   return message.length > maxMessageLength ? `${message.slice(0, maxMessageLength)}…` : message;
 }
 
+/** How graphql-js ends a message that guesses what was meant. */
+function withoutSuggestion(message: string): string {
+  return message.replace(/ Did you mean .*\?$/s, '');
+}
+
 /** The error as the answer has it, with a code and the id of its request. It may be shared by requests: it is not changed. */
-function shownError(thrown: GraphQLError, { requestId, log, spec }: Answered): GraphQLError {
+function shownError(thrown: GraphQLError, { requestId, log, spec, exposesSchema }: Answered): GraphQLError {
   const error = maskError(thrown);
   if (error.extensions.code === internal && error !== thrown) {
     log.error({ err: originalOf(thrown) ?? thrown, requestId }, 'a request failed of a bug');
@@ -82,13 +98,20 @@ function shownError(thrown: GraphQLError, { requestId, log, spec }: Answered): G
   if (error.extensions.code === unavailable) {
     log.warn({ err: originalOf(thrown), requestId }, 'a request was refused: the database cannot serve it');
   }
+  const message = shorten(error.message);
   const { nodes, source, positions, path } = error;
   const given = error.extensions as Record<string, unknown> & { http?: { spec?: boolean } };
   const known = topLevelCodes.includes(given.code as TopLevelCode);
   const http = known ? given.http && { ...given.http, spec: given.http.spec && spec } : { status: 400, spec };
   const code = known ? given.code : 'BAD_REQUEST';
   const extensions = { ...given, code, requestId, ...(http ? { http } : {}) };
-  return new GraphQLError(shorten(error.message), { nodes, source, positions, path, extensions } as object);
+  return new GraphQLError(exposesSchema ? message : withoutSuggestion(message), {
+    nodes,
+    source,
+    positions,
+    path,
+    extensions,
+  } as object);
 }
 
 interface Part {
@@ -106,12 +129,18 @@ function shownPart<T extends Part>(part: T, answered: Answered): T {
   };
 }
 
+export interface ShownErrors {
+  log: Logger;
+  /** Whether messages may suggest names of the schema. */
+  exposesSchema: boolean;
+}
+
 /** Masks, names and logs the errors of every answer, those of streamed parts included. */
-export function useShownErrors(log: Logger): Plugin<object, { requestId: string }> {
+export function useShownErrors({ log, exposesSchema }: ShownErrors): Plugin<object, { requestId: string }> {
   return {
     onResultProcess({ request, result, setResult, serverContext }) {
       const spec = /application\/json/.test(request.headers.get('accept') ?? '');
-      const answered = { log, spec, requestId: serverContext?.requestId ?? '' };
+      const answered = { log, spec, exposesSchema, requestId: serverContext?.requestId ?? '' };
       if (isAsyncIterable<Part>(result)) {
         setResult(mapAsyncIterator(result, (part: Part) => shownPart(part, answered)) as never);
       } else if (!Array.isArray(result)) setResult(shownPart(result as Part, answered) as never);

@@ -5,6 +5,7 @@ import type { GraphQLError, GraphQLSchema } from 'graphql';
 import { createYoga, type Plugin } from 'graphql-yoga';
 import type { Logger } from 'pino';
 import type { Caller, Ctx, Selects, Viewer } from '../ctx.ts';
+import type { RunOperation } from '../http/lanes.ts';
 import { requestIdFrom } from '../http/request.ts';
 import type { Tracing } from '../observe/trace.ts';
 import { useCompression } from './compression.ts';
@@ -14,19 +15,20 @@ import { createGraphiql, type GraphiqlOptions, wantsPage } from './graphiql.ts';
 import { createDocumentCaches } from './limits.ts';
 import type { DocumentOptions } from './manifest.ts';
 import { maskTraced, useShownErrors } from './mask.ts';
-import { useDocumentLimits } from './protection.ts';
+import { type ProtectionOptions, useOperations, useProtection } from './protection.ts';
 import { requestError, useJsonBody } from './request.ts';
 import { useSelection } from './selection.ts';
 import { useSubscriptions } from './subscriptions.ts';
 
 export const endpoint = '/graphql';
 
-export interface ServerOptions {
+export interface ServerOptions extends ProtectionOptions {
   /** Makes the schema; called again for the requests that are traced. */
   buildSchema(): GraphQLSchema;
   log: Logger;
   authenticate(authorization: string | null): Promise<Viewer | undefined>;
   createContext(request: Caller & { selects: Selects }): Ctx;
+  runOperation: RunOperation;
   /** undefined: no GraphiQL. */
   graphiql: GraphiqlOptions | undefined;
   documents: DocumentOptions;
@@ -48,7 +50,8 @@ function useAuthentication({ authenticate }: ServerOptions): Plugin<object, Serv
       const viewer = await renew();
       if (viewer === undefined) throw unauthenticated();
       const context = serverContext as ServerContext;
-      context.caller = { viewer, renew, requestId: context.requestId, now: new Date() };
+      const cancel = new AbortController();
+      context.caller = { viewer, renew, requestId: context.requestId, now: new Date(), cancel };
     },
   };
 }
@@ -98,7 +101,7 @@ function createServer(
       useAuthentication(options),
       useJsonBody(),
       documents,
-      useDocumentLimits(),
+      useProtection(options),
       useSelection(),
       useDeferStream(),
       useExecution({ isTraced: tracer.length > 0 }),
@@ -107,7 +110,8 @@ function createServer(
       ),
       ...(options.tracing ? [useOperationSpans(options.tracing)] : []),
       ...tracer,
-      useShownErrors(options.log),
+      useOperations(options.runOperation),
+      useShownErrors(options),
       useCompression(),
     ],
     // What is thrown is masked where it is shown, and logged with the request's id.

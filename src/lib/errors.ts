@@ -65,6 +65,28 @@ export class FollowingError extends Error {
   }
 }
 
+/** The operation took too long and was given up. */
+export class DeadlineError extends Error {
+  override name = 'DeadlineError';
+
+  constructor(timeoutMs: number) {
+    super(
+      `This took longer than ${timeoutMs / 1000} s and was given up; ask for less, or send it again. A write was made whole or not at all: its idempotency key tells which.`,
+    );
+  }
+}
+
+/** The tenant has more operations waiting than it may. */
+export class BusyError extends Error {
+  override name = 'BusyError';
+
+  constructor(maxWaiting: number) {
+    super(
+      `More than ${maxWaiting} operations of your tenant wait for others to end; send fewer at the same time.`,
+    );
+  }
+}
+
 export type IssueCode =
   | 'REQUIRED'
   | 'INVALID_TYPE'

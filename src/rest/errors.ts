@@ -1,6 +1,14 @@
 import { HTTPException } from 'hono/http-exception';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
-import { AppError, errorCodes, ForbiddenError, NotFoundError, UnavailableError } from '../lib/errors.ts';
+import {
+  AppError,
+  BusyError,
+  DeadlineError,
+  errorCodes,
+  ForbiddenError,
+  NotFoundError,
+  UnavailableError,
+} from '../lib/errors.ts';
 
 /** What `X-Error-Code` may say beside the codes of the domain. */
 export const requestCodes = {
@@ -12,6 +20,9 @@ export const requestCodes = {
   PAYLOAD_TOO_LARGE: 'The body is too large.',
   UNSUPPORTED_MEDIA_TYPE: 'The body is of another type than application/json.',
   SERVICE_UNAVAILABLE: 'The service cannot serve the request now; `Retry-After` says when to send it again.',
+  RATE_LIMITED:
+    'The key has spent its budget, or too much of the tenant waits; `Retry-After` says when to send it again.',
+  TIMEOUT: 'The call took too long and was given up.',
   INTERNAL_SERVER_ERROR: 'A fault of the service, logged under the id in `X-Request-Id`.',
 } as const;
 
@@ -77,6 +88,12 @@ export function refusalOf(error: unknown): Refusal {
   if (error instanceof UnavailableError) {
     const headers = { 'retry-after': String(error.retryAfterS) };
     return { status: 503, code: 'SERVICE_UNAVAILABLE', message: error.message, headers };
+  }
+  if (error instanceof DeadlineError) {
+    return { status: 504, code: 'TIMEOUT', message: error.message, headers: {} };
+  }
+  if (error instanceof BusyError) {
+    return { status: 429, code: 'RATE_LIMITED', message: error.message, headers: { 'retry-after': '1' } };
   }
   if (error instanceof HTTPException && error.status < 500) return httpRefusal(error.status);
   return { status: 500, code: 'INTERNAL_SERVER_ERROR', message: internalMessage, headers: {} };

@@ -2,6 +2,8 @@ import { createRoute, type OpenAPIHono, type RouteConfig, type z } from '@hono/z
 import type { Context, MiddlewareHandler } from 'hono';
 import type { Logger } from 'pino';
 import type { Caller, Ctx, Selects, Viewer } from '../ctx.ts';
+import type { Spend } from '../http/budget.ts';
+import type { RunOperation } from '../http/lanes.ts';
 import { requireScope, type Scope } from '../lib/scope.ts';
 import { ErrorAnswer, errorCodeHeader } from './answer.ts';
 import { RequestError } from './errors.ts';
@@ -11,6 +13,9 @@ export interface RestOptions {
   log: Logger;
   authenticate(authorization: string | null): Promise<Viewer | undefined>;
   createContext(request: Caller & { selects: Selects }): Ctx;
+  /** undefined: requests may cost what they will. */
+  spend: Spend | undefined;
+  runOperation: RunOperation;
 }
 
 export interface RestEnv {
@@ -19,6 +24,17 @@ export interface RestEnv {
 
 export type Rest = OpenAPIHono<RestEnv>;
 export type RestContext = Context<RestEnv>;
+
+/** What a call costs, in the units of GraphQL: about what it costs to ask there for the same. */
+const costs = { read: 200, write: 300 };
+
+function charge(c: RestContext, viewer: Viewer): void {
+  const decision = c.var.options.spend?.(viewer, c.req.method === 'GET' ? costs.read : costs.write);
+  for (const [name, value] of Object.entries(decision?.headers ?? {})) c.header(name, value);
+  if (decision === undefined || decision.allowed) return;
+  const message = `Your key has spent its budget; send this again in ${decision.headers['retry-after']} s.`;
+  throw new RequestError(429, 'RATE_LIMITED', message, { ...decision.headers });
+}
 
 /** Lets in who has a good token, before anything of the request's body is read. */
 const authenticated: MiddlewareHandler<RestEnv> = async (c, next) => {
@@ -30,8 +46,10 @@ const authenticated: MiddlewareHandler<RestEnv> = async (c, next) => {
   }
   // An account is shown with all that is its own.
   const selects = () => true;
-  c.set('ctx', options.createContext({ viewer, requestId, now: new Date(), selects }));
-  await next();
+  const cancel = new AbortController();
+  c.set('ctx', options.createContext({ viewer, requestId, now: new Date(), cancel, selects }));
+  charge(c, viewer);
+  await options.runOperation(viewer, cancel, next);
 };
 
 function allowed(scopes: readonly Scope[]): MiddlewareHandler<RestEnv> {

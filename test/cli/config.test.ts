@@ -14,6 +14,11 @@ it('needs nothing', () => {
     trustedDocumentsOnly: false,
     jwt: undefined,
     logLevel: 'info',
+    graphiql: true,
+    exposesSchema: true,
+    corsOrigins: [],
+    operationTimeoutMs: 10_000,
+    costPerMinute: 60_000_000,
   });
 });
 
@@ -33,11 +38,34 @@ it.each([
   expect(readConfig(env).migrate).toBe(migrate);
 });
 
+it('shows neither GraphiQL nor the schema in production, unless told', () => {
+  const production = { NODE_ENV: 'production' };
+  expect(readConfig(production)).toMatchObject({ graphiql: false, exposesSchema: false });
+  const told = { ...production, GRAPHIQL: 'true', INTROSPECTION: 'true' };
+  expect(readConfig(told)).toMatchObject({ graphiql: true, exposesSchema: true });
+  const untold = readConfig({ GRAPHIQL: 'false', INTROSPECTION: 'false' });
+  expect(untold).toMatchObject({ graphiql: false, exposesSchema: false });
+});
+
+it('takes origins with commas between them', () => {
+  const { corsOrigins } = readConfig({ CORS_ORIGINS: 'https://a.example.com, http://localhost:3000' });
+  expect(corsOrigins).toEqual(['https://a.example.com', 'http://localhost:3000']);
+});
+
 it.each([
   ['PORT', ['-1', '65536', '80.5', '0x50', '1e3', ' 80', 'abc'], 'a whole number from 0 to 65535'],
   ['DATABASE_POOL_SIZE', ['0', '101', 'many'], 'a whole number from 1 to 100'],
   ['MIGRATE', ['yes', '1', 'TRUE'], 'true or false'],
   ['TRUSTED_DOCUMENTS_ONLY', ['yes'], 'true or false'],
+  ['GRAPHIQL', ['yes'], 'true or false'],
+  ['INTROSPECTION', ['on'], 'true or false'],
+  [
+    'CORS_ORIGINS',
+    ['*', 'https://a.example.com/', 'a.example.com', 'https://a.example.com,', 'null'],
+    'origins such as https://app.example.com, with commas between them',
+  ],
+  ['OPERATION_TIMEOUT_MS', ['0', '600001', '10s'], 'a whole number from 1 to 600000'],
+  ['RATE_LIMIT', ['-1', '1e6', 'none'], 'a whole number from 0 to 999999999'],
   ['NODE_ENV', ['staging'], 'development, production or test'],
   [
     'JWT_JWKS_URL',

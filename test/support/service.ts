@@ -110,6 +110,10 @@ export function openApp(connection: Connection, options: Partial<AppOptions> = {
     graphiql: undefined,
     documents: { trusted: new Map(), trustedOnly: false },
     tracing: undefined,
+    exposesSchema: true,
+    operationTimeoutMs: 10_000,
+    costPerMinute: 0,
+    corsOrigins: [],
     ...options,
   });
 }
