@@ -26,17 +26,17 @@ const flushOrder: readonly (readonly (keyof Loaders)[])[] = [
 
 type Statements = Pick<Database, 'run' | 'transaction'>;
 
-/** The database while there is time: once the signal ends it, nothing more begins, and a transaction is taken back. */
+/** The database while there is time: the signal cancels what runs, and nothing begins after it. */
 function until(signal: AbortSignal, database: Database): Statements {
-  const inTime =
-    (run: Statements['run']): Statements['run'] =>
-    async (statement, values) => {
-      signal.throwIfAborted();
-      return run(statement, values);
-    };
+  async function inTime<T>(begin: () => Promise<T>): Promise<T> {
+    signal.throwIfAborted();
+    return begin().catch((error: unknown) => {
+      throw signal.aborted ? signal.reason : error;
+    });
+  }
   return {
-    run: inTime(database.run),
-    transaction: (work) => database.transaction((run) => work(inTime(run))),
+    run: (statement, values) => inTime(() => database.run(statement, values, signal)),
+    transaction: (work) => inTime(() => database.transaction(work, signal)),
   };
 }
 

@@ -4,25 +4,29 @@ import { drizzle, type PostgresJsQueryResultHKT } from 'drizzle-orm/postgres-js'
 import type postgres from 'postgres';
 import { mayRunAgain, unavailability } from './constraint.ts';
 import { closePool, type Limits, openPool, type Pool, useSession } from './pool.ts';
-import type { Connection, Session } from './session.ts';
+import type { Backend, Connection, Session } from './session.ts';
 import type { Statement } from './statement.ts';
 
 export type { Connection } from './session.ts';
 export type Orm = PgDatabase<PostgresJsQueryResultHKT, Record<string, never>>;
 
 export type Values = Record<string, unknown>;
-export type Run = <Answer>(statement: Statement<Answer>, values: Values) => Promise<Answer>;
+export type Run = <Answer>(
+  statement: Statement<Answer>,
+  values: Values,
+  signal?: AbortSignal,
+) => Promise<Answer>;
 
 export interface Database {
   /** For commands that run once, such as migrations; whatever serves requests goes through `run`. */
   orm: Orm;
-  /** Runs one statement, a transaction of its own. Throws UnavailableError when the database cannot serve. */
+  /** Runs one statement, a transaction of its own; a signal cancels it. Throws UnavailableError when the database cannot serve. */
   run: Run;
   /**
-   * Runs several statements, all or nothing. `work` may be called again, so it must have no other effects.
+   * Runs several statements, all or nothing; a signal takes them back. `work` may be called again, so it must have no other effects.
    * Throws UnavailableError when the database cannot serve, and what `work` throws.
    */
-  transaction<T>(work: (run: Run) => Promise<T>): Promise<T>;
+  transaction<T>(work: (run: Run) => Promise<T>, signal?: AbortSignal): Promise<T>;
   /** How long ago, in milliseconds, the database last answered a request. */
   sinceAnswer(): number;
   close(): Promise<void>;
@@ -88,8 +92,42 @@ async function withRetry<T>(attempt: () => Promise<T>): Promise<T> {
   }
 }
 
-async function transact<T>({ client, destroy }: Session, begin: string, work: () => Promise<T>): Promise<T> {
-  await client.unsafe(begin);
+/** Waits for what a session does, and ends it, at the server too, when the signal comes first. */
+async function untilAborted<T>(
+  signal: AbortSignal | undefined,
+  session: Session,
+  query: object,
+  result: PromiseLike<T>,
+): Promise<T> {
+  if (signal === undefined) return result;
+  // The driver's types do not know that a query which was sent tells where it runs.
+  const end = () => session.cancel((query as { state: Backend }).state ?? { pid: 0, secret: 0 });
+  signal.addEventListener('abort', end);
+  try {
+    return await result;
+  } finally {
+    signal.removeEventListener('abort', end);
+  }
+}
+
+interface Transaction<T> {
+  begin: string;
+  work: () => Promise<T>;
+  signal: AbortSignal | undefined;
+}
+
+async function transact<T>(session: Session, { begin, work, signal }: Transaction<T>): Promise<T> {
+  signal?.throwIfAborted();
+  const opening = session.client.unsafe(begin);
+  return untilAborted(signal, session, opening, commitAfter(session, opening, work));
+}
+
+async function commitAfter<T>(
+  { client, destroy }: Session,
+  opening: PromiseLike<unknown>,
+  work: () => Promise<T>,
+): Promise<T> {
+  await opening;
   let result: T;
   try {
     result = await work();
@@ -103,15 +141,28 @@ async function transact<T>({ client, destroy }: Session, begin: string, work: ()
   return result;
 }
 
+interface PooledClient {
+  client: postgres.Sql;
+  /** Gives a signal to the statement that `start` begins. */
+  within<T>(signal: AbortSignal | undefined, start: () => T): T;
+}
+
 /** A client as Drizzle wants it, each of whose statements and transactions gets a session of the pool. */
-function pooledClient(pool: Pool, begin: string): postgres.Sql {
+function pooledClient(pool: Pool, begin: string): PooledClient {
+  // Drizzle calls the client at once when a statement is run, but has no way to hand it a signal.
+  let current: AbortSignal | undefined;
   const client = {
     options: { parsers: {}, serializers: {} },
     unsafe(text: string, parameters: never[], options: postgres.UnsafeQueryOptions) {
       type Query = postgres.PendingQuery<postgres.Row[]>;
+      const signal = current;
       const answer = <T>(take: (query: Query) => PromiseLike<T>) =>
-        useSession(pool, ({ client }) =>
-          withRetry(async () => take(client.unsafe(text, parameters, options))),
+        useSession(pool, (session) =>
+          withRetry(async () => {
+            signal?.throwIfAborted();
+            const query: Query = session.client.unsafe<postgres.Row[]>(text, parameters, options);
+            return untilAborted(signal, session, query, take(query));
+          }),
         );
       return {
         values: () => answer((query) => query.values()),
@@ -121,9 +172,21 @@ function pooledClient(pool: Pool, begin: string): postgres.Sql {
       };
     },
     begin: <T>(work: (client: postgres.Sql) => Promise<T>) =>
-      useSession(pool, (session) => withRetry(() => transact(session, begin, () => work(session.client)))),
+      useSession(pool, (session) =>
+        withRetry(() => transact(session, { begin, work: () => work(session.client), signal: undefined })),
+      ),
   };
-  return client as unknown as postgres.Sql;
+  return {
+    client: client as unknown as postgres.Sql,
+    within(signal, start) {
+      current = signal;
+      try {
+        return start();
+      } finally {
+        current = undefined;
+      }
+    },
+  };
 }
 
 /** Runs statements that are built once. */
@@ -146,7 +209,8 @@ export function openDatabase(options: DatabaseOptions): Database {
   const pool = openPool({ ...patience, ...limits, connection, poolSize, prepare, settings });
   const patient = openings({ ...options, limits: undefined });
   const atEase = openPool({ ...pool.options, ...patience, settings: patient.settings });
-  const run = prepareOn(drizzle(pooledClient(pool, begin), { casing: 'snake_case' }));
+  const { client, within } = pooledClient(pool, begin);
+  const run = prepareOn(drizzle(client, { casing: 'snake_case' }));
   const runners = new WeakMap<Session, Run>();
 
   function runnerOf(session: Session): Run {
@@ -155,13 +219,15 @@ export function openDatabase(options: DatabaseOptions): Database {
     return runner;
   }
   return {
-    orm: drizzle(pooledClient(atEase, patient.begin), { casing: 'snake_case' }),
-    run: (statement, values) =>
-      run(statement, values).catch((error: unknown) => {
+    orm: drizzle(pooledClient(atEase, patient.begin).client, { casing: 'snake_case' }),
+    run: (statement, values, signal) =>
+      within(signal, () => run(statement, values)).catch((error: unknown) => {
         throw unavailability(error, true) ?? error;
       }),
-    transaction: (work) =>
-      useSession(pool, (session) => withRetry(() => transact(session, begin, () => work(runnerOf(session))))),
+    transaction: (work, signal) =>
+      useSession(pool, (session) =>
+        withRetry(() => transact(session, { begin, work: () => work(runnerOf(session)), signal })),
+      ),
     sinceAnswer: () => performance.now() - pool.answeredAt,
     async close() {
       await Promise.all([closePool(pool), closePool(atEase)]);

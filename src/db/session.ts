@@ -15,6 +15,12 @@ export interface SessionOptions {
   settings: Record<string, string | number>;
 }
 
+/** What a server wants to hear of who asks it to cancel a statement. */
+export interface Backend {
+  pid: number;
+  secret: number;
+}
+
 /** One connection to the database. */
 export interface Session {
   client: postgres.Sql;
@@ -26,6 +32,8 @@ export interface Session {
   end(): Promise<void>;
   /** Cuts the connection without a word, for nobody may be listening. */
   destroy(): void;
+  /** Gives the connection up, and asks the server to end what it does for it. */
+  cancel(backend: Backend): void;
 }
 
 /** What the driver hands to a maker of sockets; its types do not know of it. */
@@ -40,6 +48,18 @@ function dial({ path, host, port }: Target, attempt: number): Socket {
   const at = attempt % host.length;
   // The driver takes from the socket the name that a certificate must have.
   return Object.assign(connect(port[at] ?? 5432, host[at]), { host: host[at] });
+}
+
+const cancelRequest = 80_877_102;
+
+/** Asks a server to cancel a statement, on a connection of its own, as the protocol wants it. There is no answer. */
+function requestCancel(socket: Socket, { pid, secret }: Backend): void {
+  const message = Buffer.alloc(16);
+  [message.length, cancelRequest, pid, secret].forEach((number, place) => {
+    message.writeInt32BE(number | 0, place * 4);
+  });
+  socket.on('error', () => socket.destroy()).end(message);
+  socket.unref();
 }
 
 function connectDriver(options: SessionOptions, hooks: object): postgres.Sql {
@@ -66,7 +86,7 @@ function connectDriver(options: SessionOptions, hooks: object): postgres.Sql {
  * @param attempt counts the sessions: of several hosts, each next one goes to the next
  */
 export function openSession(options: SessionOptions, attempt: number, onLost: (session: Session) => void) {
-  let socket: Socket | undefined;
+  let dialed: { target: Target; socket: Socket } | undefined;
   const client = connectDriver(options, {
     onclose: () => lose(),
     // The first thing that a server says to a session it has let in.
@@ -74,12 +94,12 @@ export function openSession(options: SessionOptions, attempt: number, onLost: (s
       session.entered = true;
     },
     socket(target: Target) {
-      if (socket !== undefined || !session.alive) {
+      if (dialed !== undefined || !session.alive) {
         lose();
         throw new UnavailableError(session.entered ? 'LOST' : 'UNREACHABLE');
       }
-      socket = dial(target, attempt);
-      return socket;
+      dialed = { target, socket: dial(target, attempt) };
+      return dialed.socket;
     },
   });
   const session: Session = {
@@ -89,8 +109,12 @@ export function openSession(options: SessionOptions, attempt: number, onLost: (s
     entered: false,
     end: () => client.end({ timeout: 5 }),
     destroy() {
-      socket?.destroy();
+      dialed?.socket.destroy();
       lose();
+    },
+    cancel(backend) {
+      if (dialed !== undefined) requestCancel(dial(dialed.target, attempt), backend);
+      session.destroy();
     },
   };
   function lose(): void {

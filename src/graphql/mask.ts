@@ -95,6 +95,7 @@ function shownError(thrown: GraphQLError, { requestId, log, spec, exposesSchema 
   if (error.extensions.code === internal && error !== thrown) {
     log.error({ err: originalOf(thrown) ?? thrown, requestId }, 'a request failed of a bug');
   }
+  if (error.extensions.code === timeout) log.warn({ requestId }, 'an operation was given up at its deadline');
   if (error.extensions.code === unavailable) {
     log.warn({ err: originalOf(thrown), requestId }, 'a request was refused: the database cannot serve it');
   }

@@ -17,6 +17,7 @@ import type { DocumentOptions } from './manifest.ts';
 import { maskTraced, useShownErrors } from './mask.ts';
 import { type ProtectionOptions, useOperations, useProtection } from './protection.ts';
 import { requestError, useJsonBody } from './request.ts';
+import { useRequestLog } from './request-log.ts';
 import { useSelection } from './selection.ts';
 import { useSubscriptions } from './subscriptions.ts';
 
@@ -87,6 +88,15 @@ function usePages({ graphiql }: ServerOptions): Plugin<object, ServerContext> {
   };
 }
 
+/** What yoga would do by itself. */
+const switchedOff = {
+  logging: false,
+  graphiql: false,
+  landingPage: false,
+  cors: false,
+  multipart: false,
+} as const;
+
 /** A yoga server; one with a tracer times every field, for which it needs a schema of its own. */
 function createServer(
   options: ServerOptions,
@@ -112,6 +122,7 @@ function createServer(
       ...tracer,
       useOperations(options.runOperation),
       useShownErrors(options),
+      ...(options.log.isLevelEnabled('debug') ? [useRequestLog(options.log)] : []),
       useCompression(),
     ],
     // What is thrown is masked where it is shown, and logged with the request's id.
@@ -119,11 +130,7 @@ function createServer(
     extraParamNames: ['documentId'],
     parserAndValidationCache: createDocumentCaches(),
     graphqlEndpoint: endpoint,
-    logging: false,
-    graphiql: false,
-    landingPage: false,
-    cors: false,
-    multipart: false,
+    ...switchedOff,
     // The parser of bodies counts; yoga's own limit rebuilds every request around a stream.
     maxRequestBodySize: false,
   });

@@ -1,4 +1,4 @@
-import { type Logger, pino } from 'pino';
+import { type DestinationStream, type Logger, pino } from 'pino';
 import { describeDriverError } from '../db/constraint.ts';
 import { UnavailableError } from '../lib/errors.ts';
 
@@ -19,7 +19,11 @@ function serializeError(error: unknown): Record<string, unknown> {
  * One JSON line per event on standard error: standard output is for what a person asked for. `ids` are added to
  * every line.
  */
-export function createLog(level: string, ids?: () => object): Logger {
+export function createLog(
+  level: string,
+  ids?: () => object,
+  destination: DestinationStream = pino.destination(2),
+): Logger {
   const options = {
     level,
     base: null,
@@ -27,5 +31,5 @@ export function createLog(level: string, ids?: () => object): Logger {
     serializers: { err: serializeError },
     ...(ids && { mixin: ids }),
   };
-  return pino(options, pino.destination(2));
+  return pino(options, destination);
 }

@@ -124,13 +124,13 @@ function tracedDatabase({ inSpan }: Spans, database: Database): Database {
   };
   const traced =
     (run: Run): Run =>
-    (statement, values) =>
-      inSpan(statementSpan(statement.name), () => run(statement, values));
+    (statement, values, signal) =>
+      inSpan(statementSpan(statement.name), () => run(statement, values, signal));
   return {
     ...database,
     run: traced(database.run),
-    transaction: (work) =>
-      inSpan(statementSpan('transaction'), () => database.transaction((run) => work(traced(run)))),
+    transaction: (work, signal) =>
+      inSpan(statementSpan('transaction'), () => database.transaction((run) => work(traced(run)), signal)),
   };
 }
 

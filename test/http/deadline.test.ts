@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm';
 import { describe, expect, it } from 'vitest';
-import { tenantWithCustomer } from '../support/account.ts';
+import { createdAccount, readAccount, tenantWithCustomer } from '../support/account.ts';
 import { expectAlive, expectRequestError } from '../support/refusal.ts';
-import { useService } from '../support/service.ts';
+import { type Json, useService } from '../support/service.ts';
 
 const service = useService({ operationTimeoutMs: 1_200 });
 
@@ -14,6 +14,14 @@ async function whileLocked(table: string, work: () => Promise<void>): Promise<vo
   });
 }
 
+async function statementsOf(table: string): Promise<number> {
+  const [row] = await service.database.orm.execute<{ count: number }>(
+    sql`select count(*)::int as count from pg_stat_activity where state = 'active' and datname = current_database()
+        and pid <> pg_backend_pid() and query like ${`%"${table}"%`}`,
+  );
+  return row?.count ?? 0;
+}
+
 describe('an operation that takes too long', () => {
   it('is answered with TIMEOUT, and the service goes on', async () => {
     const client = await tenantWithCustomer(service);
@@ -23,5 +31,53 @@ describe('an operation that takes too long', () => {
       await expectAlive(client);
     });
     expect((await client.send('{ account(id: "A1") { id } }')).data).toEqual({ account: null });
+  });
+
+  it('leaves no statement behind in the database', async () => {
+    const client = await tenantWithCustomer(service);
+    await whileLocked('settings', async () => {
+      const query = '{ customer(id: "C1") { settings { id } history { nodes { id } } } }';
+      expectRequestError(await client.send(query), 504, 'TIMEOUT');
+      await expect.poll(() => statementsOf('settings'), { timeout: 10_000 }).toBe(0);
+    });
+  });
+
+  it('writes nothing after its answer, and nothing by halves', async () => {
+    const client = await tenantWithCustomer(service);
+    await createdAccount(client, { id: 'A1' });
+    const first = 'a: updateAccount(input: { id: "A1", name: "First" }) { __typename }';
+    const second =
+      'b: createAccount(input: { id: "A2", name: "Two", customerId: "C1", aliases: ["v"] }) { __typename }';
+    await whileLocked('aliases', async () => {
+      const answer = await client.send(`mutation { ${first} ${second} }`);
+      expectRequestError(answer, 504, 'TIMEOUT');
+      await expect.poll(() => statementsOf('aliases'), { timeout: 10_000 }).toBe(0);
+    });
+    const account: Json = await readAccount(client, 'A1');
+    expect(account.name).toBe('First');
+    expect(await readAccount(client, 'A2')).toBeNull();
+    expect((await client.send('{ accountByAlias(alias: "v") { id } }')).data).toEqual({
+      accountByAlias: null,
+    });
+  });
+
+  it('is ended in parts, too', async () => {
+    const client = await tenantWithCustomer(service);
+    await whileLocked('settings', async () => {
+      const request = new Request('http://localhost/graphql', {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          accept: 'multipart/mixed',
+          authorization: `Bearer ${client.token}`,
+        },
+        body: JSON.stringify({
+          query: '{ viewer { keyName } ... @defer { customer(id: "C1") { settings { id } } } }',
+        }),
+      });
+      const text = await (await service.fetch(request)).text();
+      expect(text).toContain('"keyName":"test"');
+      expect(text).toContain('"code":"TIMEOUT"');
+    });
   });
 });

@@ -1,0 +1,140 @@
+import { Writable } from 'node:stream';
+import { sql } from 'drizzle-orm';
+import { expect, it } from 'vitest';
+import { createLog } from '../../src/observe/log.ts';
+import {
+  accountInput,
+  sendCreateAccount,
+  sendCreateCustomer,
+  tenantWithCustomer,
+} from '../support/account.ts';
+import { json, sendRaw } from '../support/http.ts';
+import { x } from '../support/limits.ts';
+import { type Client, type Json, useService } from '../support/service.ts';
+
+let text = '';
+const stream = new Writable({
+  write(line: Buffer, _, done) {
+    text += line.toString();
+    done();
+  },
+});
+const service = useService({
+  log: createLog('trace', undefined, stream),
+  costPerMinute: 8000,
+  operationTimeoutMs: 1_500,
+});
+
+const lines = (): Json[] =>
+  text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+
+const email = 'secret.person@leak.example';
+const secrets = {
+  primaryEmail: email,
+  address: {
+    line1: 'Leakstreet 99',
+    city: 'Leakville',
+    postalCode: 'LEAK-7',
+    country: 'US',
+    phoneNumber: '+99 777',
+  },
+  aliases: ['leaky-alias'],
+  metadata: { leak: 'leaky-metadata' },
+  billingInformation: { emailRecipients: ['recipient@leak.example'] },
+  settings: [{ id: 's', namespace: 'n', name: 'Leaky', dataType: 'STRING', value: 'leaky-setting' }],
+};
+const told = /leak|secret|recipient@|agk_|bearer|99 777/i;
+
+/** Requests of every kind that hold what nobody else may read, good ones and bad ones. */
+async function sendAll(client: Client): Promise<void> {
+  const input = accountInput(secrets);
+  const literal = `{ accountByAlias(alias: "${email}") { primaryEmail address { line1 } } }`;
+  const raw = (init: object) => sendRaw(service, client, { headers: json, ...init });
+  await sendCreateCustomer(client, {
+    id: 'C2',
+    name: 'Leaky',
+    ...secrets,
+    billingInformation: undefined,
+    aliases: undefined,
+  });
+  await sendCreateAccount(client, input);
+  await sendCreateAccount(client, input);
+  await sendCreateAccount(client, { ...input, id: 'A2' });
+  await sendCreateAccount(client, { ...input, id: 'A3', primaryEmail: `${email}@`, name: '' });
+  await sendCreateAccount(client, { ...input, address: email });
+  await client.send(literal);
+  await client.send(literal.replace('line1', 'leak'));
+  await client.send(literal.replace('}', `"${email}`));
+  await client.send('query($leak: Int!) { accounts(first: $leak) { totalCount } }', { leak: email });
+  await client.send(`{ accounts(filter: { search: "${email}" }, after: "leaky") { totalCount } }`);
+  await client.send(`{ a: ${x(6000)} }`.replaceAll('x', ' leak '));
+  await raw({ method: 'GET', path: `/graphql?query=${encodeURIComponent(literal)}` });
+  await raw({ method: 'GET', path: `/nothing/${email}?token=${client.token}` });
+  await raw({ body: `{"query": "${email}` });
+  await raw({ body: JSON.stringify({ query: `{ __typename } #${email}${x(1_000_000)}` }) });
+  await raw({ body: email, headers: { 'content-type': 'text/plain' } });
+  for (const authorization of [`Bearer ${email}`, `Bearer agk_${'L'.repeat(32)}`, `Basic ${btoa(email)}`]) {
+    await raw({ body: JSON.stringify({ query: literal }), headers: { ...json, authorization } });
+  }
+  await raw({ body: '{"query":"{ __typename }"}', headers: { ...json, 'x-request-id': email } });
+}
+
+/** Requests that fail of a database which does not work as it should. */
+async function sendToBrokenDatabase(client: Client): Promise<void> {
+  const { orm } = service.database;
+  await orm.execute(sql`alter table aliases add constraint broken check (value <> 'leaky-broken')`);
+  await sendCreateAccount(client, accountInput({ ...secrets, id: 'B1', aliases: ['leaky-broken'] }));
+  await orm.execute(sql`alter table settings rename to settings_gone`);
+  await sendCreateAccount(client, accountInput({ ...secrets, id: 'B2', aliases: [] }));
+  await orm.execute(sql`alter table settings_gone rename to settings`);
+  await orm.transaction(async (tx) => {
+    await tx.execute(sql`lock table accounts in access exclusive mode`);
+    await sendCreateAccount(client, accountInput({ ...secrets, id: 'B3', aliases: [] }));
+  });
+}
+
+it('no line tells a token, an email, an address or anything else of what a request says', async () => {
+  const client = await tenantWithCustomer(service);
+  await sendAll(client);
+  await sendToBrokenDatabase(client);
+  const limited = await Promise.all(
+    Array.from({ length: 200 }, () => client.send(`{ account(id: "${email}") { primaryEmail } }`)),
+  );
+  expect(limited.some(({ status }) => status === 429)).toBe(true);
+  expect(lines().filter((line) => told.test(JSON.stringify(line)))).toEqual([]);
+  const codes = new Set(lines().flatMap(({ codes = [] }) => codes));
+  expect(codes).not.toContain('undefined');
+  for (const code of [
+    'UNAUTHENTICATED',
+    'BAD_REQUEST',
+    'GRAPHQL_PARSE_FAILED',
+    'GRAPHQL_VALIDATION_FAILED',
+    'PAYLOAD_TOO_LARGE',
+    'RATE_LIMITED',
+    'TIMEOUT',
+    'INTERNAL_SERVER_ERROR',
+  ]) {
+    expect(codes).toContain(code);
+  }
+});
+
+it('each request has a line with its id, key, status and time', async () => {
+  const client = await tenantWithCustomer(service);
+  const { headers } = await client.send('{ viewer { keyName } }', {}, { 'x-request-id': 'mine-1' });
+  expect(headers.get('x-request-id')).toBe('mine-1');
+  const own = lines().filter(({ requestId }) => requestId === 'mine-1');
+  expect(own).toEqual([
+    expect.objectContaining({
+      level: 20,
+      method: 'POST',
+      status: 200,
+      tenant: client.tenantId,
+      actor: expect.stringMatching(/^key_/),
+      codes: [],
+      ms: expect.any(Number),
+    }),
+  ]);
+});
