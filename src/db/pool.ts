@@ -52,6 +52,7 @@ export interface Pool {
 const sweepEveryMs = 50;
 /** A session takes more and more of the server's memory, and stays on the server that it was opened on. */
 const maxAgeMs = 30 * 60_000;
+const minAgeMs = 2_000;
 
 export function openPool(options: PoolOptions): Pool {
   return {
@@ -129,10 +130,18 @@ function start(pool: Pool, session: Session, call: Call): void {
   });
 }
 
+/**
+ * How old a session may get: as old as the pool was when it was opened. A session keeps its plans, and those made for
+ * tables that were nearly empty read all of a tenant for one account; later ones know better.
+ */
+function mayAge(opened: number): number {
+  return Math.min(Math.max(opened, minAgeMs), maxAgeMs);
+}
+
 function giveBack(pool: Pool, session: Session): void {
   if (session.alive) {
-    const old = pool.now - (pool.opened.get(session) ?? 0) > maxAgeMs;
-    if (old && !pool.closing) void session.end();
+    const opened = pool.opened.get(session) ?? 0;
+    if (pool.now - opened > mayAge(opened) && !pool.closing) void session.end();
     else pool.idle.push(session);
   }
   startWaiting(pool);

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'v
 import { type Database, type DatabaseLimits, openDatabase } from '../../src/db/client.ts';
 import { statement } from '../../src/db/statement.ts';
 import { useProxy } from '../support/proxy.ts';
+import { until } from './processes.ts';
 
 const proxy = useProxy(() => inject('server').path);
 
@@ -57,6 +58,13 @@ afterAll(() => admin.close());
 
 const unavailable = (reason: string) => expect.objectContaining({ name: 'UnavailableError', reason });
 const answers = (database: Database) => database.run(one, {});
+
+it('leaves a session that was opened early after a moment, and its plans for nearly empty tables with it', async () => {
+  const database = open();
+  const server = async () => (await database.run(serverOf, {}))[0]?.pid;
+  const first = await server();
+  expect(await until(async () => (await server()) !== first)).toBe(true);
+});
 
 describe('a database', () => {
   it('refuses at once what is more than may wait, and serves what waits', async () => {
