@@ -75,7 +75,7 @@ function routed(graphql: Handler, rest: (request: Request) => Response | Promise
 }
 
 /** Operations that a tenant may have waiting, beside those that run. */
-const maxWaiting = 1000;
+const maxWaiting = 2000;
 
 /** Runs operations beside those of other tenants, each in bounded time. */
 function createRunOperation({ poolSize, operationTimeoutMs }: AppOptions): RunOperation {
