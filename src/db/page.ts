@@ -4,6 +4,7 @@ import { maxPageSize, type PageRequest, type Position } from '../lib/page.ts';
 import type { Orm } from './client.ts';
 import { jsonRows } from './json.ts';
 import { once } from './rows.ts';
+import type { Preparable } from './statement.ts';
 
 export type Direction = 'ASC' | 'DESC';
 
@@ -105,11 +106,7 @@ export function readPage<T extends PgTable>(orm: Orm, { table, along }: Paged<T>
   return orm
     .with(found)
     .select({ rows: page, ...along?.() })
-    .from(once) as unknown as { prepare(name: string): Prepared<Found<InferSelectModel<T>>> };
-}
-
-interface Prepared<Answer> {
-  execute(values?: Record<string, unknown>): Promise<Answer>;
+    .from(once) as unknown as Preparable<Found<InferSelectModel<T>>>;
 }
 
 /** One page of the rows that meet a condition, which an index serves in this order. */

@@ -1,7 +1,14 @@
+import type { Query } from 'drizzle-orm';
 import type { Orm } from './client.ts';
+import { requireTenant } from './guard.ts';
 
-interface Preparable<Answer> {
-  prepare(name: string): { execute(values?: Record<string, unknown>): Promise<Answer> };
+interface Prepared<Answer> {
+  getQuery(): Query;
+  execute(values?: Record<string, unknown>): Promise<Answer>;
+}
+
+export interface Preparable<Answer> {
+  prepare(name: string): Prepared<Answer>;
 }
 
 /**
@@ -10,9 +17,42 @@ interface Preparable<Answer> {
  */
 export interface Statement<Answer> {
   name: string;
-  build(orm: Orm): Preparable<Answer>;
+  build(orm: Orm): { prepare(name: string): Pick<Prepared<Answer>, 'execute'> };
 }
 
-export function statement<Answer>(name: string, build: (orm: Orm) => Preparable<Answer>): Statement<Answer> {
-  return { name, build };
+interface StatementOptions {
+  /** Why the statement may touch rows of several tenants. */
+  acrossTenants?: string;
+}
+
+/** Makes a statement. Unless it says why not, its text is refused when it touches rows that are not its tenant's alone. */
+export function statement<Answer>(
+  name: string,
+  build: (orm: Orm) => Preparable<Answer>,
+  { acrossTenants }: StatementOptions = {},
+): Statement<Answer> {
+  if (acrossTenants !== undefined) return { name, build };
+  const good = new Set<string>();
+  async function check(query: Query): Promise<void> {
+    await requireTenant(name, query);
+    good.add(query.sql);
+  }
+  return {
+    name,
+    build(orm) {
+      const query = build(orm);
+      return {
+        prepare(preparedName) {
+          const prepared = query.prepare(preparedName);
+          const { sql } = prepared.getQuery();
+          return {
+            execute: (values) =>
+              good.has(sql)
+                ? prepared.execute(values)
+                : check(prepared.getQuery()).then(() => prepared.execute(values)),
+          };
+        },
+      };
+    },
+  };
 }

@@ -7,16 +7,19 @@ import { idempotencyRecords } from './table.ts';
 /** Few enough that a batch is a short transaction. */
 const batchSize = 2000;
 
-const forgetBatch = statement('forget_expired_batch', (orm) =>
-  orm
-    .delete(idempotencyRecords)
-    .where(
-      sql`(${idempotencyRecords.tenantId}, ${idempotencyRecords.key}) in (
+const forgetBatch = statement(
+  'forget_expired_batch',
+  (orm) =>
+    orm
+      .delete(idempotencyRecords)
+      .where(
+        sql`(${idempotencyRecords.tenantId}, ${idempotencyRecords.key}) in (
         select tenant_id, key from idempotency_records
         where created_at <= ${sql.placeholder('keptSince')}::timestamptz
         order by created_at limit ${sql.placeholder('batchSize')}::integer for update skip locked)`,
-    )
-    .returning({ key: idempotencyRecords.key }),
+      )
+      .returning({ key: idempotencyRecords.key }),
+  { acrossTenants: 'What has expired goes, whoever kept it.' },
 );
 
 /** Forgets the records of all tenants whose time is over; replicas that do so at once share the work. */

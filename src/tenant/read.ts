@@ -12,32 +12,41 @@ const usableKey = {
 };
 
 /** The keys with these hashes of tokens, in hex, and their tenants, but for those that were revoked. */
-export const keysByTokenHash = statement('keys_by_token_hash', (orm) =>
-  orm
-    .select({ ...usableKey, lastUsedAt: apiKeys.lastUsedAt })
-    .from(apiKeys)
-    .innerJoin(tenants, sql`${tenants.id} = ${apiKeys.tenantId}`)
-    .where(
-      sql`${apiKeys.tokenHash} = any(array(
+export const keysByTokenHash = statement(
+  'keys_by_token_hash',
+  (orm) =>
+    orm
+      .select({ ...usableKey, lastUsedAt: apiKeys.lastUsedAt })
+      .from(apiKeys)
+      .innerJoin(tenants, sql`${tenants.id} = ${apiKeys.tenantId}`)
+      .where(
+        sql`${apiKeys.tokenHash} = any(array(
         select decode(hash, 'hex') from unnest(${sql.placeholder('hashes')}::text[]) as given(hash)))
         and ${apiKeys.revokedAt} is null`,
-    ),
+      ),
+  { acrossTenants: 'A token is what tells the tenant.' },
 );
 
 /** The keys with these ids and their tenants, but for those that were revoked. */
-export const keysById = statement('keys_by_id', (orm) =>
-  orm
-    .select(usableKey)
-    .from(apiKeys)
-    .innerJoin(tenants, sql`${tenants.id} = ${apiKeys.tenantId}`)
-    .where(sql`${apiKeys.id} = any(${sql.placeholder('ids')}::uuid[]) and ${apiKeys.revokedAt} is null`),
+export const keysById = statement(
+  'keys_by_id',
+  (orm) =>
+    orm
+      .select(usableKey)
+      .from(apiKeys)
+      .innerJoin(tenants, sql`${tenants.id} = ${apiKeys.tenantId}`)
+      .where(sql`${apiKeys.id} = any(${sql.placeholder('ids')}::uuid[]) and ${apiKeys.revokedAt} is null`),
+  { acrossTenants: 'A token is what tells the tenant.' },
 );
 
-export const tenantsByName = statement('tenants_by_name', (orm) =>
-  orm
-    .select()
-    .from(tenants)
-    .where(sql`${tenants.name} = any(${sql.placeholder('names')})`),
+export const tenantsByName = statement(
+  'tenants_by_name',
+  (orm) =>
+    orm
+      .select()
+      .from(tenants)
+      .where(sql`${tenants.name} = any(${sql.placeholder('names')})`),
+  { acrossTenants: 'A name is what tells the tenant.' },
 );
 
 export type ListedKey = Omit<ApiKeyRow, 'tenantId' | 'tokenHash'>;
@@ -58,4 +67,6 @@ export const keysOfTenant = statement('keys_of_tenant', (orm) =>
     .orderBy(apiKeys.createdAt, apiKeys.id),
 );
 
-export const allTenants = statement('all_tenants', (orm) => orm.select().from(tenants).orderBy(tenants.id));
+export const allTenants = statement('all_tenants', (orm) => orm.select().from(tenants).orderBy(tenants.id), {
+  acrossTenants: 'The command line lists them all.',
+});

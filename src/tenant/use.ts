@@ -13,15 +13,18 @@ const due = sql`(${apiKeys.lastUsedAt} is null
   or ${apiKeys.lastUsedAt} <= ${sql.placeholder('now')}::timestamptz - ${sql.raw(`${everyMs}`)} * interval '1 ms')`;
 
 /** What another replica is writing at the same moment is left to it. */
-const markUsed = statement('mark_keys_used', (orm) =>
-  orm
-    .update(apiKeys)
-    .set({ lastUsedAt: sql`${sql.placeholder('now')}::timestamptz` })
-    .where(
-      sql`(${apiKeys.tenantId}, ${apiKeys.id}) in (select tenant_id, id from ${apiKeys}
+const markUsed = statement(
+  'mark_keys_used',
+  (orm) =>
+    orm
+      .update(apiKeys)
+      .set({ lastUsedAt: sql`${sql.placeholder('now')}::timestamptz` })
+      .where(
+        sql`(${apiKeys.tenantId}, ${apiKeys.id}) in (select tenant_id, id from ${apiKeys}
         where (tenant_id, id) in (select * from unnest(${sql.placeholder('tenantIds')}::integer[], ${sql.placeholder('ids')}::uuid[]))
           and ${due} for update skip locked)`,
-    ),
+      ),
+  { acrossTenants: 'The uses of all keys are written together.' },
 );
 
 interface UsedKey {
