@@ -37,10 +37,11 @@ const unavailable = {
   BUSY: 'More requests have come than can be served. Nothing was done',
   UNREACHABLE: 'The database cannot be reached. Nothing was done',
   SLOW: 'The database took too long, and the request was taken back. Nothing was written',
+  ISSUER: 'The keys of the issuer of this token cannot be had. Nothing was done',
   LOST: 'The database gave no answer, so a write may or may not have taken place. With its `idempotencyKey` it takes place once, however often it is sent',
 } as const;
 
-/** The database cannot serve the request now. No fault of the request: sent again later, it may succeed. */
+/** What a request needs, the database or the issuer of its token, cannot serve it now. No fault of the request: sent again later, it may succeed. */
 export class UnavailableError extends Error {
   override name = 'UnavailableError';
   readonly reason: keyof typeof unavailable;

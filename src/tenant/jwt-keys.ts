@@ -9,7 +9,7 @@ import {
   type JWTVerifyGetKey,
 } from 'jose';
 import { z } from 'zod';
-import { StartupError } from '../lib/errors.ts';
+import { StartupError, UnavailableError } from '../lib/errors.ts';
 
 /** Where an issuer's public keys are: its JWKS, or a file. */
 export type KeySource = { url: URL } | { file: string };
@@ -21,11 +21,6 @@ const retryMs = 5_000;
 /** Keys are fetched again when they are so old, beside the requests; while the issuer is away, old ones are believed. */
 const refreshMs = 5 * 60_000;
 const believedMs = 60 * 60_000;
-
-/** The issuer's keys cannot be had now: no fault of the token. */
-export class IssuerError extends Error {
-  override name = 'IssuerError';
-}
 
 /** Fetches JSON. What has just failed fails again at once, however many tokens ask, and the issuer is left in peace. */
 function fetchPatiently() {
@@ -69,8 +64,7 @@ function remoteKeys(url: URL): JWTVerifyGetKey {
     try {
       return await keys(header, token);
     } catch (error) {
-      if (isIssuersFault(error))
-        throw new IssuerError('The keys of JWT_JWKS_URL cannot be had.', { cause: error });
+      if (isIssuersFault(error)) throw new UnavailableError('ISSUER', error);
       throw error;
     }
   };

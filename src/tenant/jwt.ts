@@ -1,8 +1,9 @@
 import { type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import type { Logger } from 'pino';
 import { z } from 'zod';
+import { UnavailableError } from '../lib/errors.ts';
 import { identifier } from '../lib/rule.ts';
-import { IssuerError, type KeySource, readKeys } from './jwt-keys.ts';
+import { type KeySource, readKeys } from './jwt-keys.ts';
 import { createMemory } from './look-up.ts';
 import * as rules from './rules.ts';
 import { tokenHash } from './token.ts';
@@ -25,7 +26,7 @@ export interface Claims {
   expiresAt: Date;
 }
 
-/** The claims of a JWT, undefined when it is not good. Throws IssuerError when its issuer's keys cannot be had. */
+/** The claims of a JWT, undefined when it is not good. Throws UnavailableError when its issuer's keys cannot be had. */
 export type VerifyJwt = (token: string) => Promise<Claims | undefined>;
 
 /** Signatures that a public key checks, and nothing else: no `none`, and no secret that a public key could be taken for. */
@@ -84,7 +85,7 @@ export async function createJwtVerifier(options: JwtOptions, log: Logger): Promi
       memory.remember(hash, claims, since);
       return claims;
     } catch (error) {
-      if (error instanceof IssuerError) throw error;
+      if (error instanceof UnavailableError) throw error;
       // Says which check failed, and nothing that the token holds.
       log.debug({ reason: (error as { code?: string }).code ?? 'ERR_JWT_CLAIMS' }, 'a JWT was refused');
       return undefined;

@@ -227,7 +227,7 @@ describe('the keys of an issuer', () => {
       try {
         await withJwts(async (app) => {
           const count = await fetches(async () => {
-            for (const token of tokens) expect(await statusOf(token, app)).toBe(500);
+            for (const token of tokens) expect(await statusOf(token, app)).toBe(503);
           });
           expect(count).toBe(1);
           expect(await statusOf(tenant.token, app)).toBe(200);
