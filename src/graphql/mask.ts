@@ -97,7 +97,10 @@ function shownError(thrown: GraphQLError, { requestId, log, spec, exposesSchema 
   }
   if (error.extensions.code === timeout) log.warn({ requestId }, 'an operation was given up at its deadline');
   if (error.extensions.code === unavailable) {
-    log.warn({ err: originalOf(thrown), requestId }, 'a request was refused: what it needs cannot be had now');
+    log.warn(
+      { err: originalOf(thrown), requestId },
+      'a request was refused: what it needs cannot be had now',
+    );
   }
   const message = shorten(error.message);
   const { nodes, source, positions, path } = error;
