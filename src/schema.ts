@@ -12,7 +12,7 @@ import './setting/graphql.ts';
 import './setting/mutations.ts';
 import './tenant/graphql.ts';
 import { printSubgraphSchema } from '@apollo/subgraph';
-import { type GraphQLSchema, isObjectType, Kind, parse, print, visit } from 'graphql';
+import { type GraphQLSchema, isObjectType, isUnionType, Kind, parse, print, visit } from 'graphql';
 import { builder } from './graphql/builder.ts';
 
 const byName = (a: { name: { value: string } }, b: { name: { value: string } }) =>
@@ -33,20 +33,30 @@ export function printSchema(schema: GraphQLSchema): string {
   return `${print(sorted)}\n`;
 }
 
-/** What the outside can begin with, a field of a root type, an entity or a list of such, without saying who may. */
-function undecided(schema: GraphQLSchema): string[] {
-  const decided = ({ extensions }: { extensions: object }) =>
-    (extensions as { pothosOptions?: { authScopes?: unknown } }).pothosOptions?.authScopes !== undefined;
+type Extended = { extensions: object };
+
+function decides({ extensions }: Extended): boolean {
+  const { pothosOptions } = extensions as { pothosOptions?: { authScopes?: unknown } };
+  return pothosOptions?.authScopes !== undefined;
+}
+
+/**
+ * What can be begun with, or come to from elsewhere, without saying who may: a field of a root type, an entity, a node,
+ * or a list of such. Anything else belongs to what led to it, and is open to whom that was.
+ */
+export function undecided(schema: GraphQLSchema): string[] {
   const roots = [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()];
   const fields = roots.flatMap((root) =>
     Object.values(root?.getFields() ?? {})
-      .filter((field) => !['_entities', '_service'].includes(field.name) && !decided(field))
+      .filter((field) => !['_entities', '_service'].includes(field.name) && !decides(field))
       .map((field) => `${root?.name}.${field.name}`),
   );
   const types = Object.values(schema.getTypeMap()).filter(isObjectType);
+  const union = schema.getType('_Entity');
+  const entities = isUnionType(union) ? union.getTypes() : [];
   const nodes = types.filter((type) => type.getInterfaces().some(({ name }) => name === 'Node'));
-  const guarded = [...nodes.map(({ name }) => name), ...nodes.map(({ name }) => `${name}Connection`)];
-  const open = types.filter((type) => guarded.includes(type.name) && !decided(type));
+  const guarded = new Set([...entities, ...nodes].flatMap(({ name }) => [name, `${name}Connection`]));
+  const open = types.filter((type) => guarded.has(type.name) && !decides(type));
   return [...fields, ...open.map(({ name }) => name)];
 }
 
