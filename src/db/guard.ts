@@ -1,4 +1,4 @@
-import { Placeholder, type Query } from 'drizzle-orm';
+import { Param, Placeholder, type Query } from 'drizzle-orm';
 import { unrestricted } from './guard-check.ts';
 
 /** A statement could read or write what is not its tenant's: a bug, found before PostgreSQL sees the statement. */
@@ -8,9 +8,10 @@ export class UnrestrictedError extends Error {
 
 /** The numbers of the parameters that hold the tenant of the request. */
 function tenantParams({ params }: Query): Set<number> {
-  const numbers = params.flatMap((param, index) =>
-    param instanceof Placeholder && param.name === 'tenantId' ? [index + 1] : [],
-  );
+  const numbers = params.flatMap((param, index) => {
+    const value = param instanceof Param ? param.value : param;
+    return value instanceof Placeholder && value.name === 'tenantId' ? [index + 1] : [];
+  });
   return new Set(numbers);
 }
 

@@ -85,8 +85,10 @@ export async function countMissingMigrations({ orm }: Database): Promise<number>
   return migrationTimes().filter((when) => when > applied).length;
 }
 
-const newestMigration = statement('newest_migration', (orm) =>
-  orm.select({ at: sql<string>`max(created_at)` }).from(sql`drizzle.__drizzle_migrations`),
+const newestMigration = statement(
+  'newest_migration',
+  (orm) => orm.select({ at: sql<string>`max(created_at)` }).from(sql`drizzle.__drizzle_migrations`),
+  { acrossTenants: 'Migrations are nobody’s.' },
 );
 
 /** Whether the database has every migration of this version; throws when it cannot say, or has none at all. */

@@ -17,7 +17,7 @@ export interface Preparable<Answer> {
  */
 export interface Statement<Answer> {
   name: string;
-  build(orm: Orm): { prepare(name: string): Pick<Prepared<Answer>, 'execute'> };
+  build(orm: Orm): Preparable<Answer>;
 }
 
 interface StatementOptions {
@@ -46,6 +46,7 @@ export function statement<Answer>(
           const prepared = query.prepare(preparedName);
           const { sql } = prepared.getQuery();
           return {
+            getQuery: () => prepared.getQuery(),
             execute: (values) =>
               good.has(sql)
                 ? prepared.execute(values)

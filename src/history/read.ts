@@ -43,18 +43,22 @@ async function changePage(
  * are made before their transactions commit, so the greatest one seen so far tells nothing; snapshots tell exactly.
  * `floor` keeps away rows that a dump brought from another database, whose transactions had other numbers.
  */
-export const changesSince = statement('changes_since', (orm) => {
-  const seen = sql`${sql.placeholder('seen')}::pg_snapshot`;
-  const source = sql`unnest(${sql.placeholder('tenantIds')}::integer[]) as followed (tenant_id), lateral (
+export const changesSince = statement(
+  'changes_since',
+  (orm) => {
+    const seen = sql`${sql.placeholder('seen')}::pg_snapshot`;
+    const source = sql`unnest(${sql.placeholder('tenantIds')}::integer[]) as followed (tenant_id), lateral (
     select * from ${changes} where ${changes.tenantId} = followed.tenant_id and ${changes.accountId} is not null
       and ${changes.transactionId} >= pg_snapshot_xmin(${seen})
       and ${changes.transactionId} < pg_snapshot_xmax(pg_current_snapshot())
       and not pg_visible_in_snapshot(${changes.transactionId}, ${seen})
       and ${changes.id} > ${given('floor', 'uuid')}
     order by ${changes.transactionId} limit ${sql.raw(String(maxWaitingChanges + 1))}) as fresh`;
-  const snapshot = sql<string>`pg_current_snapshot()::text`;
-  return orm.select({ snapshot, fresh: jsonRows(changes, 'fresh', { source }) }).from(once);
-});
+    const snapshot = sql<string>`pg_current_snapshot()::text`;
+    return orm.select({ snapshot, fresh: jsonRows(changes, 'fresh', { source }) }).from(once);
+  },
+  { acrossTenants: 'One look serves all who follow; each is handed what is its tenant’s.' },
+);
 
 const ofAccount = sql`${changes.tenantId} = ${tenantId} and ${changes.accountId} = ${sql.placeholder('accountId')}`;
 const ofCustomer = sql`${changes.tenantId} = ${tenantId} and ${changes.customerId} = ${sql.placeholder('customerId')}

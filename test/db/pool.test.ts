@@ -45,8 +45,10 @@ function open(limits: Partial<DatabaseLimits> = {}, poolSize = 1): Database {
 }
 
 let admin: Database;
-beforeAll(() => {
+beforeAll(async () => {
   admin = openDatabase({ connection: inject('server'), poolSize: 1 });
+  // The first time, a statement is read before it waits for a connection.
+  await admin.run(sleeping, { seconds: 0 });
 });
 beforeEach(async () => {
   await proxy.set({ kind: 'none' });

@@ -32,7 +32,7 @@ async function planOf(document: string, variables: object): Promise<string> {
   expect((await client.send(document, variables)).errors).toBeUndefined();
   const built = run.mock.calls.map(([statement]) => statement.build(database.orm));
   run.mockRestore();
-  const texts = built.map((query) => (query as unknown as { toSQL(): { sql: string } }).toSQL().sql);
+  const texts = built.map((query) => query.prepare('').getQuery().sql);
   const [text, ...others] = texts.filter((one) => !one.includes('api_keys'));
   expect(others).toEqual([]);
   const rows = await database.orm.execute(sql.raw(`explain (generic_plan) ${text}`));
