@@ -1,6 +1,7 @@
 import { isAsyncIterable, type Plugin } from 'graphql-yoga';
 import type { Logger } from 'pino';
 import type { Viewer } from '../ctx.ts';
+import { logRequest } from '../observe/log.ts';
 
 interface ServerContext {
   requestId: string;
@@ -9,10 +10,7 @@ interface ServerContext {
   codes?: string[];
 }
 
-/**
- * Logs a line for each request: who sent it, how it ended, how long it took. Nothing of what it says, neither of its
- * address nor of its body. A line costs as much as a tenth of a small request, so it is one for debugging.
- */
+/** Logs a line for each request. */
 export function useRequestLog(log: Logger): Plugin<object, ServerContext> {
   return {
     onRequest({ serverContext }) {
@@ -25,13 +23,8 @@ export function useRequestLog(log: Logger): Plugin<object, ServerContext> {
     },
     onResponse({ request, response, serverContext }) {
       const { requestId, caller, beganAt = 0, codes } = serverContext as ServerContext;
-      const viewer = caller?.viewer;
-      const ms = Math.round((performance.now() - beganAt) * 1000) / 1000;
-      const key = viewer && { tenant: viewer.tenant.id, actor: viewer.actor };
-      log.debug(
-        { requestId, method: request.method, status: response.status, ...key, codes, ms },
-        'answered a request',
-      );
+      const { method } = request;
+      logRequest(log, { requestId, method, status: response.status, viewer: caller?.viewer, codes, beganAt });
     },
   };
 }

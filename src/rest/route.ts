@@ -64,6 +64,7 @@ const problems = {
   401: 'A good token is missing.',
   403: 'The token lacks a scope.',
   404: 'There is no such thing in your tenant.',
+  429: 'Your key has spent its budget. `Retry-After` says in how many seconds to send it again.',
   503: 'The service cannot serve the request now. `Retry-After` says in how many seconds to send it again.',
 } as const;
 

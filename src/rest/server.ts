@@ -4,6 +4,7 @@ import { methodNotAllowed } from 'hono/method-not-allowed';
 import { maxBodyBytes, requestIdFrom } from '../http/request.ts';
 import { InvalidInputError } from '../lib/errors.ts';
 import { issuesOf } from '../lib/wording.ts';
+import { logRequest } from '../observe/log.ts';
 import { refuse } from './answer.ts';
 import { RequestError, refusalOf } from './errors.ts';
 import type { Rest, RestContext, RestEnv, RestOptions } from './route.ts';
@@ -22,6 +23,16 @@ const named: MiddlewareHandler<RestEnv> = async (c, next) => {
   c.set('requestId', requestId);
   await next();
   c.res.headers.set('x-request-id', requestId);
+};
+
+const logged: MiddlewareHandler<RestEnv> = async (c, next) => {
+  const beganAt = performance.now();
+  await next();
+  const { options, requestId, ctx } = c.var;
+  const { status, headers } = c.res;
+  const code = headers.get('x-error-code');
+  const codes = code === null ? [] : [code];
+  logRequest(options.log, { requestId, method: c.req.method, status, viewer: ctx?.viewer, codes, beganAt });
 };
 
 function tooLarge(): never {
@@ -73,6 +84,7 @@ export function createRest(options: RestOptions): Rest {
     c.set('options', options);
     await next();
   });
+  if (options.log.isLevelEnabled('debug')) rest.use(logged);
   rest.use(methodNotAllowed({ app: rest, onMethodNotAllowed: methodRefusal }));
   rest.use(limited);
   rest.notFound((c) => {
