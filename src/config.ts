@@ -16,6 +16,7 @@ function wholeNumber(min: number, max: number) {
 
 /** Keys that came over a network unencrypted could be anybody's. */
 function isSafeUrl(url: string): boolean {
+  if (!URL.canParse(url)) return false;
   const { protocol, hostname } = new URL(url);
   return protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname.replace(/^\[|\]$/g, '')));
 }

@@ -8,7 +8,7 @@ it('needs nothing', () => {
     port: 4000,
     dataDir: expect.stringMatching(/\/\.data$/),
     databaseUrl: undefined,
-    poolSize: 8,
+    database: { poolSize: 8 },
     migrate: true,
     trustedDocuments: undefined,
     trustedDocumentsOnly: false,
