@@ -32,8 +32,9 @@ async function harm(writers: Writers, count: number, enough: number, once: () =>
     await sleep(100 + random() * 900);
     const begun = performance.now();
     await once();
+    const harmed = performance.now();
     await until(
-      async () => writers.lastAnswerAt() > performance.now() - 50 && writers.lastAnswerAt() > begun,
+      async () => writers.lastAnswerAt() > performance.now() - 50 && writers.lastAnswerAt() > harmed,
       60_000,
     );
     times.push(writers.lastAnswerAt() - begun);
@@ -69,6 +70,14 @@ async function postmaster(dataDir: string): Promise<number> {
   return Number(file.split('\n')[0]);
 }
 
+function lives(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
 async function embeddedTenant(dataDir: string) {
   const connection = await runningEmbedded(dataDir);
   if (connection === undefined) throw new Error('no database');
@@ -83,7 +92,9 @@ async function crashDatabase(signal: NodeJS.Signals, name: string): Promise<void
   const writers = createWriters(() => running.url, tenant.token);
   const end = await writers.begin();
   const times = await harm(writers, Math.ceil(kills * 0.6), creates / 10, async () => {
-    process.kill(await postmaster(dataDir), signal);
+    const pid = await postmaster(dataDir);
+    process.kill(pid, signal);
+    await until(async () => !lives(pid));
   });
   await end();
   expect(running.child.exitCode).toBeNull();
