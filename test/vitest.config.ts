@@ -10,12 +10,17 @@ const aliasIn = (folder: string) => {
 };
 const alias = aliasIn('');
 
-/** What takes long: child processes, and lists over many accounts. */
+/** What takes long: child processes, lists over many accounts, and what waits for a time to pass. */
 const long = [
   'test/cli/**/*.test.ts',
+  'test/contract/**/*.test.ts',
+  'test/db/pool.test.ts',
   'test/faults/**/*.test.ts',
-  'test/readme/**/*.test.ts',
+  'test/history/**/*.test.ts',
+  'test/http/deadline.test.ts',
   'test/lists/crowd.test.ts',
+  'test/readme/**/*.test.ts',
+  'test/tenant/jwt.test.ts',
 ];
 
 /** What is tried often with FAULTS=full, and what needs PgBouncer and haproxy. */
