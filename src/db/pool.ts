@@ -38,6 +38,8 @@ export interface Pool {
   waiting: Call[];
   /** When each session was opened. */
   opened: WeakMap<Session, number>;
+  /** When a call last got a session, by `now`. */
+  startedAt: number;
   /** How many sessions have been opened. */
   attempts: number;
   /** Milliseconds in which this process had its turns: nobody is late because the machine stood still. */
@@ -61,6 +63,7 @@ export function openPool(options: PoolOptions): Pool {
     busy: new Map(),
     waiting: [],
     opened: new WeakMap(),
+    startedAt: 0,
     attempts: 0,
     now: 0,
     answeredAt: Number.NEGATIVE_INFINITY,
@@ -88,11 +91,16 @@ export function useSession<T>(pool: Pool, work: (session: Session) => Promise<T>
     const call = { run, refuse: reject, since: pool.now, done: Promise.resolve() };
     const session = pool.closing ? undefined : freeSession(pool);
     if (session !== undefined) start(pool, session, call);
-    else if (pool.closing || pool.waiting.length >= pool.options.queueSize)
+    else if (pool.closing || isHopeless(pool) || pool.waiting.length >= pool.options.queueSize)
       reject(new UnavailableError('BUSY'));
     // What it traces belongs to its own request, not to the one that gives the session back.
     else pool.waiting.push({ ...call, run: AsyncResource.bind(run) });
   });
+}
+
+/** Whether nobody got a session for as long as a call may wait for one: what comes need not find that out again. */
+function isHopeless({ now, startedAt, options }: Pool): boolean {
+  return now - startedAt > options.waitTimeoutMs;
 }
 
 function freeSession(pool: Pool): Session | undefined {
@@ -123,6 +131,7 @@ function abandon(pool: Pool, session: Session, call: Call): void {
 
 function start(pool: Pool, session: Session, call: Call): void {
   call.since = pool.now;
+  pool.startedAt = pool.now;
   pool.busy.set(session, call);
   call.done = call.run(session).then(() => {
     // A call that was late has lost its session.
