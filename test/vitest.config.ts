@@ -17,15 +17,14 @@ const long = [
   'test/db/pool.test.ts',
   'test/faults/**/*.test.ts',
   'test/history/**/*.test.ts',
-  'test/http/deadline.test.ts',
   'test/lists/crowd.test.ts',
+  'test/lists/filtered-orders.test.ts',
   'test/readme/**/*.test.ts',
   'test/tenant/jwt.test.ts',
 ];
 
-/** What is tried often with FAULTS=full, and what needs PgBouncer and haproxy. */
+/** What pulls plugs again and again, and what needs PgBouncer and haproxy. */
 const faults = ['test/faults/crash.test.ts', 'test/faults/pooler.test.ts', 'test/faults/rolling.test.ts'];
-const withPrograms = ['test/faults/pooler.test.ts', 'test/faults/rolling.test.ts'];
 
 export default defineConfig({
   root,
@@ -58,7 +57,7 @@ export default defineConfig({
         test: {
           name: 'long',
           include: long,
-          exclude: withPrograms,
+          exclude: faults,
           globalSetup: ['test/support/global-setup.ts', 'test/cli/build.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
