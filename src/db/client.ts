@@ -5,7 +5,7 @@ import type postgres from 'postgres';
 import { mayRunAgain, unavailability } from './constraint.ts';
 import { closePool, type Limits, openPool, type Pool, useSession } from './pool.ts';
 import type { Backend, Connection, Session } from './session.ts';
-import type { Statement } from './statement.ts';
+import type { Begin, Statement } from './statement.ts';
 
 export type { Connection } from './session.ts';
 export type Orm = PgDatabase<PostgresJsQueryResultHKT, Record<string, never>>;
@@ -190,15 +190,15 @@ function pooledClient(pool: Pool, begin: string): PooledClient {
 }
 
 /** Runs statements that are built once. */
-function prepareOn(orm: Orm): Run {
-  const prepared = new Map<string, { execute(values: Values): Promise<unknown> }>();
-  return (statement, values) => {
+function prepareOn(orm: Orm) {
+  const prepared = new Map<string, { execute(values: Values, begin?: Begin): Promise<unknown> }>();
+  return <Answer>(statement: Statement<Answer>, values: Values, begin?: Begin): Promise<Answer> => {
     let query = prepared.get(statement.name);
     if (query === undefined) {
       query = statement.build(orm).prepare(statement.name);
       prepared.set(statement.name, query);
     }
-    return query.execute(values) as never;
+    return query.execute(values, begin) as never;
   };
 }
 
@@ -214,14 +214,17 @@ export function openDatabase(options: DatabaseOptions): Database {
   const runners = new WeakMap<Session, Run>();
 
   function runnerOf(session: Session): Run {
-    const runner = runners.get(session) ?? prepareOn(session.orm);
+    const known = runners.get(session);
+    if (known !== undefined) return known;
+    const runOn = prepareOn(session.orm);
+    const runner: Run = (statement, values) => runOn(statement, values);
     runners.set(session, runner);
     return runner;
   }
   return {
     orm: drizzle(pooledClient(atEase, patient.begin).client, { casing: 'snake_case' }),
     run: (statement, values, signal) =>
-      within(signal, () => run(statement, values)).catch((error: unknown) => {
+      run(statement, values, (send) => within(signal, send)).catch((error: unknown) => {
         throw unavailability(error, true) ?? error;
       }),
     transaction: (work, signal) =>

@@ -2,9 +2,13 @@ import type { Query } from 'drizzle-orm';
 import type { Orm } from './client.ts';
 import { requireTenant } from './guard.ts';
 
+/** Calls what sends a statement; whatever must hold while it is called can be set up around it. */
+export type Begin = <T>(send: () => T) => T;
+
 interface Prepared<Answer> {
   getQuery(): Query;
-  execute(values?: Record<string, unknown>): Promise<Answer>;
+  /** A statement whose text is new is checked before it begins. */
+  execute(values?: Record<string, unknown>, begin?: Begin): Promise<Answer>;
 }
 
 export interface Preparable<Answer> {
@@ -31,10 +35,9 @@ export function statement<Answer>(
   build: (orm: Orm) => Preparable<Answer>,
   { acrossTenants }: StatementOptions = {},
 ): Statement<Answer> {
-  if (acrossTenants !== undefined) return { name, build };
   const good = new Set<string>();
   async function check(query: Query): Promise<void> {
-    await requireTenant(name, query);
+    if (acrossTenants === undefined) await requireTenant(name, query);
     good.add(query.sql);
   }
   return {
@@ -47,10 +50,10 @@ export function statement<Answer>(
           const { sql } = prepared.getQuery();
           return {
             getQuery: () => prepared.getQuery(),
-            execute: (values) =>
+            execute: (values, begin = (send) => send()) =>
               good.has(sql)
-                ? prepared.execute(values)
-                : check(prepared.getQuery()).then(() => prepared.execute(values)),
+                ? begin(() => prepared.execute(values))
+                : check(prepared.getQuery()).then(() => begin(() => prepared.execute(values))),
           };
         },
       };
