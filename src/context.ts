@@ -27,16 +27,17 @@ const flushOrder: readonly (readonly (keyof Loaders)[])[] = [
 type Statements = Pick<Database, 'run' | 'transaction'>;
 
 /** The database while there is time: the signal cancels what runs, and nothing begins after it. */
-function until(signal: AbortSignal, database: Database): Statements {
-  async function inTime<T>(begin: () => Promise<T>): Promise<T> {
+function until(cancel: AbortController, database: Database): Statements {
+  async function inTime<T>(begin: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { signal } = cancel;
     signal.throwIfAborted();
-    return begin().catch((error: unknown) => {
+    return begin(signal).catch((error: unknown) => {
       throw signal.aborted ? signal.reason : error;
     });
   }
   return {
-    run: (statement, values) => inTime(() => database.run(statement, values, signal)),
-    transaction: (work) => inTime(() => database.transaction(work, signal)),
+    run: (statement, values) => inTime((signal) => database.run(statement, values, signal)),
+    transaction: (work) => inTime((signal) => database.transaction(work, signal)),
   };
 }
 
@@ -65,13 +66,10 @@ function createRunner(
     }
   }
   return {
-    schedule(loader) {
-      const flushes = waiting[flushOrder.findIndex((loaders) => loaders.includes(loader))];
-      return (flush) => {
-        flushes?.push(flush);
-        // Not at once: what awaits the same answers may still ask for keys of its own.
-        if (underWay === 0) setImmediate(flushWhenIdle);
-      };
+    schedule: (loader) => (flush) => {
+      waiting[flushOrder.findIndex((loaders) => loaders.includes(loader))]?.push(flush);
+      // Not at once: what awaits the same answers may still ask for keys of its own.
+      if (underWay === 0) setImmediate(flushWhenIdle);
     },
     run: (statement, values) => track(database.run(statement, { ...values, tenantId })),
     transaction: (work) =>
@@ -84,7 +82,7 @@ function createRunner(
 /** The context of one request, the same for every way in. */
 export function createContext(parts: ContextParts): Ctx {
   const { database, selects = () => false, feed, renew, cancel, ...request } = parts;
-  const { schedule, ...runner } = createRunner(until(cancel.signal, database), request.viewer.tenant.id);
+  const { schedule, ...runner } = createRunner(until(cancel, database), request.viewer.tenant.id);
   const { now, viewer } = request;
   const { run } = runner;
   const loadCtx: LoadCtx = { run, schedule, now, selects, loaders: {} as Loaders };

@@ -24,20 +24,28 @@ function encodingFor(accepted: string | null): string | undefined {
   return Object.keys(encoders).find((name) => (weights.get(name) ?? weights.get('*') ?? 0) > 0);
 }
 
+/** A body as its reader wants it, where that pays. */
+export async function compress(
+  accepted: string | null,
+  body: Buffer,
+): Promise<{ encoding: string; body: Buffer } | undefined> {
+  const encoding = encodingFor(accepted);
+  const encode = encoders[encoding ?? ''];
+  if (encoding === undefined || encode === undefined || body.length < minBytes) return undefined;
+  return { encoding, body: await encode(body) };
+}
+
 /** Compresses answers where that pays; never the parts of a streamed answer, which must not wait for each other. */
 export function useCompression(): Plugin {
   return {
     async onResponse({ request, response, setResponse, fetchAPI }) {
       const { status, statusText, headers } = response;
       if (!/^application\/(graphql-response\+)?json/.test(headers.get('content-type') ?? '')) return;
-      headers.append('vary', 'Accept-Encoding');
-      const encoding = encodingFor(request.headers.get('accept-encoding'));
-      const encode = encoders[encoding ?? ''];
-      if (encoding === undefined || encode === undefined) return;
+      const accepted = request.headers.get('accept-encoding');
+      if (accepted === null) return;
       const plain = Buffer.from(await response.arrayBuffer());
-      const pays = plain.length >= minBytes;
-      const body = pays ? await encode(plain) : plain;
-      if (pays) headers.set('content-encoding', encoding);
+      const { encoding, body } = (await compress(accepted, plain)) ?? { body: plain };
+      if (encoding !== undefined) headers.set('content-encoding', encoding);
       headers.set('content-length', String(body.length));
       setResponse(new fetchAPI.Response(new Uint8Array(body), { status, statusText, headers }));
     },

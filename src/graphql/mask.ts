@@ -74,7 +74,6 @@ interface Answered extends ShownErrors {
   requestId: string;
   /** Whether the client accepts application/json by name: the protocol then wants 200, whatever is wrong with the document. */
   spec: boolean;
-  exposesSchema: boolean;
 }
 
 /** A message may quote a value, which may be as long as the request. */
@@ -118,7 +117,7 @@ function shownError(thrown: GraphQLError, { requestId, log, spec, exposesSchema 
   } as object);
 }
 
-interface Part {
+export interface Part {
   errors?: readonly GraphQLError[];
   incremental?: readonly Part[];
 }
@@ -139,15 +138,26 @@ export interface ShownErrors {
   exposesSchema: boolean;
 }
 
+interface AnsweredFor extends ShownErrors {
+  requestId: string;
+  /** The header of the request. */
+  accept: string | null;
+}
+
+/** Masks, names and logs the errors of an answer in one part. */
+export function showErrors<T extends Part>(part: T, { accept, ...options }: AnsweredFor): T {
+  return shownPart(part, { ...options, spec: /application\/json/.test(accept ?? '') });
+}
+
 /** Masks, names and logs the errors of every answer, those of streamed parts included. */
-export function useShownErrors({ log, exposesSchema }: ShownErrors): Plugin<object, { requestId: string }> {
+export function useShownErrors(options: ShownErrors): Plugin<object, { requestId: string }> {
   return {
     onResultProcess({ request, result, setResult, serverContext }) {
-      const spec = /application\/json/.test(request.headers.get('accept') ?? '');
-      const answered = { log, spec, exposesSchema, requestId: serverContext?.requestId ?? '' };
-      if (isAsyncIterable<Part>(result)) {
-        setResult(mapAsyncIterator(result, (part: Part) => shownPart(part, answered)) as never);
-      } else if (!Array.isArray(result)) setResult(shownPart(result as Part, answered) as never);
+      const requestId = serverContext?.requestId ?? '';
+      const answeredFor = { ...options, requestId, accept: request.headers.get('accept') };
+      const show = (part: Part) => showErrors(part, answeredFor);
+      if (isAsyncIterable<Part>(result)) setResult(mapAsyncIterator(result, show) as never);
+      else if (!Array.isArray(result)) setResult(show(result as Part) as never);
     },
   };
 }

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { GraphQLError } from 'graphql';
 import type { GraphQLParams, Plugin } from 'graphql-yoga';
 import { maxBodyBytes } from '../http/request.ts';
@@ -52,15 +53,34 @@ async function readChunks(request: Request): Promise<string> {
 }
 
 /** The body of a request, which the HTTP parser ends at its declared length. */
-async function readBody(request: Request): Promise<string> {
+export async function readBody(request: Request): Promise<string> {
   const declared = request.headers.get('content-length');
   if (declared === null) return readChunks(request);
   if (Number(declared) > maxBodyBytes) throw tooLarge();
   return request.text();
 }
 
-async function parseJsonBody(request: Request): Promise<GraphQLParams> {
-  const body = await readBody(request);
+/** The same of a request of node:http. */
+export function readIncoming(request: IncomingMessage): Promise<string> {
+  if (Number(request.headers['content-length'] ?? 0) > maxBodyBytes) return Promise.reject(tooLarge());
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    request.on('data', (chunk: Buffer) => {
+      length += chunk.length;
+      if (length <= maxBodyBytes) chunks.push(chunk);
+      else if (length > maxBodyBytes + maxDroppedBytes) reject(tooLarge());
+    });
+    request.on('end', () => {
+      if (length > maxBodyBytes) reject(tooLarge());
+      else resolve(Buffer.concat(chunks).toString('utf8'));
+    });
+    request.on('error', reject);
+  });
+}
+
+/** Makes the parameters of a request of its body. */
+export function parseJsonBody(body: string): GraphQLParams {
   if (body.trim() === '') {
     throw requestError('BAD_REQUEST', 'The body is empty; send a JSON object with a `query`.', 400);
   }
@@ -80,7 +100,7 @@ async function parseJsonBody(request: Request): Promise<GraphQLParams> {
   return parsed as GraphQLParams;
 }
 
-function isJson(contentType: string | null): boolean {
+export function isJson(contentType: string | null): boolean {
   return /^application\/(graphql\+)?json\s*(;|$)/i.test(contentType ?? '');
 }
 
@@ -100,16 +120,21 @@ function parseUrl(request: Request): GraphQLParams {
   }
 }
 
-/** POST bodies are JSON, of bounded size, and nothing else: a browser cannot send one across sites unasked. */
-export function useJsonBody(): Plugin {
+/**
+ * POST bodies are JSON, of bounded size, and nothing else: a browser cannot send one across sites unasked. `params` are
+ * those of a body that has been read already.
+ */
+export function useJsonBody(): Plugin<object, { params?: GraphQLParams }> {
   return {
-    onRequestParse({ request, setRequestParser }) {
+    onRequestParse({ request, serverContext, setRequestParser }) {
+      const { params } = serverContext as { params?: GraphQLParams };
+      if (params !== undefined) return setRequestParser(() => params);
       if (request.method === 'GET') setRequestParser(parseUrl);
       if (request.method !== 'POST') return;
       if (!isJson(request.headers.get('content-type'))) {
         throw requestError('BAD_REQUEST', 'The content type must be application/json.', 415);
       }
-      setRequestParser(parseJsonBody);
+      setRequestParser(async (whole) => parseJsonBody(await readBody(whole)));
     },
   };
 }

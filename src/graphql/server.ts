@@ -9,6 +9,7 @@ import type { RunOperation } from '../http/lanes.ts';
 import { requestIdFrom } from '../http/request.ts';
 import type { Tracing } from '../observe/trace.ts';
 import { useCompression } from './compression.ts';
+import { createDirect, type DirectOptions, isDirect, type Known, requestOf, write } from './direct.ts';
 import { usePersistedDocuments } from './documents.ts';
 import { useExecution, useOperationSpans } from './execution.ts';
 import { createGraphiql, type GraphiqlOptions, wantsPage } from './graphiql.ts';
@@ -16,7 +17,7 @@ import { createDocumentCaches } from './limits.ts';
 import type { DocumentOptions } from './manifest.ts';
 import { maskTraced, useShownErrors } from './mask.ts';
 import { type ProtectionOptions, useOperations, useProtection } from './protection.ts';
-import { requestError, useJsonBody } from './request.ts';
+import { readBody, readIncoming, requestError, useJsonBody } from './request.ts';
 import { useRequestLog } from './request-log.ts';
 import { useSelection } from './selection.ts';
 import { useSubscriptions } from './subscriptions.ts';
@@ -36,23 +37,29 @@ export interface ServerOptions extends ProtectionOptions {
   tracing: Tracing | undefined;
 }
 
-interface ServerContext {
+interface ServerContext extends Known {
   caller: Caller;
   selects: Selects;
-  requestId: string;
 }
 
-/** Lets in who has a good token, before anything of the request's body is read. */
-function useAuthentication({ authenticate }: ServerOptions): Plugin<object, ServerContext> {
+type LetIn = DirectOptions['letIn'];
+
+/** Lets in who has a good token. */
+function createLetIn({ authenticate }: ServerOptions): LetIn {
+  return async (authorization, requestId) => {
+    const renew = () => authenticate(authorization);
+    const viewer = await renew();
+    if (viewer === undefined) throw unauthenticated();
+    return { viewer, renew, requestId, now: new Date(), cancel: new AbortController() };
+  };
+}
+
+/** Lets in before anything of the request's body is read. */
+function useAuthentication(letIn: LetIn): Plugin<object, ServerContext> {
   return {
     async onRequestParse({ request, serverContext }) {
-      const authorization = request.headers.get('authorization');
-      const renew = () => authenticate(authorization);
-      const viewer = await renew();
-      if (viewer === undefined) throw unauthenticated();
       const context = serverContext as ServerContext;
-      const cancel = new AbortController();
-      context.caller = { viewer, renew, requestId: context.requestId, now: new Date(), cancel };
+      context.caller ??= await letIn(request.headers.get('authorization'), context.requestId);
     },
   };
 }
@@ -67,7 +74,7 @@ function usePages({ graphiql }: ServerOptions): Plugin<object, ServerContext> {
   const page = graphiql === undefined ? undefined : createGraphiql(graphiql);
   return {
     async onRequest({ request, url, serverContext, endResponse }) {
-      (serverContext as ServerContext).requestId = requestIdFrom(request.headers.get('x-request-id'));
+      (serverContext as ServerContext).requestId ??= requestIdFrom(request.headers.get('x-request-id'));
       if (url.pathname === endpoint) {
         if (page !== undefined && wantsPage(request)) endResponse(await page(request));
       } else if (page !== undefined && url.pathname === '/' && wantsPage(request)) {
@@ -108,7 +115,7 @@ function createServer(
     context: ({ caller, selects }) => options.createContext({ ...caller, selects }),
     plugins: [
       usePages(options),
-      useAuthentication(options),
+      useAuthentication(createLetIn(options)),
       useJsonBody(),
       documents,
       useProtection(options),
@@ -143,6 +150,12 @@ const traceHeader = 'apollo-federation-include-trace';
 export function createGraphqlServer(options: ServerOptions) {
   const documents = usePersistedDocuments(options.documents);
   const plain = createServer(options, documents);
+  const answer = createDirect({
+    ...options,
+    run: async (params, request, known) =>
+      plain.getResultForParams({ params, request }, known as ServerContext),
+    letIn: createLetIn(options),
+  });
   let traced: typeof plain | undefined;
   const serverFor = (trace: unknown) => {
     if (trace !== 'ftv1') return plain;
@@ -150,9 +163,25 @@ export function createGraphqlServer(options: ServerOptions) {
     return traced;
   };
   return {
-    fetch: async (request: Request): Promise<Response> =>
-      serverFor(request.headers.get(traceHeader)).fetch(request),
-    listener: (request: IncomingMessage, response: ServerResponse): void =>
-      void serverFor(request.headers[traceHeader])(request, response),
+    async fetch(request: Request): Promise<Response> {
+      const server = serverFor(request.headers.get(traceHeader));
+      if (server !== plain || !isDirect(request, new URL(endpoint, request.url).href)) {
+        return server.fetch(request);
+      }
+      const known = { requestId: requestIdFrom(request.headers.get('x-request-id')) };
+      const given = await answer({ request, read: () => readBody(request) }, known);
+      if (given === undefined) return plain.fetch(request, known as ServerContext);
+      return new Response(given.body as string, given);
+    },
+    listener(incoming: IncomingMessage, response: ServerResponse): void {
+      const server = serverFor(incoming.headers[traceHeader]);
+      const request = requestOf(incoming);
+      if (server !== plain || !isDirect(request, endpoint)) return void server(incoming, response);
+      const known = { requestId: requestIdFrom(incoming.headers['x-request-id'] as string | undefined) };
+      void answer({ request, read: () => readIncoming(incoming) }, known).then((given) => {
+        if (given === undefined) void plain(incoming, response, known as ServerContext);
+        else write(given, response);
+      });
+    },
   };
 }

@@ -3,6 +3,7 @@ const always: Readonly<Record<string, string>> = {
   'cache-control': 'no-store',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
   'referrer-policy': 'no-referrer',
+  vary: 'Accept-Encoding',
   'x-content-type-options': 'nosniff',
 };
 
@@ -37,7 +38,7 @@ export function createHeaders(origins: readonly string[]): (asked: Asked) => Giv
       ...always,
       'access-control-allow-origin': origin,
       'access-control-expose-headers': exposed,
-      vary: 'Origin',
+      vary: 'Accept-Encoding, Origin',
     };
     if (method !== 'OPTIONS' || requestedMethod === undefined) return { headers, isPreflight: false };
     const preflight = {

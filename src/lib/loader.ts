@@ -23,12 +23,17 @@ export function createLoader<Key, Value>({
   nameOf,
 }: LoaderOptions<Key, Value>): Loader<Key, Value> {
   const known = new Map<string, Value>();
-  const batches = new DataLoader<Key, Value, string>(load, { batchScheduleFn: schedule, cacheKeyFn: nameOf });
+  // Most requests use few of their loaders, and to make one takes longer than all else of a context.
+  let made: DataLoader<Key, Value, string> | undefined;
+  const batches = () => {
+    made ??= new DataLoader(load, { batchScheduleFn: schedule, cacheKeyFn: nameOf });
+    return made;
+  };
   const loader: Loader<Key, Value> = {
     load(key) {
       const name = nameOf(key);
       const value = known.get(name);
-      return value === undefined && !known.has(name) ? batches.load(key) : (value as Value);
+      return value === undefined && !known.has(name) ? batches().load(key) : (value as Value);
     },
     prime(key, value) {
       const name = nameOf(key);
@@ -37,12 +42,12 @@ export function createLoader<Key, Value>({
     },
     clear(key) {
       known.delete(nameOf(key));
-      batches.clear(key);
+      made?.clear(key);
       return loader;
     },
     clearAll() {
       known.clear();
-      batches.clearAll();
+      made?.clearAll();
       return loader;
     },
   };

@@ -93,7 +93,7 @@ describe.each(['fetch', 'socket'] as const)('by %s, an answer', (way) => {
       'access-control-allow-origin': ours,
       'access-control-allow-methods': expect.stringContaining('POST'),
       'access-control-allow-headers': 'authorization, content-type',
-      vary: 'Origin',
+      vary: 'Accept-Encoding, Origin',
     });
   });
 
