@@ -1,4 +1,3 @@
-import { AsyncResource } from 'node:async_hooks';
 import { UnavailableError } from '../lib/errors.ts';
 import { unavailability } from './constraint.ts';
 import { openSession, type Session, type SessionOptions } from './session.ts';
@@ -93,9 +92,20 @@ export function useSession<T>(pool: Pool, work: (session: Session) => Promise<T>
     if (session !== undefined) start(pool, session, call);
     else if (pool.closing || isHopeless(pool) || pool.waiting.length >= pool.options.queueSize)
       reject(new UnavailableError('BUSY'));
-    // What it traces belongs to its own request, not to the one that gives the session back.
-    else pool.waiting.push({ ...call, run: AsyncResource.bind(run) });
+    else pool.waiting.push({ ...call, run: inTurn(run) });
   });
+}
+
+/** What runs once its turn has come belongs, for who traces it, to its own request, not to the one before it. */
+function inTurn<T>(run: (given: T) => Promise<void>): (given: T) => Promise<void> {
+  let give: (given: T) => void = () => undefined;
+  const done = new Promise<T>((resolve) => {
+    give = resolve;
+  }).then(run);
+  return (given) => {
+    give(given);
+    return done;
+  };
 }
 
 /** Whether nobody got a session for as long as a call may wait for one: what comes need not find that out again. */

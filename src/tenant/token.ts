@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 
 const prefix = 'agk_';
 const secretBytes = 24;
@@ -20,5 +20,5 @@ export function isJwt(token: string): boolean {
 
 /** SHA-256 in hex: all that is kept of a token. A random secret of this length needs no slow hash. */
 export function tokenHash(token: string): string {
-  return createHash('sha256').update(token).digest('hex');
+  return hash('sha256', token, 'hex');
 }
