@@ -2,24 +2,18 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type ExecutionResult, GraphQLError } from 'graphql';
 import { type FetchAPI, type GraphQLParams, isAsyncIterable, processRegularResult } from 'graphql-yoga';
 import type { Caller } from '../ctx.ts';
-import type { Decision } from '../http/budget.ts';
 import { logRequest } from '../observe/log.ts';
 import { compress } from './compression.ts';
+import type { FindDocument } from './documents.ts';
 import { type Part, type ShownErrors, showErrors } from './mask.ts';
+import type { Asking, Known } from './operate.ts';
+import { costHeader } from './protection.ts';
 import { isJson, parseJsonBody, requestError } from './request.ts';
 
 /** A POST of JSON, by whichever server it comes. */
 export interface Asked {
   request: Pick<Request, 'method' | 'url'> & { headers: Pick<Headers, 'get'> };
   read(): Promise<string>;
-}
-
-/** What becomes known of a request on its way. */
-export interface Known {
-  requestId: string;
-  caller?: Caller;
-  params?: GraphQLParams;
-  budget?: Decision;
 }
 
 type Result = ExecutionResult & Part;
@@ -91,62 +85,78 @@ export function write({ status, headers, body }: Answer, response: ServerRespons
   response.writeHead(status, headers).end(body);
 }
 
+const isMap = (value: unknown): boolean =>
+  value == null || (typeof value === 'object' && !Array.isArray(value));
+const names = new Set(['query', 'variables', 'operationName', 'extensions']);
+
+/** Whether a request is one of those of which there are most: well-formed, and with one answer. */
+function isPlain(params: GraphQLParams): params is Asking['params'] {
+  const { query, variables, operationName, extensions } = params;
+  if (typeof query !== 'string' || mayBeInParts.test(query)) return false;
+  if (!isMap(variables) || !isMap(extensions)) return false;
+  if (operationName != null && typeof operationName !== 'string') return false;
+  return Object.keys(params).every((name) => names.has(name));
+}
+
 export interface DirectOptions extends ShownErrors {
-  /** Yoga's way from parameters to a result. */
-  run(
-    params: GraphQLParams,
-    request: Request,
-    known: Known,
-  ): Promise<Result | AsyncIterable<Result> | undefined>;
   letIn(authorization: string | null, requestId: string): Promise<Caller>;
+  findDocument: FindDocument;
+  /** The way of plain requests from parameters to a result. */
+  operate(request: Request, asking: Asking): Promise<Result>;
+  /** The way of all others: yoga's. */
+  run(
+    request: Request,
+    asking: Known & { params: GraphQLParams },
+  ): Promise<Result | AsyncIterable<Result> | undefined>;
+}
+
+/** Runs a request; undefined when its answer may come in parts. */
+async function resultOf(
+  { letIn, findDocument, operate, run }: DirectOptions,
+  { request, read }: Asked,
+  known: Known,
+): Promise<Result | undefined> {
+  const { headers } = request;
+  try {
+    const caller = await letIn(headers.get('authorization'), known.requestId);
+    known.caller = caller;
+    const given = parseJsonBody(await read());
+    const params = findDocument(given, caller.viewer);
+    if (isPlain(params) && headers.get(costHeader) === null)
+      return await operate(request as Request, Object.assign(known, { caller, params }));
+    const asking = Object.assign(known, { params: given });
+    if (inParts.test(headers.get('accept') ?? '')) return undefined;
+    const result = (await run(request as Request, asking)) ?? {};
+    if (!isAsyncIterable(result)) return result;
+    await result[Symbol.asyncIterator]().return?.();
+    const message = 'A subscription is answered by events: send `Accept: text/event-stream`.';
+    throw requestError('BAD_REQUEST', message, 406, { accept: 'text/event-stream' });
+  } catch (error) {
+    return { errors: [errorOf(error)] };
+  }
 }
 
 /**
- * Answers requests by yoga's way from parameters to a result, without the web's Request and Response around it, which
- * take half of the time of a small request. `undefined`: the answer may come in parts, and yoga must give it.
+ * Answers requests without the web's Request and Response around them, which take half of the time of a small one.
+ * `undefined`: the answer may come in parts, and yoga must give it.
  */
-export function createDirect({ run, letIn, log, exposesSchema }: DirectOptions) {
-  async function resultOf({ request, read }: Asked, known: Known): Promise<Result | undefined> {
-    const { headers } = request;
-    try {
-      known.caller = await letIn(headers.get('authorization'), known.requestId);
-      known.params = parseJsonBody(await read());
-      const { query } = known.params;
-      const isKnownWhole = typeof query === 'string' && !mayBeInParts.test(query);
-      if (!isKnownWhole && inParts.test(headers.get('accept') ?? '')) return undefined;
-      const result = (await run(known.params, request as Request, known)) ?? {};
-      if (!isAsyncIterable(result)) return result;
-      await result[Symbol.asyncIterator]().return?.();
-      const message = 'A subscription is answered by events: send `Accept: text/event-stream`.';
-      throw requestError('BAD_REQUEST', message, 406, { accept: 'text/event-stream' });
-    } catch (error) {
-      return { errors: [errorOf(error)] };
-    }
-  }
+export function createDirect(options: DirectOptions) {
+  const { log, exposesSchema } = options;
   return async (asked: Asked, known: Known): Promise<Answer | undefined> => {
     const beganAt = performance.now();
     const { headers } = asked.request;
-    const result = await resultOf(asked, known);
+    const result = await resultOf(options, asked, known);
     if (result === undefined) return undefined;
     const accept = headers.get('accept');
     const { requestId, budget, caller } = known;
     const shown = showErrors(result, { log, exposesSchema, requestId, accept });
-    const answer = processRegularResult(
-      shown as never,
-      plain,
-      mediaTypeFor(accept) ?? '',
-    ) as unknown as Answer;
+    const type = mediaTypeFor(accept) ?? '';
+    const answer = processRegularResult(shown as never, plain, type) as unknown as Answer;
     Object.assign(answer.headers, budget?.headers, { 'x-request-id': requestId });
     if (log.isLevelEnabled('debug')) {
-      const codes = shown.errors?.map(({ extensions }) => String(extensions.code));
-      logRequest(log, {
-        requestId,
-        method: 'POST',
-        status: answer.status,
-        viewer: caller?.viewer,
-        codes,
-        beganAt,
-      });
+      const codes = (shown.errors ?? []).map(({ extensions }) => String(extensions.code));
+      const { status } = answer;
+      logRequest(log, { requestId, method: 'POST', status, viewer: caller?.viewer, codes, beganAt });
     }
     return encoded(answer, headers.get('accept-encoding'));
   };

@@ -52,25 +52,37 @@ function createMemory() {
   };
 }
 
+/** The parameters of a request with its document in them. */
+export type FindDocument = (params: GraphQLParams, viewer: Viewer) => GraphQLParams;
+
 /** Finds the document of a request that names it by its id: a trusted one, or one that its tenant sent before. */
-export function usePersistedDocuments({
-  trusted,
-  trustedOnly,
-}: DocumentOptions): Plugin<object, { caller: { viewer: Viewer } }> {
+export function createFindDocument({ trusted, trustedOnly }: DocumentOptions): FindDocument {
   const { recall, remember } = createMemory();
+  return (params, viewer) => {
+    const id = documentIdOf(params);
+    if (id === undefined) {
+      if (trustedOnly) throw required();
+      return params;
+    }
+    const { documentId: _, ...rest } = params as GraphQLParams & { documentId?: unknown };
+    const known = trusted.get(id.replace(/^sha256:/, '')) ?? trusted.get(id);
+    if (known !== undefined) return { ...rest, query: known };
+    if (trustedOnly) throw notFound();
+    if (params.query) {
+      remember(viewer, id, params.query);
+      return params;
+    }
+    const query = recall(viewer, id);
+    if (query === undefined) throw notFound();
+    return { ...rest, query };
+  };
+}
+
+/** The same for every request of a server. */
+export function usePersistedDocuments(find: FindDocument): Plugin<object, { caller: { viewer: Viewer } }> {
   return {
     onParams({ params, setParams, context: { caller } }) {
-      const { documentId: _, ...rest } = params as GraphQLParams & { documentId?: unknown };
-      const id = documentIdOf(params);
-      const known =
-        id === undefined ? undefined : (trusted.get(id.replace(/^sha256:/, '')) ?? trusted.get(id));
-      if (known !== undefined) return setParams({ ...rest, query: known });
-      if (trustedOnly) throw id === undefined ? required() : notFound();
-      if (id === undefined) return;
-      if (params.query) return remember(caller.viewer, id, params.query);
-      const query = recall(caller.viewer, id);
-      if (query === undefined) throw notFound();
-      setParams({ ...rest, query });
+      setParams(find(params, caller.viewer));
     },
   };
 }

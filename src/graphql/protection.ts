@@ -2,26 +2,24 @@ import { type GraphQLSchema, NoSchemaIntrospectionCustomRule, validate } from 'g
 import { isAsyncIterable, type Plugin } from 'graphql-yoga';
 import type { Viewer } from '../ctx.ts';
 import type { Decision, Spend } from '../http/budget.ts';
-import type { RunOperation } from '../http/lanes.ts';
 import { type Asked, costs, createCostOf } from './cost.ts';
 import { documentLimits, parseWithinLimits, tooComplex } from './limits.ts';
 import { requestError } from './request.ts';
 
 /** By this header a client asks for the cost of its request. */
-const costHeader = 'graphql-cost';
+export const costHeader = 'graphql-cost';
 /** A document that is wrong in more places is not what its sender thinks it is. */
 const maxValidationErrors = 20;
 
 export interface ProtectionOptions {
-  /** undefined: requests may cost what they will. */
-  spend: Spend | undefined;
+  guard: Guard;
   /** Whether the schema may be asked for, and guessed in messages. */
   exposesSchema: boolean;
 }
 
-interface ServerContext {
-  request: Request;
-  caller: { viewer: Viewer; cancel: AbortController };
+/** Whose budget is charged, and what is left of it. */
+interface Charging {
+  caller: { viewer: Viewer };
   budget?: Decision;
 }
 
@@ -35,7 +33,7 @@ interface Executed {
   document: Asked['document'];
   operationName?: Asked['operationName'];
   variableValues?: Asked['variables'];
-  contextValue: ServerContext;
+  contextValue: Charging & { request: Request };
 }
 
 /** What an answer says of its cost, under the names that Shopify gave it. */
@@ -69,29 +67,39 @@ function overBudget({ headers }: Decision) {
   return requestError('RATE_LIMITED', message, 429, { ...headers });
 }
 
-/** Takes what every request costs before its document is read, and the rest once that is known. */
-function createCharge(spend: Spend | undefined) {
-  return (context: ServerContext, cost: number): void => {
+export interface Guard {
+  /** Takes what every request costs before its document is read. */
+  charge(charging: Charging): void;
+  /** Takes the rest, which is now known, and tells the whole. Throws when a limit or the budget is passed. */
+  admit(charging: Charging, asked: Asked): number;
+}
+
+/** Refuses documents beyond the limits or the budget of their key. `spend` undefined: requests may cost what they will. */
+export function createGuard(spend: Spend | undefined): Guard {
+  const costOf = createCostOf();
+  function take(charging: Charging, cost: number): void {
     if (spend === undefined) return;
-    context.budget = spend(context.caller.viewer, cost);
-    if (!context.budget.allowed) throw overBudget(context.budget);
+    charging.budget = spend(charging.caller.viewer, cost);
+    if (!charging.budget.allowed) throw overBudget(charging.budget);
+  }
+  return {
+    charge: (charging) => take(charging, costs.request),
+    admit(charging, asked) {
+      const cost = costOf(asked);
+      if (cost > documentLimits.cost.maximum) throw tooComplex('cost', cost);
+      take(charging, cost - costs.request);
+      return cost;
+    },
   };
 }
 
-/** Refuses documents beyond the limits or the budget of their key, and tells the cost of the others to who asks. */
-export function useProtection({ spend, exposesSchema }: ProtectionOptions): Plugin {
-  const costOf = createCostOf();
-  const charge = createCharge(spend);
-
-  function admit({ variableValues, contextValue, ...asked }: Executed): number {
-    const cost = costOf({ ...asked, variables: variableValues });
-    if (cost > documentLimits.cost.maximum) throw tooComplex('cost', cost);
-    charge(contextValue, cost - costs.request);
-    return cost;
-  }
+/** Guards every request of a server, and tells the cost to who asks. */
+export function useProtection({ guard, exposesSchema }: ProtectionOptions): Plugin {
+  const admit = ({ variableValues, contextValue, ...asked }: Executed) =>
+    guard.admit(contextValue, { ...asked, variables: variableValues });
   return {
     onParams({ context }) {
-      charge(context as unknown as ServerContext, costs.request);
+      guard.charge(context as unknown as Charging);
     },
     onParse({ setParseFn }) {
       setParseFn((source) => parseWithinLimits(String(source)));
@@ -111,18 +119,8 @@ export function useProtection({ spend, exposesSchema }: ProtectionOptions): Plug
       admit(args as unknown as Executed);
     },
     onResponse({ response, serverContext }) {
-      const { headers = {} } = (serverContext as unknown as ServerContext).budget ?? {};
+      const { headers = {} } = (serverContext as unknown as Charging).budget ?? {};
       for (const [name, value] of Object.entries(headers)) response.headers.set(name, value);
-    },
-  };
-}
-
-/** Runs operations beside those of other tenants, and not for ever. Comes after what chooses the executor. */
-export function useOperations(runOperation: RunOperation): Plugin {
-  return {
-    onExecute({ executeFn, setExecuteFn, args }) {
-      const { viewer, cancel } = (args as unknown as Executed).contextValue.caller;
-      setExecuteFn((given) => runOperation(viewer, cancel, () => executeFn(given)));
     },
   };
 }

@@ -5,18 +5,20 @@ import type { GraphQLError, GraphQLSchema } from 'graphql';
 import { createYoga, type Plugin } from 'graphql-yoga';
 import type { Logger } from 'pino';
 import type { Caller, Ctx, Selects, Viewer } from '../ctx.ts';
+import type { Spend } from '../http/budget.ts';
 import type { RunOperation } from '../http/lanes.ts';
 import { requestIdFrom } from '../http/request.ts';
 import type { Tracing } from '../observe/trace.ts';
 import { useCompression } from './compression.ts';
-import { createDirect, type DirectOptions, isDirect, type Known, requestOf, write } from './direct.ts';
-import { usePersistedDocuments } from './documents.ts';
-import { useExecution, useOperationSpans } from './execution.ts';
+import { createDirect, type DirectOptions, isDirect, requestOf, write } from './direct.ts';
+import { createFindDocument, usePersistedDocuments } from './documents.ts';
+import { createExecution, createPerform, useOperations } from './execution.ts';
 import { createGraphiql, type GraphiqlOptions, wantsPage } from './graphiql.ts';
 import { createDocumentCaches } from './limits.ts';
 import type { DocumentOptions } from './manifest.ts';
 import { maskTraced, useShownErrors } from './mask.ts';
-import { type ProtectionOptions, useOperations, useProtection } from './protection.ts';
+import { createOperate, type ServerContext } from './operate.ts';
+import { createGuard, useProtection } from './protection.ts';
 import { readBody, readIncoming, requestError, useJsonBody } from './request.ts';
 import { useRequestLog } from './request-log.ts';
 import { useSelection } from './selection.ts';
@@ -24,7 +26,11 @@ import { useSubscriptions } from './subscriptions.ts';
 
 export const endpoint = '/graphql';
 
-export interface ServerOptions extends ProtectionOptions {
+export interface ServerOptions {
+  /** undefined: requests may cost what they will. */
+  spend: Spend | undefined;
+  /** Whether the schema may be asked for, and guessed in messages. */
+  exposesSchema: boolean;
   /** Makes the schema; called again for the requests that are traced. */
   buildSchema(): GraphQLSchema;
   log: Logger;
@@ -35,11 +41,6 @@ export interface ServerOptions extends ProtectionOptions {
   graphiql: GraphiqlOptions | undefined;
   documents: DocumentOptions;
   tracing: Tracing | undefined;
-}
-
-interface ServerContext extends Known {
-  caller: Caller;
-  selects: Selects;
 }
 
 type LetIn = DirectOptions['letIn'];
@@ -104,30 +105,40 @@ const switchedOff = {
   multipart: false,
 } as const;
 
+/** What the servers have in common. */
+function createParts(options: ServerOptions) {
+  return {
+    ...options,
+    letIn: createLetIn(options),
+    findDocument: createFindDocument(options.documents),
+    guard: createGuard(options.spend),
+    perform: createPerform(options.runOperation, options.tracing),
+  };
+}
+
+type Parts = ReturnType<typeof createParts>;
+
 /** A yoga server; one with a tracer times every field, for which it needs a schema of its own. */
-function createServer(
-  options: ServerOptions,
-  documents: ReturnType<typeof usePersistedDocuments>,
-  tracer: Plugin[] = [],
-) {
-  return createYoga<ServerContext, Ctx>({
+function createServer(options: Parts, tracer: Plugin[] = []) {
+  const caches = createDocumentCaches();
+  const { plugin, execute } = createExecution({ isTraced: tracer.length > 0 });
+  const yoga = createYoga<ServerContext, Ctx>({
     schema: options.buildSchema(),
     context: ({ caller, selects }) => options.createContext({ ...caller, selects }),
     plugins: [
       usePages(options),
-      useAuthentication(createLetIn(options)),
+      useAuthentication(options.letIn),
       useJsonBody(),
-      documents,
+      usePersistedDocuments(options.findDocument),
       useProtection(options),
       useSelection(),
       useDeferStream(),
-      useExecution({ isTraced: tracer.length > 0 }),
+      plugin,
       useSubscriptions(({ caller, selects }: ServerContext) =>
         options.createContext({ ...caller, selects, now: new Date() }),
       ),
-      ...(options.tracing ? [useOperationSpans(options.tracing)] : []),
       ...tracer,
-      useOperations(options.runOperation),
+      useOperations(options.perform),
       useShownErrors(options),
       ...(options.log.isLevelEnabled('debug') ? [useRequestLog(options.log)] : []),
       useCompression(),
@@ -135,12 +146,13 @@ function createServer(
     // What is thrown is masked where it is shown, and logged with the request's id.
     maskedErrors: false,
     extraParamNames: ['documentId'],
-    parserAndValidationCache: createDocumentCaches(),
+    parserAndValidationCache: caches,
     graphqlEndpoint: endpoint,
     ...switchedOff,
     // The parser of bodies counts; yoga's own limit rebuilds every request around a stream.
     maxRequestBodySize: false,
   });
+  return { yoga, operate: createOperate({ ...options, yoga, caches, execute }) };
 }
 
 /** By this header Apollo's gateway asks for the times of all fields. */
@@ -148,18 +160,18 @@ const traceHeader = 'apollo-federation-include-trace';
 
 /** The GraphQL server: answers requests, and listens to a server of node:http. */
 export function createGraphqlServer(options: ServerOptions) {
-  const documents = usePersistedDocuments(options.documents);
-  const plain = createServer(options, documents);
+  const parts = createParts(options);
+  const { yoga: plain, operate } = createServer(parts);
   const answer = createDirect({
-    ...options,
-    run: async (params, request, known) =>
-      plain.getResultForParams({ params, request }, known as ServerContext),
-    letIn: createLetIn(options),
+    ...parts,
+    operate,
+    run: async (request, known) =>
+      plain.getResultForParams({ params: known.params, request }, known as ServerContext),
   });
   let traced: typeof plain | undefined;
   const serverFor = (trace: unknown) => {
     if (trace !== 'ftv1') return plain;
-    traced ??= createServer(options, documents, [useApolloInlineTrace({ rewriteError: maskTraced })]);
+    traced ??= createServer(parts, [useApolloInlineTrace({ rewriteError: maskTraced })]).yoga;
     return traced;
   };
   return {

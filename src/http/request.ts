@@ -1,9 +1,9 @@
-import { randomUUID } from 'node:crypto';
+import { newUuid } from '../lib/id.ts';
 
 /** The longest body that any way in reads. */
 export const maxBodyBytes = 1_000_000;
 
 /** The id that a client gave its request in `X-Request-Id`, or a new one. */
 export function requestIdFrom(given: string | null | undefined): string {
-  return given != null && /^[\w.:-]{1,100}$/.test(given) ? given : randomUUID();
+  return given != null && /^[\w.:-]{1,100}$/.test(given) ? given : newUuid();
 }

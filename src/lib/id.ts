@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { fromUUID, toUUID, typeidUnboxed } from 'typeid-js';
+import { v7 } from 'uuid';
 
 const prefixes = {
   Account: 'account',
@@ -12,9 +13,7 @@ const prefixes = {
 export type IdType = keyof typeof prefixes;
 
 /** A new UUIDv7 (RFC 9562), sortable by creation. */
-export function newUuid(): string {
-  return toUUID(typeidUnboxed());
-}
+export const newUuid = (): string => v7();
 
 /** The UUID of content, the same for the same content: its SHA-256 in the form of a UUIDv8 (RFC 9562). */
 export function uuidOf(content: unknown): string {
