@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { makePgArray } from 'drizzle-orm/pg-core';
 import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
 import { UnavailableError } from '../lib/errors.ts';
@@ -62,11 +63,36 @@ function requestCancel(socket: Socket, { pid, secret }: Backend): void {
   socket.unref();
 }
 
+/** Text of a flat array, as PostgreSQL writes it. */
+function parseArray(text: string): (string | null)[] {
+  const entries = text.slice(1, -1).matchAll(/"((?:[^"\\]|\\.)*)"|[^,]+/gs);
+  return Array.from(entries, ([plain, quoted]) =>
+    quoted === undefined ? (plain === 'NULL' ? null : plain) : quoted.replace(/\\(.)/gs, '$1'),
+  );
+}
+
+/** The types of arrays that statements have, by their numbers in every PostgreSQL. */
+const arrayTypes = { int4: 1007, text: 1009, varchar: 1015, uuid: 2951 };
+
+/**
+ * How arrays go over the wire. The driver would ask each new session for the types of all arrays there are, and when that
+ * session is lost meanwhile, nobody can catch the failure, which ends the process.
+ */
+const arrays: object = Object.fromEntries(
+  Object.entries(arrayTypes).map(([name, number]) => {
+    // Columns have made a text of it already.
+    const serialize = (value: unknown) => (Array.isArray(value) ? makePgArray(value) : value);
+    return [name, { to: number, from: [number], serialize, parse: parseArray }];
+  }),
+);
+
 function connectDriver(options: SessionOptions, hooks: object): postgres.Sql {
   const { connection, prepare, connectTimeoutMs, settings } = options;
   const driverOptions = {
     max: 1,
     prepare,
+    fetch_types: false,
+    types: arrays,
     connect_timeout: connectTimeoutMs / 1000,
     max_lifetime: null,
     backoff: false,

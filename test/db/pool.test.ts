@@ -19,6 +19,9 @@ const failing = statement('failing', (orm) =>
 const serverOf = statement('server_of', (orm) =>
   orm.select({ pid: sql<number>`pg_backend_pid()` }).from(sql`(values (1)) as one`),
 );
+const echo = statement('echo', (orm) =>
+  orm.select({ texts: sql<string[]>`${sql.placeholder('texts')}::text[]` }).from(sql`(values (1)) as one`),
+);
 const setting = statement('setting', (orm) =>
   orm
     .select({ value: sql<string>`current_setting(${sql.placeholder('name')}::text)` })
@@ -111,6 +114,19 @@ describe('a database', () => {
     }
     await proxy.set({ kind: 'none' });
     await expect(answers(database)).resolves.toEqual([{ one: 1 }]);
+  });
+
+  it('asks nothing on its own of a session that was let in, for nobody could catch that failing', async () => {
+    const database = open();
+    // The types of arrays, say.
+    await proxy.set({ kind: 'lose answer', to: 'pg_type' });
+    await expect(answers(database)).resolves.toEqual([{ one: 1 }]);
+  });
+
+  it('sends and reads arrays whatever is in them', async () => {
+    const texts = ['', 'a,b', '{}', '"', '\\', '\\"', 'NULL', ' ', 'ü\n', "'"];
+    await expect(open().run(echo, { texts })).resolves.toEqual([{ texts }]);
+    await expect(open().run(echo, { texts: [] })).resolves.toEqual([{ texts: [] }]);
   });
 
   it('closes once what is under way is done', async () => {

@@ -1,14 +1,10 @@
 import type { Database } from '../../src/db/client.ts';
 
-/**
- * How often each statement has run, but for what happens beside the requests: the service cleans up and notes uses of
- * keys, the driver asks for the types on every new connection.
- */
+/** How often each statement has run, but for what happens beside the requests: clean-ups, and notes of uses of keys. */
 async function statementCounts(database: Database): Promise<Map<string, number>> {
   const rows = await database.orm.execute<{ query: string; calls: string }>(
     `select query, sum(calls) as calls from pg_stat_statements s join pg_database d on d.oid = s.dbid
      where d.datname = current_database() and query not like '%pg_stat_statements%'
-       and query not like '%pg_catalog.pg_type%'
        and query not like 'delete from "idempotency_records"%skip locked%'
        and query not like 'update "api_keys" set "last_used_at"%' group by query`,
   );
