@@ -192,11 +192,15 @@ export function openLog(log: string): { file: number; start: number } {
   return { file: openSync(log, start === size ? 'a' : 'w', 0o600), start };
 }
 
+/** What it tells clients that come while it starts, and what the leftovers of a killed server say as they go. */
+const saidToClients = /FATAL: {2}(the database system is|terminating connection)/;
+
 /** PostgreSQL's first complaint in its log after the given byte (later ones tend to follow from it), empty if none. */
 export async function firstComplaint(log: string, after: number): Promise<string> {
-  const lines = (await readFile(log)).subarray(after).toString().split('\n');
+  const text = (await readFile(log)).subarray(after).toString();
+  const lines = text.split('\n').filter((line) => !saidToClients.test(line));
   const complaint = lines.find((line) => /\b(FATAL|PANIC|ERROR|error):/.test(line));
-  const line = complaint ?? lines.findLast((text) => text.trim() !== '') ?? '';
+  const line = complaint ?? lines.findLast((any) => any.trim() !== '') ?? '';
   return line.replace(/^.*?\b(FATAL|PANIC|ERROR|error):\s*/, '').trim();
 }
 

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { Socket } from 'node:net';
+import { release } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StartupError } from '../lib/errors.ts';
@@ -34,6 +35,17 @@ const SETTINGS = {
   log_min_messages: 'log',
   log_checkpoints: 'off',
 };
+
+/**
+ * After a hard end, the next start makes sure that everything is on the disk. File by file, as it does unless told, that
+ * takes many seconds where others write to the same disk; as a whole it takes a fraction. Since Linux 5.8 that reports
+ * every failure, too.
+ */
+function syncMethod(): Record<string, string> {
+  const [major = 0, minor = 0] = release().split('.').map(Number);
+  const reports = process.platform === 'linux' && (major > 5 || (major === 5 && minor >= 8));
+  return reports ? { recovery_init_sync_method: 'syncfs' } : {};
+}
 
 /** Runs until its standard input ends: by a line, when the server has ended, or without, when the service has died. */
 const WATCHDOG = `
@@ -91,7 +103,10 @@ export async function launch(cluster: Cluster, state: ServerState): Promise<void
 
 function spawnServer(cluster: Cluster): Server {
   const log = openLog(cluster.log);
-  const settings = Object.entries(SETTINGS).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  const settings = Object.entries({ ...SETTINGS, ...syncMethod() }).flatMap(([name, value]) => [
+    '-c',
+    `${name}=${value}`,
+  ]);
   const child = spawn(cluster.binaries.postgres, [...directoryArguments(cluster), ...settings], {
     ...spawnOptions(cluster),
     stdio: ['ignore', log.file, log.file],

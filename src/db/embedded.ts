@@ -34,8 +34,8 @@ export interface EmbeddedOptions {
 }
 
 const READY_PATIENCE_MS = 10_000;
-const LONGEST_RESTART_DELAY_MS = 5000;
-const STABLE_MS = 60_000;
+const LONGEST_RESTART_DELAY_MS = 1000;
+const STABLE_MS = 10_000;
 
 /**
  * Starts a PostgreSQL server on `<dataDir>/postgres`, made on first use, and keeps it running until `stop`.
