@@ -3,6 +3,7 @@ import { sql } from 'drizzle-orm';
 import { openDatabase } from '../../src/db/client.ts';
 import type { Connection } from '../../src/db/session.ts';
 import { createKey, createTenant } from '../../src/tenant/write.ts';
+import { until } from '../db/processes.ts';
 import type { Json } from './service.ts';
 
 /** A random number from 0 to 1 each time, the same ones for the same seed (mulberry32). */
@@ -32,7 +33,12 @@ export async function openTenant(connection: Connection) {
 
 const createAccounts = `mutation ($inputs: [CreateAccountInput!]!) {
   createAccounts(inputs: $inputs) { ... on CreateAccountSuccess { account { id } } ... on Error { code message } } }`;
+/** What is safe to send again with its key: refused, or given up on a machine that is overloaded. */
+const comeAgain = ['SERVICE_UNAVAILABLE', 'TIMEOUT'];
+
 const createCustomer = `mutation ($input: CreateCustomerInput!) { createCustomer(input: $input) { __typename } }`;
+
+const customer = { id: 'customer', name: 'Acme', primaryEmail: 'a@acme.example', address: { city: 'Rome' } };
 
 const accountOf = (id: string) => ({
   id,
@@ -41,22 +47,29 @@ const accountOf = (id: string) => ({
   address: { city: 'Rome' },
   aliases: [`${id}-a`, `${id}-b`],
   settings: [{ id: 's', namespace: 'n', name: 'S', dataType: 'STRING', value: 'v' }],
-  idempotencyKey: `key-${id}`,
 });
 
-/** The data of a good answer; undefined when there was none, or one that says to come again. */
-async function answerTo(url: string, token: string, query: string, variables: object): Promise<Json> {
+/** What became of an account that was to be created. */
+interface Outcome {
+  id?: string;
+  code?: string;
+  message?: string;
+}
+
+/** An answer; undefined when none came, or one that says to come again. */
+async function answerTo(url: string, token: string, body: object, headers: object = {}): Promise<Json> {
   try {
     const response = await fetch(url, {
       method: 'POST',
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ query, variables }),
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(body),
       signal: AbortSignal.timeout(20_000),
     });
-    const { data, errors } = (await response.json()) as Json;
-    if (errors === undefined) return data;
-    if (errors[0].extensions.code === 'SERVICE_UNAVAILABLE') return undefined;
-    throw new Error(JSON.stringify(errors));
+    const answer = (await response.json()) as Json;
+    const code = response.headers.get('x-error-code') ?? answer.errors?.[0].extensions.code;
+    if (comeAgain.includes(code)) return undefined;
+    if (answer.errors !== undefined) throw new Error(JSON.stringify(answer.errors));
+    return { ...answer, code };
   } catch (error) {
     // Of a connection: what the service says wrongly is no answer that never came.
     if (error instanceof TypeError || (error as Error).name === 'TimeoutError') return undefined;
@@ -64,61 +77,103 @@ async function answerTo(url: string, token: string, query: string, variables: ob
   }
 }
 
+/** Creates accounts in one request; answers as `answerTo` does. */
+type Send = (url: string, token: string, ids: string[]) => Promise<Outcome[] | undefined>;
+
+const overGraphql: Send = async (url, token, ids) => {
+  const variables = { inputs: ids.map((id) => ({ ...accountOf(id), idempotencyKey: `key-${id}` })) };
+  const answer = await answerTo(url, token, { query: createAccounts, variables });
+  return answer?.data.createAccounts.map(({ account, ...refusal }: Json) => account ?? refusal);
+};
+
+const overRest: Send = async (url, token, [id = '']) => {
+  const answer = await answerTo(new URL('/accounts', url).href, token, accountOf(id), {
+    'Idempotency-Key': `key-${id}`,
+  });
+  return answer && [answer];
+};
+
+/** Ten writers: three of single accounts, three of those over REST, and four of ten accounts a request. */
+const kinds: { send: Send; size: number }[] = [
+  ...Array.from({ length: 3 }, () => ({ send: overGraphql, size: 1 })),
+  ...Array.from({ length: 3 }, () => ({ send: overRest, size: 1 })),
+  ...Array.from({ length: 4 }, () => ({ send: overGraphql, size: 10 })),
+];
+
 interface Seen {
   acknowledged: Set<string>;
+  overRest: number;
   problems: string[];
   /** How many requests had to be sent again. */
   unanswered: number;
-  lastAnswerAt: number;
+  /** When the newest request was sent that got a good answer. */
+  newestGood: number;
 }
 
 /** Notes what the accounts of a request have become; false when it must be sent again. */
-function take(seen: Seen, ids: string[], data: Json): boolean {
+function take(seen: Seen, ids: string[], outcomes: Outcome[] | undefined, sentAt: number): boolean {
   // The database may still be at work on the request whose answer was lost.
-  const early = data?.createAccounts.some(({ code }: Json) => code === 'IDEMPOTENCY_IN_PROGRESS');
-  if (data === undefined || early) return false;
-  seen.lastAnswerAt = performance.now();
-  for (const [index, { account, message }] of data.createAccounts.entries()) {
-    if (account?.id === ids[index]) seen.acknowledged.add(account.id);
-    else seen.problems.push(`${ids[index]}: ${message}`);
+  const early = outcomes?.some(({ code }) => code === 'IDEMPOTENCY_IN_PROGRESS');
+  if (outcomes === undefined || early) return false;
+  seen.newestGood = Math.max(seen.newestGood, sentAt);
+  for (const [index, { id, code, message }] of outcomes.entries()) {
+    if (id !== undefined && id === ids[index]) seen.acknowledged.add(id);
+    else seen.problems.push(`${ids[index]}: ${code} ${message}`);
   }
   return true;
 }
 
-/** Writers that create accounts, one or ten in a request, each again until it is acknowledged. */
+interface Target {
+  url: () => string;
+  token: string;
+}
+
+/** Creates accounts in one request, which is sent again until they are acknowledged. */
+async function create({ url, token }: Target, seen: Seen, send: Send, ids: string[]): Promise<void> {
+  for (;;) {
+    const sentAt = performance.now();
+    if (take(seen, ids, await send(url(), token, ids), sentAt)) break;
+    seen.unanswered += 1;
+    await sleep(20);
+  }
+  if (send === overRest) seen.overRest += 1;
+}
+
+/** Writers that create accounts without a pause. */
 export function createWriters(url: () => string, token: string) {
-  const seen: Seen = { acknowledged: new Set(), problems: [], unanswered: 0, lastAnswerAt: 0 };
+  const target = { url, token };
+  const seen: Seen = { acknowledged: new Set(), overRest: 0, problems: [], unanswered: 0, newestGood: 0 };
   let number = 0;
   let running = true;
 
-  async function create(ids: string[]): Promise<void> {
-    for (;;) {
-      const data = await answerTo(url(), token, createAccounts, { inputs: ids.map(accountOf) });
-      if (take(seen, ids, data)) return;
-      seen.unanswered += 1;
-      await sleep(20);
+  async function write({ send, size }: (typeof kinds)[number]): Promise<void> {
+    const next = () => Array.from({ length: size }, () => `a${number++}`);
+    try {
+      while (running) await create(target, seen, send, next());
+    } catch (error) {
+      seen.problems.push(String(error));
     }
   }
-  async function write(size: number): Promise<void> {
-    while (running) await create(Array.from({ length: size }, () => `a${number++}`));
-  }
-  async function begin() {
-    const input = { id: 'customer', name: 'Acme', primaryEmail: 'a@acme.example', address: { city: 'Rome' } };
-    await answerTo(url(), token, createCustomer, { input });
-    const writers = Array.from({ length: 10 }, (_each, index) => write(index < 5 ? 1 : 10));
-    return async () => {
-      running = false;
-      await Promise.all(writers);
-    };
-  }
-  const { acknowledged, problems } = seen;
   return {
-    begin,
-    acknowledged,
-    problems,
+    acknowledged: seen.acknowledged,
+    problems: seen.problems,
+    async begin() {
+      await answerTo(url(), token, { query: createCustomer, variables: { input: customer } });
+      const writers = kinds.map(write);
+      return () => {
+        running = false;
+        return Promise.all(writers);
+      };
+    },
     sent: () => number,
     unanswered: () => seen.unanswered,
-    lastAnswerAt: () => seen.lastAnswerAt,
+    overRest: () => seen.overRest,
+    /** Waits for the good answer to a request that is sent from now on. Throws when a writer gave up, or after a minute. */
+    async goodAnswer(): Promise<void> {
+      const asked = performance.now();
+      await until(async () => seen.newestGood > asked || seen.problems.length > 0, 60_000);
+      if (seen.problems.length > 0) throw new Error(seen.problems.join('\n'));
+    },
   };
 }
 
