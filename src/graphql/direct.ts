@@ -152,7 +152,7 @@ export function createDirect(options: DirectOptions) {
     const shown = showErrors(result, { log, exposesSchema, requestId, accept });
     const type = mediaTypeFor(accept) ?? '';
     const answer = processRegularResult(shown as never, plain, type) as unknown as Answer;
-    Object.assign(answer.headers, budget?.headers, { 'x-request-id': requestId });
+    Object.assign(answer.headers, budget?.headers(), { 'x-request-id': requestId });
     if (log.isLevelEnabled('debug')) {
       const codes = (shown.errors ?? []).map(({ extensions }) => String(extensions.code));
       const { status } = answer;

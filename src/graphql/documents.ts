@@ -19,7 +19,8 @@ function documentIdOf({
   extensions,
 }: GraphQLParams & { documentId?: unknown }): string | undefined {
   if (typeof documentId === 'string') return documentId;
-  const parsed = persistedQuery.safeParse(extensions?.persistedQuery);
+  if (extensions?.persistedQuery === undefined) return undefined;
+  const parsed = persistedQuery.safeParse(extensions.persistedQuery);
   return parsed.success ? parsed.data.sha256Hash : undefined;
 }
 

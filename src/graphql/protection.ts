@@ -62,9 +62,10 @@ const reportCost = (charged: Charged): Awaited<ReturnType<NonNullable<Plugin['on
   },
 });
 
-function overBudget({ headers }: Decision) {
+function overBudget(decision: Decision) {
+  const headers = decision.headers();
   const message = `Your key has spent its budget; send this again in ${headers['retry-after']} s.`;
-  return requestError('RATE_LIMITED', message, 429, { ...headers });
+  return requestError('RATE_LIMITED', message, 429, headers);
 }
 
 export interface Guard {
@@ -119,8 +120,8 @@ export function useProtection({ guard, exposesSchema }: ProtectionOptions): Plug
       admit(args as unknown as Executed);
     },
     onResponse({ response, serverContext }) {
-      const { headers = {} } = (serverContext as unknown as Charging).budget ?? {};
-      for (const [name, value] of Object.entries(headers)) response.headers.set(name, value);
+      const { budget } = serverContext as unknown as Charging;
+      for (const [name, value] of Object.entries(budget?.headers() ?? {})) response.headers.set(name, value);
     },
   };
 }

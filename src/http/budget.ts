@@ -13,7 +13,7 @@ export interface Decision {
   /** How much comes back each second. */
   perSecond: number;
   /** What the answer tells of it. */
-  headers: Readonly<Record<string, string>>;
+  headers(): Record<string, string>;
 }
 
 /** Takes a cost from the budget of a caller's key, or refuses it and takes nothing. */
@@ -53,12 +53,13 @@ export function createBudgets(costPerMinute: number, now: () => number = Date.no
     if (allowed) budget.left -= price;
     const remaining = Math.floor(budget.left);
     const seconds = (missing: number) => String(Math.ceil(missing / perSecond));
-    const headers = {
+    const { left } = budget;
+    const headers = () => ({
       'ratelimit-limit': String(costPerMinute),
       'ratelimit-remaining': String(remaining),
-      'ratelimit-reset': seconds(costPerMinute - budget.left),
-      ...(allowed ? {} : { 'retry-after': seconds(price - budget.left) }),
-    };
+      'ratelimit-reset': seconds(costPerMinute - left),
+      ...(allowed ? {} : { 'retry-after': seconds(price - left) }),
+    });
     return { allowed, limit: costPerMinute, remaining, perSecond, headers };
   };
 }

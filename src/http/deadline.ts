@@ -13,12 +13,18 @@ export function withDeadline<T>(
   work: () => T | Promise<T>,
 ): T | Promise<T> {
   const result = work();
-  const isLater = result instanceof Promise;
-  if (!isLater && !isInParts(result)) return result;
-  const timer = setTimeout(() => cancel.abort(new DeadlineError(timeoutMs)), timeoutMs).unref();
-  if (!isLater) return result;
+  const atDeadline = (end: (late: DeadlineError) => void) =>
+    setTimeout(() => {
+      const late = new DeadlineError(timeoutMs);
+      cancel.abort(late);
+      end(late);
+    }, timeoutMs).unref();
+  if (!(result instanceof Promise)) {
+    if (isInParts(result)) atDeadline(() => undefined);
+    return result;
+  }
   return new Promise((resolve, reject) => {
-    cancel.signal.addEventListener('abort', () => reject(cancel.signal.reason as Error));
+    const timer = atDeadline(reject);
     result.then(
       (value) => {
         if (!isInParts(value)) clearTimeout(timer);

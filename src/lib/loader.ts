@@ -23,7 +23,7 @@ export function createLoader<Key, Value>({
   nameOf,
 }: LoaderOptions<Key, Value>): Loader<Key, Value> {
   const known = new Map<string, Value>();
-  // Most requests use few of their loaders, and to make one takes longer than all else of a context.
+  // What has all been read along needs none.
   let made: DataLoader<Key, Value, string> | undefined;
   const batches = () => {
     made ??= new DataLoader(load, { batchScheduleFn: schedule, cacheKeyFn: nameOf });

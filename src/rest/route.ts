@@ -30,10 +30,12 @@ const costs = { read: 200, write: 300 };
 
 function charge(c: RestContext, viewer: Viewer): void {
   const decision = c.var.options.spend?.(viewer, c.req.method === 'GET' ? costs.read : costs.write);
-  for (const [name, value] of Object.entries(decision?.headers ?? {})) c.header(name, value);
-  if (decision === undefined || decision.allowed) return;
-  const message = `Your key has spent its budget; send this again in ${decision.headers['retry-after']} s.`;
-  throw new RequestError(429, 'RATE_LIMITED', message, { ...decision.headers });
+  if (decision === undefined) return;
+  const headers = decision.headers();
+  for (const [name, value] of Object.entries(headers)) c.header(name, value);
+  if (decision.allowed) return;
+  const message = `Your key has spent its budget; send this again in ${headers['retry-after']} s.`;
+  throw new RequestError(429, 'RATE_LIMITED', message, headers);
 }
 
 /** Lets in who has a good token, before anything of the request's body is read. */

@@ -22,14 +22,16 @@ describe('a budget', () => {
 
   it('is full at first, refuses what it does not hold, and says when it will', () => {
     const { spend } = useClock(600);
-    expect(spend(viewerOf('a'), 590)).toMatchObject({
-      allowed: true,
-      headers: { 'ratelimit-limit': '600', 'ratelimit-remaining': '10', 'ratelimit-reset': '59' },
+    const taken = spend(viewerOf('a'), 590);
+    expect(taken.allowed).toBe(true);
+    expect(taken.headers()).toEqual({
+      'ratelimit-limit': '600',
+      'ratelimit-remaining': '10',
+      'ratelimit-reset': '59',
     });
-    expect(spend(viewerOf('a'), 25)).toMatchObject({
-      allowed: false,
-      headers: { 'ratelimit-remaining': '10', 'retry-after': '2' },
-    });
+    const refused = spend(viewerOf('a'), 25);
+    expect(refused.allowed).toBe(false);
+    expect(refused.headers()).toMatchObject({ 'ratelimit-remaining': '10', 'retry-after': '2' });
     expect(spend(viewerOf('a'), 10).allowed).toBe(true);
   });
 
@@ -55,7 +57,9 @@ describe('a budget', () => {
   it('allows a cost above all of it when it is full, and is empty then', () => {
     const { spend } = useClock(600);
     expect(spend(viewerOf('a'), 10_000)).toMatchObject({ allowed: true, remaining: 0 });
-    expect(spend(viewerOf('a'), 10_000)).toMatchObject({ allowed: false, headers: { 'retry-after': '60' } });
+    const refused = spend(viewerOf('a'), 10_000);
+    expect(refused.allowed).toBe(false);
+    expect(refused.headers()).toMatchObject({ 'retry-after': '60' });
   });
 });
 
