@@ -36,8 +36,6 @@ const listed: Listed<typeof accounts> = {
         and strpos(${text}, ${needle}) > 0)`,
     idsLike: (pattern: SQL) =>
       sql`select ${aliases.accountId} from ${aliases} where ${aliasesInForce} and ${text} like ${pattern}`,
-    idsContaining: (needle: SQL) =>
-      sql`select ${aliases.accountId} from ${aliases} where ${aliasesInForce} and strpos(${text}, ${needle}) > 0`,
   },
 };
 

@@ -54,7 +54,9 @@ const filter = z.strictObject({
   account_id: rules.id.optional().describe('The one with this id.'),
   _search: search
     .optional()
-    .describe('Those whose id, name, primary email or an alias in force contains this.'),
+    .describe(
+      `Those whose id, name, primary email or an alias in force contains this. ${search.description}`,
+    ),
 });
 
 const listRoute = call(['accounts:read'], {

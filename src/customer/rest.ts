@@ -106,7 +106,9 @@ const createRoute = call(['customers:write'], {
 
 const filter = z.strictObject({
   status: status.optional().describe('Those in this status; without it, all but the archived ones.'),
-  _search: search.optional().describe('Those whose id, name or primary email contains this.'),
+  _search: search
+    .optional()
+    .describe(`Those whose id, name or primary email contains this. ${search.description}`),
 });
 
 const listRoute = call(['customers:read'], {

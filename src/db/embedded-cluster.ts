@@ -117,10 +117,7 @@ async function initialise(cluster: Cluster): Promise<void> {
   try {
     if (cluster.account) await chown(temporary, cluster.account.uid, cluster.account.gid);
     const here = { ...cluster, directory: temporary };
-    // No passwords: the directory that holds the socket is closed to everyone but its owner.
-    const rules = ['-A', 'trust', '-E', 'UTF8', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
-    const initdb = [...directoryArguments(here), '-U', NAME, ...rules, '--no-instructions'];
-    await run(here, here.binaries.initdb, initdb, '');
+    await initdb(here);
     // Renaming the default database takes a fraction of the time that making another one does.
     const renameDatabase = `ALTER DATABASE postgres RENAME TO ${NAME}\n`;
     const quiet = ['-c', 'exit_on_error=on', '-c', 'log_checkpoints=off'];
@@ -134,6 +131,22 @@ async function initialise(cluster: Cluster): Promise<void> {
       `PostgreSQL could not make its database in ${cluster.directory} (${reasonOf(error)}): see ${cluster.log}.`,
       { cause: error },
     );
+  }
+}
+
+/** Locales of the system that know what is a letter in other scripts, as the search for three in a row has to; C knows ASCII. */
+const characterTypes = ['C.UTF-8', 'en_US.UTF-8', 'C'];
+
+async function initdb(cluster: Cluster, [characterType, ...others] = characterTypes): Promise<void> {
+  // No passwords: the directory that holds the socket is closed to everyone but its owner.
+  const rules = ['-A', 'trust', '-E', 'UTF8', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
+  const args = [...rules, `--lc-ctype=${characterType}`, '-U', NAME, '--no-instructions'];
+  try {
+    await run(cluster, cluster.binaries.initdb, [...directoryArguments(cluster), ...args], '');
+  } catch (error) {
+    const isMissing = error instanceof Error && error.message.startsWith('invalid locale name');
+    if (!isMissing || others.length === 0) throw error;
+    await initdb(cluster, others);
   }
 }
 

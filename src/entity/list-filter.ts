@@ -2,6 +2,7 @@ import { type SQL, sql } from 'drizzle-orm';
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
 import { given } from '../db/page.ts';
 import { tenantId } from '../db/rows.ts';
+import { comparable } from './search.ts';
 
 /** What the lists of accounts and of customers have in common. */
 export type ListedTable = PgTable & {
@@ -37,8 +38,6 @@ export interface Elsewhere {
   contains(needle: SQL): SQL;
   /** Selects the ids of the entities that have one like the pattern, by an index. */
   idsLike(pattern: SQL): SQL;
-  /** Selects the ids of the entities that have one that contains the needle, by a look at all. */
-  idsContaining(needle: SQL): SQL;
 }
 
 /**
@@ -47,9 +46,9 @@ export interface Elsewhere {
  */
 export type Driver = 'ID' | 'CUSTOMER' | 'METADATA' | 'SEARCH' | 'FACETS' | 'CREATED' | 'UPDATED';
 
-// In a sub-select, so that it is made lower case once and not for every row.
-export const needle = sql`(select lower(${given('needle', 'text')}))`;
-export const pattern = sql`lower(${given('pattern', 'text')})`;
+// In a sub-select, so that it is made once and not for every row.
+export const needle = sql`(select ${comparable(given('needle', 'text'))})`;
+export const pattern = comparable(given('pattern', 'text'));
 
 export function between(column: PgColumn, name: 'created' | 'updated'): SQL {
   return sql`${column} >= ${given(`${name}From`, 'timestamptz')} and ${column} < ${given(`${name}Until`, 'timestamptz')}`;

@@ -60,7 +60,6 @@ function valuesOf(ctx: Ctx, { filter, statuses, facets, values, customerId, id }
     updatedUntil: filter.updatedAt?.until?.toISOString() ?? 'infinity',
     needle: search?.needle ?? null,
     pattern: search?.pattern ?? null,
-    indexable: search?.indexable ?? null,
     facets: [
       tenantFacet(ctx.viewer.tenant.id),
       ...words.filter((word) => word !== undefined && word !== null),

@@ -26,7 +26,7 @@ export const search = trimmedText({ min: 1, max: 100 })
       report(payload, 'INVALID_FORMAT', 'must not contain control characters');
   })
   .describe(
-    'Found anywhere in a value, in upper or lower case; one or two ASCII letters or digits only at its beginning. Slow in a long list when it has neither three letters or digits in a row nor the beginning of a word.',
+    'Upper or lower case is all the same. Found anywhere in a value when it has three letters or digits in a row, of whatever script; else only at its beginning.',
   );
 
 export const metadataEntry = z

@@ -3,6 +3,7 @@ import type { PgColumn } from 'drizzle-orm/pg-core';
 import type { Orm } from '../db/client.ts';
 import {
   afterStart,
+  countRows,
   given,
   longestPage,
   nameOf,
@@ -12,7 +13,6 @@ import {
   type Walk,
   walkRows,
 } from '../db/page.ts';
-import { once } from '../db/rows.ts';
 import {
   between,
   type Driver,
@@ -21,7 +21,6 @@ import {
   inTenant,
   type Listed,
   type ListedTable,
-  needle,
   partsOf,
   pattern,
   plainFilter,
@@ -30,28 +29,13 @@ import {
 
 /** How far a page is looked for along its order, which finds what is common, before an index is asked for what is rare. */
 const nearRows = sql.raw('1000');
-/** With more entities than these found elsewhere, they are no longer rare. */
-const maxElsewhere = 10_000;
+/** More than these are no longer rare. */
+const maxRare = 10_000;
 
-/** Outside ASCII it is the database's locale that says what is a letter, and only letters and digits make trigrams. */
-const indexable = sql`(${given('indexable', 'text')} = 'ALWAYS' or ${given('indexable', 'text')} = 'WITH_UNICODE' and show_trgm('é') <> '{}')`;
-
-/** What a search finds by the trigram indexes. */
-function searchedByIndex(listed: Listed, ids: SQL): SQL {
-  const byId = listed.elsewhere ? sql`or ${listed.table.id} = any(array(${ids}))` : sql``;
+/** What a search finds by the trigram indexes, with the ids that it finds elsewhere. */
+function searchedByIndex(listed: Listed, ids: SQL | undefined): SQL {
+  const byId = ids ? sql`or ${listed.table.id} = any(array(${ids}))` : sql``;
   return sql`${driven(listed, 'FACETS')} and ${plainFilter(listed)} and (${listed.text} like ${pattern} ${byId})`;
-}
-
-/** What a search finds without them: by a look at the rows that have the facets, and by all that is found elsewhere. */
-function searchedByLooking(listed: Listed): SQL[] {
-  const { table, text, elsewhere } = listed;
-  const contains = sql`strpos(${text}, ${needle}) > 0`;
-  const own = sql`${driven(listed, 'FACETS')} and ${plainFilter(listed)} and ${contains}`;
-  if (elsewhere === undefined) return [own];
-  const ids = sql`(${elsewhere.idsLike(pattern)} and ${indexable})
-    union all (${elsewhere.idsContaining(needle)} and not ${indexable})`;
-  const others = sql`${inTenant(listed)} and ${table.id} = any(array(${ids})) and ${plainFilter(listed)}`;
-  return [own, sql`${others} and not ${contains}`];
 }
 
 function sorted({ table }: Listed, walk: Walk, where: SQL): SQL {
@@ -60,25 +44,28 @@ function sorted({ table }: Listed, walk: Walk, where: SQL): SQL {
 
 const isFar = sql`not (select near_is_enough from enough)`;
 
-/** What a search finds beyond what is near. Entities found elsewhere are few, or too many for a look at each. */
+/** What a search finds beyond what is near. */
 function searchFar(listed: Listed, walk: Walk): SQL {
-  const byIndex = searchedByIndex(listed, sql`select id from elsewhere`);
+  const { elsewhere } = listed;
+  const byIndex = searchedByIndex(listed, elsewhere && sql`select id from elsewhere`);
+  if (elsewhere === undefined) return sql`select * from ${sorted(listed, walk, byIndex)} where ${isFar}`;
+  const byFacets = sorted(listed, walk, filteredList(listed, 'FACETS'));
   const along = walkRows(listed.table, walk, sql`${inTenant(listed)} and ${wholeFilter(listed)}`);
   const when = (way: string) => sql`${isFar} and (select way from search) = ${sql.raw(`'${way}'`)}`;
-  const looks = searchedByLooking(listed).map(
-    (where) => sql`select * from ${sorted(listed, walk, where)} where ${when('LOOK')}`,
-  );
   return sql`select * from ${sorted(listed, walk, byIndex)} where ${when('INDEX')}
-    union all ${sql.join(looks, sql` union all `)}
+    union all select * from ${byFacets} where ${when('FACETS')}
     union all select * from ${along} as along where ${when('ALONG')}`;
 }
 
-function searchWay({ elsewhere }: Listed): SQL {
-  const ids = elsewhere?.idsLike(pattern) ?? sql`select null where false`;
-  return sql`elsewhere(id) as materialized (${ids} limit ${sql.raw(String(maxElsewhere + 1))}),
-    search as materialized (select case when not ${indexable} then 'LOOK'
-      when (select count(*) from elsewhere) <= ${sql.raw(String(maxElsewhere))} then 'INDEX'
-      when cardinality(${given('facets', 'text[]')}) > 1 then 'LOOK' else 'ALONG' end as way)`;
+/** What is found elsewhere, and by what the rest is found best: that, when it is few, or else facets, when they are rare. */
+function searchWay(listed: Listed): SQL {
+  if (listed.elsewhere === undefined) return sql``;
+  const most = sql.raw(String(maxRare));
+  const withFacets = sql`select from ${listed.table} where ${driven(listed, 'FACETS')} limit ${most} + 1`;
+  return sql`, elsewhere(id) as materialized (${listed.elsewhere.idsLike(pattern)} limit ${most} + 1),
+    search as materialized (select case when (select count(*) from elsewhere) <= ${most} then 'INDEX'
+      when cardinality(${given('facets', 'text[]')}) > 1 and (select count(*) from (${withFacets}) as faced) <= ${most} then 'FACETS'
+      else 'ALONG' end as way)`;
 }
 
 export interface ListWalk {
@@ -120,7 +107,7 @@ export function listPage<T extends ListedTable>(orm: Orm, listed: Listed<T>, lis
     page as (select * from near as ${nameOf(table)} where ${wholeFilter(listed)} order by ${sortOf(walk)} limit ${pageLimit}),
     enough as materialized (select (select count(*) from page) >= ${pageLimit}
       or (select count(*) from near) < ${nearRows} as near_is_enough)
-    ${isSearch ? sql`, ${searchWay(listed)}` : sql``}
+    ${isSearch ? searchWay(listed) : sql``}
     select * from page where (select near_is_enough from enough)
     union all ${far})`;
   return readPage(orm, listed, rows, walk);
@@ -139,12 +126,6 @@ export function sortedPage<T extends ListedTable>(orm: Orm, listed: Listed<T>, w
 
 /** Counts the rows that meet a condition, or those that a search finds when that is the driver of a filtered list. */
 export function listCount(orm: Orm, listed: Listed, where: SQL, isSearch: boolean) {
-  const count = (condition: SQL) =>
-    sql<number>`(select count(*)::integer from ${listed.table} where ${condition})`;
-  const ids = listed.elsewhere?.idsLike(pattern) ?? sql`select null where false`;
-  const looks = searchedByLooking(listed).map(count);
-  const counted = isSearch
-    ? sql<number>`case when ${indexable} then ${count(searchedByIndex(listed, ids))} else ${sql.join(looks, sql` + `)} end`
-    : count(where);
-  return orm.select({ count: counted }).from(once);
+  const condition = isSearch ? searchedByIndex(listed, listed.elsewhere?.idsLike(pattern)) : where;
+  return countRows(orm, listed.table, condition);
 }

@@ -2,10 +2,17 @@ import { type SQL, type SQLWrapper, sql } from 'drizzle-orm';
 
 type Columns<Key extends string> = Record<Key, SQLWrapper>;
 
-/** Lower case, each value after a line feed: so a search can ask for a beginning, and never matches across two values. */
+/**
+ * Lower case, and an X before each value, which lower case has not: so a search can ask for a beginning, its trigrams
+ * are of no other word, and nothing typed matches across two values.
+ */
+export function comparable(text: SQLWrapper): SQL {
+  return sql`replace(lower((${text}) collate "default"), E'\\n', E'\\nX')`;
+}
+
 function searchText(...values: SQLWrapper[]): SQL {
   const lines = values.map((value) => sql`E'\\n' || ${value}`);
-  return sql`lower((${sql.join(lines, sql` || `)}) collate "default")`;
+  return comparable(sql.join(lines, sql` || `));
 }
 
 type TextKey = 'id' | 'name' | 'primaryEmail';
@@ -49,28 +56,18 @@ export function tenantFacet(tenantId: number): string {
 }
 
 export interface Search {
-  /** What `searchText` must contain, before it is made lower case. */
+  /** What the text of a row must contain, as it was typed. */
   needle: string;
   /** The same as a pattern of LIKE. */
   pattern: string;
-  /** Whether a trigram index can find it: always, or only where the database takes letters beyond ASCII for letters. */
-  indexable: 'ALWAYS' | 'WITH_UNICODE' | 'NEVER';
 }
 
-/** Whether PostgreSQL finds three letters in a row, or the beginning or end of a word. */
-function hasTrigram(needle: string, letters: string, beyond = ''): boolean {
-  const [letter, other] = [`[${letters}]`, `[^${letters}${beyond}]`];
-  return new RegExp(`${letter}{3}|${other}${letter}|${letter}{2}${other}`, 'u').test(needle);
-}
-
-function indexable(needle: string): Search['indexable'] {
-  if (hasTrigram(needle, 'A-Za-z0-9', String.raw`\u{80}-\u{10ffff}`)) return 'ALWAYS';
-  return hasTrigram(needle, String.raw`\p{L}\p{N}`) ? 'WITH_UNICODE' : 'NEVER';
-}
-
-/** How to look for what a caller typed. One or two ASCII letters or digits are looked for at the beginning of a value. */
+/**
+ * How to look for what a caller typed: anywhere when it has three letters or digits in a row, for these make a trigram,
+ * else at the beginning of a value, for that makes one of whatever follows.
+ */
 export function searchFor(typed: string): Search {
-  const needle = /^[a-z0-9]{1,2}$/i.test(typed) ? `\n${typed}` : typed;
+  const needle = /[\p{Alphabetic}\p{Nd}]{3}/u.test(typed) ? typed : `\n${typed}`;
   const escaped = needle.replaceAll(/[\\%_]/g, String.raw`\$&`);
-  return { needle, pattern: `%${escaped}%`, indexable: indexable(needle) };
+  return { needle, pattern: `%${escaped}%` };
 }

@@ -30,6 +30,12 @@ describe('an embedded server', () => {
     expect((await stat(join(place.dataDir, 'postgres'))).mode & 0o777).toBe(0o700);
   });
 
+  it('knows the letters of other scripts', async () => {
+    await query(server.connection, (sql) => sql`create extension pg_trgm`);
+    const [row] = await query(server.connection, (sql) => sql`select show_trgm('日本') <> '{}' as known`);
+    expect(row).toEqual({ known: true });
+  });
+
   it('takes a hundred connections', async () => {
     const sql = postgres({ ...server.connection, max: 100 });
     const answers = await Promise.all(Array.from({ length: 100 }, () => sql`select pg_sleep(0.1)`));

@@ -22,6 +22,11 @@ function mentions(text: string): Test {
     [id, name, primaryEmail ?? '', ...aliases].some((value) => value.toLowerCase().includes(text));
 }
 
+function begins(text: string): Test {
+  return ({ id, name, primaryEmail, aliases }) =>
+    [id, name, primaryEmail ?? '', ...aliases].some((value) => value.toLowerCase().startsWith(text));
+}
+
 const within = (at: string, from: number, until: number) => at >= instantOf(from) && at < instantOf(until);
 const range = (from: number, until: number) => ({ from: instantOf(from), until: instantOf(until) });
 
@@ -55,9 +60,10 @@ const filters: [object, Test][] = [
   [{ search: 'device-' }, (m) => isLive(m) && mentions('device-')(m)],
   [{ search: 'device-', tag: 'rare' }, (m) => isLive(m) && m.tags.includes('rare') && m.aliases.length > 0],
   [{ search: 'past-' }, () => false],
-  [{ search: '-9' }, (m) => isLive(m) && mentions('-9')(m)],
+  [{ search: 'a-09' }, (m) => isLive(m) && begins('a-09')(m)],
   [{ search: '--' }, () => false],
-  [{ search: 'e-' }, (m) => isLive(m) && mentions('e-')(m)],
+  [{ search: 'e-' }, () => false],
+  [{ search: 'S' }, (m) => isLive(m) && begins('s')(m)],
   [{ customerId: 'C1', tag: 'rare' }, (m) => isLive(m) && m.tags.includes('rare')],
   [{ customerId: 'C1', search: 'vice-99' }, (m) => isLive(m) && mentions('vice-99')(m)],
 ];
