@@ -12,7 +12,16 @@ import './setting/graphql.ts';
 import './setting/mutations.ts';
 import './tenant/graphql.ts';
 import { printSubgraphSchema } from '@apollo/subgraph';
-import { type GraphQLSchema, isObjectType, isUnionType, Kind, parse, print, visit } from 'graphql';
+import {
+  type GraphQLObjectType,
+  type GraphQLSchema,
+  isObjectType,
+  isUnionType,
+  Kind,
+  parse,
+  print,
+  visit,
+} from 'graphql';
 import { builder } from './graphql/builder.ts';
 
 const byName = (a: { name: { value: string } }, b: { name: { value: string } }) =>
@@ -40,24 +49,44 @@ function decides({ extensions }: Extended): boolean {
   return pothosOptions?.authScopes !== undefined;
 }
 
+/** What belongs to the one thing that led to it, and is open to whom that was. A new type is not among them by itself. */
+const belonging = new Set(
+  `Address Alias BillingInformation Change Setting Tenant Viewer
+  AccountEdge AliasConnection AliasEdge ChangeConnection ChangeEdge CustomerEdge PageInfo
+  CreateAccountSuccess UpdateAccountSuccess ArchiveAccountSuccess RestoreAccountSuccess
+  CreateCustomerSuccess UpdateCustomerSuccess ArchiveCustomerSuccess RestoreCustomerSuccess
+  AddAliasesSuccess RemoveAliasesSuccess TransferAliasSuccess PutSettingsSuccess RemoveSettingsSuccess
+  AliasTakenError IdTakenError IdempotencyError InvalidInputError LimitExceededError NotAllowedInStatusError
+  NotFoundError VersionConflictError AliasClash InputIssue`.split(/\s+/),
+);
+
 /**
- * What can be begun with, or come to from elsewhere, without saying who may: a field of a root type, an entity, a node,
- * or a list of such. Anything else belongs to what led to it, and is open to whom that was.
+ * What nobody has decided who may use: a field of a root type, or a type that neither says so nor belongs to what led
+ * to it. An entity and a node must say so themselves, for they are come to from anywhere.
  */
-export function undecided(schema: GraphQLSchema): string[] {
+function undecided(schema: GraphQLSchema): string[] {
   const roots = [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()];
   const fields = roots.flatMap((root) =>
     Object.values(root?.getFields() ?? {})
       .filter((field) => !['_entities', '_service'].includes(field.name) && !decides(field))
       .map((field) => `${root?.name}.${field.name}`),
   );
-  const types = Object.values(schema.getTypeMap()).filter(isObjectType);
   const union = schema.getType('_Entity');
-  const entities = isUnionType(union) ? union.getTypes() : [];
-  const nodes = types.filter((type) => type.getInterfaces().some(({ name }) => name === 'Node'));
-  const guarded = new Set([...entities, ...nodes].flatMap(({ name }) => [name, `${name}Connection`]));
-  const open = types.filter((type) => guarded.has(type.name) && !decides(type));
+  const entities: readonly GraphQLObjectType[] = isUnionType(union) ? union.getTypes() : [];
+  const isAnywhere = (type: GraphQLObjectType) =>
+    entities.includes(type) || type.getInterfaces().some(({ name }) => name === 'Node');
+  const types = Object.values(schema.getTypeMap()).filter(
+    (type) =>
+      isObjectType(type) && !roots.includes(type) && !/^__|^_Service$/.test(type.name) && !decides(type),
+  ) as GraphQLObjectType[];
+  const open = types.filter((type) => isAnywhere(type) || !belonging.has(type.name));
   return [...fields, ...open.map(({ name }) => name)];
+}
+
+/** Throws when nobody has decided who may use something of the schema. */
+export function requireDecisions(schema: GraphQLSchema): void {
+  const open = undecided(schema);
+  if (open.length > 0) throw new Error(`Who may use ${open.join(', ')}? Give authScopes.`);
 }
 
 export function buildSchema(): GraphQLSchema {
@@ -65,8 +94,7 @@ export function buildSchema(): GraphQLSchema {
     linkUrl: 'https://specs.apollo.dev/federation/v2.6',
     federationDirectives: ['@key', '@shareable', '@inaccessible'],
   });
-  const open = undecided(schema);
-  if (open.length > 0) throw new Error(`Who may use ${open.join(', ')}? Give authScopes.`);
+  requireDecisions(schema);
   const service = schema.getQueryType()?.getFields()._service;
   if (service === undefined) throw new Error('The schema is no subgraph.');
   // Printed when it is asked for, which takes a tenth of a start.

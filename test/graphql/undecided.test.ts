@@ -1,6 +1,6 @@
-import { type GraphQLObjectType, type GraphQLSchema, isObjectType } from 'graphql';
+import { extendSchema, type GraphQLObjectType, type GraphQLSchema, isObjectType, parse } from 'graphql';
 import { expect, it } from 'vitest';
-import { buildSchema, undecided } from '../../src/schema.ts';
+import { buildSchema, requireDecisions } from '../../src/schema.ts';
 
 /** A schema in which nobody has decided who may use this type, or this field of it. */
 function withoutDecision(place: string): GraphQLSchema {
@@ -15,12 +15,26 @@ function withoutDecision(place: string): GraphQLSchema {
 }
 
 it('leaves nothing undecided in the schema that is served', () => {
-  expect(undecided(buildSchema())).toEqual([]);
+  expect(() => requireDecisions(buildSchema())).not.toThrow();
 });
 
 it.each([
   ...['Query.viewer', 'Query.accounts', 'Query.node', 'Mutation.createAccount', 'Mutation.removeSettings'],
   ...['Account', 'Customer', 'AccountReference', 'AccountConnection', 'CustomerConnection'],
 ])('a service does not start while nobody has decided who may use %s', (place) => {
-  expect(undecided(withoutDecision(place))).toEqual([place]);
+  expect(() => requireDecisions(withoutDecision(place))).toThrow(`Who may use ${place}? Give authScopes.`);
+});
+
+it.each([
+  ['Query.secrets', 'extend type Query { secrets: [String!]! }'],
+  ['Secret', 'type Secret { text: String! } extend type Address { secret: Secret }'],
+  ['Secret', 'type Secret { text: String! } extend type CreateAccountSuccess { secrets: [Secret!]! }'],
+  [
+    'SecretConnection',
+    'type SecretConnection { text: String! } extend type Account { secrets: SecretConnection }',
+  ],
+  ['Address', 'extend type Address implements Node { nodeId: ID! }'],
+])('a new %s is undecided: %s', (place, extension) => {
+  const schema = extendSchema(buildSchema(), parse(extension), { assumeValid: true });
+  expect(() => requireDecisions(schema)).toThrow(`Who may use ${place}? Give authScopes.`);
 });
