@@ -1,10 +1,23 @@
-import { sql } from 'drizzle-orm';
+import { eq, sql } from 'drizzle-orm';
 import { describe, expect, it } from 'vitest';
-import { createdAccount, readAccount, tenantWithCustomer } from '../support/account.ts';
+import { tenantId } from '../../src/db/rows.ts';
+import { statement } from '../../src/db/statement.ts';
+import { settings } from '../../src/setting/table.ts';
+import { createdAccount, createdCustomer, readAccount } from '../support/account.ts';
 import { expectAlive, expectRequestError } from '../support/refusal.ts';
-import { type Json, useService } from '../support/service.ts';
+import { type Client, clientThrough, type Json, openApp, useService } from '../support/service.ts';
 
-const service = useService({ operationTimeoutMs: 1_200 });
+const service = useService({ operationTimeoutMs: 2_000 });
+
+/** A tenant with an account A1 of a customer C1, made through a replica that has more time. */
+async function tenantWithAccount(): Promise<Client> {
+  const client = await service.newTenant();
+  const patient = openApp(service.connection, { operationTimeoutMs: 60_000 });
+  await createdCustomer(clientThrough(patient, client));
+  await createdAccount(clientThrough(patient, client));
+  await patient.close();
+  return client;
+}
 
 /** Runs `work` while nobody else gets at a table; the others wait for it. */
 async function whileLocked(table: string, work: () => Promise<void>): Promise<void> {
@@ -24,17 +37,17 @@ async function statementsOf(table: string): Promise<number> {
 
 describe('an operation that takes too long', () => {
   it('is answered with TIMEOUT, and the service goes on', async () => {
-    const client = await tenantWithCustomer(service);
+    const client = await tenantWithAccount();
     await whileLocked('accounts', async () => {
       const answer = await client.send('{ account(id: "A1") { id } }');
       expectRequestError(answer, 504, 'TIMEOUT');
       await expectAlive(client);
     });
-    expect((await client.send('{ account(id: "A1") { id } }')).data).toEqual({ account: null });
+    expect((await client.send('{ account(id: "A1") { id } }')).data).toEqual({ account: { id: 'A1' } });
   });
 
   it('leaves no statement behind in the database', async () => {
-    const client = await tenantWithCustomer(service);
+    const client = await tenantWithAccount();
     await whileLocked('settings', async () => {
       const query = '{ customer(id: "C1") { settings { id } history { nodes { id } } } }';
       expectRequestError(await client.send(query), 504, 'TIMEOUT');
@@ -43,8 +56,7 @@ describe('an operation that takes too long', () => {
   });
 
   it('writes nothing after its answer, and nothing by halves', async () => {
-    const client = await tenantWithCustomer(service);
-    await createdAccount(client, { id: 'A1' });
+    const client = await tenantWithAccount();
     const first = 'a: updateAccount(input: { id: "A1", name: "First" }) { __typename }';
     const second =
       'b: createAccount(input: { id: "A2", name: "Two", customerId: "C1", aliases: ["v"] }) { __typename }';
@@ -62,7 +74,7 @@ describe('an operation that takes too long', () => {
   });
 
   it('is ended in parts, too', async () => {
-    const client = await tenantWithCustomer(service);
+    const client = await tenantWithAccount();
     await whileLocked('settings', async () => {
       const request = new Request('http://localhost/graphql', {
         method: 'POST',
@@ -80,4 +92,24 @@ describe('an operation that takes too long', () => {
       expect(text).toContain('"code":"TIMEOUT"');
     });
   });
+});
+
+// A statement of its own: of those of the service, another test may have been the first to run one.
+it('a statement is ended at the server in its first run, and in any other', async () => {
+  const { database } = service;
+  const names = statement('names_of_settings', (orm) =>
+    orm.select({ name: settings.name }).from(settings).where(eq(settings.tenantId, tenantId)),
+  );
+  const client = await service.newTenant();
+  for (const _run of ['first', 'second']) {
+    await whileLocked('settings', async () => {
+      const cancel = new AbortController();
+      const result = database.run(names, { tenantId: client.tenantId }, cancel.signal);
+      await expect.poll(() => statementsOf('settings'), { timeout: 10_000 }).toBe(1);
+      cancel.abort(new Error('Given up.'));
+      await expect(result).rejects.toThrow();
+      await expect.poll(() => statementsOf('settings'), { timeout: 10_000 }).toBe(0);
+    });
+  }
+  expect(await database.run(names, { tenantId: client.tenantId })).toEqual([]);
 });
