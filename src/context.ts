@@ -79,6 +79,9 @@ function until(cancel: AbortController, database: Database): Statements {
   };
 }
 
+/** Where there is no document, what is read is whole. */
+const nothing: Selects = { field: () => false, only: () => false };
+
 /** Runs statements for one tenant, and puts batches off until none is under way: keys from all paths of a document meet. */
 function createRunner(
   database: Statements,
@@ -120,7 +123,7 @@ function createRunner(
 
 /** The context of one request, the same for every way in. */
 export function createContext(parts: ContextParts): Ctx {
-  const { database, selects = () => false, feed, renew, cancel, ...request } = parts;
+  const { database, selects = nothing, feed, renew, cancel, ...request } = parts;
   const { schedule, ...runner } = createRunner(until(cancel, database), request.viewer.tenant.id);
   const { now, viewer } = request;
   return {

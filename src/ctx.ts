@@ -46,8 +46,13 @@ export interface LoadCtx {
   readonly loaders: Loaders;
 }
 
-/** Whether the document selects a field, such as `Account.customer`, anywhere without arguments. */
-export type Selects = (field: string) => boolean;
+/** What the document selects. */
+export interface Selects {
+  /** Whether it selects a field, such as `Account.customer`, anywhere without arguments. */
+  field(name: string): boolean;
+  /** Whether it selects nothing of a type but these fields. */
+  only(type: string, fields: ReadonlySet<string>): boolean;
+}
 
 /** What every command and read receives. */
 export interface Ctx {

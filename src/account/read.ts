@@ -1,12 +1,11 @@
 import { sql } from 'drizzle-orm';
 import type { LoadCtx } from '../ctx.ts';
-import { jsonRows } from '../db/json.ts';
 import { once, tenantId } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
 import { type EntityKey, keyParts, pickInOrder } from '../lib/entity-key.ts';
 import { createLoader, type Loader } from '../lib/loader.ts';
 import { type AccountRow, accounts } from './table.ts';
-import { along, alongValues, primeAlong } from './whole.ts';
+import { along, alongValues, foundAccounts, primeAlong } from './whole.ts';
 
 export type { AccountRow };
 
@@ -24,10 +23,9 @@ const accountsByKeys = statement('accounts_by_keys', (orm) => {
             or ${accounts.nodeId} = any(${sql.placeholder('uuids')}))`,
       ),
   );
-  const rows = jsonRows(accounts, 'found', { source: sql`found` });
   return orm
     .with(found)
-    .select({ rows, ...along() })
+    .select({ rows: foundAccounts(), ...along() })
     .from(once);
 });
 

@@ -1,8 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { type AccountRow, accounts } from '../account/table.ts';
-import { along, alongValues, primeAlong } from '../account/whole.ts';
+import { along, alongValues, foundAccounts, primeAlong } from '../account/whole.ts';
 import type { LoadCtx } from '../ctx.ts';
-import { jsonRows } from '../db/json.ts';
 import { once, tenantId } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
 import { groupBy } from '../lib/group.ts';
@@ -80,7 +79,7 @@ const accountsByAliases = statement('accounts_by_aliases', (orm) => {
       named: sql<
         [number, string][] | null
       >`(select json_agg(json_build_array(asked, account_id)) from named)`,
-      rows: jsonRows(accounts, 'found', { source: sql`found` }),
+      rows: foundAccounts(),
       ...along(),
     })
     .from(once);

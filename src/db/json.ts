@@ -12,6 +12,33 @@ function decoderOf(column: PgColumn): Decode | undefined {
     : undefined;
 }
 
+/** The columns that some callers need of a table, by the names that the code has for them, and when they are enough. */
+export interface Brief {
+  keys: readonly string[];
+  when: SQL;
+}
+
+interface JsonRowsOptions {
+  source: SQL;
+  order?: SQL;
+  /** Leaves the other columns out of the rows, when it is enough: then whoever reads them must not look at those. */
+  brief?: Brief;
+}
+
+/** What makes rows of the JSON arrays that have the values of these columns. */
+function decoderFor<Row>(table: PgTable, keys: readonly string[]) {
+  const columns = getTableColumns(table) as Record<string, PgColumn>;
+  const decoders = keys.map((key) => columns[key] && decoderOf(columns[key]));
+  return (values: unknown[]): Row => {
+    const row: Record<string, unknown> = {};
+    for (let index = 0; index < keys.length; index += 1) {
+      const decode = decoders[index];
+      row[keys[index] as string] = decode ? decode(values[index]) : values[index];
+    }
+    return row as Row;
+  };
+}
+
 /**
  * Rows of a table that a query has under the name `from`, as one JSON value: sending and reading it costs half of what
  * as many rows do (50 accounts with all that is theirs: 0.8 ms in place of 1.5 to 2.5).
@@ -19,21 +46,21 @@ function decoderOf(column: PgColumn): Decode | undefined {
 export function jsonRows<T extends PgTable>(
   table: T,
   from: string,
-  rest: { source: SQL; order?: SQL },
+  { source, order, brief }: JsonRowsOptions,
 ): SQL<InferSelectModel<T>[]> {
-  const keys = storedKeys(table);
-  const columns = getTableColumns(table) as Record<string, PgColumn>;
-  const decoders = keys.map((key) => columns[key] && decoderOf(columns[key]));
-  const names = keys.map((key) => sql`${sql.identifier(from)}.${sql.identifier(toSnakeCase(key))}`);
-  const order = rest.order ? sql`order by ${rest.order}` : sql``;
-  const decodeRow = (values: unknown[]) => {
-    const row: Record<string, unknown> = {};
-    for (let index = 0; index < keys.length; index += 1) {
-      const decode = decoders[index];
-      row[keys[index] as string] = decode ? decode(values[index]) : values[index];
-    }
-    return row as InferSelectModel<T>;
+  type Row = InferSelectModel<T>;
+  const arrayOf = (keys: readonly string[]) => {
+    const names = keys.map((key) => sql`${sql.identifier(from)}.${sql.identifier(toSnakeCase(key))}`);
+    return sql`json_build_array(${sql.join(names, sql`, `)})`;
   };
-  const rows = sql`(select json_agg(json_build_array(${sql.join(names, sql`, `)}) ${order}) from ${rest.source})`;
-  return rows.mapWith((json: unknown[][]) => json.map(decodeRow)) as SQL<InferSelectModel<T>[]>;
+  const keys = storedKeys(table);
+  const decodeWhole = decoderFor<Row>(table, keys);
+  const decodeBrief = decoderFor<Row>(table, brief?.keys ?? keys);
+  const row = brief
+    ? sql`case when ${brief.when} then ${arrayOf(brief.keys)} else ${arrayOf(keys)} end`
+    : arrayOf(keys);
+  const rows = sql`(select json_agg(${row} ${order ? sql`order by ${order}` : sql``}) from ${source})`;
+  return rows.mapWith((json: unknown[][]) =>
+    json.map(json[0]?.length === keys.length ? decodeWhole : decodeBrief),
+  ) as SQL<Row[]>;
 }

@@ -2,15 +2,20 @@ import { type DocumentNode, type GraphQLSchema, TypeInfo, visit, visitWithTypeIn
 import type { Plugin } from 'graphql-yoga';
 import type { Selects } from '../ctx.ts';
 
-/** The fields that a document selects without arguments, as `Type.field`. */
-function selectedFields(schema: GraphQLSchema, document: DocumentNode): ReadonlySet<string> {
-  const fields = new Set<string>();
+function selectionOf(schema: GraphQLSchema, document: DocumentNode): Selects {
+  const withoutArguments = new Set<string>();
+  const byType = new Map<string | undefined, Set<string>>();
   const types = new TypeInfo(schema);
   const enter = ({ name, arguments: given }: { name: { value: string }; arguments?: readonly unknown[] }) => {
-    if (!given?.length) fields.add(`${types.getParentType()?.name}.${name.value}`);
+    const type = types.getParentType()?.name;
+    if (!given?.length) withoutArguments.add(`${type}.${name.value}`);
+    byType.set(type, (byType.get(type) ?? new Set()).add(name.value));
   };
   visit(document, visitWithTypeInfo(types, { Field: { enter } }));
-  return fields;
+  return {
+    field: (name) => withoutArguments.has(name),
+    only: (type, fields) => [...(byType.get(type) ?? [])].every((name) => fields.has(name)),
+  };
 }
 
 /** Tells the context what the document selects, so that a read can bring it along. */
@@ -24,12 +29,8 @@ export function useSelection(): Plugin<{ selects?: Selects }> {
     onParse() {
       return ({ result, extendContext }) => {
         if (result === null || result instanceof Error) return;
-        let selects = known.get(result);
-        if (selects === undefined) {
-          const fields = selectedFields(schema, result);
-          selects = (field) => fields.has(field);
-          known.set(result, selects);
-        }
+        const selects = known.get(result) ?? selectionOf(schema, result);
+        known.set(result, selects);
         extendContext({ selects });
       };
     },

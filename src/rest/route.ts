@@ -47,7 +47,7 @@ const authenticated: MiddlewareHandler<RestEnv> = async (c, next) => {
     throw new RequestError(401, 'UNAUTHENTICATED', message, { 'www-authenticate': 'Bearer' });
   }
   // An account is shown with all that is its own.
-  const selects = () => true;
+  const selects = { field: () => true, only: () => false };
   const cancel = new AbortController();
   c.set('ctx', options.createContext({ viewer, requestId, now: new Date(), cancel, selects }));
   charge(c, viewer);
