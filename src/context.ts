@@ -79,7 +79,7 @@ function until(cancel: AbortController, database: Database): Statements {
   };
 }
 
-/** Where there is no document, what is read is whole. */
+/** Where there is no document: nothing is read along, and what is read is whole. */
 const nothing: Selects = { field: () => false, only: () => false };
 
 /** Runs statements for one tenant, and puts batches off until none is under way: keys from all paths of a document meet. */

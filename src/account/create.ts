@@ -5,7 +5,7 @@ import type { Ctx } from '../ctx.ts';
 import { type CustomerRow, customers } from '../customer/table.ts';
 import type { Orm } from '../db/client.ts';
 import { isViolation } from '../db/constraint.ts';
-import { fieldsOf, insertedFrom, joined, recordset, tenantId } from '../db/rows.ts';
+import { insertedFrom, joined, recordset, tenantId } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
 import { insertChanges } from '../history/write.ts';
 import {
@@ -29,10 +29,12 @@ import { insertSettings } from '../setting/create.ts';
 import { type CreatedAccount, creationRecords, newAccountRows, primeCreated, reviveCreated } from './new.ts';
 import type { CreateAccountInput } from './rules.ts';
 import { accounts } from './table.ts';
+import { alongValues, joinedCustomer } from './whole.ts';
 
 /**
  * The steps by which a statement creates the accounts of its CTE `from` for the customers of its CTE `customer`, with
- * the claims of their ids and aliases, their settings and their history. `where` says which of them may go on.
+ * the claims of their ids and aliases, their settings and their history. `where` says which of them may go on. Nothing but
+ * the id comes back of an account, for it is stored as it was sent.
  */
 export function createSteps(orm: Orm, from: string, where: SQL) {
   const ids = sql`select account.id from account`;
@@ -50,7 +52,7 @@ export function createSteps(orm: Orm, from: string, where: SQL) {
           )
           .where(sql`${isLocked} and ${where}`),
       )
-      .returning(),
+      .returning({ id: accounts.id }),
   );
   const setting = insertSettings(orm, { name: 'setting', ownerType: 'ACCOUNT', ids });
   const change = insertChanges(orm, 'change', sql`"newChange"."accountId" in (${ids})`);
@@ -86,8 +88,8 @@ const createAccountsStatement = statement('create_accounts', (orm) => {
     .with(input, wanted, customer, prior, claim, locked, account, claimed, setting, change, record)
     .select({
       place: sql<number>`input.place`,
-      account: fieldsOf(accounts, account),
-      customer: fieldsOf(customers, customer),
+      accountId: sql<string | null>`account.id`,
+      customer: joinedCustomer(),
       ...keyOutcome,
     })
     .from(sql`input`)
@@ -127,6 +129,7 @@ function insertAll(ctx: Ctx, attempts: Attempt[]) {
   const created = attempts.map((attempt) => attempt.rows);
   return ctx.run(createAccountsStatement, {
     ...keyPlaceholders(ctx),
+    ...alongValues(ctx),
     ...creationRecords(ctx, created),
     input: JSON.stringify(attempts.map(({ place, rows, key }) => ({ ...rows.account, ...key, place }))),
   });
@@ -137,12 +140,10 @@ function resultOf(ctx: Ctx, { input, rows, key }: Attempt, outcome: Outcome = un
   if (earlier instanceof AppError) return earlier;
   if (earlier !== undefined) return replayOf(ctx, earlier);
   const customer = joined(outcome.customer);
-  const account = joined(outcome.account);
-  if (account === null) return customerProblem(customer, input.customerId);
+  if (outcome.accountId === null) return customerProblem(customer, input.customerId);
   if (customer !== null) ctx.loaders.customer.clear(byId(customer.id)).prime(byId(customer.id), customer);
-  const written = { ...rows, account };
-  primeCreated(ctx, written);
-  return { written, replayed: false };
+  primeCreated(ctx, rows);
+  return { written: rows, replayed: false };
 }
 
 /** Which of the attempts were answered before: their accounts stand, so they must not be taken for clashes. */

@@ -2,7 +2,7 @@ import { type SQL, sql } from 'drizzle-orm';
 import { type AliasRow, aliases } from '../alias/table.ts';
 import type { Ctx, LoadCtx } from '../ctx.ts';
 import { type CustomerRow, customers } from '../customer/table.ts';
-import { jsonRows } from '../db/json.ts';
+import { jsonJoined, jsonRows } from '../db/json.ts';
 import { given } from '../db/page.ts';
 import { tenantId } from '../db/rows.ts';
 import { byId } from '../lib/entity-key.ts';
@@ -43,6 +43,11 @@ export function foundAccounts() {
   return jsonRows(accounts, 'found', { source: sql`found`, brief: briefly.account });
 }
 
+/** The customer that a statement run with `alongValues` has joined as `customer`. */
+export function joinedCustomer() {
+  return jsonJoined(customers, 'customer', briefly.customer);
+}
+
 const now = given('now', 'timestamptz');
 // Arrays in place of joins: of those the planner expects few elements, and follows the index at any size.
 const ids = sql`array(select id from found)`;
@@ -75,7 +80,7 @@ export function along(): { [key in keyof Along]: SQL<Along[key]> } {
 
 type Selecting = Pick<Ctx, 'selects' | 'now'>;
 
-/** The values of the placeholders that `along` and `foundAccounts` use. */
+/** The values of the placeholders that `along`, `foundAccounts` and `joinedCustomer` use. */
 export function alongValues({ selects, now }: Selecting) {
   return {
     withCustomers: selects.field('Account.customer'),

@@ -107,14 +107,9 @@ const createCustomerStatement = statement('create_customer', (orm) => {
       ],
       ...[first.setting, first.change, setting, change, record],
     )
-    .select({
-      customer: fieldsOf(customers, customer),
-      account: fieldsOf(accounts, first.account),
-      ...keyOutcome,
-    })
+    .select({ customer: fieldsOf(customers, customer), ...keyOutcome })
     .from(sql`input`)
     .leftJoin(customer, sql`true`)
-    .leftJoin(first.account, sql`true`)
     .leftJoin(prior, sql`true`)
     .leftJoin(claim, sql`true`);
 });
@@ -158,8 +153,7 @@ async function insertCustomer(
   const earlier = earlierAnswer(outcome, key);
   if (earlier instanceof AppError) throw earlier;
   if (earlier !== undefined) return { written: reviveCustomer(earlier), replayed: true };
-  const account = rows.account === null ? null : { ...rows.account, account: outcome.account };
-  return { written: { ...rows, customer: outcome.customer, account }, replayed: false };
+  return { written: { ...rows, customer: outcome.customer }, replayed: false };
 }
 
 /** Why a violated constraint refused a customer; undefined when what stood in the way is gone. */

@@ -77,11 +77,14 @@ function rowJson(cte: string, keys: readonly string[]): SQL {
   return sql`jsonb_build_object(${sql.join(pairs, sql`, `)})`;
 }
 
-/** Of the JSON `a`, the members that `b` has otherwise. */
-function jsonDifference(a: SQL, b: SQL): SQL {
-  // Without `offset 0`, the planner would make `b` anew for each member of `a`.
-  return sql`(select coalesce(jsonb_object_agg(key, value), '{}') from (select ${b} as b offset 0) as other, jsonb_each(${a})
-    where value is distinct from b -> key)`;
+/** The members in which `before` and `after` differ, as JSON of the one and of the other: the row `difference`. */
+function difference(keys: readonly string[]): SQL {
+  const fields = keys.map((key) => {
+    const column = sql.identifier(toSnakeCase(key));
+    return sql`(${sql.raw(`'${key}'`)}, to_jsonb(before.${column}), to_jsonb(after.${column}))`;
+  });
+  return sql`lateral (select coalesce(jsonb_object_agg(key, old), '{}') as old, coalesce(jsonb_object_agg(key, new), '{}') as new
+    from (values ${sql.join(fields, sql`, `)}) as field(key, old, new) where old is distinct from new) as difference`;
 }
 
 /** What a patch's statement needs to know of its table. */
@@ -99,7 +102,6 @@ export interface Patched<T extends VersionedTable> {
 const inputColumns = { ...keyColumns, set: 'text[]', expectedVersion: 'integer' };
 
 function insertChange(orm: Orm, { keys, customerId, accountId }: Patched<VersionedTable>) {
-  const [old, now] = [rowJson('before', keys), rowJson('after', keys)];
   return orm.$with('change').as(
     orm
       .insert(changes)
@@ -110,16 +112,26 @@ function insertChange(orm: Orm, { keys, customerId, accountId }: Patched<Version
             customerId: sql<string>`${customerId}`.as('customerId'),
             accountId: sql<string | null>`${accountId}`.as('accountId'),
             version: sql<number>`after.version`.as('version'),
-            before: sql<Record<string, unknown>>`${jsonDifference(old, now)}`.as('before'),
-            after: sql<Record<string, unknown>>`${jsonDifference(now, old)}`.as('after'),
+            before: sql<Record<string, unknown>>`difference.old`.as('before'),
+            after: sql<Record<string, unknown>>`difference.new`.as('after'),
           })
           .from(recordset(changes, 'newChange'))
           .crossJoin(sql`before`)
-          .crossJoin(sql`after`),
+          .crossJoin(sql`after`)
+          .crossJoin(difference(keys)),
       )
       .returning({ id: changes.id }),
   );
 }
+
+/** What explains a refusal. */
+const refused = {
+  id: sql<string>`before.id`,
+  status: sql<string>`before.status`,
+  version: sql<number>`before.version`,
+};
+
+type Refused = { id: string; status: string; version: number };
 
 /** The one statement that updates a row: with its key, its version check, its change and its record. */
 export function patchStatement<T extends VersionedTable>(patched: Patched<T>) {
@@ -143,7 +155,7 @@ export function patchStatement<T extends VersionedTable>(patched: Patched<T>) {
     const record = recordAnswers(orm, sql`input cross join after`, rowJson('after', storedKeys(table)));
     return orm
       .with(input, prior, claim, before, after, change, record)
-      .select({ before: fieldsOf(table, before), after: fieldsOf(table, after), ...keyOutcome })
+      .select({ before: refused, after: fieldsOf(table, after), ...keyOutcome })
       .from(sql`input`)
       .leftJoin(before, sql`true`)
       .leftJoin(after, sql`true`)
@@ -165,7 +177,7 @@ interface Patch {
 }
 
 /** How a patch ended: the row that it wrote, what was answered before, or the row that it was not allowed to change. */
-export type PatchOutcome<Row> = { answer: unknown } | { after: Row } | { refused: Row | null };
+export type PatchOutcome<Row> = { answer: unknown } | { after: Row } | { refused: Refused | null };
 
 async function attemptPatch<Row extends { id: string | null }>(
   ctx: Ctx,
@@ -178,7 +190,7 @@ async function attemptPatch<Row extends { id: string | null }>(
   const earlier = earlierAnswer(outcome, key);
   if (earlier instanceof AppError) throw earlier;
   if (earlier !== undefined) return { answer: earlier };
-  const { before, after } = outcome as unknown as { before: Row | null; after: Row | null };
+  const { before, after } = outcome as unknown as { before: Refused | null; after: Row | null };
   const written = joined(after);
   return written === null ? { refused: joined(before) } : { after: written };
 }
