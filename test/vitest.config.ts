@@ -23,8 +23,8 @@ const long = [
   'test/tenant/jwt.test.ts',
 ];
 
-/** What pulls plugs again and again, and what needs PgBouncer and haproxy. */
-const faults = ['test/faults/crash.test.ts', 'test/faults/pooler.test.ts', 'test/faults/rolling.test.ts'];
+/** What pulls plugs again and again, and what needs PgBouncer, haproxy and PostgreSQL's own tools. */
+const faults = ['backup', 'crash', 'pooler', 'rolling'].map((name) => `test/faults/${name}.test.ts`);
 
 export default defineConfig({
   root,

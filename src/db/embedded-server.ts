@@ -31,6 +31,8 @@ const SETTINGS = {
   shared_buffers: '64MB',
   timezone: 'UTC',
   log_timezone: 'UTC',
+  // While a backup is being restored it takes no connections: it could only read.
+  hot_standby: 'off',
   // The service reports failed statements itself; here they would only carry personal data into a file.
   log_min_messages: 'log',
   log_checkpoints: 'off',

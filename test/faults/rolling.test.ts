@@ -2,26 +2,18 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
-import { type AddressInfo, createServer } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { expect, inject, it } from 'vitest';
 import { usePostgres } from '../cli/postgres.ts';
 import { type Running, usePrograms } from '../cli/program.ts';
 import { until } from '../db/processes.ts';
 import { templateName } from '../support/global-setup.ts';
+import { freePort } from '../support/ports.ts';
 import { openTenant, scale } from '../support/writers.ts';
 
 const programs = usePrograms();
 const server = usePostgres();
 const { rounds } = scale({ rounds: 1 }, { rounds: 5 });
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await once(probe.listen(0, '127.0.0.1'), 'listening');
-  const { port } = probe.address() as AddressInfo;
-  await once(probe.close(), 'close');
-  return port;
-}
 
 /** haproxy before two replicas, asking each for its readiness every half second; a failed request is not sent again. */
 async function balance(port: number, replicas: number[]) {

@@ -22,8 +22,8 @@ let blocks: Block[] = [];
 
 beforeAll(async () => {
   readme = await readFile(join(root, 'README.md'), 'utf8');
-  // The supergraph takes packages of its own; test/supergraph runs its section.
-  const text = readme.replace(/^## Join a supergraph\n.*?(?=^## )/ms, '');
+  // These take packages of their own: test/supergraph and test/faults run their sections.
+  const text = readme.replace(/^## (Join a supergraph|Backup and restore)\n.*?(?=^## )/gms, '');
   blocks = [...text.matchAll(/^```(\w+)(?: (\w+))?\n(.*?)^```$/gms)].map(
     ([, language = '', kind, text = '']) => ({ language, kind, text }),
   );

@@ -32,7 +32,7 @@ export async function openTenant(connection: Connection) {
 }
 
 const createAccounts = `mutation ($inputs: [CreateAccountInput!]!) {
-  createAccounts(inputs: $inputs) { ... on CreateAccountSuccess { account { id } } ... on Error { code message } } }`;
+  createAccounts(inputs: $inputs) { ... on CreateAccountSuccess { replayed account { id } } ... on Error { code message } } }`;
 /** What is safe to send again with its key: refused, or given up on a machine that is overloaded. */
 const comeAgain = ['SERVICE_UNAVAILABLE', 'TIMEOUT'];
 
@@ -52,6 +52,8 @@ const accountOf = (id: string) => ({
 /** What became of an account that was to be created. */
 interface Outcome {
   id?: string;
+  /** Whether it is the first answer to a request that was sent before. */
+  replayed?: boolean;
   code?: string;
   message?: string;
 }
@@ -83,7 +85,7 @@ type Send = (url: string, token: string, ids: string[]) => Promise<Outcome[] | u
 const overGraphql: Send = async (url, token, ids) => {
   const variables = { inputs: ids.map((id) => ({ ...accountOf(id), idempotencyKey: `key-${id}` })) };
   const answer = await answerTo(url, token, { query: createAccounts, variables });
-  return answer?.data.createAccounts.map(({ account, ...refusal }: Json) => account ?? refusal);
+  return answer?.data.createAccounts.map(({ account, ...rest }: Json) => ({ ...account, ...rest }));
 };
 
 const overRest: Send = async (url, token, [id = '']) => {
@@ -175,6 +177,13 @@ export function createWriters(url: () => string, token: string) {
       if (seen.problems.length > 0) throw new Error(seen.problems.join('\n'));
     },
   };
+}
+
+/** Sends creations again that were acknowledged; answers with those that are not remembered by their keys. */
+export async function forgotten(url: string, token: string, ids: string[]): Promise<Outcome[]> {
+  const outcomes = await overGraphql(url, token, ids);
+  if (outcomes === undefined) throw new Error('no answer');
+  return outcomes.filter(({ id, replayed }, index) => id !== ids[index] || !replayed);
 }
 
 /** What of a tenant's accounts is not as it must be, by what the database itself holds. */
