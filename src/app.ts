@@ -12,6 +12,7 @@ import { withDeadline } from './http/deadline.ts';
 import { guarded, type Handler } from './http/guard.ts';
 import { createLanes, type RunOperation } from './http/lanes.ts';
 import { forgetExpired } from './idempotency/clean-up.ts';
+import { createShare } from './lib/share.ts';
 import { createHealth } from './observe/health.ts';
 import type { Tracing } from './observe/trace.ts';
 import { createRouter } from './router.ts';
@@ -93,12 +94,13 @@ export function createApp(options: AppOptions) {
   const health = createHealth(pool);
   const feed = createFeed({ database: pool, log });
   const endCleanUp = startCleanUp(database, log);
+  const share = createShare();
   const uses = createUseLog(database, log);
   const callers = {
     log,
     authenticate: createAuthenticator({ database, noteUse: uses.note, verifyJwt }),
     createContext: (request: Caller & { selects: Selects }) =>
-      createContext({ ...request, database, log, feed }),
+      createContext({ ...request, database, share, log, feed }),
     spend: options.costPerMinute === 0 ? undefined : createBudgets(options.costPerMinute),
     runOperation: createRunOperation(options),
   };

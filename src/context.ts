@@ -1,14 +1,17 @@
 import type { Logger } from 'pino';
 import { accountLoaders } from './account/read.ts';
 import { aliasLoaders } from './alias/read.ts';
-import type { Caller, Ctx, LoadCtx, Loaders, Selects } from './ctx.ts';
+import type { Caller, Ctx, LoadCtx, Loaders, Run, Selects } from './ctx.ts';
 import { customerLoaders } from './customer/read.ts';
 import type { Database } from './db/client.ts';
 import type { ChangeFeed } from './history/feed.ts';
+import type { Share } from './lib/share.ts';
 import { settingLoaders } from './setting/read.ts';
 
 export interface ContextParts extends Caller {
   database: Database;
+  /** Not shared with others, when it is left out. */
+  share?: Share;
   log: Logger;
   /** Nothing, when it is left out: then what belongs to entities is read when it is asked for. */
   selects?: Selects;
@@ -62,10 +65,12 @@ function lazyLoaders(ctx: Omit<LoadCtx, 'loaders'>): Loaders {
   return loaders;
 }
 
-type Statements = Pick<Database, 'run' | 'transaction'>;
+/** The database as a request has it: for its tenant, and while there is time. */
+type Statements = Pick<Ctx, 'run' | 'transaction'> & Pick<LoadCtx, 'share'>;
 
-/** The database while there is time: the signal cancels what runs, and nothing begins after it. */
-function until(cancel: AbortController, database: Database): Statements {
+/** The signal of `cancel` ends what runs, and nothing begins after it. */
+function statementsFor({ database, share = alone, cancel, viewer }: ContextParts): Statements {
+  const tenantId = viewer.tenant.id;
   async function inTime<T>(begin: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { signal } = cancel;
     signal.throwIfAborted();
@@ -73,20 +78,34 @@ function until(cancel: AbortController, database: Database): Statements {
       throw signal.aborted ? signal.reason : error;
     });
   }
+  const runUntil =
+    (signal: AbortSignal): Run =>
+    (statement, values) =>
+      database.run(statement, { ...values, tenantId }, signal);
   return {
-    run: (statement, values) => inTime((signal) => database.run(statement, values, signal)),
-    transaction: (work) => inTime((signal) => database.transaction(work, signal)),
+    run: (statement, values) => inTime((signal) => runUntil(signal)(statement, values)),
+    share: (group, asking, load) =>
+      inTime((signal) =>
+        share(`${tenantId} ${group}`, { ...asking, signal }, (asks, until) => load(runUntil(until), asks)),
+      ),
+    transaction: (work) =>
+      inTime((signal) =>
+        database.transaction(
+          (run) => work((statement, values) => run(statement, { ...values, tenantId })),
+          signal,
+        ),
+      ),
   };
 }
+
+/** Each ask by itself. */
+const alone: Share = (_, { ask, signal }, load) => load([ask], signal);
 
 /** Where there is no document: nothing is read along, and what is read is whole. */
 const nothing: Selects = { field: () => false, only: () => false };
 
-/** Runs statements for one tenant, and puts batches off until none is under way: keys from all paths of a document meet. */
-function createRunner(
-  database: Statements,
-  tenantId: number,
-): Pick<LoadCtx, 'run' | 'schedule'> & Pick<Ctx, 'transaction'> {
+/** Puts batches off until no statement is under way: keys from all paths of a document meet. */
+function createRunner(statements: Statements): Statements & Pick<LoadCtx, 'schedule'> {
   let underWay = 0;
   let waiting: { turn: number; flush: () => void }[] = [];
 
@@ -113,24 +132,23 @@ function createRunner(
       // Not at once: what awaits the same answers may still ask for keys of its own.
       if (underWay === 0) setImmediate(flushWhenIdle);
     },
-    run: (statement, values) => track(database.run(statement, { ...values, tenantId })),
-    transaction: (work) =>
-      track(
-        database.transaction((run) => work((statement, values) => run(statement, { ...values, tenantId }))),
-      ),
+    run: (statement, values) => track(statements.run(statement, values)),
+    share: (group, asking, load) => track(statements.share(group, asking, load)),
+    transaction: (work) => track(statements.transaction(work)),
   };
 }
 
 /** The context of one request, the same for every way in. */
 export function createContext(parts: ContextParts): Ctx {
-  const { database, selects = nothing, feed, renew, cancel, ...request } = parts;
-  const { schedule, ...runner } = createRunner(until(cancel, database), request.viewer.tenant.id);
+  const { database: _, share: __, selects = nothing, feed, renew, cancel: ___, ...request } = parts;
+  const { run, transaction, share, schedule } = createRunner(statementsFor(parts));
   const { now, viewer } = request;
   return {
     ...request,
-    ...runner,
+    run,
+    transaction,
     selects,
-    loaders: lazyLoaders({ run: runner.run, schedule, now, selects }),
+    loaders: lazyLoaders({ run, share, schedule, now, selects }),
     async followChanges(filter) {
       if (feed === undefined || renew === undefined) throw new Error('No changes are followed here.');
       return feed.follow({ viewer, filter, renew });

@@ -35,9 +35,20 @@ export interface Loaders extends AccountLoaders, AliasLoaders, CustomerLoaders, 
 /** Runs a statement for the tenant of the request; there is no way to name another. */
 export type Run = <Answer>(statement: Statement<Answer>, values?: Record<string, unknown>) => Promise<Answer>;
 
+/**
+ * Reads what others of the tenant ask for, too, at the moment: `load` gets what all of them ask of the group. It must
+ * answer the same for each, whoever asked.
+ */
+export type ShareRead = <Ask, Answer>(
+  group: string,
+  asking: { ask: Ask; size: number },
+  load: (run: Run, asks: readonly Ask[]) => Promise<Answer>,
+) => Promise<Answer>;
+
 /** What the loaders are made with. */
 export interface LoadCtx {
   run: Run;
+  share: ShareRead;
   /** When a loader's batch goes out: once no statement of the request is under way. */
   schedule: (loader: keyof Loaders) => (flush: () => void) => void;
   now: Date;

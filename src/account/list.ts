@@ -12,7 +12,7 @@ import type { ListPage, PageArgs } from '../lib/page.ts';
 import type { AccountFilter } from './filters.ts';
 import * as rules from './rules.ts';
 import { type AccountRow, accounts } from './table.ts';
-import { type Along, along, alongValues, primeAlong } from './whole.ts';
+import { type Along, along, alongValues, primeAlong, sortAlong } from './whole.ts';
 
 const tagGiven = given('tag', 'text');
 const currency = given('currency', 'text');
@@ -61,13 +61,19 @@ export async function accountPage(
       filter: others,
       statuses: Object.keys(rules.statuses),
       facets,
-      values: { tag: tag ?? null, currency: invoiceCurrency ?? null, baseCurrency, ...alongValues(ctx) },
+      values: {
+        tag: tag ?? null,
+        currency: invoiceCurrency ?? null,
+        baseCurrency,
+        now: ctx.now.toISOString(),
+        ...alongValues(ctx),
+      },
       customerId,
       id,
     },
   );
   for (const row of page.rows) ctx.loaders.account.prime(byId(row.id), row);
-  primeAlong(ctx, page.rows, page.found as unknown as Along);
+  primeAlong(ctx, page.rows, sortAlong(page.found as unknown as Along));
   return page;
 }
 

@@ -1,11 +1,19 @@
 import { sql } from 'drizzle-orm';
-import type { LoadCtx } from '../ctx.ts';
+import type { LoadCtx, Run } from '../ctx.ts';
 import { once, tenantId } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
-import { type EntityKey, keyParts, pickInOrder } from '../lib/entity-key.ts';
+import { byKeys, type EntityKey, keyParts } from '../lib/entity-key.ts';
 import { createLoader, type Loader } from '../lib/loader.ts';
 import { type AccountRow, accounts } from './table.ts';
-import { along, alongValues, foundAccounts, primeAlong } from './whole.ts';
+import {
+  along,
+  alongFlags,
+  foundAccounts,
+  instantsOf,
+  nothingAlong,
+  primeAlong,
+  sortAlong,
+} from './whole.ts';
 
 export type { AccountRow };
 
@@ -29,12 +37,25 @@ const accountsByKeys = statement('accounts_by_keys', (orm) => {
     .from(once);
 });
 
+/** What one request asks for of those that select the same. */
+interface Ask {
+  keys: readonly EntityKey[];
+  now: Date;
+}
+
 export function accountLoaders(ctx: LoadCtx): AccountLoaders {
   const load = async (keys: readonly EntityKey[]) => {
-    const [found] = await ctx.run(accountsByKeys, { ...keyParts(keys), ...alongValues(ctx) });
-    const rows = found?.rows ?? [];
-    if (found !== undefined) primeAlong(ctx, rows, found);
-    return pickInOrder(keys, rows);
+    const flags = alongFlags(ctx);
+    const find = async (run: Run, asks: readonly Ask[]) => {
+      const parts = keyParts(asks.flatMap((ask) => ask.keys));
+      const [found] = await run(accountsByKeys, { ...parts, ...flags, ...instantsOf(asks) });
+      return { byKey: byKeys(found?.rows ?? []), ...sortAlong(found ?? nothingAlong) };
+    };
+    const asking = { ask: { keys, now: ctx.now }, size: keys.length };
+    const found = await ctx.share(`accounts ${Object.values(flags)}`, asking, find);
+    const rows = keys.map((key) => found.byKey.get(key) ?? null);
+    primeAlong(ctx, rows, found);
+    return rows;
   };
   return { account: createLoader({ load, schedule: ctx.schedule('account'), nameOf: (key) => key }) };
 }

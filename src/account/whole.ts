@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm';
+import { isInForce } from '../alias/rules.ts';
 import { type AliasRow, aliases } from '../alias/table.ts';
 import type { Ctx, LoadCtx } from '../ctx.ts';
 import { type CustomerRow, customers } from '../customer/table.ts';
@@ -16,6 +17,8 @@ export interface Along {
   aliases: AliasRow[] | null;
   settings: SettingRow[] | null;
 }
+
+export const nothingAlong: Along = { customers: null, aliases: null, settings: null };
 
 /** What is enough of a row for a document that selects nothing else of its type but `others`, which need its ids. */
 function brief<Row>(type: string, keys: (keyof Row & string)[], others: string[] = []) {
@@ -35,7 +38,7 @@ const briefly = {
     ['id', 'nodeId', 'name', 'status'],
     ['accounts', 'settings', 'history'],
   ),
-  alias: brief<AliasRow>('Alias', ['value', 'accountId'], ['account']),
+  alias: brief<AliasRow>('Alias', ['value', 'accountId', 'effectiveFrom', 'effectiveUntil'], ['account']),
 };
 
 /** The accounts of the CTE `found` of a statement that is run with `alongValues`. */
@@ -48,7 +51,8 @@ export function joinedCustomer() {
   return jsonJoined(customers, 'customer', briefly.customer);
 }
 
-const now = given('now', 'timestamptz');
+/** The instants that a statement reads for, of one request or of several. */
+const [first, last] = [given('first', 'timestamptz'), given('last', 'timestamptz')];
 // Arrays in place of joins: of those the planner expects few elements, and follows the index at any size.
 const ids = sql`array(select id from found)`;
 
@@ -66,7 +70,7 @@ export function along(): { [key in keyof Along]: SQL<Along[key]> } {
     aliases: jsonRows(aliases, 'aliases', {
       source: sql`${aliases} where ${given('withAliases', 'boolean')} and ${aliases.tenantId} = ${tenantId}
         and ${aliases.accountId} = any(${ids}) and ${aliases.value} <> ${aliases.accountId}
-        and ${aliases.effectiveFrom} <= ${now} and ${aliases.effectiveUntil} > ${now}`,
+        and ${aliases.effectiveFrom} <= ${last} and ${aliases.effectiveUntil} > ${first}`,
       order: sql`${aliases.createdAt}, ${aliases.value}, ${aliases.effectiveFrom}`,
       brief: briefly.alias,
     }),
@@ -80,8 +84,8 @@ export function along(): { [key in keyof Along]: SQL<Along[key]> } {
 
 type Selecting = Pick<Ctx, 'selects' | 'now'>;
 
-/** The values of the placeholders that `along`, `foundAccounts` and `joinedCustomer` use. */
-export function alongValues({ selects, now }: Selecting) {
+/** Of what a document selects, all that decides what `along`, `foundAccounts` and `joinedCustomer` bring. */
+export function alongFlags({ selects }: Pick<Selecting, 'selects'>): Record<string, boolean> {
   return {
     withCustomers: selects.field('Account.customer'),
     withAliases: selects.field('Account.aliases'),
@@ -89,24 +93,52 @@ export function alongValues({ selects, now }: Selecting) {
     ...Object.fromEntries(
       Object.values(briefly).map(({ type, fields }) => [`brief${type}`, selects.only(type, fields)]),
     ),
-    now: now.toISOString(),
   };
 }
 
-/** Makes known what came along with accounts. */
+/** The instants of those who ask, in order of which there may be any. */
+export function instantsOf(asks: readonly { now: Date }[]) {
+  const times = asks.map(({ now }) => now.getTime());
+  return {
+    first: new Date(Math.min(...times)).toISOString(),
+    last: new Date(Math.max(...times)).toISOString(),
+  };
+}
+
+/** The values of the placeholders that `along`, `foundAccounts` and `joinedCustomer` use. */
+export function alongValues(ctx: Selecting) {
+  return { ...alongFlags(ctx), ...instantsOf([ctx]) };
+}
+
+/** What came along with accounts, by what it is looked for. */
+export function sortAlong({ customers, aliases, settings }: Along) {
+  return {
+    customers: new Map((customers ?? []).map((customer) => [customer.id, customer])),
+    aliases: groupBy(aliases ?? [], (alias) => alias.accountId),
+    settings: groupBy(settings ?? [], (setting) => setting.ownerId),
+  };
+}
+
+/** Makes known what came along with the accounts of one request. */
 export function primeAlong(
   ctx: Selecting & Pick<LoadCtx, 'loaders'>,
-  accounts: AccountRow[],
-  { customers, aliases, settings }: Along,
+  accounts: (AccountRow | null)[],
+  found: ReturnType<typeof sortAlong>,
 ): void {
-  const { loaders, now } = ctx;
-  for (const customer of customers ?? []) loaders.customer.prime(byId(customer.id), customer);
-  if (ctx.selects.field('Account.aliases')) {
-    const byAccount = groupBy(aliases ?? [], (alias) => alias.accountId);
-    for (const { id } of accounts) loaders.aliases.prime({ accountId: id, on: now }, byAccount.get(id) ?? []);
-  }
-  if (ctx.selects.field('Account.settings')) {
-    const byOwner = groupBy(settings ?? [], (setting) => setting.ownerId);
-    for (const { id } of accounts) loaders.settings.prime({ type: 'ACCOUNT', id }, byOwner.get(id) ?? []);
+  const { loaders, now, selects } = ctx;
+  const withAliases = selects.field('Account.aliases');
+  const withSettings = selects.field('Account.settings');
+  for (const account of accounts) {
+    if (account === null) continue;
+    const { id, customerId } = account;
+    const customer = found.customers.get(customerId);
+    if (customer !== undefined) loaders.customer.prime(byId(customerId), customer);
+    const named = found.aliases.get(id) ?? [];
+    if (withAliases)
+      loaders.aliases.prime(
+        { accountId: id, on: now },
+        named.filter((alias) => isInForce(alias, now)),
+      );
+    if (withSettings) loaders.settings.prime({ type: 'ACCOUNT', id }, found.settings.get(id) ?? []);
   }
 }

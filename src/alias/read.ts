@@ -1,7 +1,15 @@
 import { sql } from 'drizzle-orm';
 import { type AccountRow, accounts } from '../account/table.ts';
-import { along, alongValues, foundAccounts, primeAlong } from '../account/whole.ts';
-import type { LoadCtx } from '../ctx.ts';
+import {
+  along,
+  alongFlags,
+  foundAccounts,
+  instantsOf,
+  nothingAlong,
+  primeAlong,
+  sortAlong,
+} from '../account/whole.ts';
+import type { LoadCtx, Run } from '../ctx.ts';
 import { once, tenantId } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
 import { groupBy } from '../lib/group.ts';
@@ -30,6 +38,14 @@ export interface AliasLoaders {
 
 function keyOf(on: Date, name: string): string {
   return `${on.getTime()}:${name}`;
+}
+
+const nameOfAlias = ({ on, value }: AliasKey): string => keyOf(on, value);
+
+/** What one request asks for of those that select the same. */
+interface Ask {
+  keys: readonly AliasKey[];
+  now: Date;
 }
 
 const inForce = sql`${aliases.effectiveFrom} <= wanted."on" and ${aliases.effectiveUntil} > wanted."on"`;
@@ -85,6 +101,29 @@ const accountsByAliases = statement('accounts_by_aliases', (orm) => {
     .from(once);
 });
 
+/** Reads accounts by their aliases, with what the document selects of them. */
+async function loadAccounts(ctx: LoadCtx, keys: readonly AliasKey[]): Promise<(AccountRow | null)[]> {
+  const flags = alongFlags(ctx);
+  const find = async (run: Run, asks: readonly Ask[]) => {
+    const all = asks.flatMap((ask) => ask.keys);
+    const values = {
+      // No alias is empty: what cannot be stored is nobody's, too.
+      names: all.map((key) => (isStorable(key.value) ? key.value : '')),
+      instants: all.map((key) => key.on.toISOString()),
+    };
+    const [found] = await run(accountsByAliases, { ...values, ...flags, ...instantsOf(asks) });
+    const byId = new Map((found?.rows ?? []).map((row) => [row.id, row]));
+    const named = new Map((found?.named ?? []).map(([place, id]) => [place, byId.get(id)]));
+    const byKey = new Map(all.map((key, index) => [nameOfAlias(key), named.get(index + 1)]));
+    return { byKey, ...sortAlong(found ?? nothingAlong) };
+  };
+  const asking = { ask: { keys, now: ctx.now }, size: keys.length };
+  const found = await ctx.share(`aliases ${Object.values(flags)}`, asking, find);
+  const rows = keys.map((key) => found.byKey.get(nameOfAlias(key)) ?? null);
+  primeAlong(ctx, rows, found);
+  return rows;
+}
+
 export function aliasLoaders(ctx: LoadCtx): AliasLoaders {
   const { run, schedule } = ctx;
   const loadAliases = async (keys: readonly AliasesKey[]) => {
@@ -95,20 +134,6 @@ export function aliasLoaders(ctx: LoadCtx): AliasLoaders {
     const found = groupBy(await run(aliasesInForce, values), (row) => row.asked);
     return keys.map((_, index) => (found.get(index + 1) ?? []).map((row) => row.alias));
   };
-  const loadAccounts = async (keys: readonly AliasKey[]) => {
-    const values = {
-      // No alias is empty: what cannot be stored is nobody's, too.
-      names: keys.map((key) => (isStorable(key.value) ? key.value : '')),
-      instants: keys.map((key) => key.on.toISOString()),
-      ...alongValues(ctx),
-    };
-    const [found] = await run(accountsByAliases, values);
-    const rows = found?.rows ?? [];
-    if (found !== undefined) primeAlong(ctx, rows, found);
-    const byAccount = new Map(rows.map((row) => [row.id, row]));
-    const accountIds = new Map(found?.named ?? []);
-    return keys.map((_, index) => byAccount.get(accountIds.get(index + 1) ?? '') ?? null);
-  };
   return {
     aliases: createLoader({
       load: loadAliases,
@@ -116,9 +141,9 @@ export function aliasLoaders(ctx: LoadCtx): AliasLoaders {
       nameOf: (key) => keyOf(key.on, key.accountId),
     }),
     accountByAlias: createLoader({
-      load: loadAccounts,
+      load: (keys) => loadAccounts(ctx, keys),
       schedule: schedule('accountByAlias'),
-      nameOf: (key) => keyOf(key.on, key.value),
+      nameOf: nameOfAlias,
     }),
   };
 }

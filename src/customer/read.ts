@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm';
-import type { LoadCtx } from '../ctx.ts';
+import type { LoadCtx, Run } from '../ctx.ts';
 import { tenantId } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
-import { type EntityKey, keyParts, pickInOrder } from '../lib/entity-key.ts';
+import { byKeys, type EntityKey, keyParts } from '../lib/entity-key.ts';
 import { createLoader, type Loader } from '../lib/loader.ts';
 import { type CustomerRow, customers } from './table.ts';
 
@@ -22,8 +22,12 @@ const customersByKeys = statement('customers_by_keys', (orm) =>
     ),
 );
 
-export function customerLoaders({ run, schedule }: LoadCtx): CustomerLoaders {
-  const load = async (keys: readonly EntityKey[]) =>
-    pickInOrder(keys, await run(customersByKeys, keyParts(keys)));
+export function customerLoaders({ share, schedule }: LoadCtx): CustomerLoaders {
+  const find = async (run: Run, asks: readonly (readonly EntityKey[])[]) =>
+    byKeys(await run(customersByKeys, keyParts(asks.flat())));
+  const load = async (keys: readonly EntityKey[]) => {
+    const found = await share('customers', { ask: keys, size: keys.length }, find);
+    return keys.map((key) => found.get(key) ?? null);
+  };
   return { customer: createLoader({ load, schedule: schedule('customer'), nameOf: (key) => key }) };
 }

@@ -23,17 +23,16 @@ export function keyParts(keys: readonly EntityKey[]): { ids: string[]; uuids: st
   return { ids, uuids };
 }
 
-/** The rows in the order of their keys, null for what is missing. */
-export function pickInOrder<Row extends { id: string; nodeId: string }>(
-  keys: readonly EntityKey[],
-  rows: Row[],
-): (Row | null)[] {
+/** Rows by each of the keys that name them. */
+export function byKeys<Row extends { id: string; nodeId: string }>(
+  rows: readonly Row[],
+): Map<EntityKey, Row> {
   const found = new Map<EntityKey, Row>();
   for (const row of rows) {
     found.set(byId(row.id), row);
     found.set(byUuid(row.nodeId), row);
   }
-  return keys.map((key) => found.get(key) ?? null);
+  return found;
 }
 
 /** The key of a reference by either id, undefined when it names nothing of this type. */

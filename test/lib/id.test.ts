@@ -1,13 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import {
-  byId,
-  byUuid,
-  type EntityKey,
-  entityKeyOf,
-  keyParts,
-  pickInOrder,
-} from '../../src/lib/entity-key.ts';
+import { byId, byKeys, byUuid, type EntityKey, entityKeyOf, keyParts } from '../../src/lib/entity-key.ts';
 import { newUuid, parseTypeId, toTypeId } from '../../src/lib/id.ts';
 
 const types = fc.constantFrom('Account', 'Customer', 'Change', 'ApiKey');
@@ -46,7 +39,7 @@ it('makes UUIDs of version 7 that sort by the time they were made', () => {
   for (const uuid of made) expect(uuid).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-/);
 });
 
-it('picks rows in the order of their keys, null for what is missing, whichever id names them', () => {
+it('finds rows by their keys, whichever id names them', () => {
   const rows = [
     { id: 'a', nodeId: 'uuid-a' },
     { id: 'b', nodeId: 'uuid-b' },
@@ -59,7 +52,8 @@ it('picks rows in the order of their keys, null for what is missing, whichever i
     byId('b'),
     byUuid('a'),
   ];
-  expect(pickInOrder(keys, rows).map((row) => row?.id ?? null)).toEqual(['b', null, 'a', null, 'b', null]);
+  const found = byKeys(rows);
+  expect(keys.map((key) => found.get(key)?.id ?? null)).toEqual(['b', null, 'a', null, 'b', null]);
   expect(keyParts(keys)).toEqual({ ids: ['nobody', 'a', 'uuid-b', 'b'], uuids: ['uuid-b', 'a'] });
 });
 

@@ -1,0 +1,100 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { createShare } from '../../src/lib/share.ts';
+
+interface Call {
+  asks: readonly string[];
+  signal: AbortSignal;
+  answer(value: string): void;
+  fail(error: Error): void;
+}
+
+/** Loads that are answered by hand. */
+function useLoads() {
+  const share = createShare();
+  const calls: Call[] = [];
+  const load = (asks: readonly string[], signal: AbortSignal) =>
+    new Promise<string>((answer, fail) => calls.push({ asks, signal, answer, fail }));
+  const ask = (name: string, { size = 1, signal = new AbortController().signal, group = 'g' } = {}) =>
+    share(group, { ask: name, size, signal }, load);
+  return { ask, calls };
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+it('what is asked while two loads are under way goes out as one, when the first of them ends', async () => {
+  const { ask, calls } = useLoads();
+  const answers = ['a', 'b', 'c', 'd', 'e'].map((name) => ask(name));
+  expect(calls.map(({ asks }) => asks)).toEqual([['a'], ['b']]);
+  calls[1]?.answer('B');
+  await turn();
+  expect(calls[2]?.asks).toEqual(['c', 'd', 'e']);
+  calls[2]?.answer('CDE');
+  calls[0]?.answer('A');
+  expect(await Promise.all(answers)).toEqual(['A', 'B', 'CDE', 'CDE', 'CDE']);
+});
+
+it('what is asked later is not answered by a load that began before', async () => {
+  const { ask, calls } = useLoads();
+  void ask('a');
+  void ask('b');
+  const waiting = ask('c');
+  calls[0]?.answer('A');
+  await turn();
+  void ask('d');
+  expect(calls[2]?.asks).toEqual(['c']);
+  calls[2]?.answer('C');
+  expect(await waiting).toBe('C');
+  await turn();
+  expect(calls[3]?.asks).toEqual(['d']);
+});
+
+it('groups do not wait for each other', () => {
+  const { ask, calls } = useLoads();
+  for (const group of ['one', 'other']) for (const name of ['a', 'b', 'c']) void ask(name, { group });
+  expect(calls).toHaveLength(4);
+});
+
+it('nobody waits for long for loads that do not end, nor for more than fits', async () => {
+  const { ask, calls } = useLoads();
+  for (const name of ['a', 'b', 'c']) void ask(name);
+  while (calls.length === 2) await sleep(5);
+  expect(calls[2]?.asks).toEqual(['c']);
+  void ask('d', { size: 400 });
+  expect(calls).toHaveLength(3);
+  void ask('e', { size: 400 });
+  await turn();
+  expect(calls[3]?.asks).toEqual(['d', 'e']);
+});
+
+it('a failure is that of all who asked, and of nobody else', async () => {
+  const { ask, calls } = useLoads();
+  const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((name) => ask(name));
+  calls[0]?.fail(new Error('lost'));
+  await expect(a).rejects.toThrow('lost');
+  expect(calls[2]?.asks).toEqual(['c', 'd']);
+  calls[2]?.fail(new Error('lost, too'));
+  await expect(c).rejects.toThrow('lost, too');
+  await expect(d).rejects.toThrow('lost, too');
+  calls[1]?.answer('B');
+  expect(await b).toBe('B');
+  const after = ask('e');
+  calls[3]?.answer('E');
+  expect(await after).toBe('E');
+});
+
+it('a load ends when nobody waits for it any more', async () => {
+  const { ask, calls } = useLoads();
+  void ask('a');
+  void ask('b');
+  const [one, other] = [new AbortController(), new AbortController()];
+  const answers = [ask('c', { signal: one.signal }), ask('d', { signal: other.signal })];
+  calls[0]?.answer('A');
+  await turn();
+  one.abort();
+  expect(calls[2]?.signal.aborted).toBe(false);
+  other.abort();
+  expect(calls[2]?.signal.aborted).toBe(true);
+  calls[2]?.fail(new Error('ended'));
+  for (const answer of answers) await expect(answer).rejects.toThrow('ended');
+});
