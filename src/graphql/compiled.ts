@@ -58,6 +58,22 @@ function locatedError(
   return new GraphQLError(message, { source, positions, path, originalError } as object);
 }
 
+/** A compiled function makes an error of each wrong value, which takes up to 0.1 ms. */
+const maxCompiledValues = 500;
+/** Each error of graphql-js shows the whole variable. */
+const options = { maxCoercionErrors: 5 };
+
+/** How much is left of so many when the values of variables are taken off. */
+function leftOf(most: number, value: unknown): number {
+  if (typeof value !== 'object' || value === null) return most - 1;
+  let left = most - 1;
+  for (const key in value) {
+    if (left < 0) return left;
+    left = leftOf(left, (value as Record<string, unknown>)[key]);
+  }
+  return left;
+}
+
 /**
  * Runs documents that come again as compiled functions, which takes 38 % off a page of 50 accounts and 3 % off one account.
  * A document is compiled when it comes for the second time, for that takes a millisecond, and forgotten with it.
@@ -80,11 +96,12 @@ export function createExecutor(schema: GraphQLSchema) {
     const { viewer } = contextValue as Ctx;
     // Whom a type's guard could refuse is served with the guards.
     const isTrusted = scopes.every((scope) => allows(viewer.scopes, scope));
-    const compiled = isTrusted ? compiledOf(document) : undefined;
-    if (compiled === undefined) return execute(args);
+    const mayCompile = isTrusted && leftOf(maxCompiledValues, variableValues) >= 0;
+    const compiled = mayCompile ? compiledOf(document) : undefined;
+    if (compiled === undefined) return execute({ ...args, options });
     const finish = (result: ExecutionResult): ReturnType<typeof execute> => {
       // Without data nothing has run: variables were refused, which graphql-js says in better words.
-      if (!('data' in result)) return execute(args);
+      if (!('data' in result)) return execute({ ...args, options });
       if (result.errors === undefined) return result;
       return { ...result, errors: result.errors.map((error) => locatedError(error, document)) };
     };

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { GraphQLError } from 'graphql';
 import type { GraphQLParams, Plugin } from 'graphql-yoga';
-import { maxBodyBytes } from '../http/request.ts';
+import { excessIn, maxBodyBytes } from '../http/request.ts';
 
 /** What a program may rely on in `extensions.code` of a top-level error. */
 export const topLevelCodes = [
@@ -84,6 +84,8 @@ export function parseJsonBody(body: string): GraphQLParams {
   if (body.trim() === '') {
     throw requestError('BAD_REQUEST', 'The body is empty; send a JSON object with a `query`.', 400);
   }
+  const excess = excessIn(body);
+  if (excess !== undefined) throw requestError('PAYLOAD_TOO_LARGE', excess, 413);
   let parsed: unknown;
   try {
     parsed = JSON.parse(body);

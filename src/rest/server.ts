@@ -1,7 +1,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import type { MiddlewareHandler } from 'hono';
 import { methodNotAllowed } from 'hono/method-not-allowed';
-import { maxBodyBytes, requestIdFrom } from '../http/request.ts';
+import { excessIn, maxBodyBytes, requestIdFrom } from '../http/request.ts';
 import { InvalidInputError } from '../lib/errors.ts';
 import { issuesOf } from '../lib/wording.ts';
 import { logRequest } from '../observe/log.ts';
@@ -35,8 +35,8 @@ const logged: MiddlewareHandler<RestEnv> = async (c, next) => {
   logRequest(options.log, { requestId, method: c.req.method, status, viewer: ctx?.viewer, codes, beganAt });
 };
 
-function tooLarge(): never {
-  throw new RequestError(413, 'PAYLOAD_TOO_LARGE', `The body must not be larger than ${maxBodyBytes} bytes.`);
+function tooLarge(message = `The body must not be larger than ${maxBodyBytes} bytes.`): never {
+  throw new RequestError(413, 'PAYLOAD_TOO_LARGE', message);
 }
 
 /** Reads a body without a declared length, giving up as soon as it is too large. */
@@ -51,7 +51,7 @@ async function readWhole(body: ReadableStream<Uint8Array>): Promise<Uint8Array<A
   return Uint8Array.from(Buffer.concat(chunks));
 }
 
-/** Refuses a body by its declared length, which the HTTP parser enforces, and counts one that has none. */
+/** Refuses a body by its declared length, which the HTTP parser enforces, one that has none by counting, and by its structure. */
 const limited: MiddlewareHandler<RestEnv> = async (c, next) => {
   const declared = c.req.header('content-length');
   if (Number(declared ?? 0) > maxBodyBytes) tooLarge();
@@ -59,6 +59,8 @@ const limited: MiddlewareHandler<RestEnv> = async (c, next) => {
     const { url, method, headers, body } = c.req.raw;
     c.req.raw = new Request(url, { method, headers, body: await readWhole(body) });
   }
+  const excess = c.req.raw.body === null ? undefined : excessIn(await c.req.text());
+  if (excess !== undefined) tooLarge(excess);
   return next();
 };
 

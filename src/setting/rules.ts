@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { value as ownerId } from '../alias/rules.ts';
 import { idempotencyKey } from '../idempotency/rules.ts';
-import { identifier, neverCleared, report, text, unique } from '../lib/rule.ts';
+import { identifier, maxLength, neverCleared, report, text, unique } from '../lib/rule.ts';
 
 export const maxSettingsPerCall = 10;
 export const maxSettingsPerOwner = 100;
@@ -31,6 +31,9 @@ export const dataType = z
   .describe('How `value` is to be read.');
 export const value = text({ max: 4096 }).describe('Always a string; it must be a value of its `dataType`.');
 
+/** What is longer is refused for that, and not read besides: UTF-16 has at most two units for a character. */
+const mostUnits = 2 * maxLength(value);
+
 const decimal = /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/;
 
 function parseJson(json: string): { parsed: unknown } | undefined {
@@ -52,7 +55,7 @@ function isOneOperator(parsed: unknown): boolean {
 
 /** What is wrong with a value for its type, as the end of a sentence; undefined when nothing is. */
 function mismatch(dataType: SettingDataType, value: string): string | undefined {
-  if (dataType === 'STRING') return undefined;
+  if (dataType === 'STRING' || value.length > mostUnits) return undefined;
   if (dataType === 'NUMERIC') {
     return decimal.test(value) && Number.isFinite(Number(value))
       ? undefined

@@ -21,7 +21,7 @@ export const scopes = z
   .array(z.enum(names))
   .min(1)
   .describe(
-    `What the token may do, some of ${names.map((name) => `\`${name}\``).join(', ')}. Who may write may also read.`,
+    `What the token may do, some of ${names.map((name) => `\`${name}\``).join(', ')}. Who may write may also read. \`keys:manage\` opens nothing here: keys are managed on the command line.`,
   );
 
 const days = /^([1-9]\d{0,4})d$/;

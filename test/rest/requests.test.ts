@@ -11,17 +11,7 @@ const newClient = async (): Promise<RestClient> => rest.of(await tenantWithCusto
 const account = { id: 'A1', name: 'Main account', customerId: 'C1' };
 
 describe('a body', () => {
-  it.each([
-    '',
-    ' ',
-    '{',
-    'null',
-    '[]',
-    '"x"',
-    '5',
-    '{"id": }',
-    `${'['.repeat(100_000)}${']'.repeat(100_000)}`,
-  ])('such as %.20s is refused', async (body) => {
+  it.each(['', ' ', '{', 'null', '[]', '"x"', '5', '{"id": }'])('such as %.20s is refused', async (body) => {
     const client = await newClient();
     const answer = await client.post('/accounts', body);
     expect(answer.status).toBe(400);
@@ -55,6 +45,8 @@ describe('a body', () => {
     expectRefusal(await client.post('/accounts', `${long} `), 413, 'PAYLOAD_TOO_LARGE');
     const declared = { 'content-length': String(maxBodyBytes + 1) };
     expectRefusal(await client.post('/accounts', '{}', declared), 413, 'PAYLOAD_TOO_LARGE');
+    const deep = `{"metadata": ${'['.repeat(10_000)}${']'.repeat(10_000)}}`;
+    expectRefusal(await client.post('/accounts', deep), 413, 'PAYLOAD_TOO_LARGE');
   });
 
   it('with fields that are not known is refused, wherever they are', async () => {
