@@ -66,7 +66,7 @@ function lazyLoaders(ctx: Omit<LoadCtx, 'loaders'>): Loaders {
 }
 
 /** The database as a request has it: for its tenant, and while there is time. */
-type Statements = Pick<Ctx, 'run' | 'transaction'> & Pick<LoadCtx, 'share'>;
+type Statements = Pick<Ctx, 'run' | 'share' | 'transaction'>;
 
 /** The signal of `cancel` ends what runs, and nothing begins after it. */
 function statementsFor({ database, share = alone, cancel, viewer }: ContextParts): Statements {
@@ -146,6 +146,7 @@ export function createContext(parts: ContextParts): Ctx {
   return {
     ...request,
     run,
+    share,
     transaction,
     selects,
     loaders: lazyLoaders({ run, share, schedule, now, selects }),

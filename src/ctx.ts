@@ -36,19 +36,19 @@ export interface Loaders extends AccountLoaders, AliasLoaders, CustomerLoaders, 
 export type Run = <Answer>(statement: Statement<Answer>, values?: Record<string, unknown>) => Promise<Answer>;
 
 /**
- * Reads what others of the tenant ask for, too, at the moment: `load` gets what all of them ask of the group. It must
- * answer the same for each, whoever asked.
+ * Runs what others of the tenant ask for, too, at the moment: `call` gets what all of them ask of the group, and each of
+ * them gets its whole answer, or its failure.
  */
-export type ShareRead = <Ask, Answer>(
+export type ShareCall = <Ask, Answer>(
   group: string,
-  asking: { ask: Ask; size: number },
-  load: (run: Run, asks: readonly Ask[]) => Promise<Answer>,
+  asking: { ask: Ask; size: number; maxSize: number },
+  call: (run: Run, asks: readonly Ask[]) => Promise<Answer>,
 ) => Promise<Answer>;
 
 /** What the loaders are made with. */
 export interface LoadCtx {
   run: Run;
-  share: ShareRead;
+  share: ShareCall;
   /** When a loader's batch goes out: once no statement of the request is under way. */
   schedule: (loader: keyof Loaders) => (flush: () => void) => void;
   now: Date;
@@ -74,6 +74,7 @@ export interface Ctx {
   log: Logger;
   selects: Selects;
   run: Run;
+  share: ShareCall;
   /** Runs several statements, all or nothing. `work` may be called again, so it must have no other effects. */
   transaction<T>(work: (run: Run) => Promise<T>): Promise<T>;
   loaders: Loaders;

@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm';
 import { claimConstraints, claimSteps, claimsInTheWay, explainClashes } from '../alias/claim.ts';
 import { overlap } from '../alias/rules.ts';
-import type { Ctx } from '../ctx.ts';
+import type { Ctx, Run } from '../ctx.ts';
 import { type CustomerRow, customers } from '../customer/table.ts';
 import type { Orm } from '../db/client.ts';
 import { isViolation } from '../db/constraint.ts';
@@ -24,12 +24,18 @@ import {
   type Written,
 } from '../idempotency/write.ts';
 import { byId } from '../lib/entity-key.ts';
-import { AppError, IdempotencyError, NotAllowedInStatusError, NotFoundError } from '../lib/errors.ts';
+import {
+  AppError,
+  IdempotencyError,
+  NotAllowedInStatusError,
+  NotFoundError,
+  UnavailableError,
+} from '../lib/errors.ts';
 import { insertSettings } from '../setting/create.ts';
 import { type CreatedAccount, creationRecords, newAccountRows, primeCreated, reviveCreated } from './new.ts';
-import type { CreateAccountInput } from './rules.ts';
+import { type CreateAccountInput, maxAccountsPerCall } from './rules.ts';
 import { accounts } from './table.ts';
-import { alongValues, joinedCustomer } from './whole.ts';
+import { alongFlags, alongValues, joinedCustomer } from './whole.ts';
 
 /**
  * The steps by which a statement creates the accounts of its CTE `from` for the customers of its CTE `customer`, with
@@ -114,7 +120,7 @@ function customerProblem(customer: CustomerRow | null, customerId: string): AppE
 }
 
 interface Attempt {
-  place: number;
+  ctx: Ctx;
   input: CreateAccountInput;
   rows: CreatedAccount;
   key: KeyValues;
@@ -122,16 +128,38 @@ interface Attempt {
 
 export type CreateResult = Written<CreatedAccount> | AppError;
 
-type Outcome = Awaited<ReturnType<typeof insertAll>>[number];
+type Outcome = Awaited<ReturnType<typeof runFor>>[number];
+
+function runFor(run: Run, attempts: readonly Attempt[], values: Record<string, unknown>) {
+  const input = attempts.map(({ rows, key }, place) => ({ ...rows.account, ...key, place }));
+  return run(createAccountsStatement, {
+    ...values,
+    ...creationRecords(attempts),
+    input: JSON.stringify(input),
+  });
+}
 
 /** Runs the statement for all attempts at once. Throws when any of them violates a constraint; then nothing is written. */
-function insertAll(ctx: Ctx, attempts: Attempt[]) {
-  const created = attempts.map((attempt) => attempt.rows);
-  return ctx.run(createAccountsStatement, {
-    ...keyPlaceholders(ctx),
-    ...alongValues(ctx),
-    ...creationRecords(ctx, created),
-    input: JSON.stringify(attempts.map(({ place, rows, key }) => ({ ...rows.account, ...key, place }))),
+async function insertAll(run: Run, attempts: readonly Attempt[]): Promise<Map<Attempt, Outcome>> {
+  const ctx = attempts.at(-1)?.ctx ?? unanswered();
+  const outcomes = await runFor(run, attempts, { ...keyPlaceholders(ctx), ...alongValues(ctx) });
+  return new Map(outcomes.map((outcome) => [attempts[outcome.place] ?? unanswered(), outcome]));
+}
+
+/**
+ * Runs the statement for all who create accounts at the moment: one commit for all of them. `undefined` when it failed
+ * of one of them; then each goes on by itself. That takes … off.
+ */
+function insertTogether(ctx: Ctx, attempts: readonly Attempt[]): Promise<Map<Attempt, Outcome> | undefined> {
+  const group = `create ${Object.values(alongFlags(ctx))}`;
+  const asking = { ask: attempts, size: attempts.length, maxSize: maxAccountsPerCall };
+  return ctx.share(group, asking, async (run, asks) => {
+    try {
+      return await insertAll(run, asks.flat());
+    } catch (error) {
+      if (asks.length === 1 || error instanceof UnavailableError) throw error;
+      return undefined;
+    }
   });
 }
 
@@ -215,9 +243,9 @@ function refuseRepeatedKeys(attempts: Attempt[], results: Map<Attempt, CreateRes
  * A refused one does not stop the others: the statement runs again without it. Answers in the order of the inputs.
  */
 export async function createAccounts(ctx: Ctx, inputs: CreateAccountInput[]): Promise<CreateResult[]> {
-  const attempts = inputs.map((input, place): Attempt => {
+  const attempts = inputs.map((input): Attempt => {
     const rows = newAccountRows(ctx, input);
-    return { place, input, rows, key: keyValues('createAccount', input, rows) };
+    return { ctx, input, rows, key: keyValues('createAccount', input, rows) };
   });
   const results = new Map<Attempt, CreateResult>();
   refuseRepeatedKeys(attempts, results);
@@ -225,8 +253,9 @@ export async function createAccounts(ctx: Ctx, inputs: CreateAccountInput[]): Pr
   for (let tries = 1; results.size < attempts.length; tries += 1) {
     const open = attempts.filter((attempt) => !results.has(attempt));
     try {
-      const outcomes = new Map((await insertAll(ctx, open)).map((outcome) => [outcome.place, outcome]));
-      for (const attempt of open) results.set(attempt, resultOf(ctx, attempt, outcomes.get(attempt.place)));
+      const together = tries === 1 ? await insertTogether(ctx, open) : undefined;
+      const outcomes = together ?? (await insertAll(ctx.run, open));
+      for (const attempt of open) results.set(attempt, resultOf(ctx, attempt, outcomes.get(attempt)));
     } catch (error) {
       if (!isViolation(error, [...takenConstraints, keyConstraint]) || tries === maxTries) throw error;
       const answered = await findAnswered(ctx, open);

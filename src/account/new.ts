@@ -70,12 +70,12 @@ export function creationChange(ctx: Ctx, { account, aliases, settings }: Created
   });
 }
 
-/** The JSON parameters of `createSteps`, for any number of accounts. */
-export function creationRecords(ctx: Ctx, created: CreatedAccount[]) {
+/** The JSON parameters of `createSteps`, for any number of accounts and of those who create them. */
+export function creationRecords(created: readonly { ctx: Ctx; rows: CreatedAccount }[]) {
   return {
-    newAlias: aliasRecords(created.flatMap((one) => one.aliases)),
-    newSetting: JSON.stringify(created.flatMap((one) => one.settings)),
-    newChange: JSON.stringify(created.map((one) => creationChange(ctx, one))),
+    newAlias: aliasRecords(created.flatMap(({ rows }) => rows.aliases)),
+    newSetting: JSON.stringify(created.flatMap(({ rows }) => rows.settings)),
+    newChange: JSON.stringify(created.map(({ ctx, rows }) => creationChange(ctx, rows))),
   };
 }
 

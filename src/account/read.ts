@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import type { LoadCtx, Run } from '../ctx.ts';
 import { once, tenantId } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
-import { byKeys, type EntityKey, keyParts } from '../lib/entity-key.ts';
+import { byKeys, type EntityKey, keyParts, maxKeysTogether } from '../lib/entity-key.ts';
 import { createLoader, type Loader } from '../lib/loader.ts';
 import { type AccountRow, accounts } from './table.ts';
 import {
@@ -51,7 +51,7 @@ export function accountLoaders(ctx: LoadCtx): AccountLoaders {
       const [found] = await run(accountsByKeys, { ...parts, ...flags, ...instantsOf(asks) });
       return { byKey: byKeys(found?.rows ?? []), ...sortAlong(found ?? nothingAlong) };
     };
-    const asking = { ask: { keys, now: ctx.now }, size: keys.length };
+    const asking = { ask: { keys, now: ctx.now }, size: keys.length, maxSize: maxKeysTogether };
     const found = await ctx.share(`accounts ${Object.values(flags)}`, asking, find);
     const rows = keys.map((key) => found.byKey.get(key) ?? null);
     primeAlong(ctx, rows, found);

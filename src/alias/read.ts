@@ -12,6 +12,7 @@ import {
 import type { LoadCtx, Run } from '../ctx.ts';
 import { once, tenantId } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
+import { maxKeysTogether } from '../lib/entity-key.ts';
 import { groupBy } from '../lib/group.ts';
 import { createLoader, type Loader } from '../lib/loader.ts';
 import { isStorable } from '../lib/rule.ts';
@@ -117,7 +118,7 @@ async function loadAccounts(ctx: LoadCtx, keys: readonly AliasKey[]): Promise<(A
     const byKey = new Map(all.map((key, index) => [nameOfAlias(key), named.get(index + 1)]));
     return { byKey, ...sortAlong(found ?? nothingAlong) };
   };
-  const asking = { ask: { keys, now: ctx.now }, size: keys.length };
+  const asking = { ask: { keys, now: ctx.now }, size: keys.length, maxSize: maxKeysTogether };
   const found = await ctx.share(`aliases ${Object.values(flags)}`, asking, find);
   const rows = keys.map((key) => found.byKey.get(nameOfAlias(key)) ?? null);
   primeAlong(ctx, rows, found);

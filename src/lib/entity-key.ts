@@ -12,6 +12,9 @@ export function byUuid(uuid: string): EntityKey {
   return `uuid:${uuid}`;
 }
 
+/** So many keys are looked up by one statement. */
+export const maxKeysTogether = 500;
+
 /** The keys of a batch, sorted into the two kinds that a statement looks up; what no id can be is left out. */
 export function keyParts(keys: readonly EntityKey[]): { ids: string[]; uuids: string[] } {
   const ids: string[] = [];

@@ -1,29 +1,27 @@
-/** So many loads of one group run at a time; what is asked meanwhile goes out together with the next. */
+/** So many calls of one group run at a time; what is asked meanwhile goes out together with the next. */
 const maxUnderWay = 2;
 /** Nobody waits longer than this for others, however slow they are. */
 const patienceMs = 25;
-/** A batch that asks for more than this goes out at once. */
-const maxBatchSize = 500;
-
 export interface Asking<Ask> {
   ask: Ask;
-  /** How much it asks for. */
+  /** How much it asks for, and how much of that fits into one call. */
   size: number;
-  /** Ends the load when nobody waits for it any more. */
+  maxSize: number;
+  /** Ends the call when nobody waits for it any more. */
   signal: AbortSignal;
 }
 
-type Load<Ask, Answer> = (asks: readonly Ask[], signal: AbortSignal) => Promise<Answer>;
+type Call<Ask, Answer> = (asks: readonly Ask[], signal: AbortSignal) => Promise<Answer>;
 
 /**
- * Loads what many requests ask for at a time in few calls: what is asked of a group while its loads are under way goes out
- * together, and each of those who asked gets the whole answer. A load begins after all that it answers was asked, so that
- * nobody sees anything older than his request.
+ * Does what many requests ask for at a time in few calls: what is asked of a group while its calls are under way goes out
+ * together, and each of those who asked gets the whole answer, or the failure. A call begins after all that it answers was
+ * asked, so that nobody sees anything older than his request.
  */
 export type Share = <Ask, Answer>(
   group: string,
   asking: Asking<Ask>,
-  load: Load<Ask, Answer>,
+  call: Call<Ask, Answer>,
 ) => Promise<Answer>;
 
 interface Batch {
@@ -36,10 +34,11 @@ interface Batch {
 interface Group {
   underWay: number;
   next: Batch | undefined;
+  forget(): void;
 }
 
-/** A batch that waits for its turn. Its load belongs, for who traces it, to the request that asked first. */
-function openBatch(load: Load<unknown, unknown>): Batch {
+/** A batch that waits for its turn. Its call belongs, for who traces it, to the request that asked first. */
+function openBatch(call: Call<unknown, unknown>): Batch {
   const asks: unknown[] = [];
   const cancel = new AbortController();
   let begin = (): void => undefined;
@@ -59,42 +58,48 @@ function openBatch(load: Load<unknown, unknown>): Batch {
     },
     size: 0,
     begin,
-    answer: turn.then(() => load(asks, cancel.signal)),
+    answer: turn.then(() => call(asks, cancel.signal)),
   };
+}
+
+async function track<Answer>(group: Group, answer: Promise<Answer>): Promise<Answer> {
+  group.underWay += 1;
+  try {
+    return await answer;
+  } finally {
+    group.underWay -= 1;
+    if (group.next !== undefined) send(group, group.next);
+    else if (group.underWay === 0) group.forget();
+  }
+}
+
+function send(group: Group, batch: Batch): void {
+  if (group.next !== batch) return;
+  group.next = undefined;
+  batch.begin();
+  // Those who asked hear of a failure.
+  track(group, batch.answer).catch(() => undefined);
+}
+
+function join<Ask, Answer>(group: Group, asking: Asking<Ask>, call: Call<Ask, Answer>): Batch {
+  const { size, maxSize } = asking;
+  if (group.next !== undefined && group.next.size + size > maxSize) send(group, group.next);
+  if (group.next === undefined) {
+    const batch = openBatch(call as Call<unknown, unknown>);
+    group.next = batch;
+    setTimeout(() => send(group, batch), patienceMs).unref();
+  }
+  group.next.join(asking);
+  return group.next;
 }
 
 export function createShare(): Share {
   const groups = new Map<string, Group>();
-
-  async function track<Answer>(name: string, group: Group, answer: Promise<Answer>): Promise<Answer> {
-    group.underWay += 1;
-    try {
-      return await answer;
-    } finally {
-      group.underWay -= 1;
-      if (group.next !== undefined) send(name, group, group.next);
-      else if (group.underWay === 0) groups.delete(name);
-    }
-  }
-  function send(name: string, group: Group, batch: Batch): void {
-    if (group.next !== batch) return;
-    group.next = undefined;
-    batch.begin();
-    // Those who asked hear of a failure.
-    track(name, group, batch.answer).catch(() => undefined);
-  }
-  return async (name, asking, load) => {
-    const group = groups.get(name) ?? { underWay: 0, next: undefined };
+  return async (name, asking, call) => {
+    const forget = () => groups.delete(name);
+    const group = groups.get(name) ?? { underWay: 0, next: undefined, forget };
     groups.set(name, group);
-    if (group.underWay < maxUnderWay) return track(name, group, load([asking.ask], asking.signal));
-    if (group.next === undefined) {
-      const batch = openBatch(load as Load<unknown, unknown>);
-      group.next = batch;
-      setTimeout(() => send(name, group, batch), patienceMs).unref();
-    }
-    const { next } = group;
-    next.join(asking);
-    if (next.size >= maxBatchSize) send(name, group, next);
-    return next.answer as ReturnType<typeof load>;
+    if (group.underWay < maxUnderWay) return track(group, call([asking.ask], asking.signal));
+    return join(group, asking, call).answer as ReturnType<typeof call>;
   };
 }
