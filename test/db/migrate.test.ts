@@ -120,6 +120,45 @@ it('steps back while others use a table, so that they go on, and gets through on
   expect(await migrating).toBe(entries.length - 1);
 });
 
+/** What the first version writes for an account, in its words, one statement after another. */
+const writesOfFirstVersion = (id: string) => [
+  `insert into accounts (tenant_id, id, node_id, customer_id, name, status, tags, metadata, version, created_at, updated_at)
+    values (1, '${id}', gen_random_uuid(), 'c1', 'Account', 'ACTIVE', '{}', '{}', 1, now(), now())`,
+  `insert into aliases (tenant_id, value, account_id, effective_from, effective_until, created_at)
+    values (1, '${id}-alias', '${id}', '-infinity', 'infinity', now())`,
+  `insert into settings (tenant_id, owner_type, owner_id, namespace, id, name, data_type, value)
+    values (1, 'ACCOUNT', '${id}', 'n', 's', 'S', 'STRING', 'v')`,
+  `insert into changes (tenant_id, id, customer_id, account_id, kind, at, actor, request_id, version)
+    values (1, gen_random_uuid(), 'c1', '${id}', 'ACCOUNT_CREATED', now(), 'key_1', 'r', 1)`,
+  `update accounts set name = 'Renamed', version = version + 1 where tenant_id = 1 and id = '${id}'`,
+  `insert into idempotency_records (tenant_id, key, fingerprint, answer, created_at)
+    values (1, '${id}', 'f', '{}', now())`,
+];
+
+it('lets the version that came before go on writing, while it runs and afterwards', async () => {
+  await populate();
+  const before = await rowCounts();
+  let written = 0;
+  let migrated = false;
+  const writer = async () => {
+    for (let more = 20; more > 0; more -= migrated ? 1 : 0) {
+      const id = `old${written++}`;
+      await database.orm.transaction(async (tx) => {
+        for (const statement of writesOfFirstVersion(id)) await tx.execute(statement);
+      });
+    }
+  };
+  const writing = [writer(), writer()];
+  await applyMigrations(database);
+  migrated = true;
+  await Promise.all(writing);
+  expect(await countMissingMigrations(database)).toBe(0);
+  const after = await rowCounts();
+  for (const table of ['accounts', 'aliases', 'settings', 'changes', 'idempotency_records']) {
+    expect({ table, rows: after?.[table] }).toEqual({ table, rows: Number(before?.[table]) + written });
+  }
+});
+
 it('leaves nothing half-done when it is killed, and is whole when it runs again', async () => {
   await populate();
   const before = await rowCounts();
