@@ -21,6 +21,9 @@ import { exampleTabs } from './examples.ts';
 const finishMs = { SIGINT: 2000, SIGTERM: 5000 };
 const poolPatienceMs = 500;
 
+/** How long a request may take to arrive: one that sends a byte now and then holds a connection for no longer. */
+const arrival = { headersTimeout: 10_000, requestTimeout: 20_000, connectionsCheckingInterval: 1000 };
+
 type StopSignal = keyof typeof finishMs;
 
 function listen(server: Server, { host, port }: Config): Promise<AddressInfo> {
@@ -136,7 +139,7 @@ async function start(config: Config): Promise<(signal: StopSignal) => Promise<vo
   const graphiql = !config.graphiql ? undefined : { tabs: exampleTabs, token: storage.token };
   const parts = { connection, log, graphiql, documents, verifyJwt, tracing };
   const app = createApp({ ...config, ...config.database, ...parts });
-  const server = createServer(app.listener);
+  const server = createServer(arrival, app.listener);
   const close = async () => {
     await Promise.race([Promise.all([app.close(), traces?.close()]), sleep(poolPatienceMs)]);
     await storage.close();

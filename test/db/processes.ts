@@ -1,4 +1,4 @@
-import { readdir, readlink } from 'node:fs/promises';
+import { readdir, readFile, readlink } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** What `look` finds, as soon as it finds something. */
@@ -22,4 +22,15 @@ export async function processesIn(directory: string): Promise<number[]> {
     }),
   );
   return found.flat();
+}
+
+/** How much memory a process has, in whole megabytes. Linux only. */
+export async function memoryOf(pid = 0): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Math.round(Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024);
+}
+
+/** How many files and sockets a process has open. Linux only. */
+export async function descriptorsOf(pid = 0): Promise<number> {
+  return (await readdir(`/proc/${pid}/fd`)).length;
 }
