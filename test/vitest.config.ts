@@ -24,7 +24,9 @@ const long = [
 ];
 
 /** What pulls plugs again and again, and what needs PgBouncer, haproxy and PostgreSQL's own tools. */
-const faults = ['backup', 'crash', 'pooler', 'rolling'].map((name) => `test/faults/${name}.test.ts`);
+const faults = ['backup', 'crash', 'overload', 'pooler', 'rolling', 'soak'].map(
+  (name) => `test/faults/${name}.test.ts`,
+);
 
 export default defineConfig({
   root,

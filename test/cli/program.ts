@@ -19,8 +19,8 @@ export interface Running {
   child: ChildProcess;
   /** What it has printed. */
   printed: string;
-  /** What it has logged so far. */
-  logged(): string;
+  /** What it has printed and logged until now. */
+  output: Readonly<{ stdout: string; stderr: string }>;
   /** Where GraphQL is. */
   url: string;
   /** The demo token that it printed, if it did. */
@@ -54,7 +54,7 @@ async function whenReady({ child, output, ended }: ReturnType<typeof launch>): P
   return {
     child,
     printed: output.stdout,
-    logged: () => output.stderr,
+    output,
     url: /^ +GraphQL +(\S+)$/m.exec(output.stdout)?.[1] ?? '',
     token: /Bearer (agk_[\w-]+)/.exec(output.stdout)?.[1],
     ended,

@@ -73,7 +73,7 @@ function readyServer(dataDir: string): Promise<number | undefined> {
 /** The end of what a service and its PostgreSQL have logged, for whoever must find out why they did not come back. */
 async function lastWords(running: Running, dataDir: string): Promise<string> {
   const log = await readFile(join(dataDir, 'postgres.log'), 'utf8');
-  return [running.logged(), log].map((text) => text.split('\n').slice(-100).join('\n')).join('\n\n');
+  return [running.output.stderr, log].map((text) => text.split('\n').slice(-100).join('\n')).join('\n\n');
 }
 
 async function embeddedTenant(dataDir: string) {
