@@ -106,15 +106,17 @@ function parseTokens(text: string): DocumentNode {
   }
 }
 
-/** How many characters of documents are remembered; what was made of one takes up to a hundred times its length. */
-const maxRememberedCharacters = 1_000_000;
+/** How many characters of documents are remembered; what was made of one takes about a hundred times its length. */
+const maxRememberedCharacters = 500_000;
+/** What the shortest one takes, in characters. */
+const leastSize = 100;
 
 /** The parsed documents, and the refusals, of texts that may come again. */
 export function createDocumentCaches() {
   const remember = <Value extends object>() =>
     new LRUCache<string, Value>({
       maxSize: maxRememberedCharacters,
-      sizeCalculation: (_, text) => text.length + 1,
+      sizeCalculation: (_, text) => text.length + leastSize,
     });
   return { documentCache: remember<DocumentNode>(), errorCache: remember<Error>() };
 }

@@ -1,4 +1,4 @@
-import { type GraphQLSchema, NoSchemaIntrospectionCustomRule, validate } from 'graphql';
+import { type GraphQLError, type GraphQLSchema, NoSchemaIntrospectionCustomRule, validate } from 'graphql';
 import { isAsyncIterable, type Plugin } from 'graphql-yoga';
 import type { Viewer } from '../ctx.ts';
 import type { Decision, Spend } from '../http/budget.ts';
@@ -94,6 +94,12 @@ export function createGuard(spend: Spend | undefined): Guard {
   };
 }
 
+/** What is found in a document is remembered with it; the trace of an error would keep all that the search has made: 60 KB. */
+function withoutTrace(error: GraphQLError): GraphQLError {
+  error.stack = error.message;
+  return error;
+}
+
 /** Guards every request of a server, and tells the cost to who asks. */
 export function useProtection({ guard, exposesSchema }: ProtectionOptions): Plugin {
   const admit = ({ variableValues, contextValue, ...asked }: Executed) =>
@@ -107,7 +113,9 @@ export function useProtection({ guard, exposesSchema }: ProtectionOptions): Plug
     },
     onValidate({ addValidationRule, setValidationFn }) {
       const options = { maxErrors: maxValidationErrors, hideSuggestions: !exposesSchema };
-      setValidationFn((schema, document, rules) => validate(schema, document, rules, options));
+      setValidationFn((schema, document, rules) =>
+        validate(schema, document, rules, options).map(withoutTrace),
+      );
       if (!exposesSchema) addValidationRule(NoSchemaIntrospectionCustomRule);
     },
     onExecute({ args }) {
