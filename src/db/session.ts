@@ -139,7 +139,8 @@ export function openSession(options: SessionOptions, attempt: number, onLost: (s
       lose();
     },
     cancel(backend) {
-      if (dialed !== undefined) requestCancel(dial(dialed.target, attempt), backend);
+      // PgBouncer 1.18 ends itself when it is asked, so behind a pooler the statement is left to its time-out.
+      if (dialed !== undefined && options.prepare) requestCancel(dial(dialed.target, attempt), backend);
       session.destroy();
     },
   };
