@@ -1,5 +1,4 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { useApolloInlineTrace } from '@graphql-yoga/plugin-apollo-inline-trace';
 import { useDeferStream } from '@graphql-yoga/plugin-defer-stream';
 import type { GraphQLError, GraphQLSchema } from 'graphql';
 import { createYoga, type Plugin } from 'graphql-yoga';
@@ -158,40 +157,48 @@ function createServer(options: Parts, tracer: Plugin[] = []) {
 /** By this header Apollo's gateway asks for the times of all fields. */
 const traceHeader = 'apollo-federation-include-trace';
 
+/** A server for requests that are traced, made when the first of them comes. */
+function createTraced(parts: Parts) {
+  let made: Promise<ReturnType<typeof createServer>['yoga']> | undefined;
+  return (trace: unknown) => {
+    if (trace !== 'ftv1') return undefined;
+    made ??= import('@graphql-yoga/plugin-apollo-inline-trace').then(
+      ({ useApolloInlineTrace }) =>
+        createServer(parts, [useApolloInlineTrace({ rewriteError: maskTraced })]).yoga,
+    );
+    return made;
+  };
+}
+
 /** The GraphQL server: answers requests, and listens to a server of node:http. */
 export function createGraphqlServer(options: ServerOptions) {
   const parts = createParts(options);
-  const { yoga: plain, operate } = createServer(parts);
+  const { yoga, operate } = createServer(parts);
+  const tracedFor = createTraced(parts);
   const answer = createDirect({
     ...parts,
     operate,
     run: async (request, known) =>
-      plain.getResultForParams({ params: known.params, request }, known as ServerContext),
+      yoga.getResultForParams({ params: known.params, request }, known as ServerContext),
   });
-  let traced: typeof plain | undefined;
-  const serverFor = (trace: unknown) => {
-    if (trace !== 'ftv1') return plain;
-    traced ??= createServer(parts, [useApolloInlineTrace({ rewriteError: maskTraced })]).yoga;
-    return traced;
-  };
   return {
     async fetch(request: Request): Promise<Response> {
-      const server = serverFor(request.headers.get(traceHeader));
-      if (server !== plain || !isDirect(request, new URL(endpoint, request.url).href)) {
-        return server.fetch(request);
-      }
+      const traced = tracedFor(request.headers.get(traceHeader));
+      if (traced !== undefined) return (await traced).fetch(request);
+      if (!isDirect(request, new URL(endpoint, request.url).href)) return yoga.fetch(request);
       const known = { requestId: requestIdFrom(request.headers.get('x-request-id')) };
       const given = await answer({ request, read: () => readBody(request) }, known);
-      if (given === undefined) return plain.fetch(request, known as ServerContext);
+      if (given === undefined) return yoga.fetch(request, known as ServerContext);
       return new Response(given.body as string, given);
     },
     listener(incoming: IncomingMessage, response: ServerResponse): void {
-      const server = serverFor(incoming.headers[traceHeader]);
+      const traced = tracedFor(incoming.headers[traceHeader]);
+      if (traced !== undefined) return void traced.then((server) => server(incoming, response));
       const request = requestOf(incoming);
-      if (server !== plain || !isDirect(request, endpoint)) return void server(incoming, response);
+      if (!isDirect(request, endpoint)) return void yoga(incoming, response);
       const known = { requestId: requestIdFrom(incoming.headers['x-request-id'] as string | undefined) };
       void answer({ request, read: () => readIncoming(incoming) }, known).then((given) => {
-        if (given === undefined) void plain(incoming, response, known as ServerContext);
+        if (given === undefined) void yoga(incoming, response, known as ServerContext);
         else write(given, response);
       });
     },
