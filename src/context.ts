@@ -140,15 +140,17 @@ function createRunner(statements: Statements): Statements & Pick<LoadCtx, 'sched
 
 /** The context of one request, the same for every way in. */
 export function createContext(parts: ContextParts): Ctx {
-  const { database: _, share: __, selects = nothing, feed, renew, cancel: ___, ...request } = parts;
-  const { run, transaction, share, schedule } = createRunner(statementsFor(parts));
-  const { now, viewer } = request;
+  const { viewer, now, requestId, log, selects = nothing, feed, renew } = parts;
+  const { run, share, transaction, schedule } = createRunner(statementsFor(parts));
   return {
-    ...request,
+    viewer,
+    now,
+    requestId,
+    log,
+    selects,
     run,
     share,
     transaction,
-    selects,
     loaders: lazyLoaders({ run, share, schedule, now, selects }),
     async followChanges(filter) {
       if (feed === undefined || renew === undefined) throw new Error('No changes are followed here.');
