@@ -62,16 +62,21 @@ function columnOf(field: AddressField): keyof AddressColumns {
   return `address${field.charAt(0).toUpperCase()}${field.slice(1)}` as keyof AddressColumns;
 }
 
+const columns = addressFields.map((field) => [field, columnOf(field)] as const);
+
 /** The column values of an address as a caller sent it; an empty string counts as absent. */
 export function toAddressColumns(input: AddressInput | null | undefined): AddressColumns {
-  const entries = addressFields.map((field) => [columnOf(field), input?.[field] || null]);
-  return Object.fromEntries(entries) as AddressColumns;
+  const row: Partial<AddressColumns> = {};
+  for (const [field, column] of columns) row[column] = input?.[field] || null;
+  return row as AddressColumns;
 }
 
 /** The address a row holds, or null when nothing in it is set. */
 export function addressOf(row: AddressColumns): Address | null {
-  const entries = addressFields.map((field) => [field, row[columnOf(field)]] as const);
-  return entries.some(([, part]) => part !== null) ? (Object.fromEntries(entries) as Address) : null;
+  if (columns.every(([, column]) => row[column] === null)) return null;
+  const found: Partial<Address> = {};
+  for (const [field, column] of columns) found[field] = row[column];
+  return found as Address;
 }
 
 /** The parts of a row's address that are present, on one line: line1, line2, postalCode, city, state, country. */

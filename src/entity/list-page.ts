@@ -77,15 +77,16 @@ function statementsOf(listed: Listed, order: ListOrder, walk: Walk, request: Lis
   const filtered = isFiltered(request);
   const driver = driverOf(request) ?? (filtered ? 'FACETS' : undefined);
   const kind = `${filtered ? 'filtered' : 'plain'}_${driver?.toLowerCase() ?? 'all'}`;
-  const where = driver !== undefined && filtered ? filteredList(listed, driver) : plainList(listed, driver);
+  const where = () =>
+    driver !== undefined && filtered ? filteredList(listed, driver) : plainList(listed, driver);
   const page = statement(`${kind}_${nameOfWalk(order.name, walk)}`, (orm) => {
     if (driver === 'ID' || (driver === 'CUSTOMER' && !order.byChange))
-      return sortedPage(orm, listed, walk, where);
-    if (driver === undefined || driver === 'CUSTOMER') return pageQuery(orm, listed, walk, where);
+      return sortedPage(orm, listed, walk, where());
+    if (driver === undefined || driver === 'CUSTOMER') return pageQuery(orm, listed, walk, where());
     return listPage(orm, listed, { ...order, driver, walk });
   });
   const count = statement(`${kind}_${order.list}_count`, (orm) =>
-    listCount(orm, listed, where, filtered && driver === 'SEARCH'),
+    listCount(orm, listed, where(), filtered && driver === 'SEARCH'),
   );
   return { page, count };
 }
