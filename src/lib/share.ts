@@ -53,12 +53,17 @@ function openBatch(call: Call<unknown, unknown>): Batch {
       waiting += 1;
       asking.signal.addEventListener('abort', () => {
         waiting -= 1;
+        // Whoever leaves before his turn asks for nothing.
+        asks.splice(asks.indexOf(asking.ask), 1);
         if (waiting === 0) cancel.abort(asking.signal.reason);
       });
     },
     size: 0,
     begin,
-    answer: turn.then(() => call(asks, cancel.signal)),
+    answer: turn.then(() => {
+      cancel.signal.throwIfAborted();
+      return call([...asks], cancel.signal);
+    }),
   };
 }
 
@@ -100,6 +105,9 @@ export function createShare(): Share {
     const group = groups.get(name) ?? { underWay: 0, next: undefined, forget };
     groups.set(name, group);
     if (group.underWay < maxUnderWay) return track(group, call([asking.ask], asking.signal));
-    return join(group, asking, call).answer as ReturnType<typeof call>;
+    const answer = await join(group, asking, call).answer;
+    // For one who left, there may be nothing in it.
+    asking.signal.throwIfAborted();
+    return answer as Awaited<ReturnType<typeof call>>;
   };
 }

@@ -84,6 +84,22 @@ it('a failure is that of all who asked, and of nobody else', async () => {
   expect(await after).toBe('E');
 });
 
+it('nothing is loaded for those who left before their turn', async () => {
+  const { ask, calls } = useLoads();
+  const first = [ask('a'), ask('b')];
+  const gone = new AbortController();
+  const answers = [ask('c', { signal: gone.signal }), ask('d')];
+  gone.abort(new Error('gone'));
+  calls[0]?.answer('A');
+  await turn();
+  expect(calls[2]?.asks).toEqual(['d']);
+  calls[2]?.answer('D');
+  await expect(answers[0]).rejects.toThrow('gone');
+  expect(await answers[1]).toBe('D');
+  calls[1]?.answer('B');
+  await Promise.all(first);
+});
+
 it('a load ends when nobody waits for it any more', async () => {
   const { ask, calls } = useLoads();
   void ask('a');

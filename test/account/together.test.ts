@@ -1,0 +1,140 @@
+import { expect, it } from 'vitest';
+import { readConfig } from '../../src/config.ts';
+import {
+  createAccount,
+  createCustomer,
+  createdAccount,
+  readAccount,
+  sendCreateAccount,
+  tenantWithCustomer,
+} from '../support/account.ts';
+import { rowCounts, statementsOf } from '../support/rows.ts';
+import { type Client, clientThrough, type Json, openApp, useService } from '../support/service.ts';
+
+const service = useService();
+const indexes = Array.from({ length: 30 }, (_, index) => index);
+
+const history = `query($id: ID!) { account(id: $id) { createdAt history { nodes { kind requestId at after } } } }`;
+const document = `mutation($input: CreateAccountInput!) { createAccount(input: $input) { __typename
+  ... on CreateAccountSuccess { account { id name customer { name } aliases { value } } } } }`;
+
+/** Sends the creation of an account with everything its own; answers with the member of its union. */
+async function create(client: Client, index: number): Promise<Json> {
+  const input = {
+    id: `A${index}`,
+    name: `${client.tenantId} ${index}`,
+    customerId: 'C1',
+    aliases: [`alias ${index}`],
+    settings: [{ id: 's', namespace: 'n', name: 'n', dataType: 'STRING', value: `${index}` }],
+  };
+  const answer = await client.send(document, { input }, { 'x-request-id': `${client.tenantId}-${index}` });
+  return answer.data.createAccount;
+}
+
+it('accounts that many requests of two tenants create at once cost few statements, and each is its own', async () => {
+  const clients = [await tenantWithCustomer(service), await tenantWithCustomer(service)];
+  for (const client of clients) await create(client, -1);
+  const statements = await statementsOf(service, async () => {
+    const answers = clients.flatMap((client) =>
+      indexes.map(async (index) => {
+        const { account } = await create(client, index);
+        const name = `${client.tenantId} ${index}`;
+        const aliases = [{ value: `alias ${index}` }];
+        expect(account).toEqual({ id: `A${index}`, name, customer: { name: 'Acme' }, aliases });
+      }),
+    );
+    await Promise.all(answers);
+  });
+  expect(statements.length).toBeLessThan(indexes.length);
+  for (const client of clients) {
+    expect(await rowCounts(service, client)).toMatchObject({
+      accounts: 31,
+      aliases: 62,
+      settings: 31,
+      changes: 32,
+    });
+    for (const index of indexes) {
+      const { account } = (await client.send(history, { id: `A${index}` })).data;
+      const [change, ...others] = account.history.nodes;
+      expect(change).toMatchObject({
+        kind: 'ACCOUNT_CREATED',
+        requestId: `${client.tenantId}-${index}`,
+        at: account.createdAt,
+      });
+      expect(change.after.settings).toMatchObject([{ value: `${index}` }]);
+      expect(others).toEqual([]);
+    }
+  }
+});
+
+it('those that are refused, each for its own reason, do not stop the others', async () => {
+  const client = await tenantWithCustomer(service);
+  await createdAccount(client, { id: 'first', aliases: ['taken'] });
+  await createCustomer(client, { id: 'away' });
+  await client.send('mutation { archiveCustomer(input: { id: "away" }) { __typename } }');
+  const bad: Record<number, object> = {
+    5: { aliases: ['taken'] },
+    11: { id: 'first' },
+    17: { customerId: 'nobody' },
+    23: { customerId: 'away' },
+  };
+  const results = await Promise.all(
+    indexes.map((index) => createAccount(client, { id: `A${index}`, ...bad[index] })),
+  );
+  const kinds = results.map(({ __typename }) => __typename);
+  expect(kinds).toEqual(
+    indexes.map(
+      (index) =>
+        ({ 5: 'AliasTakenError', 11: 'IdTakenError', 17: 'NotFoundError', 23: 'NotAllowedInStatusError' })[
+          index
+        ] ?? 'CreateAccountSuccess',
+    ),
+  );
+  expect(results[5].clashes).toEqual([{ value: 'taken', accountId: 'first' }]);
+  for (const index of indexes) expect((await readAccount(client, `A${index}`)) === null).toBe(index in bad);
+});
+
+it('one input sent many times at once with one key, among others, is one account', async () => {
+  const client = await tenantWithCustomer(service);
+  const results = await Promise.all(
+    indexes.map((index) =>
+      createAccount(client, index % 2 === 0 ? { id: `A${index}` } : { id: 'one', idempotencyKey: 'k' }),
+    ),
+  );
+  const same = results.filter((_, index) => index % 2 === 1);
+  const codes = new Set(same.map((result) => result.code ?? 'CREATED'));
+  expect(same.filter(({ replayed }) => replayed === false)).toHaveLength(1);
+  expect([...codes].filter((code) => code !== 'CREATED' && code !== 'IDEMPOTENCY_IN_PROGRESS')).toEqual([]);
+  expect(results.filter((_, index) => index % 2 === 0).every(({ account }) => account)).toBe(true);
+  expect(await rowCounts(service, client)).toMatchObject({ accounts: 16, idempotency_records: 1 });
+});
+
+it('those whose customer another transaction holds do not keep the others waiting', async () => {
+  const client = await tenantWithCustomer(service);
+  await createCustomer(client, { id: 'held' });
+  const held = await service.database.orm.transaction(async (tx) => {
+    await tx.execute(`select from customers where tenant_id = ${client.tenantId} and id = 'held' for update`);
+    const waiting = ['held 1', 'held 2'].map((id) => createAccount(client, { id, customerId: 'held' }));
+    for (const index of indexes) await createdAccount(client, { id: `A${index}` });
+    return waiting;
+  });
+  for (const result of await Promise.all(held)) expect(result.__typename).toBe('CreateAccountSuccess');
+});
+
+it('a statement that is taken back because of one is no refusal of the others', async () => {
+  const client = await tenantWithCustomer(service);
+  await createCustomer(client, { id: 'held' });
+  const { limits } = readConfig({ DATABASE_LOCK_TIMEOUT_MS: '300' }).database;
+  const impatient = openApp(service.connection, { limits });
+  const through = clientThrough(impatient, client);
+  const create = (id: string, customerId: string) =>
+    sendCreateAccount(through, { id, name: 'Account', customerId });
+  await service.database.orm.transaction(async (tx) => {
+    await tx.execute(`select from customers where tenant_id = ${client.tenantId} and id = 'held' for update`);
+    const held = Promise.all(indexes.slice(0, 3).map((index) => create(`held ${index}`, 'held')));
+    const others = await Promise.all(indexes.map((index) => create(`A${index}`, 'C1')));
+    for (const { data } of others) expect(data.createAccount.__typename).toBe('CreateAccountSuccess');
+    for (const { errors } of await held) expect(errors[0].extensions.code).toBe('SERVICE_UNAVAILABLE');
+  });
+  await impatient.close();
+});
