@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import type { LoadCtx, Run } from '../ctx.ts';
 import { once, tenantId } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
-import { byKeys, type EntityKey, keyParts, maxKeysTogether } from '../lib/entity-key.ts';
+import { byKeys, type EntityKey, isById, keyParts, maxKeysTogether } from '../lib/entity-key.ts';
 import { createLoader, type Loader } from '../lib/loader.ts';
 import { type AccountRow, accounts } from './table.ts';
 import {
@@ -45,7 +45,9 @@ interface Ask {
 
 export function accountLoaders(ctx: LoadCtx): AccountLoaders {
   const load = async (keys: readonly EntityKey[]) => {
-    const flags = alongFlags(ctx);
+    const wanted = alongFlags(ctx);
+    // Those that are looked up by node id must have it.
+    const flags = { ...wanted, briefAccount: wanted.briefAccount && keys.every(isById) };
     const find = async (run: Run, asks: readonly Ask[]) => {
       const parts = keyParts(asks.flatMap((ask) => ask.keys));
       const [found] = await run(accountsByKeys, { ...parts, ...flags, ...instantsOf(asks) });

@@ -12,6 +12,10 @@ export function byUuid(uuid: string): EntityKey {
   return `uuid:${uuid}`;
 }
 
+export function isById(key: EntityKey): boolean {
+  return key.startsWith('id:');
+}
+
 /** So many keys are looked up by one statement. */
 export const maxKeysTogether = 500;
 
@@ -26,14 +30,14 @@ export function keyParts(keys: readonly EntityKey[]): { ids: string[]; uuids: st
   return { ids, uuids };
 }
 
-/** Rows by each of the keys that name them. */
-export function byKeys<Row extends { id: string; nodeId: string }>(
+/** Rows by each of the keys that name them; their node ids may have been left out. */
+export function byKeys<Row extends { id: string; nodeId?: string }>(
   rows: readonly Row[],
 ): Map<EntityKey, Row> {
   const found = new Map<EntityKey, Row>();
   for (const row of rows) {
     found.set(byId(row.id), row);
-    found.set(byUuid(row.nodeId), row);
+    if (row.nodeId !== undefined) found.set(byUuid(row.nodeId), row);
   }
   return found;
 }

@@ -13,6 +13,7 @@ import { type Client, type Json, useService } from '../support/service.ts';
 const service = useService();
 const schema = buildSchema();
 let client: Client;
+let nodeId: string;
 
 const address = {
   phoneNumber: '1',
@@ -28,7 +29,7 @@ const settings = [{ id: 's', namespace: 'n', name: 'n', dataType: 'STRING', valu
 beforeAll(async () => {
   client = await service.newTenant();
   await createdCustomer(client, { address, settings, metadata: { of: 'customer' } });
-  await createdAccount(client, {
+  const account = await createdAccount(client, {
     address: { ...address, city: 'd' },
     settings,
     invoiceCurrency: 'JPY',
@@ -41,6 +42,7 @@ beforeAll(async () => {
       { value: 'x', effectiveFrom: '2020-01-01T00:00:00Z', effectiveUntil: '2100-01-01T00:00:00Z' },
     ],
   });
+  nodeId = account.nodeId;
 });
 
 /** Selects a field of this type with the leaves under it, through as many levels as it takes to show whatever it reads. */
@@ -69,6 +71,9 @@ const ways: Record<string, (selected: string) => string> = {
   accounts: (selected) => `accounts { nodes { ${selected} } }`,
   accountByAlias: (selected) => `accountByAlias(alias: "x") { ${selected} }`,
   _entities: (selected) => `_entities(representations: ${reference}) { ... on Account { ${selected} } }`,
+  node: (selected) => `node(nodeId: "${nodeId}") { ... on Account { ${selected} } }`,
+  'a reference by node id': (selected) =>
+    `_entities(representations: [{ __typename: "Account", nodeId: "${nodeId}" }]) { ... on Account { ${selected} } }`,
   reference: (selected) =>
     `_entities(representations: ${byAlias}) { ... on AccountReference { account { ${selected} } } }`,
 };
@@ -108,3 +113,14 @@ it.each(cases)('by %s, each field of %s says alone what it says beside all other
     expect(expected, selection).toBeDefined();
   }
 });
+
+it.each(['account(id: "A1")', 'accounts { nodes', 'accountByAlias(alias: "x")'])(
+  'the account and customer of %s have their node ids as Nodes, too',
+  async (way) => {
+    const asked = `${way} { ... on Node { nodeId } customer { ... on Node { nodeId } } }`;
+    const answer = await read(way.includes('{') ? `${asked} }` : asked);
+    const whole = await read('account(id: "A1") { nodeId customer { nodeId } }');
+    expect(valuesAt(answer, 'nodeId')).toEqual(valuesAt(whole, 'nodeId'));
+    expect(valuesAt(whole, 'nodeId')).toHaveLength(2);
+  },
+);
