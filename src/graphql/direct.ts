@@ -10,7 +10,7 @@ import type { Asking, Known } from './operate.ts';
 import { costHeader } from './protection.ts';
 import { isJson, parseJsonBody, requestError } from './request.ts';
 
-/** A POST of JSON, by whichever server it comes. */
+/** A POST of JSON, by whichever server it comes. Nothing else is asked of its request, by plugins either. */
 export interface Asked {
   request: Pick<Request, 'method' | 'url'> & { headers: Pick<Headers, 'get'> };
   read(): Promise<string>;
@@ -25,7 +25,7 @@ export interface Answer {
 }
 
 const inParts = /text\/event-stream|multipart\/mixed/;
-/** What may be answered in parts; what a request names by an id is not known yet. */
+/** What may be answered in parts. */
 const mayBeInParts = /\bsubscription\b|@(defer|stream)\b/;
 const types = ['application/json', 'application/graphql-response+json'];
 

@@ -32,8 +32,9 @@ export function requestError(
   return new GraphQLError(message, { extensions: { code, http: { status, headers } } });
 }
 
-function tooLarge(): GraphQLError {
-  return requestError('PAYLOAD_TOO_LARGE', `The body must not be larger than ${maxBodyBytes} bytes.`, 413);
+function tooLarge(headers: Record<string, string> = {}): GraphQLError {
+  const message = `The body must not be larger than ${maxBodyBytes} bytes.`;
+  return requestError('PAYLOAD_TOO_LARGE', message, 413, headers);
 }
 
 /** Of a body that is too large, so much is read and dropped: a client that is cut off while it sends sees no answer. */
@@ -60,22 +61,32 @@ export async function readBody(request: Request): Promise<string> {
   return request.text();
 }
 
+function brokenOff(): GraphQLError {
+  return requestError('BAD_REQUEST', 'The body broke off before its end.', 400);
+}
+
 /** The same of a request of node:http. */
 export function readIncoming(request: IncomingMessage): Promise<string> {
   if (Number(request.headers['content-length'] ?? 0) > maxBodyBytes) return Promise.reject(tooLarge());
+  // Whoever left while his token was looked up sends nothing more, not even an end.
+  if (request.destroyed) return Promise.reject(brokenOff());
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;
     request.on('data', (chunk: Buffer) => {
       length += chunk.length;
       if (length <= maxBodyBytes) chunks.push(chunk);
-      else if (length > maxBodyBytes + maxDroppedBytes) reject(tooLarge());
+      else if (length > maxBodyBytes + maxDroppedBytes) {
+        request.pause();
+        reject(tooLarge({ connection: 'close' }));
+      }
     });
     request.on('end', () => {
       if (length > maxBodyBytes) reject(tooLarge());
       else resolve(Buffer.concat(chunks).toString('utf8'));
     });
-    request.on('error', reject);
+    request.on('error', () => reject(brokenOff()));
+    request.on('close', () => reject(brokenOff()));
   });
 }
 

@@ -181,6 +181,10 @@ export function createGraphqlServer(options: ServerOptions) {
     run: async (request, known) =>
       yoga.getResultForParams({ params: known.params, request }, known as ServerContext),
   });
+  const lose = (response: ServerResponse) => (error: unknown) => {
+    options.log.error({ err: error }, 'an answer was lost of a bug');
+    response.destroy();
+  };
   return {
     async fetch(request: Request): Promise<Response> {
       const traced = tracedFor(request.headers.get(traceHeader));
@@ -193,14 +197,16 @@ export function createGraphqlServer(options: ServerOptions) {
     },
     listener(incoming: IncomingMessage, response: ServerResponse): void {
       const traced = tracedFor(incoming.headers[traceHeader]);
-      if (traced !== undefined) return void traced.then((server) => server(incoming, response));
+      if (traced !== undefined)
+        return void traced.then((server) => server(incoming, response)).catch(lose(response));
       const request = requestOf(incoming);
       if (!isDirect(request, endpoint)) return void yoga(incoming, response);
       const known = { requestId: requestIdFrom(incoming.headers['x-request-id'] as string | undefined) };
-      void answer({ request, read: () => readIncoming(incoming) }, known).then((given) => {
-        if (given === undefined) void yoga(incoming, response, known as ServerContext);
-        else write(given, response);
-      });
+      answer({ request, read: () => readIncoming(incoming) }, known)
+        .then((given) =>
+          given === undefined ? yoga(incoming, response, known as ServerContext) : write(given, response),
+        )
+        .catch(lose(response));
     },
   };
 }

@@ -2,6 +2,7 @@
 const maxUnderWay = 2;
 /** Nobody waits longer than this for others, however slow they are. */
 const patienceMs = 25;
+
 export interface Asking<Ask> {
   ask: Ask;
   /** How much it asks for, and how much of that fits into one call. */
@@ -25,8 +26,8 @@ export type Share = <Ask, Answer>(
 ) => Promise<Answer>;
 
 interface Batch {
-  join(asking: Asking<unknown>): void;
-  size: number;
+  add(asking: Asking<unknown>): void;
+  size(): number;
   begin(): void;
   answer: Promise<unknown>;
 }
@@ -42,26 +43,29 @@ function openBatch(call: Call<unknown, unknown>): Batch {
   const asks: unknown[] = [];
   const cancel = new AbortController();
   let begin = (): void => undefined;
-  let waiting = 0;
+  let hasBegun = false;
+  let size = 0;
+  let reason: unknown;
   const turn = new Promise<void>((resolve) => {
     begin = resolve;
   });
   return {
-    join(asking) {
+    add(asking) {
       asks.push(asking.ask);
-      this.size += asking.size;
-      waiting += 1;
+      size += asking.size;
       asking.signal.addEventListener('abort', () => {
-        waiting -= 1;
-        // Whoever leaves before his turn asks for nothing.
+        // Whoever leaves before his turn asks for nothing, and leaves room for others.
         asks.splice(asks.indexOf(asking.ask), 1);
-        if (waiting === 0) cancel.abort(asking.signal.reason);
+        size -= asking.size;
+        reason = asking.signal.reason;
+        if (hasBegun && asks.length === 0) cancel.abort(reason);
       });
     },
-    size: 0,
+    size: () => size,
     begin,
     answer: turn.then(() => {
-      cancel.signal.throwIfAborted();
+      hasBegun = true;
+      if (asks.length === 0) throw reason;
       return call([...asks], cancel.signal);
     }),
   };
@@ -88,13 +92,13 @@ function send(group: Group, batch: Batch): void {
 
 function join<Ask, Answer>(group: Group, asking: Asking<Ask>, call: Call<Ask, Answer>): Batch {
   const { size, maxSize } = asking;
-  if (group.next !== undefined && group.next.size + size > maxSize) send(group, group.next);
+  if (group.next !== undefined && group.next.size() + size > maxSize) send(group, group.next);
   if (group.next === undefined) {
     const batch = openBatch(call as Call<unknown, unknown>);
     group.next = batch;
     setTimeout(() => send(group, batch), patienceMs).unref();
   }
-  group.next.join(asking);
+  group.next.add(asking);
   return group.next;
 }
 

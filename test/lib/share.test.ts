@@ -115,3 +115,35 @@ it('a load ends when nobody waits for it any more', async () => {
   calls[2]?.fail(new Error('ended'));
   for (const answer of answers) await expect(answer).rejects.toThrow('ended');
 });
+
+it('who leaves before his turn takes nobody with him', async () => {
+  const { ask, calls } = useLoads();
+  void ask('a');
+  void ask('b');
+  const left = new AbortController();
+  ask('c', { signal: left.signal, size: 500 }).catch(() => undefined);
+  left.abort(new Error('too late'));
+  const waiting = ask('d', { size: 500 });
+  await turn();
+  expect(calls).toHaveLength(2);
+  calls[0]?.answer('A');
+  await turn();
+  expect(calls[2]?.asks).toEqual(['d']);
+  calls[2]?.answer('D');
+  expect(await waiting).toBe('D');
+});
+
+it('a turn to which nobody is left is passed over', async () => {
+  const { ask, calls } = useLoads();
+  void ask('a');
+  void ask('b');
+  const left = new AbortController();
+  const answer = ask('c', { signal: left.signal });
+  left.abort(new Error('too late'));
+  calls[0]?.answer('A');
+  await expect(answer).rejects.toThrow('too late');
+  expect(calls).toHaveLength(2);
+  const after = ask('d');
+  calls[2]?.answer('D');
+  expect(await after).toBe('D');
+});
