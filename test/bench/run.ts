@@ -26,7 +26,7 @@ const accounts = 10_000;
 const connections = 32;
 const rounds = options.quick ? 3 : 5;
 const seconds = options.quick ? 0.6 : 2;
-const warmUpSeconds = options.quick ? 0.6 : 2;
+const warmUpSeconds = options.quick ? 0.6 : 5;
 
 const databaseOf = ({ name }: Contestant) => `bench_${name}`;
 

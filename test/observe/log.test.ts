@@ -1,6 +1,10 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
 import { Writable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'drizzle-orm';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { createLog } from '../../src/observe/log.ts';
 import {
   accountInput,
@@ -137,4 +141,24 @@ it('each request has a line with its id, key, status and time', async () => {
       ms: expect.any(Number),
     }),
   ]);
+});
+
+it.each([
+  ['before its token is looked up', 0],
+  ['in the midst of it', 100],
+])('a body that breaks off %s is its sender’s fault, and not called a bug of ours', async (name, afterMs) => {
+  const client = await service.newTenant();
+  const requestId = `broken-${afterMs}`;
+  const server = createServer(service.listener);
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  const head = `POST /graphql HTTP/1.1\r\nhost: localhost\r\nx-request-id: ${requestId}\r\nauthorization: Bearer ${client.token}\r\n`;
+  socket.write(`${head}content-type: application/json\r\ncontent-length: 100\r\n\r\n{"query": `);
+  await once(server, 'request');
+  await sleep(afterMs);
+  socket.destroy();
+  const own = () => lines().filter((line) => line.requestId === requestId);
+  await vi.waitFor(() => expect(own(), name).toHaveLength(1), 5_000);
+  expect(own()).toMatchObject([{ level: 20, status: 400, codes: ['BAD_REQUEST'] }]);
+  server.close();
 });
