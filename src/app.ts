@@ -11,6 +11,7 @@ import { createBudgets } from './http/budget.ts';
 import { withDeadline } from './http/deadline.ts';
 import { guarded, type Handler } from './http/guard.ts';
 import { createLanes, type RunOperation } from './http/lanes.ts';
+import { isToUrl, refuseTarget } from './http/malformed.ts';
 import { forgetExpired } from './idempotency/clean-up.ts';
 import { createShare } from './lib/share.ts';
 import { createHealth } from './observe/health.ts';
@@ -69,7 +70,8 @@ function routed(graphql: Handler, rest: (request: Request) => Response | Promise
   return {
     fetch: async (request) => (isGraphql(request.url) ? graphql.fetch(request) : rest(request)),
     listener(request, response) {
-      if (isGraphql(request.url ?? '')) graphql.listener(request, response);
+      if (!isToUrl(request)) refuseTarget(response);
+      else if (isGraphql(request.url ?? '')) graphql.listener(request, response);
       else void restListener(request, response);
     },
   };

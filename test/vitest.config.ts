@@ -69,7 +69,7 @@ export default defineConfig({
         resolve: { alias },
         test: {
           name: 'faults',
-          include: faults,
+          include: [...faults, 'test/faults/fuzz.test.ts'],
           globalSetup: ['test/support/global-setup.ts', 'test/cli/build.ts'],
           // One harm at a time: the times in which the service recovers are printed.
           fileParallelism: false,

@@ -7,6 +7,7 @@ import { type Connection, type Database, openDatabase } from '../db/client.ts';
 import { startEmbedded } from '../db/embedded.ts';
 import { applyMigrations } from '../db/migrate.ts';
 import { readTrustedDocuments } from '../graphql/manifest.ts';
+import { answerMalformed } from '../http/malformed.ts';
 import { StartupError } from '../lib/errors.ts';
 import { isLoopback } from '../lib/loopback.ts';
 import { createLog } from '../observe/log.ts';
@@ -139,7 +140,7 @@ async function start(config: Config): Promise<(signal: StopSignal) => Promise<vo
   const graphiql = !config.graphiql ? undefined : { tabs: exampleTabs, token: storage.token };
   const parts = { connection, log, graphiql, documents, verifyJwt, tracing };
   const app = createApp({ ...config, ...config.database, ...parts });
-  const server = createServer(arrival, app.listener);
+  const server = createServer(arrival, app.listener).on('clientError', answerMalformed);
   const close = async () => {
     await Promise.race([Promise.all([app.close(), traces?.close()]), sleep(poolPatienceMs)]);
     await storage.close();

@@ -70,7 +70,8 @@ export function createFindDocument({ trusted, trustedOnly }: DocumentOptions): F
     if (known !== undefined) return { ...rest, query: known };
     if (trustedOnly) throw notFound();
     if (params.query) {
-      remember(viewer, id, params.query);
+      // What is no text is refused where it is read.
+      if (typeof params.query === 'string') remember(viewer, id, params.query);
       return params;
     }
     const query = recall(viewer, id);

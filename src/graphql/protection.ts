@@ -1,4 +1,11 @@
-import { type GraphQLError, type GraphQLSchema, NoSchemaIntrospectionCustomRule, validate } from 'graphql';
+import {
+  type ASTVisitor,
+  GraphQLError,
+  type GraphQLSchema,
+  NoSchemaIntrospectionCustomRule,
+  type ValidationContext,
+  validate,
+} from 'graphql';
 import { isAsyncIterable, type Plugin } from 'graphql-yoga';
 import type { Viewer } from '../ctx.ts';
 import type { Decision, Spend } from '../http/budget.ts';
@@ -100,6 +107,18 @@ function withoutTrace(error: GraphQLError): GraphQLError {
   return error;
 }
 
+/** A subscription whose one field is left out would be one to nothing, which graphql-js does not look for. */
+function subscriptionsAreWhole(context: ValidationContext): ASTVisitor {
+  return {
+    Directive(node) {
+      const isAtRoot = context.getParentType() === context.getSchema().getSubscriptionType();
+      if (!isAtRoot || !['skip', 'include'].includes(node.name.value)) return;
+      const message = 'What a subscription is to takes no @skip and no @include.';
+      context.reportError(new GraphQLError(message, { nodes: node }));
+    },
+  };
+}
+
 /** Guards every request of a server, and tells the cost to who asks. */
 export function useProtection({ guard, exposesSchema }: ProtectionOptions): Plugin {
   const admit = ({ variableValues, contextValue, ...asked }: Executed) =>
@@ -116,6 +135,7 @@ export function useProtection({ guard, exposesSchema }: ProtectionOptions): Plug
       setValidationFn((schema, document, rules) =>
         validate(schema, document, rules, options).map(withoutTrace),
       );
+      addValidationRule(subscriptionsAreWhole);
       if (!exposesSchema) addValidationRule(NoSchemaIntrospectionCustomRule);
     },
     onExecute({ args }) {

@@ -39,6 +39,11 @@ function tooLarge(message = `The body must not be larger than ${maxBodyBytes} by
   throw new RequestError(413, 'PAYLOAD_TOO_LARGE', message);
 }
 
+function brokenOff(error: unknown): never {
+  if (error instanceof RequestError) throw error;
+  throw new RequestError(400, 'BAD_REQUEST', 'The body broke off before its end.');
+}
+
 /** Reads a body without a declared length, giving up as soon as it is too large. */
 async function readWhole(body: ReadableStream<Uint8Array>): Promise<Uint8Array<ArrayBuffer>> {
   const chunks: Uint8Array[] = [];
@@ -57,9 +62,9 @@ const limited: MiddlewareHandler<RestEnv> = async (c, next) => {
   if (Number(declared ?? 0) > maxBodyBytes) tooLarge();
   if (declared === undefined && c.req.method !== 'GET' && c.req.raw.body !== null) {
     const { url, method, headers, body } = c.req.raw;
-    c.req.raw = new Request(url, { method, headers, body: await readWhole(body) });
+    c.req.raw = new Request(url, { method, headers, body: await readWhole(body).catch(brokenOff) });
   }
-  const excess = c.req.raw.body === null ? undefined : excessIn(await c.req.text());
+  const excess = c.req.raw.body === null ? undefined : excessIn(await c.req.text().catch(brokenOff));
   if (excess !== undefined) tooLarge(excess);
   return next();
 };

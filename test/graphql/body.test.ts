@@ -59,6 +59,7 @@ const badBodies: [string, string][] = [
   ['a query that is null', '{"query": null}'],
   ['a query that is a number', '{"query": 5}'],
   ['a query that is a list', JSON.stringify({ query: [query] })],
+  ['a query that is a list, with the id of a document', JSON.stringify({ query: [query], documentId: 'x' })],
   ['a query that is an object', '{"query": {}}'],
   ['variables that are a text', JSON.stringify({ query, variables: 'x' })],
   ['variables that are a list', JSON.stringify({ query, variables: [] })],

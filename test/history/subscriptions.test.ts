@@ -71,6 +71,16 @@ describe('a subscription is refused', () => {
     expect(await stream.next()).toBeUndefined();
   });
 
+  it.each([
+    'subscription { accountChanged @skip(if: true) { kind } }',
+    'subscription { ... @include(if: false) { accountChanged { kind } } }',
+    'subscription { ...F } fragment F on Subscription { accountChanged @skip(if: true) { kind } }',
+  ])('when it may be one to nothing: %s', async (document) => {
+    const client = await service.newTenant();
+    const [error] = (await client.send(document)).errors;
+    expect(error.extensions.code).toBe('GRAPHQL_VALIDATION_FAILED');
+  });
+
   it('to one without a token', async () => {
     const stream = await openStream(socket.url, { token: '' }, follow);
     expect(stream.status).toBe(401);

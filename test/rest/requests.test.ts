@@ -38,6 +38,21 @@ describe('a body', () => {
     },
   );
 
+  it('that breaks off is refused', async () => {
+    const client = await newClient();
+    const body = new ReadableStream({
+      start(controller) {
+        controller.enqueue(new TextEncoder().encode('{"id": '));
+        controller.error(new Error('the connection is gone'));
+      },
+    });
+    const headers = { authorization: `Bearer ${client.graphql.token}`, 'content-type': 'application/json' };
+    const init = { method: 'POST', headers, body, duplex: 'half' } as RequestInit;
+    const answer = await service.fetch(new Request('http://localhost/accounts', init));
+    expect(answer.status).toBe(400);
+    expect(answer.headers.get('x-error-code')).toBe('BAD_REQUEST');
+  });
+
   it('may be as long as one of GraphQL, and no longer', async () => {
     const client = await newClient();
     const long = JSON.stringify(account).padEnd(maxBodyBytes);
