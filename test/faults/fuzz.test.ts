@@ -118,7 +118,9 @@ beforeAll(async () => {
 /** What an answer says in JSON: itself, its parts, or the data of its events. */
 function jsonsOf(type: string, text: string): string[] {
   if (type.startsWith('multipart/mixed')) {
-    return text.split(/\r?\n?--+-?\r?\n?/).flatMap((part) => /\r\n\r\n([\s\S]+)$/.exec(part)?.[1] ?? []);
+    return text
+      .split(/(?:^|\r\n)---(?:--)?(?:\r\n|$)/)
+      .flatMap((part) => /\r\n\r\n([\s\S]+)$/.exec(part)?.[1] ?? []);
   }
   if (type.startsWith('text/event-stream'))
     return [...text.matchAll(/^data: ?(.+)$/gm)].map(([, one]) => one ?? '');
