@@ -37,7 +37,7 @@ const flushOrder: { [Name in keyof Loaders]: number } = {
   settings: 4,
 };
 
-/** Each made when it is first used: most requests use one or two, and all of them took 8 % of a small request. */
+/** Each made when it is first used: most requests use one or two. */
 function lazyLoaders(ctx: Omit<LoadCtx, 'loaders'>): Loaders {
   const made: Partial<Loaders> = {};
   function take<Name extends keyof Loaders>(name: Name): Loaders[Name] {

@@ -1,6 +1,6 @@
 import type { ListPage } from '../lib/page.ts';
 
-/** A page as Relay's connections show it. Cursors are made where they are asked for: 50 take 3 % of a page. */
+/** A page as Relay's connections show it. Cursors are made where they are asked for. */
 export function toConnection<Row>({ rows, cursorOf, count, hasNextPage, hasPreviousPage }: ListPage<Row>) {
   const edges = rows.map((node) => ({
     get cursor() {

@@ -30,7 +30,7 @@ function firstVisit({ query, variables = '' }: GraphiqlTab): string {
 }
 
 async function render({ tabs, token }: GraphiqlOptions): Promise<string> {
-  // Its page takes a tenth of a start to load, and 10 MB.
+  // Its page takes a tenth of a start to load.
   const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql');
   const headers = JSON.stringify({ Authorization: `Bearer ${token ?? '<your API key>'}` }, null, 2);
   const html = renderGraphiQL({
