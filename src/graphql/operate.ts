@@ -50,9 +50,6 @@ export interface OperateOptions {
   createContext(request: Caller & { selects: Selects }): Ctx;
 }
 
-/** What holds until a document has been read. */
-const wholeOnly: Selects = { field: () => false, only: () => false };
-
 /** Reads a document by yoga's way, with all that is plugged in there, when it is seen for the first time. */
 function createReader({ yoga, caches }: OperateOptions) {
   const known = new WeakMap<DocumentNode, Ready>();
@@ -61,7 +58,8 @@ function createReader({ yoga, caches }: OperateOptions) {
     const parsed = caches.documentCache.get(query);
     const ready = parsed && known.get(parsed);
     if (ready !== undefined) return ready;
-    const context = { ...asking, request, selects: wholeOnly };
+    // What it selects is put in by the plugin that reads it.
+    const context = { ...asking, request } as ServerContext & { request: Request };
     const { parse, validate, schema } = yoga.getEnveloped(context);
     const document: DocumentNode = parse(query);
     const made = { schema, document, errors: validate(schema, document), selects: context.selects };
