@@ -153,7 +153,7 @@ function wasTakenBack(error: unknown): boolean {
 
 /**
  * Runs the statement for all who create accounts at the moment: one commit for all of them. `undefined` when it was taken
- * back because of one of them; then each goes on by itself. With 32 of them, it takes 45 % off the database's work for each.
+ * back because of one of them; then each goes on by itself. With 32 of them, it takes more than half off the database's work for each.
  */
 function insertTogether(ctx: Ctx, attempts: readonly Attempt[]): Promise<Map<Attempt, Outcome> | undefined> {
   const group = `create ${Object.values(alongFlags(ctx))}`;

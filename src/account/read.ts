@@ -1,19 +1,11 @@
 import { sql } from 'drizzle-orm';
-import type { LoadCtx, Run } from '../ctx.ts';
+import type { LoadCtx } from '../ctx.ts';
 import { once, tenantId } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
-import { byKeys, type EntityKey, isById, keyParts, maxKeysTogether } from '../lib/entity-key.ts';
+import { byKeys, type EntityKey, isById, keyParts } from '../lib/entity-key.ts';
 import { createLoader, type Loader } from '../lib/loader.ts';
 import { type AccountRow, accounts } from './table.ts';
-import {
-  along,
-  alongFlags,
-  foundAccounts,
-  instantsOf,
-  nothingAlong,
-  primeAlong,
-  sortAlong,
-} from './whole.ts';
+import { accountsTogether, along, alongFlags, foundAccounts } from './whole.ts';
 
 export type { AccountRow };
 
@@ -37,27 +29,19 @@ const accountsByKeys = statement('accounts_by_keys', (orm) => {
     .from(once);
 });
 
-/** What one request asks for of those that select the same. */
-interface Ask {
-  keys: readonly EntityKey[];
-  now: Date;
-}
-
 export function accountLoaders(ctx: LoadCtx): AccountLoaders {
-  const load = async (keys: readonly EntityKey[]) => {
-    const wanted = alongFlags(ctx);
-    // Those that are looked up by node id must have it.
-    const flags = { ...wanted, briefAccount: wanted.briefAccount && keys.every(isById) };
-    const find = async (run: Run, asks: readonly Ask[]) => {
-      const parts = keyParts(asks.flatMap((ask) => ask.keys));
-      const [found] = await run(accountsByKeys, { ...parts, ...flags, ...instantsOf(asks) });
-      return { byKey: byKeys(found?.rows ?? []), ...sortAlong(found ?? nothingAlong) };
-    };
-    const asking = { ask: { keys, now: ctx.now }, size: keys.length, maxSize: maxKeysTogether };
-    const found = await ctx.share(`accounts ${Object.values(flags)}`, asking, find);
-    const rows = keys.map((key) => found.byKey.get(key) ?? null);
-    primeAlong(ctx, rows, found);
-    return rows;
+  const load = (keys: readonly EntityKey[]) => {
+    const flags = alongFlags(ctx);
+    return accountsTogether<EntityKey>(ctx, keys, {
+      name: 'accounts',
+      // Those that are looked up by node id must have it.
+      flags: { ...flags, briefAccount: flags.briefAccount === true && keys.every(isById) },
+      nameOf: (key) => key,
+      async read(run, all, values) {
+        const [found] = await run(accountsByKeys, { ...keyParts(all), ...values });
+        return { byName: byKeys(found?.rows ?? []), found };
+      },
+    });
   };
   return { account: createLoader({ load, schedule: ctx.schedule('account'), nameOf: (key) => key }) };
 }

@@ -1,12 +1,12 @@
 import { type SQL, sql } from 'drizzle-orm';
 import { isInForce } from '../alias/rules.ts';
 import { type AliasRow, aliases } from '../alias/table.ts';
-import type { Ctx, LoadCtx } from '../ctx.ts';
+import type { Ctx, LoadCtx, Run } from '../ctx.ts';
 import { type CustomerRow, customers } from '../customer/table.ts';
 import { jsonJoined, jsonRows } from '../db/json.ts';
 import { given } from '../db/page.ts';
 import { tenantId } from '../db/rows.ts';
-import { byId } from '../lib/entity-key.ts';
+import { byId, maxKeysTogether } from '../lib/entity-key.ts';
 import { groupBy } from '../lib/group.ts';
 import { type SettingRow, settings } from '../setting/table.ts';
 import { type AccountRow, accounts } from './table.ts';
@@ -18,7 +18,7 @@ export interface Along {
   settings: SettingRow[] | null;
 }
 
-export const nothingAlong: Along = { customers: null, aliases: null, settings: null };
+const nothingAlong: Along = { customers: null, aliases: null, settings: null };
 
 /** What is enough of a row for a document that selects nothing else of its type but `others`, which need its ids. */
 function brief<Row>(type: string, keys: (keyof Row & string)[], others: string[] = []) {
@@ -100,7 +100,7 @@ export function alongFlags({ selects }: Pick<Selecting, 'selects'>): Record<stri
 }
 
 /** The instants of those who ask, in order of which there may be any. */
-export function instantsOf(asks: readonly { now: Date }[]) {
+function instantsOf(asks: readonly { now: Date }[]) {
   const times = asks.map(({ now }) => now.getTime());
   return {
     first: new Date(Math.min(...times)).toISOString(),
@@ -144,4 +144,41 @@ export function primeAlong(
       );
     if (withSettings) loaders.settings.prime({ type: 'ACCOUNT', id }, found.settings.get(id) ?? []);
   }
+}
+
+/** What one request asks for of those that select the same. */
+interface Ask<Key> {
+  keys: readonly Key[];
+  now: Date;
+}
+
+export interface AccountsRead<Key> {
+  /** Tells this way of reading from others. */
+  name: string;
+  flags: Record<string, boolean>;
+  nameOf(key: Key): string;
+  /** Reads the accounts of all keys, by a statement that has the placeholders of `alongValues`. */
+  read(
+    run: Run,
+    keys: readonly Key[],
+    values: Record<string, unknown>,
+  ): Promise<{ byName: Map<string, AccountRow | undefined>; found: Along | undefined }>;
+}
+
+/** Reads accounts together with others of the tenant who ask for as much of them at the moment, in the order of the keys. */
+export async function accountsTogether<Key>(
+  ctx: LoadCtx,
+  keys: readonly Key[],
+  { name, flags, nameOf, read }: AccountsRead<Key>,
+): Promise<(AccountRow | null)[]> {
+  const find = async (run: Run, asks: readonly Ask<Key>[]) => {
+    const all = asks.flatMap((ask) => ask.keys);
+    const { byName, found } = await read(run, all, { ...flags, ...instantsOf(asks) });
+    return { byName, along: sortAlong(found ?? nothingAlong) };
+  };
+  const asking = { ask: { keys, now: ctx.now }, size: keys.length, maxSize: maxKeysTogether };
+  const { byName, along: sorted } = await ctx.share(`${name} ${Object.values(flags)}`, asking, find);
+  const rows = keys.map((key) => byName.get(nameOf(key)) ?? null);
+  primeAlong(ctx, rows, sorted);
+  return rows;
 }

@@ -1,18 +1,9 @@
 import { sql } from 'drizzle-orm';
 import { type AccountRow, accounts } from '../account/table.ts';
-import {
-  along,
-  alongFlags,
-  foundAccounts,
-  instantsOf,
-  nothingAlong,
-  primeAlong,
-  sortAlong,
-} from '../account/whole.ts';
-import type { LoadCtx, Run } from '../ctx.ts';
+import { type AccountsRead, accountsTogether, along, alongFlags, foundAccounts } from '../account/whole.ts';
+import type { LoadCtx } from '../ctx.ts';
 import { once, tenantId } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
-import { maxKeysTogether } from '../lib/entity-key.ts';
 import { groupBy } from '../lib/group.ts';
 import { createLoader, type Loader } from '../lib/loader.ts';
 import { isStorable } from '../lib/rule.ts';
@@ -42,12 +33,6 @@ function keyOf(on: Date, name: string): string {
 }
 
 const nameOfAlias = ({ on, value }: AliasKey): string => keyOf(on, value);
-
-/** What one request asks for of those that select the same. */
-interface Ask {
-  keys: readonly AliasKey[];
-  now: Date;
-}
 
 const inForce = sql`${aliases.effectiveFrom} <= wanted."on" and ${aliases.effectiveUntil} > wanted."on"`;
 const asked = sql.identifier('asked');
@@ -103,27 +88,21 @@ const accountsByAliases = statement('accounts_by_aliases', (orm) => {
 });
 
 /** Reads accounts by their aliases, with what the document selects of them. */
-async function loadAccounts(ctx: LoadCtx, keys: readonly AliasKey[]): Promise<(AccountRow | null)[]> {
-  const flags = alongFlags(ctx);
-  const find = async (run: Run, asks: readonly Ask[]) => {
-    const all = asks.flatMap((ask) => ask.keys);
-    const values = {
+const byAlias: Pick<AccountsRead<AliasKey>, 'name' | 'nameOf' | 'read'> = {
+  name: 'aliases',
+  nameOf: nameOfAlias,
+  async read(run, keys, values) {
+    const [found] = await run(accountsByAliases, {
+      ...values,
       // No alias is empty: what cannot be stored is nobody's, too.
-      names: all.map((key) => (isStorable(key.value) ? key.value : '')),
-      instants: all.map((key) => key.on.toISOString()),
-    };
-    const [found] = await run(accountsByAliases, { ...values, ...flags, ...instantsOf(asks) });
+      names: keys.map((key) => (isStorable(key.value) ? key.value : '')),
+      instants: keys.map((key) => key.on.toISOString()),
+    });
     const byId = new Map((found?.rows ?? []).map((row) => [row.id, row]));
     const named = new Map((found?.named ?? []).map(([place, id]) => [place, byId.get(id)]));
-    const byKey = new Map(all.map((key, index) => [nameOfAlias(key), named.get(index + 1)]));
-    return { byKey, ...sortAlong(found ?? nothingAlong) };
-  };
-  const asking = { ask: { keys, now: ctx.now }, size: keys.length, maxSize: maxKeysTogether };
-  const found = await ctx.share(`aliases ${Object.values(flags)}`, asking, find);
-  const rows = keys.map((key) => found.byKey.get(nameOfAlias(key)) ?? null);
-  primeAlong(ctx, rows, found);
-  return rows;
-}
+    return { byName: new Map(keys.map((key, index) => [nameOfAlias(key), named.get(index + 1)])), found };
+  },
+};
 
 export function aliasLoaders(ctx: LoadCtx): AliasLoaders {
   const { run, schedule } = ctx;
@@ -142,7 +121,7 @@ export function aliasLoaders(ctx: LoadCtx): AliasLoaders {
       nameOf: (key) => keyOf(key.on, key.accountId),
     }),
     accountByAlias: createLoader({
-      load: (keys) => loadAccounts(ctx, keys),
+      load: (keys) => accountsTogether(ctx, keys, { ...byAlias, flags: alongFlags(ctx) }),
       schedule: schedule('accountByAlias'),
       nameOf: nameOfAlias,
     }),
