@@ -7,6 +7,7 @@ import type { Orm } from '../db/client.ts';
 import { isViolation } from '../db/constraint.ts';
 import { insertedFrom, joined, recordset, tenantId } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
+import { writeTogether } from '../entity/together.ts';
 import { insertChanges } from '../history/write.ts';
 import {
   answersSoFar,
@@ -24,13 +25,7 @@ import {
   type Written,
 } from '../idempotency/write.ts';
 import { byId } from '../lib/entity-key.ts';
-import {
-  AppError,
-  IdempotencyError,
-  NotAllowedInStatusError,
-  NotFoundError,
-  UnavailableError,
-} from '../lib/errors.ts';
+import { AppError, IdempotencyError, NotAllowedInStatusError, NotFoundError } from '../lib/errors.ts';
 import { insertSettings } from '../setting/create.ts';
 import { type CreatedAccount, creationRecords, newAccountRows, primeCreated, reviveCreated } from './new.ts';
 import { type CreateAccountInput, maxAccountsPerCall } from './rules.ts';
@@ -75,7 +70,7 @@ const createAccountsStatement = statement('create_accounts', (orm) => {
       })
       .from(recordset(accounts, 'input', { ...keyColumns, place: 'integer' })),
   );
-  // Shared, so that the customer is not archived at the same time.
+  // Shared, so that the customer is not archived at the same time; in the order in which all lock them.
   const customer = orm
     .$with('customer')
     .as(
@@ -85,6 +80,7 @@ const createAccountsStatement = statement('create_accounts', (orm) => {
         .where(
           sql`${customers.tenantId} = ${tenantId} and ${customers.id} = any(array(select "customerId" from input))`,
         )
+        .orderBy(customers.id)
         .for('share'),
     );
   const { prior, claim, isFresh } = keySteps(orm);
@@ -146,26 +142,14 @@ async function insertAll(run: Run, attempts: readonly Attempt[]): Promise<Map<At
   return new Map(outcomes.map((outcome) => [attempts[outcome.place] ?? unanswered(), outcome]));
 }
 
-/** Whether the database took a statement back: nothing of it was written. */
-function wasTakenBack(error: unknown): boolean {
-  return error instanceof UnavailableError ? error.reason === 'SLOW' : true;
-}
-
 /**
- * Runs the statement for all who create accounts at the moment: one commit for all of them. `undefined` when it was taken
- * back because of one of them; then each goes on by itself. With 32 of them, it takes more than half off the database's work for each.
+ * Runs the statement for all who create accounts at the moment; `undefined` when each has to go on by itself. With 32 of
+ * them, it takes more than half off the database's work for each.
  */
 function insertTogether(ctx: Ctx, attempts: readonly Attempt[]): Promise<Map<Attempt, Outcome> | undefined> {
   const group = `create ${Object.values(alongFlags(ctx))}`;
   const asking = { ask: attempts, size: attempts.length, maxSize: maxAccountsPerCall };
-  return ctx.share(group, asking, async (run, asks) => {
-    try {
-      return await insertAll(run, asks.flat());
-    } catch (error) {
-      if (asks.length > 1 && wasTakenBack(error)) return undefined;
-      throw error;
-    }
-  });
+  return writeTogether(ctx, group, asking, (run, asks) => insertAll(run, asks.flat()));
 }
 
 function resultOf(ctx: Ctx, { input, rows, key }: Attempt, outcome: Outcome = unanswered()): CreateResult {

@@ -9,7 +9,8 @@ import { holdActiveCustomer } from '../customer/lock.ts';
 import { revive, tenantId } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
 import { assertArchived, assertWritable } from '../entity/lock.ts';
-import { patchStatement, runPatch } from '../entity/patch.ts';
+import { runPatch } from '../entity/patch.ts';
+import { patchStatement } from '../entity/patch-statement.ts';
 import type { ChangeKind } from '../history/rules.ts';
 import { changes } from '../history/table.ts';
 import { changeRow, recordChanges } from '../history/write.ts';
@@ -21,6 +22,7 @@ import { type AccountRow, accounts, changeableKeys } from './table.ts';
 
 const updateAccountStatement = patchStatement({
   name: 'update_account',
+  kind: 'ACCOUNT_UPDATED',
   table: accounts,
   keys: changeableKeys,
   allowed: sql`not (before.status = 'ACTIVE' and 'status' = any(input."set") and input.status = 'DRAFT')`,
@@ -52,7 +54,7 @@ function columnsToSet(input: UpdateAccountInput): Partial<AccountRow> {
 export async function updateAccount(ctx: Ctx, input: UpdateAccountInput): Promise<Written<AccountRow>> {
   const outcome = await runPatch<AccountRow>(
     ctx,
-    { statement: updateAccountStatement, mutation: 'updateAccount', kind: 'ACCOUNT_UPDATED' },
+    { statement: updateAccountStatement, mutation: 'updateAccount' },
     input,
     columnsToSet(input),
   );

@@ -6,7 +6,8 @@ import type { Ctx, Run } from '../ctx.ts';
 import { revive, tenantId } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
 import { assertArchived, assertWritable } from '../entity/lock.ts';
-import { patchStatement, runPatch } from '../entity/patch.ts';
+import { runPatch } from '../entity/patch.ts';
+import { patchStatement } from '../entity/patch-statement.ts';
 import type { ChangeKind } from '../history/rules.ts';
 import { changeRow, recordChanges } from '../history/write.ts';
 import { type Written, writeOnce } from '../idempotency/write.ts';
@@ -18,6 +19,7 @@ import { type CustomerRow, changeableKeys, customers } from './table.ts';
 
 const updateCustomerStatement = patchStatement({
   name: 'update_customer',
+  kind: 'CUSTOMER_UPDATED',
   table: customers,
   keys: changeableKeys,
   allowed: sql`true`,
@@ -41,7 +43,7 @@ function columnsToSet({ name, primaryEmail, address, metadata }: UpdateCustomerI
 export async function updateCustomer(ctx: Ctx, input: UpdateCustomerInput): Promise<Written<CustomerRow>> {
   const outcome = await runPatch<CustomerRow>(
     ctx,
-    { statement: updateCustomerStatement, mutation: 'updateCustomer', kind: 'CUSTOMER_UPDATED' },
+    { statement: updateCustomerStatement, mutation: 'updateCustomer' },
     input,
     columnsToSet(input),
   );

@@ -20,10 +20,18 @@ export function storedKeys(table: PgTable): string[] {
 
 /**
  * Reads a batch of rows from one JSON parameter, so that a statement's text does not change with the batch's size.
- * The JSON names its values as the code does; `extra` adds values that are not columns of the table.
+ * The JSON names its values as the code does; `extra` adds values that are not columns of the table,
+ * `keys` leaves columns out.
  */
-export function recordset(table: PgTable, alias: string, extra: Record<string, string> = {}): SQL {
-  const types = storedColumns(table).map(([key, column]) => [key, column.getSQLType()] as const);
+export function recordset(
+  table: PgTable,
+  alias: string,
+  extra: Record<string, string> = {},
+  keys: readonly string[] = storedKeys(table),
+): SQL {
+  const types = storedColumns(table)
+    .filter(([key]) => keys.includes(key))
+    .map(([key, column]) => [key, column.getSQLType()] as const);
   const columns = [...types, ...Object.entries(extra)].map(
     ([key, type]) => sql`${sql.identifier(key)} ${sql.raw(type)}`,
   );

@@ -8,7 +8,7 @@ import {
   NotFoundError,
   VersionConflictError,
 } from '../lib/errors.ts';
-import { laterOf, type VersionedTable } from './patch.ts';
+import { laterOf, type VersionedTable } from './patch-statement.ts';
 
 type EntityTable = VersionedTable & { status: PgColumn };
 
@@ -32,7 +32,7 @@ export function touchStatement<T extends EntityTable>(name: string, table: T) {
       .set({
         status: sql`coalesce(${sql.placeholder('status')}, ${table.status})`,
         version: sql`${table.version} + 1`,
-        updatedAt: laterOf(table.updatedAt),
+        updatedAt: laterOf(table.updatedAt, sql.placeholder('now')),
       })
       .where(sql`${table.tenantId} = ${tenantId} and ${table.id} = ${sql.placeholder('id')}`)
       .returning(),

@@ -1,0 +1,240 @@
+import { sql } from 'drizzle-orm';
+import { describe, expect, it } from 'vitest';
+import { readConfig } from '../../src/config.ts';
+import { createCustomer, tenantWithCustomer } from '../support/account.ts';
+import { createBatch, type MutationName, memberOf, mutate, sendMutation } from '../support/mutations.ts';
+import { statementsOf } from '../support/rows.ts';
+import { type Client, clientThrough, type Json, openApp, useService } from '../support/service.ts';
+import { changesOf, stored } from '../support/stored.ts';
+
+const service = useService();
+const indexes = Array.from({ length: 30 }, (_, index) => index);
+
+const accountsOfIndexes = indexes.map((index) => ({ id: `E${index}`, name: 'As it was', customerId: 'C1' }));
+
+/** A tenant with the accounts, or the customers, E0 to E29. */
+async function tenantWith(type: 'account' | 'customer'): Promise<Client> {
+  const client = await tenantWithCustomer(service);
+  if (type === 'account') await createBatch(client, accountsOfIndexes);
+  else
+    await Promise.all(indexes.map((index) => createCustomer(client, { id: `E${index}`, name: 'As it was' })));
+  return client;
+}
+
+async function entitiesOf(client: Client, type: 'account' | 'customer'): Promise<Map<string, Json>> {
+  const rows = (await stored(service, client))[`${type}s`];
+  return new Map(rows.map((row) => [row.id, row]));
+}
+
+/** Those of the history that came of updates. */
+async function updatesOf(client: Client, type: 'account' | 'customer'): Promise<Json[]> {
+  const changes = await changesOf(service, client);
+  return changes.filter(({ kind }) => kind === `${type.toUpperCase()}_UPDATED`);
+}
+
+/** The statements that write. */
+async function updates(work: () => Promise<void>): Promise<string[]> {
+  const statements = await statementsOf(service, work);
+  return statements.filter((text) => text.includes('update "'));
+}
+
+const update = (client: Client, input: object) => mutate(client, 'updateAccount', input);
+
+describe.each([
+  ['updateAccount', 'account'],
+  ['updateCustomer', 'customer'],
+] as const)('%s, sent by many requests of two tenants at once,', (name: MutationName, type) => {
+  it('costs few statements, and each has its own row, answer and line of history', async () => {
+    const clients = [await tenantWith(type), await tenantWith(type)];
+    for (const client of clients) await mutate(client, name, { id: 'E0' });
+    const statements = await updates(async () => {
+      const answers = clients.flatMap((client) =>
+        indexes.slice(1).map(async (index) => {
+          const fields =
+            index % 2 ? { name: `${client.tenantId} ${index}` } : { primaryEmail: `e${index}@a.co` };
+          const headers = { 'x-request-id': `${client.tenantId}-${index}` };
+          const answer = await sendMutation(client, name, { id: `E${index}`, ...fields }, headers);
+          expect(memberOf(answer, name)[type]).toMatchObject({ id: `E${index}`, version: 2, ...fields });
+        }),
+      );
+      await Promise.all(answers);
+    });
+    expect(statements.length).toBeLessThan(indexes.length);
+    for (const client of clients) {
+      const entities = await entitiesOf(client, type);
+      const updates = await updatesOf(client, type);
+      expect(updates).toHaveLength(indexes.length);
+      for (const index of indexes.slice(1)) {
+        const change = updates.find(({ request_id }) => request_id === `${client.tenantId}-${index}`);
+        const row = entities.get(`E${index}`);
+        const after = index % 2 ? { name: row.name } : { primaryEmail: row.primary_email };
+        const before =
+          index % 2 ? { name: 'As it was' } : { primaryEmail: type === 'account' ? null : 'a@acme.com' };
+        expect(change).toMatchObject({ version: 2, before, after, [`${type}_id`]: `E${index}` });
+        expect([row.version, Date.parse(row.updated_at)]).toEqual([2, Date.parse(change.at)]);
+      }
+    }
+  });
+});
+
+it('those of one account follow each other, and those of others still go together', async () => {
+  const client = await tenantWith('account');
+  let results: Json[] = [];
+  const send = (index: number) =>
+    update(client, { id: index % 2 ? `E${index}` : 'E0', name: `Name ${index}` });
+  const statements = await updates(async () => {
+    results = await Promise.all(indexes.map(send));
+  });
+  expect(statements.length).toBeLessThan(indexes.length);
+  const versions = results.map(({ account }) => account.version);
+  expect(versions.filter((_, index) => index % 2 === 1)).toEqual(Array(15).fill(2));
+  const own = versions.filter((_, index) => index % 2 === 0);
+  expect(own.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 15 }, (_, index) => index + 2));
+  const changes = (await updatesOf(client, 'account'))
+    .filter(({ account_id }) => account_id === 'E0')
+    .toSorted((a, b) => a.version - b.version);
+  expect(changes.map(({ version }) => version)).toEqual(own.toSorted((a, b) => a - b));
+  const names = ['As it was', ...changes.map(({ after }) => after.name)];
+  expect(changes.map(({ before }) => before.name)).toEqual(names.slice(0, -1));
+  expect((await entitiesOf(client, 'account')).get('E0')).toMatchObject({ version: 16, name: names.at(-1) });
+});
+
+it('of those with the version that one account has, one is written; the others do not stop those of other accounts', async () => {
+  const client = await tenantWith('account');
+  const results = await Promise.all(
+    indexes.map((index) =>
+      update(client, { id: index % 3 ? `E${index}` : 'E0', name: `Name ${index}`, expectedVersion: 1 }),
+    ),
+  );
+  const same = results.filter((_, index) => index % 3 === 0);
+  expect(results.filter((_, index) => index % 3 !== 0).every(({ account }) => account.version === 2)).toBe(
+    true,
+  );
+  expect(same.filter(({ account }) => account?.version === 2)).toHaveLength(1);
+  expect(same.filter(({ currentVersion }) => currentVersion === 2)).toHaveLength(9);
+  expect(await updatesOf(client, 'account')).toHaveLength(21);
+});
+
+it('those that are refused, each for its own reason, do not stop the others', async () => {
+  const client = await tenantWith('account');
+  await mutate(client, 'archiveAccount', { id: 'E11' });
+  const bad: Record<number, object> = {
+    5: { id: 'nobody' },
+    11: {},
+    17: { expectedVersion: 7 },
+    23: { status: 'DRAFT' },
+  };
+  const results = await Promise.all(
+    indexes.map((index) => update(client, { id: `E${index}`, name: 'New name', ...bad[index] })),
+  );
+  expect(results[5]).toMatchObject({ __typename: 'NotFoundError', id: 'nobody' });
+  expect(results[11]).toMatchObject({ __typename: 'NotAllowedInStatusError', status: 'ARCHIVED' });
+  expect(results[17]).toMatchObject({ __typename: 'VersionConflictError', currentVersion: 1 });
+  expect(results[23]).toMatchObject({ __typename: 'NotAllowedInStatusError', status: 'ACTIVE' });
+  const entities = await entitiesOf(client, 'account');
+  for (const index of indexes) {
+    const { name } = entities.get(`E${index}`);
+    expect([index, name]).toEqual([index, index in bad ? 'As it was' : 'New name']);
+    if (!(index in bad)) expect(results[index].account.version).toBe(2);
+  }
+  expect(await updatesOf(client, 'account')).toHaveLength(26);
+});
+
+it('one input sent many times with one key, among others, is written once', async () => {
+  const client = await tenantWith('account');
+  const input = { id: 'E0', name: 'By key', idempotencyKey: 'k' };
+  const results = await Promise.all(
+    indexes.map((index) =>
+      update(client, index % 2 ? { id: `E${index}`, name: 'New', idempotencyKey: `${index}` } : input),
+    ),
+  );
+  const same = results.filter((_, index) => index % 2 === 0);
+  expect(same.filter(({ replayed }) => replayed === false)).toHaveLength(1);
+  for (const { replayed, code, account } of same) {
+    if (replayed === undefined) expect(code).toBe('IDEMPOTENCY_IN_PROGRESS');
+    else expect(account).toMatchObject({ id: 'E0', name: 'By key', version: 2 });
+  }
+  for (const [index, { replayed, account }] of results.entries()) {
+    if (index % 2) expect([replayed, account.id]).toEqual([false, `E${index}`]);
+  }
+  const again = await update(client, { id: 'E7', name: 'New', idempotencyKey: '7' });
+  expect(again).toEqual({ ...results[7], replayed: true });
+  expect(await updatesOf(client, 'account')).toHaveLength(16);
+});
+
+it('one key for many inputs at once is for one of them', async () => {
+  const client = await tenantWith('account');
+  const results = await Promise.all(
+    indexes.map((index) => update(client, { id: `E${index}`, name: 'New', idempotencyKey: 'k' })),
+  );
+  expect(results.filter(({ replayed }) => replayed === false)).toHaveLength(1);
+  const codes = results.flatMap(({ code }) => code ?? []);
+  expect(codes).toHaveLength(29);
+  for (const code of codes) expect(code).toMatch(/^IDEMPOTENCY_(KEY_REUSED|IN_PROGRESS)$/);
+  expect(await updatesOf(client, 'account')).toHaveLength(1);
+});
+
+/** Has a trigger look at every account of this tenant that is updated. */
+async function onUpdate({ tenantId }: Client, when: string, action: string): Promise<void> {
+  const { orm } = service.database;
+  await orm.execute(
+    sql.raw(
+      `create function on_update_${tenantId}() returns trigger language plpgsql as $$ begin ${action}; return new; end $$`,
+    ),
+  );
+  await orm.execute(
+    sql.raw(`create trigger on_update_${tenantId} before update on accounts for each row
+      when (new.tenant_id = ${tenantId} and ${when}) execute function on_update_${tenantId}()`),
+  );
+}
+
+it('one that fails does not fail the others', async () => {
+  const client = await tenantWith('account');
+  await onUpdate(client, `new.id in ('E3', 'E9')`, `raise exception 'no'`);
+  const answers = await Promise.all(
+    indexes.map((index) => sendMutation(client, 'updateAccount', { id: `E${index}`, name: 'New name' })),
+  );
+  const entities = await entitiesOf(client, 'account');
+  for (const [index, { data, errors }] of answers.entries()) {
+    const fails = [3, 9].includes(index);
+    expect(errors?.[0].extensions.code).toBe(fails ? 'INTERNAL_SERVER_ERROR' : undefined);
+    if (!fails) expect(data.updateAccount.account.version).toBe(2);
+    expect(entities.get(`E${index}`).name).toBe(fails ? 'As it was' : 'New name');
+  }
+});
+
+it('a statement that is taken back because of one, which waits for too long, is no refusal of the others', async () => {
+  const client = await tenantWith('account');
+  const { limits } = readConfig({ DATABASE_LOCK_TIMEOUT_MS: '300' }).database;
+  const impatient = openApp(service.connection, { limits });
+  const through = clientThrough(impatient, client);
+  await service.database.orm.transaction(async (tx) => {
+    await tx.execute(sql`select from accounts where tenant_id = ${client.tenantId} and id = 'E3' for update`);
+    const answers = await Promise.all(
+      indexes.map((index) => sendMutation(through, 'updateAccount', { id: `E${index}`, name: 'New name' })),
+    );
+    for (const [index, { data, errors }] of answers.entries()) {
+      if (index === 3) expect(errors[0].extensions.code).toBe('SERVICE_UNAVAILABLE');
+      else expect(data.updateAccount.account.version).toBe(2);
+    }
+  });
+  await impatient.close();
+});
+
+it('rows are locked in the order of their ids, so that no two statements wait for each other', async () => {
+  const client = await tenantWith('account');
+  const free = (ids: string, how: string) =>
+    sql.raw(
+      `select id from accounts where tenant_id = ${client.tenantId} and id in (${ids}) for update ${how}`,
+    );
+  const { orm } = service.database;
+  const answers = await orm.transaction(async (tx) => {
+    await tx.execute(free(`'E1', 'E8', 'E9'`, ''));
+    // Two wait by themselves; the others go out together.
+    const sent = ['E8', 'E9', 'E2', 'E1', 'E0'].map((id) => update(client, { id, name: 'New name' }));
+    await expect.poll(() => orm.execute(free(`'E0'`, 'skip locked')), { timeout: 10_000 }).toEqual([]);
+    expect(await tx.execute(free(`'E2'`, 'nowait'))).toHaveLength(1);
+    return sent;
+  });
+  for (const { account } of await Promise.all(answers)) expect(account.version).toBe(2);
+});
