@@ -125,7 +125,7 @@ async function openLog({ logLevel, collector }: Config) {
 /** Starts the service, and answers how to stop it. */
 async function start(config: Config): Promise<(signal: StopSignal) => Promise<void>> {
   const { log, traces } = await openLog(config);
-  // The half second that loading the GraphQL side takes is one in which PostgreSQL starts.
+  // The time that loading the GraphQL side takes is one in which PostgreSQL starts.
   const loading = Promise.all([import('../app.ts'), import('../graphql/server.ts')]);
   const documents = {
     trusted: await readTrustedDocuments(config.trustedDocuments),

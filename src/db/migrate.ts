@@ -7,6 +7,7 @@ import type { Database, Orm } from './client.ts';
 import { unavailability } from './constraint.ts';
 import { statement } from './statement.ts';
 
+/** As far up from here as from where this is bundled to. */
 const migrationsFolder = fileURLToPath(new URL('../../migrations', import.meta.url));
 
 /** Any number that no other program takes an advisory lock on. */

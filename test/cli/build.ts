@@ -13,16 +13,14 @@ declare module 'vitest' {
 
 const root = join(import.meta.dirname, '..', '..');
 
-/** Compiles the service once for a test run, aside from `dist`, which may be in use. */
+/** Bundles the service once for a test run, aside from `dist`, which may be in use. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   // Below node_modules, so that the packages are found from there.
   const cache = join(root, 'node_modules', '.cache');
   await mkdir(cache, { recursive: true });
   const checkout = await mkdtemp(join(cache, 'accountgraph-test-'));
-  const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-  await promisify(execFile)(process.execPath, [compiler, '--noCheck', '--outDir', join(checkout, 'dist')], {
-    cwd: root,
-  });
+  const bundle = ['run', '--silent', 'bundle', '--', `--outdir=${join(checkout, 'dist')}`];
+  await promisify(execFile)('npm', bundle, { cwd: root });
   await chmod(join(checkout, 'dist', 'main.js'), 0o755);
   await mkdir(join(checkout, 'node_modules', '.bin'), { recursive: true });
   await symlink('../../dist/main.js', join(checkout, 'node_modules', '.bin', 'accountgraph'));

@@ -20,6 +20,16 @@ describe.concurrent('a command', { timeout: 60_000 }, () => {
     expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: committed, stderr: '' });
   });
 
+  it('that ends in a bug names the line of src/ where it is', async () => {
+    const broken = encodeURIComponent('process.stdout.write = () => { throw new Error("it broke"); };');
+    const { code, stderr } = await programs.run(['schema'], {
+      NODE_OPTIONS: `--import data:text/javascript,${broken}`,
+    });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^Error: it broke$/m);
+    expect(stderr).toMatch(/^ +at schemaCommand \(.*\/src\/cli\/schema\.ts:5:/m);
+  });
+
   it('help shows the usage', async () => {
     expect(answerOf(await programs.run(['help'], {}))).toMatch(
       /^accountgraph \[serve\]\naccountgraph migrate\n/,
