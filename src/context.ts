@@ -19,15 +19,6 @@ export interface ContextParts extends Caller {
   feed?: ChangeFeed;
 }
 
-/** Who makes each loader. */
-const makers: { [Name in keyof Loaders]: (ctx: LoadCtx) => Pick<Loaders, Name> } = {
-  account: accountLoaders,
-  accountByAlias: aliasLoaders,
-  aliases: aliasLoaders,
-  customer: customerLoaders,
-  settings: settingLoaders,
-};
-
 /** Loaders whose rows lead to further keys go first, so that a later one is asked once for the keys of all paths. */
 const flushOrder: { [Name in keyof Loaders]: number } = {
   accountByAlias: 1,
@@ -37,32 +28,17 @@ const flushOrder: { [Name in keyof Loaders]: number } = {
   settings: 4,
 };
 
-/** Each made when it is first used: most requests use one or two. */
-function lazyLoaders(ctx: Omit<LoadCtx, 'loaders'>): Loaders {
-  const made: Partial<Loaders> = {};
-  function take<Name extends keyof Loaders>(name: Name): Loaders[Name] {
-    const loader: Loaders[Name] = made[name] ?? makers[name]({ ...ctx, loaders })[name];
-    made[name] = loader;
-    return loader;
-  }
-  const loaders: Loaders = {
-    get account() {
-      return take('account');
-    },
-    get accountByAlias() {
-      return take('accountByAlias');
-    },
-    get aliases() {
-      return take('aliases');
-    },
-    get customer() {
-      return take('customer');
-    },
-    get settings() {
-      return take('settings');
-    },
-  };
-  return loaders;
+/** None is a getter: of an object that has getters of its own, V8 keeps all they reach until its next full collection. */
+function createLoaders(given: Omit<LoadCtx, 'loaders'>): Loaders {
+  const loaders = {} as Loaders;
+  const ctx = { ...given, loaders };
+  return Object.assign(
+    loaders,
+    accountLoaders(ctx),
+    aliasLoaders(ctx),
+    customerLoaders(ctx),
+    settingLoaders(ctx),
+  );
 }
 
 /** The database as a request has it: for its tenant, and while there is time. */
@@ -151,7 +127,7 @@ export function createContext(parts: ContextParts): Ctx {
     run,
     share,
     transaction,
-    loaders: lazyLoaders({ run, share, schedule, now, selects }),
+    loaders: createLoaders({ run, share, schedule, now, selects }),
     async followChanges(filter) {
       if (feed === undefined || renew === undefined) throw new Error('No changes are followed here.');
       return feed.follow({ viewer, filter, renew });

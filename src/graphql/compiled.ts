@@ -1,3 +1,4 @@
+import { RequestCache } from '@pothos/plugin-scope-auth';
 import {
   type DocumentNode,
   type ExecutionArgs,
@@ -14,10 +15,13 @@ import { isPromise } from 'graphql-yoga';
 import type { Ctx } from '../ctx.ts';
 import { allows, type Scope } from '../lib/scope.ts';
 
-/** graphql-jit ignores the name of an operation: there may be but one. Events of a subscription are few. */
+/**
+ * graphql-jit ignores the name of an operation: there may be but one. What a compiled mutation has made for a request, V8
+ * keeps until its next full collection, which costs more than the rest of it saves; events of a subscription are few.
+ */
 function isCompilable({ definitions }: DocumentNode): boolean {
   const operations = definitions.filter((one) => one.kind === Kind.OPERATION_DEFINITION);
-  return operations.length === 1 && operations[0]?.operation !== 'subscription';
+  return operations.length === 1 && operations[0]?.operation === 'query';
 }
 
 /** The types that guard themselves by `isTypeOf`. */
@@ -91,7 +95,7 @@ export function createExecutor(schema: GraphQLSchema) {
     return compiled;
   }
 
-  return (args: ExecutionArgs) => {
+  function run(args: ExecutionArgs): ReturnType<typeof execute> {
     const { document, rootValue, contextValue, variableValues } = args;
     const { viewer } = contextValue as Ctx;
     // Whom a type's guard could refuse is served with the guards.
@@ -107,5 +111,14 @@ export function createExecutor(schema: GraphQLSchema) {
     };
     const result = compiled.query(rootValue, contextValue, variableValues);
     return isPromise(result) ? result.then(finish) : finish(result);
+  }
+  return (args: ExecutionArgs): ReturnType<typeof execute> => {
+    // What a WeakMap has for a request, V8 keeps with all it reaches until its next full collection.
+    const forget = (result: ExecutionResult): ExecutionResult => {
+      RequestCache.clearForContext(args.contextValue as object);
+      return result;
+    };
+    const result = run(args);
+    return isPromise(result) ? result.then(forget) : forget(result);
   };
 }

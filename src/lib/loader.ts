@@ -22,8 +22,8 @@ export function createLoader<Key, Value>({
   schedule,
   nameOf,
 }: LoaderOptions<Key, Value>): Loader<Key, Value> {
-  const known = new Map<string, Value>();
-  // What has all been read along needs none.
+  // Of the loaders of a request, few are used; and what has all been read along needs no batches.
+  let known: Map<string, Value> | undefined;
   let made: DataLoader<Key, Value, string> | undefined;
   const batches = () => {
     made ??= new DataLoader(load, { batchScheduleFn: schedule, cacheKeyFn: nameOf });
@@ -32,21 +32,22 @@ export function createLoader<Key, Value>({
   const loader: Loader<Key, Value> = {
     load(key) {
       const name = nameOf(key);
-      const value = known.get(name);
-      return value === undefined && !known.has(name) ? batches().load(key) : (value as Value);
+      const value = known?.get(name);
+      return value === undefined && !known?.has(name) ? batches().load(key) : (value as Value);
     },
     prime(key, value) {
       const name = nameOf(key);
+      known ??= new Map();
       if (!known.has(name)) known.set(name, value);
       return loader;
     },
     clear(key) {
-      known.delete(nameOf(key));
+      known?.delete(nameOf(key));
       made?.clear(key);
       return loader;
     },
     clearAll() {
-      known.clear();
+      known?.clear();
       made?.clearAll();
       return loader;
     },
