@@ -101,14 +101,14 @@ function rowJson(cte: string, keys: readonly string[]): SQL {
   return sql`jsonb_build_object(${sql.join(pairs, sql`, `)})`;
 }
 
-/** The members in which `before` and `after` differ, as JSON of the one and of the other: the row `difference`. */
-function difference(keys: readonly string[]): SQL {
-  const fields = keys.map((key) => {
+/** The members in which `before` and `after` differ, as JSON of the one of them. */
+function difference(of: 'before' | 'after', keys: readonly string[]): SQL {
+  const members = keys.map((key) => {
     const column = sql.identifier(toSnakeCase(key));
-    return sql`(${sql.raw(`'${key}'`)}, to_jsonb(before.${column}), to_jsonb(after.${column}))`;
+    const member = sql`jsonb_build_object(${sql.raw(`'${key}'`)}, ${sql.identifier(of)}.${column})`;
+    return sql`case when before.${column} is distinct from after.${column} then ${member} else '{}' end`;
   });
-  return sql`lateral (select coalesce(jsonb_object_agg(key, old), '{}') as old, coalesce(jsonb_object_agg(key, new), '{}') as new
-    from (values ${sql.join(fields, sql`, `)}) as field(key, old, new) where old is distinct from new) as difference`;
+  return sql.join(members, sql` || `);
 }
 
 function insertChange(orm: Orm, { kind, keys, customerId, accountId }: Patched<VersionedTable>) {
@@ -127,12 +127,11 @@ function insertChange(orm: Orm, { kind, keys, customerId, accountId }: Patched<V
             actor: sql<string>`input.actor`.as('actor'),
             requestId: sql<string>`input."requestId"`.as('requestId'),
             version: sql<number>`after.version`.as('version'),
-            before: sql<Record<string, unknown>>`difference.old`.as('before'),
-            after: sql<Record<string, unknown>>`difference.new`.as('after'),
+            before: sql<Record<string, unknown>>`${difference('before', keys)}`.as('before'),
+            after: sql<Record<string, unknown>>`${difference('after', keys)}`.as('after'),
             transactionId: sql<string>`pg_current_xact_id()`.as('transactionId'),
           })
-          .from(sql`input join before on before.id = input.id join after on after.id = input.id`)
-          .crossJoin(difference(keys)),
+          .from(sql`input join before on before.id = input.id join after on after.id = input.id`),
       )
       .returning({ id: changes.id }),
   );
