@@ -58,7 +58,7 @@ function jsonRow<T extends PgTable>(table: T, from: string, brief?: Brief) {
 export function jsonJoined<T extends PgTable>(
   table: T,
   from: string,
-  brief: Brief,
+  brief?: Brief,
 ): SQL<InferSelectModel<T>> {
   const { row, decode } = jsonRow(table, from, brief);
   return row.mapWith(decode) as SQL<InferSelectModel<T>>;

@@ -2,7 +2,8 @@ import { type SQL, type SQLWrapper, sql } from 'drizzle-orm';
 import { toSnakeCase } from 'drizzle-orm/casing';
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
 import type { Orm } from '../db/client.ts';
-import { fieldsOf, recordset, storedKeys, tenantId } from '../db/rows.ts';
+import { jsonJoined } from '../db/json.ts';
+import { recordset, storedKeys, tenantId } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
 import type { ChangeKind } from '../history/rules.ts';
 import { changes } from '../history/table.ts';
@@ -163,7 +164,7 @@ export function patchStatement<T extends VersionedTable>(patched: Patched<T>) {
       .select({
         id: sql<string>`input.id`,
         before: refused,
-        after: fieldsOf(table, after),
+        after: jsonJoined(table, 'after'),
         ...keyOutcome,
       })
       .from(sql`input`)
