@@ -8,7 +8,7 @@ import {
   sendCreateAccount,
   tenantWithCustomer,
 } from '../support/account.ts';
-import { rowCounts, statementsOf } from '../support/rows.ts';
+import { rowCounts, statementsOf, waitingStatements } from '../support/rows.ts';
 import { type Client, clientThrough, type Json, openApp, useService } from '../support/service.ts';
 
 const service = useService();
@@ -109,12 +109,16 @@ it('one input sent many times at once with one key, among others, is one account
   expect(await rowCounts(service, client)).toMatchObject({ accounts: 16, idempotency_records: 1 });
 });
 
-it('those whose customer another transaction holds do not keep the others waiting', async () => {
+it('those whose customer another transaction holds do not keep those waiting who come after them', async () => {
   const client = await tenantWithCustomer(service);
   await createCustomer(client, { id: 'held' });
   const held = await service.database.orm.transaction(async (tx) => {
     await tx.execute(`select from customers where tenant_id = ${client.tenantId} and id = 'held' for update`);
-    const waiting = ['held 1', 'held 2'].map((id) => createAccount(client, { id, customerId: 'held' }));
+    const waiting: Promise<Json>[] = [];
+    for (const id of ['held 1', 'held 2']) {
+      waiting.push(createAccount(client, { id, customerId: 'held' }));
+      await expect.poll(() => waitingStatements(service)).toBe(waiting.length);
+    }
     for (const index of indexes) await createdAccount(client, { id: `A${index}` });
     return waiting;
   });

@@ -9,6 +9,8 @@ interface Call {
   fail(error: Error): void;
 }
 
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
 /** Loads that are answered by hand. */
 function useLoads() {
   const share = createShare();
@@ -17,14 +19,33 @@ function useLoads() {
     new Promise<string>((answer, fail) => calls.push({ asks, signal, answer, fail }));
   const ask = (name: string, { size = 1, signal = new AbortController().signal, group = 'g' } = {}) =>
     share(group, { ask: name, size, maxSize: 500, signal }, load);
-  return { ask, calls };
+  /** Has two loads under way. */
+  async function busy(group = 'g') {
+    const asked: Promise<string>[] = [];
+    for (const name of ['a', 'b']) {
+      asked.push(ask(name, { group }));
+      await turn();
+    }
+    return asked;
+  }
+  return { ask, calls, busy };
 }
 
-const turn = () => new Promise((resolve) => setImmediate(resolve));
+it('what is asked in one turn goes out as one, at its end', async () => {
+  const { ask, calls } = useLoads();
+  const answers = ['a', 'b', 'c'].map((name) => ask(name));
+  expect(calls).toEqual([]);
+  await turn();
+  expect(calls.map(({ asks }) => asks)).toEqual([['a', 'b', 'c']]);
+  calls[0]?.answer('ABC');
+  expect(await Promise.all(answers)).toEqual(['ABC', 'ABC', 'ABC']);
+});
 
 it('what is asked while two loads are under way goes out as one, when the first of them ends', async () => {
-  const { ask, calls } = useLoads();
-  const answers = ['a', 'b', 'c', 'd', 'e'].map((name) => ask(name));
+  const { ask, calls, busy } = useLoads();
+  const two = await busy();
+  const answers = [...two, ...['c', 'd', 'e'].map((name) => ask(name))];
+  await turn();
   expect(calls.map(({ asks }) => asks)).toEqual([['a'], ['b']]);
   calls[1]?.answer('B');
   await turn();
@@ -35,9 +56,8 @@ it('what is asked while two loads are under way goes out as one, when the first 
 });
 
 it('what is asked later is not answered by a load that began before', async () => {
-  const { ask, calls } = useLoads();
-  void ask('a');
-  void ask('b');
+  const { ask, calls, busy } = useLoads();
+  void (await busy());
   const waiting = ask('c');
   calls[0]?.answer('A');
   await turn();
@@ -49,15 +69,16 @@ it('what is asked later is not answered by a load that began before', async () =
   expect(calls[3]?.asks).toEqual(['d']);
 });
 
-it('groups do not wait for each other', () => {
-  const { ask, calls } = useLoads();
-  for (const group of ['one', 'other']) for (const name of ['a', 'b', 'c']) void ask(name, { group });
-  expect(calls).toHaveLength(4);
+it('groups do not wait for each other', async () => {
+  const { calls, busy } = useLoads();
+  for (const group of ['one', 'other']) void (await busy(group));
+  expect(calls.map(({ asks }) => asks)).toEqual([['a'], ['b'], ['a'], ['b']]);
 });
 
 it('nobody waits for long for loads that do not end, nor for more than fits', async () => {
-  const { ask, calls } = useLoads();
-  for (const name of ['a', 'b', 'c']) void ask(name);
+  const { ask, calls, busy } = useLoads();
+  void (await busy());
+  void ask('c');
   while (calls.length === 2) await sleep(5);
   expect(calls[2]?.asks).toEqual(['c']);
   void ask('d', { size: 400 });
@@ -69,8 +90,9 @@ it('nobody waits for long for loads that do not end, nor for more than fits', as
 });
 
 it('a failure is that of all who asked, and of nobody else', async () => {
-  const { ask, calls } = useLoads();
-  const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((name) => ask(name));
+  const { ask, calls, busy } = useLoads();
+  const [a, b] = await busy();
+  const [c, d] = ['c', 'd'].map((name) => ask(name));
   calls[0]?.fail(new Error('lost'));
   await expect(a).rejects.toThrow('lost');
   expect(calls[2]?.asks).toEqual(['c', 'd']);
@@ -80,13 +102,14 @@ it('a failure is that of all who asked, and of nobody else', async () => {
   calls[1]?.answer('B');
   expect(await b).toBe('B');
   const after = ask('e');
+  await turn();
   calls[3]?.answer('E');
   expect(await after).toBe('E');
 });
 
 it('nothing is loaded for those who left before their turn', async () => {
-  const { ask, calls } = useLoads();
-  const first = [ask('a'), ask('b')];
+  const { ask, calls, busy } = useLoads();
+  const first = await busy();
   const gone = new AbortController();
   const answers = [ask('c', { signal: gone.signal }), ask('d')];
   gone.abort(new Error('gone'));
@@ -101,9 +124,8 @@ it('nothing is loaded for those who left before their turn', async () => {
 });
 
 it('a load ends when nobody waits for it any more', async () => {
-  const { ask, calls } = useLoads();
-  void ask('a');
-  void ask('b');
+  const { ask, calls, busy } = useLoads();
+  void (await busy());
   const [one, other] = [new AbortController(), new AbortController()];
   const answers = [ask('c', { signal: one.signal }), ask('d', { signal: other.signal })];
   calls[0]?.answer('A');
@@ -117,9 +139,8 @@ it('a load ends when nobody waits for it any more', async () => {
 });
 
 it('who leaves before his turn takes nobody with him', async () => {
-  const { ask, calls } = useLoads();
-  void ask('a');
-  void ask('b');
+  const { ask, calls, busy } = useLoads();
+  void (await busy());
   const left = new AbortController();
   ask('c', { signal: left.signal, size: 500 }).catch(() => undefined);
   left.abort(new Error('too late'));
@@ -134,9 +155,8 @@ it('who leaves before his turn takes nobody with him', async () => {
 });
 
 it('a turn to which nobody is left is passed over', async () => {
-  const { ask, calls } = useLoads();
-  void ask('a');
-  void ask('b');
+  const { ask, calls, busy } = useLoads();
+  void (await busy());
   const left = new AbortController();
   const answer = ask('c', { signal: left.signal });
   left.abort(new Error('too late'));
@@ -144,6 +164,7 @@ it('a turn to which nobody is left is passed over', async () => {
   await expect(answer).rejects.toThrow('too late');
   expect(calls).toHaveLength(2);
   const after = ask('d');
+  await turn();
   calls[2]?.answer('D');
   expect(await after).toBe('D');
 });

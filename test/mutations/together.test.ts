@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { readConfig } from '../../src/config.ts';
 import { createCustomer, tenantWithCustomer } from '../support/account.ts';
 import { createBatch, type MutationName, memberOf, mutate, sendMutation } from '../support/mutations.ts';
-import { statementsOf } from '../support/rows.ts';
+import { statementsOf, waitingStatements } from '../support/rows.ts';
 import { type Client, clientThrough, type Json, openApp, useService } from '../support/service.ts';
 import { changesOf, stored } from '../support/stored.ts';
 
@@ -230,8 +230,14 @@ it('rows are locked in the order of their ids, so that no two statements wait fo
   const { orm } = service.database;
   const answers = await orm.transaction(async (tx) => {
     await tx.execute(free(`'E1', 'E8', 'E9'`, ''));
+    const sent: Promise<Json>[] = [];
+    const send = (id: string) => sent.push(update(client, { id, name: 'New name' }));
     // Two wait by themselves; the others go out together.
-    const sent = ['E8', 'E9', 'E2', 'E1', 'E0'].map((id) => update(client, { id, name: 'New name' }));
+    for (const id of ['E8', 'E9']) {
+      const count = send(id);
+      await expect.poll(() => waitingStatements(service)).toBe(count);
+    }
+    for (const id of ['E2', 'E1', 'E0']) send(id);
     await expect.poll(() => orm.execute(free(`'E0'`, 'skip locked')), { timeout: 10_000 }).toEqual([]);
     expect(await tx.execute(free(`'E2'`, 'nowait'))).toHaveLength(1);
     return sent;

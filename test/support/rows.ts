@@ -21,3 +21,12 @@ export async function statementsOf(service: Service, work: () => Promise<unknown
   const all = await service.statements(work);
   return all.filter((text) => !text.includes('api_keys'));
 }
+
+/** How many statements wait for what another transaction holds. */
+export async function waitingStatements(service: Service): Promise<number> {
+  const [row] = await service.database.orm.execute<{ count: number }>(
+    sql`select count(*)::integer as count from pg_stat_activity
+      where datname = current_database() and wait_event_type = 'Lock'`,
+  );
+  return row?.count ?? 0;
+}
