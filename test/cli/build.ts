@@ -19,8 +19,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const cache = join(root, 'node_modules', '.cache');
   await mkdir(cache, { recursive: true });
   const checkout = await mkdtemp(join(cache, 'accountgraph-test-'));
-  const bundle = ['run', '--silent', 'bundle', '--', `--outdir=${join(checkout, 'dist')}`];
-  await promisify(execFile)('npm', bundle, { cwd: root });
+  await promisify(execFile)(process.execPath, ['.bundle.js', join(checkout, 'dist')], { cwd: root });
   await chmod(join(checkout, 'dist', 'main.js'), 0o755);
   await mkdir(join(checkout, 'node_modules', '.bin'), { recursive: true });
   await symlink('../../dist/main.js', join(checkout, 'node_modules', '.bin', 'accountgraph'));
