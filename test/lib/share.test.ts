@@ -9,7 +9,8 @@ interface Call {
   fail(error: Error): void;
 }
 
-const turn = () => new Promise((resolve) => setImmediate(resolve));
+/** The end of this turn, and of the one that comes of it. */
+const turn = () => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 
 /** Loads that are answered by hand. */
 function useLoads() {
@@ -41,18 +42,20 @@ it('what is asked in one turn goes out as one, at its end', async () => {
   expect(await Promise.all(answers)).toEqual(['ABC', 'ABC', 'ABC']);
 });
 
-it('what is asked while two loads are under way goes out as one, when the first of them ends', async () => {
+it('what is asked while two loads are under way goes out as one, in the turn in which the first of them ends', async () => {
   const { ask, calls, busy } = useLoads();
   const two = await busy();
   const answers = [...two, ...['c', 'd', 'e'].map((name) => ask(name))];
   await turn();
   expect(calls.map(({ asks }) => asks)).toEqual([['a'], ['b']]);
   calls[1]?.answer('B');
+  await answers[1];
+  answers.push(ask('f'));
   await turn();
-  expect(calls[2]?.asks).toEqual(['c', 'd', 'e']);
-  calls[2]?.answer('CDE');
+  expect(calls[2]?.asks).toEqual(['c', 'd', 'e', 'f']);
+  calls[2]?.answer('C-F');
   calls[0]?.answer('A');
-  expect(await Promise.all(answers)).toEqual(['A', 'B', 'CDE', 'CDE', 'CDE']);
+  expect(await Promise.all(answers)).toEqual(['A', 'B', 'C-F', 'C-F', 'C-F', 'C-F']);
 });
 
 it('what is asked later is not answered by a load that began before', async () => {
@@ -95,6 +98,7 @@ it('a failure is that of all who asked, and of nobody else', async () => {
   const [c, d] = ['c', 'd'].map((name) => ask(name));
   calls[0]?.fail(new Error('lost'));
   await expect(a).rejects.toThrow('lost');
+  await turn();
   expect(calls[2]?.asks).toEqual(['c', 'd']);
   calls[2]?.fail(new Error('lost, too'));
   await expect(c).rejects.toThrow('lost, too');
