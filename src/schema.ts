@@ -96,9 +96,16 @@ const link = {
   import: ['@key', '@shareable', '@inaccessible'],
 };
 
+/** Entities are rows of a table, but for a reference to an account by what it was called at an instant. */
+function typeOfEntity(entity: object): string {
+  if ('customerId' in entity) return 'Account';
+  return 'on' in entity ? 'AccountReference' : 'Customer';
+}
+
 export function buildSchema(): GraphQLSchema {
   const extensions = { directives: [{ name: 'link', args: link }] };
-  const schema = asSubgraph(builder.toSchema({ extensions, sortSchema: false }), printSchema);
+  const own = builder.toSchema({ extensions, sortSchema: false });
+  const schema = asSubgraph(own, { print: printSchema, typeOf: typeOfEntity });
   requireDecisions(schema);
   return schema;
 }

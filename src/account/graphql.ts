@@ -90,7 +90,7 @@ export const Account = builder.node(builder.objectRef<AccountRow>('Account'), {
 
 builder.asEntity(Account, {
   key: [builder.selection<{ id: string }>('id'), builder.selection<{ nodeId: string }>('nodeId')],
-  resolveReference: async (reference, ctx) => {
+  resolveReference: (reference, ctx) => {
     requireScope(ctx.viewer, 'accounts:read');
     const key = entityKeyOf('Account', reference);
     return key === undefined ? null : ctx.loaders.account.load(key);

@@ -107,7 +107,6 @@ function instantOf(given: unknown): Date {
 
 builder.asEntity(AccountReference, {
   key: builder.selection<{ alias: string; effectiveOn: string }>('alias effectiveOn'),
-  // Asynchronous, so that an instant that is none fails alone.
-  resolveReference: async ({ alias, effectiveOn }) =>
+  resolveReference: ({ alias, effectiveOn }) =>
     typeof alias === 'string' ? { value: alias, on: instantOf(effectiveOn) } : null,
 });

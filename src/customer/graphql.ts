@@ -59,7 +59,7 @@ export const Customer = builder.node(CustomerRef, {
 
 builder.asEntity(Customer, {
   key: [builder.selection<{ id: string }>('id'), builder.selection<{ nodeId: string }>('nodeId')],
-  resolveReference: async (reference, ctx) => {
+  resolveReference: (reference, ctx) => {
     requireScope(ctx.viewer, 'customers:read');
     const key = entityKeyOf('Customer', reference);
     return key === undefined ? null : ctx.loaders.customer.load(key);

@@ -20,9 +20,6 @@ const rateLimited: TopLevelCode = 'RATE_LIMITED';
 const internalMessage =
   'Something went wrong on our side; nothing was half-written. Send it again, and report the request id if it stays.';
 
-/** How the entities resolver of @apollo/subgraph, which throws plain errors, refuses a type that has no keys here. */
-const unknownEntity = /^The _entities resolver tried to load an entity for type/;
-
 function originalOf(error: unknown): unknown {
   return error instanceof GraphQLError ? error.originalError : error;
 }
@@ -52,9 +49,6 @@ export function maskError(error: unknown): GraphQLError {
   if (original instanceof BusyError) {
     const http = { status: 429, headers: { 'retry-after': '1' } };
     return show(original.message, { code: rateLimited, http });
-  }
-  if (original instanceof Error && unknownEntity.test(original.message)) {
-    return show(original.message, { code: 'BAD_REQUEST' });
   }
   const ours = original === undefined || original instanceof GraphQLError;
   if (error instanceof GraphQLError && ours && error.extensions.unexpected !== true) return error;
