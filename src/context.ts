@@ -5,6 +5,7 @@ import type { Caller, Ctx, LoadCtx, Loaders, Run, Selects } from './ctx.ts';
 import { customerLoaders } from './customer/read.ts';
 import type { Database } from './db/client.ts';
 import type { ChangeFeed } from './history/feed.ts';
+import type { CancelSignal } from './lib/cancel.ts';
 import type { Share } from './lib/share.ts';
 import { settingLoaders } from './setting/read.ts';
 
@@ -47,7 +48,7 @@ type Statements = Pick<Ctx, 'run' | 'share' | 'transaction'>;
 /** The signal of `cancel` ends what runs, and nothing begins after it. */
 function statementsFor({ database, share = alone, cancel, viewer }: ContextParts): Statements {
   const tenantId = viewer.tenant.id;
-  async function inTime<T>(begin: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  async function inTime<T>(begin: (signal: CancelSignal) => Promise<T>): Promise<T> {
     const { signal } = cancel;
     signal.throwIfAborted();
     return begin(signal).catch((error: unknown) => {
@@ -55,7 +56,7 @@ function statementsFor({ database, share = alone, cancel, viewer }: ContextParts
     });
   }
   const runUntil =
-    (signal: AbortSignal): Run =>
+    (signal: CancelSignal): Run =>
     (statement, values) =>
       database.run(statement, { ...values, tenantId }, signal);
   return {

@@ -5,6 +5,7 @@ import type { CustomerLoaders } from './customer/read.ts';
 import type { Statement } from './db/statement.ts';
 import type { ChangeFilter } from './history/follower.ts';
 import type { ChangeRow } from './history/read.ts';
+import type { Cancel } from './lib/cancel.ts';
 import type { SettingLoaders } from './setting/read.ts';
 
 /** Who asks: the tenant and key that the bearer token names. */
@@ -27,7 +28,7 @@ export interface Caller {
   /** The instant of the request. */
   now: Date;
   /** Ends what is done for the request. */
-  cancel: AbortController;
+  cancel: Cancel;
 }
 
 export interface Loaders extends AccountLoaders, AliasLoaders, CustomerLoaders, SettingLoaders {}

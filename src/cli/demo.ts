@@ -5,6 +5,7 @@ import { createContext } from '../context.ts';
 import { createCustomer } from '../customer/create.ts';
 import { exampleCustomer } from '../customer/example.ts';
 import type { Database } from '../db/client.ts';
+import { createCancel } from '../lib/cancel.ts';
 import { IdTakenError } from '../lib/errors.ts';
 import { newUuid } from '../lib/id.ts';
 import { type Authenticate, createAuthenticator } from '../tenant/authenticate.ts';
@@ -41,7 +42,7 @@ export async function ensureDemo(database: Database, dataDir: string, log: Logge
     viewer,
     requestId: newUuid(),
     now: new Date(),
-    cancel: new AbortController(),
+    cancel: createCancel(),
   });
   await createCustomer(ctx, exampleCustomer).catch((error: unknown) => {
     if (!(error instanceof IdTakenError)) throw error;

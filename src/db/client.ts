@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { PgDatabase } from 'drizzle-orm/pg-core';
 import { drizzle, type PostgresJsQueryResultHKT } from 'drizzle-orm/postgres-js';
 import type postgres from 'postgres';
+import type { CancelSignal } from '../lib/cancel.ts';
 import { mayRunAgain, unavailability } from './constraint.ts';
 import { closePool, type Limits, openPool, type Pool, useSession } from './pool.ts';
 import type { Backend, Connection, Session } from './session.ts';
@@ -14,7 +15,7 @@ export type Values = Record<string, unknown>;
 export type Run = <Answer>(
   statement: Statement<Answer>,
   values: Values,
-  signal?: AbortSignal,
+  signal?: CancelSignal,
 ) => Promise<Answer>;
 
 export interface Database {
@@ -26,7 +27,7 @@ export interface Database {
    * Runs several statements, all or nothing; a signal takes them back. `work` may be called again, so it must have no other effects.
    * Throws UnavailableError when the database cannot serve, and what `work` throws.
    */
-  transaction<T>(work: (run: Run) => Promise<T>, signal?: AbortSignal): Promise<T>;
+  transaction<T>(work: (run: Run) => Promise<T>, signal?: CancelSignal): Promise<T>;
   /** How long ago, in milliseconds, the database last answered a request. */
   sinceAnswer(): number;
   close(): Promise<void>;
@@ -94,7 +95,7 @@ async function withRetry<T>(attempt: () => Promise<T>): Promise<T> {
 
 /** Waits for what a session does, and ends it, at the server too, when the signal comes first. */
 async function untilAborted<T>(
-  signal: AbortSignal | undefined,
+  signal: CancelSignal | undefined,
   session: Session,
   query: object,
   result: PromiseLike<T>,
@@ -113,7 +114,7 @@ async function untilAborted<T>(
 interface Transaction<T> {
   begin: string;
   work: () => Promise<T>;
-  signal: AbortSignal | undefined;
+  signal: CancelSignal | undefined;
 }
 
 async function transact<T>(session: Session, { begin, work, signal }: Transaction<T>): Promise<T> {
@@ -144,13 +145,13 @@ async function commitAfter<T>(
 interface PooledClient {
   client: postgres.Sql;
   /** Gives a signal to the statement that `start` begins. */
-  within<T>(signal: AbortSignal | undefined, start: () => T): T;
+  within<T>(signal: CancelSignal | undefined, start: () => T): T;
 }
 
 /** A client as Drizzle wants it, each of whose statements and transactions gets a session of the pool. */
 function pooledClient(pool: Pool, begin: string): PooledClient {
   // Drizzle calls the client at once when a statement is run, but has no way to hand it a signal.
-  let current: AbortSignal | undefined;
+  let current: CancelSignal | undefined;
   const client = {
     options: { parsers: {}, serializers: {} },
     unsafe(text: string, parameters: never[], options: postgres.UnsafeQueryOptions) {

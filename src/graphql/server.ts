@@ -7,6 +7,7 @@ import type { Caller, Ctx, Selects, Viewer } from '../ctx.ts';
 import type { Spend } from '../http/budget.ts';
 import type { RunOperation } from '../http/lanes.ts';
 import { requestIdFrom } from '../http/request.ts';
+import { createCancel } from '../lib/cancel.ts';
 import type { Tracing } from '../observe/trace.ts';
 import { useCompression } from './compression.ts';
 import { createDirect, type DirectOptions, isDirect, requestOf, write } from './direct.ts';
@@ -50,7 +51,7 @@ function createLetIn({ authenticate }: ServerOptions): LetIn {
     const renew = () => authenticate(authorization);
     const viewer = await renew();
     if (viewer === undefined) throw unauthenticated();
-    return { viewer, renew, requestId, now: new Date(), cancel: new AbortController() };
+    return { viewer, renew, requestId, now: new Date(), cancel: createCancel() };
   };
 }
 

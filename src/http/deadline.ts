@@ -1,3 +1,4 @@
+import type { Cancel } from '../lib/cancel.ts';
 import { DeadlineError } from '../lib/errors.ts';
 
 const isInParts = (value: unknown): boolean =>
@@ -9,7 +10,7 @@ const isInParts = (value: unknown): boolean =>
  */
 export function withDeadline<T>(
   timeoutMs: number,
-  cancel: AbortController,
+  cancel: Cancel,
   work: () => T | Promise<T>,
 ): T | Promise<T> {
   const result = work();

@@ -1,4 +1,5 @@
 import type { Viewer } from '../ctx.ts';
+import type { Cancel } from '../lib/cancel.ts';
 import { BusyError } from '../lib/errors.ts';
 
 export interface LaneOptions {
@@ -14,11 +15,7 @@ interface Lane {
 }
 
 /** Runs an operation for its tenant, in bounded time; `cancel` is told when that is over. */
-export type RunOperation = <T>(
-  viewer: Viewer,
-  cancel: AbortController,
-  work: () => T | Promise<T>,
-) => T | Promise<T>;
+export type RunOperation = <T>(viewer: Viewer, cancel: Cancel, work: () => T | Promise<T>) => T | Promise<T>;
 
 /** Runs work in the lane of its tenant. */
 export type InLane = <T>(tenantId: number, work: () => T | Promise<T>) => T | Promise<T>;

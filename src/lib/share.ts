@@ -1,3 +1,5 @@
+import { type CancelSignal, createCancel } from './cancel.ts';
+
 /** So many calls of one group begin by themselves; what is asked while they run goes out together with the next. */
 const maxUnderWay = 2;
 /** Nobody waits longer than this for others, however slow they are. */
@@ -9,10 +11,10 @@ export interface Asking<Ask> {
   size: number;
   maxSize: number;
   /** Ends the call when nobody waits for it any more. */
-  signal: AbortSignal;
+  signal: CancelSignal;
 }
 
-type Call<Ask, Answer> = (asks: readonly Ask[], signal: AbortSignal) => Promise<Answer>;
+type Call<Ask, Answer> = (asks: readonly Ask[], signal: CancelSignal) => Promise<Answer>;
 
 /**
  * Does what many requests ask for at a time in few calls: what is asked of a group in one turn of the event loop, or while
@@ -42,7 +44,7 @@ interface Group {
 /** A batch that waits for its turn. Its call belongs, for who traces it, to the request that asked first. */
 function openBatch(call: Call<unknown, unknown>): Batch {
   const asks: unknown[] = [];
-  const cancel = new AbortController();
+  const cancel = createCancel();
   let begin = (): void => undefined;
   let hasBegun = false;
   let size = 0;

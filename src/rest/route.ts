@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { Caller, Ctx, Selects, Viewer } from '../ctx.ts';
 import type { Spend } from '../http/budget.ts';
 import type { RunOperation } from '../http/lanes.ts';
+import { createCancel } from '../lib/cancel.ts';
 import { requireScope, type Scope } from '../lib/scope.ts';
 import { ErrorAnswer, errorCodeHeader } from './answer.ts';
 import { RequestError } from './errors.ts';
@@ -48,7 +49,7 @@ const authenticated: MiddlewareHandler<RestEnv> = async (c, next) => {
   }
   // An account is shown with all that is its own.
   const selects = { field: () => true, only: () => false };
-  const cancel = new AbortController();
+  const cancel = createCancel();
   c.set('ctx', options.createContext({ viewer, requestId, now: new Date(), cancel, selects }));
   charge(c, viewer);
   await options.runOperation(viewer, cancel, next);

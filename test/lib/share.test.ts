@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
+import type { CancelSignal } from '../../src/lib/cancel.ts';
 import { createShare } from '../../src/lib/share.ts';
 
 interface Call {
   asks: readonly string[];
-  signal: AbortSignal;
+  signal: CancelSignal;
   answer(value: string): void;
   fail(error: Error): void;
 }
@@ -16,7 +17,7 @@ const turn = () => new Promise((resolve) => setImmediate(() => setImmediate(reso
 function useLoads() {
   const share = createShare();
   const calls: Call[] = [];
-  const load = (asks: readonly string[], signal: AbortSignal) =>
+  const load = (asks: readonly string[], signal: CancelSignal) =>
     new Promise<string>((answer, fail) => calls.push({ asks, signal, answer, fail }));
   const ask = (name: string, { size = 1, signal = new AbortController().signal, group = 'g' } = {}) =>
     share(group, { ask: name, size, maxSize: 500, signal }, load);
