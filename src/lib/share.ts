@@ -93,7 +93,7 @@ function send(group: Group, batch: Batch): void {
   track(group, batch.answer).catch(() => undefined);
 }
 
-/** At the end of the turn, for requests come in bursts: with it, creations and updates cost half of the CPU that they cost at once. */
+/** At the end of the turn, for requests come in bursts: sent at once, creations and look-ups take 10 to 13 % more CPU. */
 function sendSoon(group: Group, batch: Batch): void {
   setImmediate(() => send(group, batch));
 }
