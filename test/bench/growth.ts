@@ -64,7 +64,7 @@ export async function measureGrowth(
   for (const size of sizes) {
     const name = `growth_${size}`;
     const token = await makeDatabase(database, name, size);
-    const running = await start(contestant, database.urlOf(name), token);
+    const running = await start(contestant, { database: name, url: database.urlOf(name), token });
     try {
       for (const job of jobsOf(size)) {
         rows.push(

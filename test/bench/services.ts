@@ -40,6 +40,8 @@ export async function contestants(): Promise<Contestant[]> {
 
 export interface Running extends Contestant {
   pid: number;
+  /** The name of its database. */
+  database: string;
   url: string;
   headers: Record<string, string>;
   /** From the start of the process to its first answer. */
@@ -71,8 +73,18 @@ export async function ask({ url, path, headers, dialect }: Running, workload: Wo
   return dialect.read(workload, data);
 }
 
+/** What a service runs on: a database, and a key of its tenant. */
+export interface Ground {
+  database: string;
+  url: string;
+  token: string;
+}
+
 /** Starts a service on a database and waits for its first answer. */
-export async function start(contestant: Contestant, databaseUrl: string, token: string): Promise<Running> {
+export async function start(
+  contestant: Contestant,
+  { database, url: databaseUrl, token }: Ground,
+): Promise<Running> {
   const port = await freePort();
   const begun = performance.now();
   const child = spawn('sh', ['-c', contestant.command], {
@@ -92,6 +104,7 @@ export async function start(contestant: Contestant, databaseUrl: string, token: 
   const running: Running = {
     ...contestant,
     pid: child.pid ?? 0,
+    database,
     url: `http://127.0.0.1:${port}`,
     headers: contestant.name === 'accountgraph' ? { authorization: `Bearer ${token}` } : {},
     startMs: 0,

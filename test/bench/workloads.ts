@@ -99,7 +99,8 @@ const graphile: Record<Workload, string> = {
     id: rowId name status customer: tenantCustomer { id: rowId name } } }`,
   W7: `mutation UpdateAccount($id: String!, $name: String!) {
     updateAccount(input: { id: $id, name: $name }) { result { id: rowId name version } } }`,
-  W8: '',
+  W8: `query Search($search: String!) {
+    searchAccounts(search: $search, first: 20) { nodes { id: rowId name customer: tenantCustomer { name } } } }`,
 };
 
 function nested({ line1, city, postalCode, country, ...account }: Json) {

@@ -56,6 +56,12 @@ const handlers = {
       customer: { id: row.customerId, name: row.customerName },
     };
   },
+  W8: async ({ search }) => {
+    const rows = await sql`
+      select page.id, page.name, customers.name as "customerName" from (${db.searchPage(search, 20)}) page
+      join customers on customers.tenant_id = 1 and customers.id = page."customerId" order by "updatedAt" desc, page.id`;
+    return { nodes: rows.slice(0, 20).map(withCustomer) };
+  },
   W7: async ({ input }) => (await db.updateAccount(input))[0],
 };
 

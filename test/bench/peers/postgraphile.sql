@@ -27,6 +27,18 @@ create function live_accounts() returns setof accounts language sql stable as $$
   select * from accounts where tenant_id = 1 and status <> 'ARCHIVED' order by updated_at desc, id
 $$;
 
+create function search_accounts(search text) returns setof accounts language sql stable as $$
+  select * from accounts where tenant_id = 1 and status <> 'ARCHIVED' and id = any(array(
+    select id from accounts
+      where array['T' || tenant_id::text, status, address_country, invoice_currency]::text[] || tags::text[] @> array['T1']
+        and replace(lower((E'\n' || id || E'\n' || name || E'\n' || coalesce(primary_email, '')) collate "default"),
+          E'\n', E'\nX') like lower('%' || search || '%')
+    union select account_id from aliases
+      where tenant_id = 1 and value <> account_id
+        and replace(lower((E'\n' || value) collate "default"), E'\n', E'\nX') like lower('%' || search || '%')))
+  order by updated_at desc, id
+$$;
+
 create function account_by_alias(alias text) returns accounts language sql stable as $$
   select accounts.* from aliases join accounts on accounts.tenant_id = 1 and accounts.id = account_id
   where aliases.tenant_id = 1 and value = alias and effective_from <= now() and effective_until > now()

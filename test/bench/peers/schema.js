@@ -19,9 +19,10 @@ export const schema = `
   type Query {
     account(id: ID!): Account
     accountByAlias(alias: String!): Account
-    accounts(first: Int = 20): AccountConnection!
+    accounts(first: Int = 20, filter: AccountFilter): AccountConnection!
     _entities(representations: [_Any!]!): [_Entity]!
   }
+  input AccountFilter { search: String }
   input AddressInput { line1: String city: String postalCode: String country: String }
   input SettingInput { id: ID! namespace: String! name: String! dataType: String! value: String! }
   input CreateAccountInput {
@@ -38,8 +39,8 @@ export const resolvers = {
   Query: {
     account: async (_, { id }) => (await db.accountsByIds([id]))[0],
     accountByAlias: async (_, { alias }) => (await db.accountByAlias(alias))[0],
-    accounts: async (_, { first }) => {
-      const rows = await db.accountPage(first);
+    accounts: async (_, { first, filter }) => {
+      const rows = await (filter ? db.searchPage(filter.search, first) : db.accountPage(first));
       const nodes = rows.slice(0, first);
       return {
         nodes,

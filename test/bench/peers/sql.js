@@ -36,6 +36,26 @@ export const accountPage = (first) =>
   sql`select ${accountColumns} from accounts where tenant_id = ${tenant} and status <> 'ARCHIVED'
     order by updated_at desc, id limit ${first + 1}`;
 
+/** A value in the words of the trigram indexes, which look alike to every service. */
+const comparable = (value) => sql`replace(lower((${value}) collate "default"), E'\n', E'\nX')`;
+
+/** Ids of the accounts that have a text in their own row or in an alias; by the indexes that this service looks into. */
+const idsLike = (search) => {
+  const pattern = comparable(sql`${`%${search}%`}::text`);
+  const own = comparable(sql`E'\n' || id || E'\n' || name || E'\n' || coalesce(primary_email, '')`);
+  return sql`select id from accounts
+      where array['T' || tenant_id::text, status, address_country, invoice_currency]::text[] || tags::text[] @> array['T1']
+        and ${own} like ${pattern}
+    union select account_id from aliases
+      where tenant_id = ${tenant} and value <> account_id and ${comparable(sql`E'\n' || value`)} like ${pattern}`;
+};
+
+/** A page of those, in the order of all pages. */
+export const searchPage = (search, first) =>
+  sql`select ${accountColumns} from accounts
+    where tenant_id = ${tenant} and id = any(array(${idsLike(search)})) and status <> 'ARCHIVED'
+    order by updated_at desc, id limit ${first + 1}`;
+
 export const cursorOf = ({ updatedAt, id }) =>
   Buffer.from(JSON.stringify([updatedAt, id])).toString('base64url');
 
