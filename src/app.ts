@@ -97,13 +97,12 @@ export function createApp(options: AppOptions) {
   const health = createHealth(pool);
   const feed = createFeed({ database: pool, log });
   const endCleanUp = startCleanUp(database, log);
-  const share = createShare();
   const uses = createUseLog(database, log);
+  const parts = { database, share: createShare(), log, feed };
   const callers = {
     log,
     authenticate: createAuthenticator({ database, noteUse: uses.note, verifyJwt }),
-    createContext: (request: Caller & { selects: Selects }) =>
-      createContext({ ...request, database, share, log, feed }),
+    createContext: (caller: Caller, selects: Selects) => createContext(parts, caller, selects),
     spend: options.costPerMinute === 0 ? undefined : createBudgets(options.costPerMinute),
     runOperation: createRunOperation(options),
   };

@@ -9,13 +9,12 @@ import type { CancelSignal } from './lib/cancel.ts';
 import type { Share } from './lib/share.ts';
 import { settingLoaders } from './setting/read.ts';
 
-export interface ContextParts extends Caller {
+/** What the contexts of all requests have in common. */
+export interface ContextParts {
   database: Database;
   /** Not shared with others, when it is left out. */
   share?: Share;
   log: Logger;
-  /** Nothing, when it is left out: then what belongs to entities is read when it is asked for. */
-  selects?: Selects;
   /** A command follows no changes. */
   feed?: ChangeFeed;
 }
@@ -31,8 +30,9 @@ const flushOrder: { [Name in keyof Loaders]: number } = {
 
 /** None is a getter: of an object that has getters of its own, V8 keeps all they reach until its next full collection. */
 function createLoaders(given: Omit<LoadCtx, 'loaders'>): Loaders {
+  const { run, share, schedule, now, selects } = given;
   const loaders = {} as Loaders;
-  const ctx = { ...given, loaders };
+  const ctx = { run, share, schedule, now, selects, loaders };
   return Object.assign(
     loaders,
     accountLoaders(ctx),
@@ -46,7 +46,7 @@ function createLoaders(given: Omit<LoadCtx, 'loaders'>): Loaders {
 type Statements = Pick<Ctx, 'run' | 'share' | 'transaction'>;
 
 /** The signal of `cancel` ends what runs, and nothing begins after it. */
-function statementsFor({ database, share = alone, cancel, viewer }: ContextParts): Statements {
+function statementsFor({ database, share = alone }: ContextParts, { cancel, viewer }: Caller): Statements {
   const tenantId = viewer.tenant.id;
   async function inTime<T>(begin: (signal: CancelSignal) => Promise<T>): Promise<T> {
     const { signal } = cancel;
@@ -61,9 +61,11 @@ function statementsFor({ database, share = alone, cancel, viewer }: ContextParts
       database.run(statement, { ...values, tenantId }, signal);
   return {
     run: (statement, values) => inTime((signal) => runUntil(signal)(statement, values)),
-    share: (group, asking, load) =>
+    share: (group, { ask, size, maxSize }, load) =>
       inTime((signal) =>
-        share(`${tenantId} ${group}`, { ...asking, signal }, (asks, until) => load(runUntil(until), asks)),
+        share(`${tenantId} ${group}`, { ask, size, maxSize, signal }, (asks, until) =>
+          load(runUntil(until), asks),
+        ),
       ),
     transaction: (work) =>
       inTime((signal) =>
@@ -115,10 +117,14 @@ function createRunner(statements: Statements): Statements & Pick<LoadCtx, 'sched
   };
 }
 
-/** The context of one request, the same for every way in. */
-export function createContext(parts: ContextParts): Ctx {
-  const { viewer, now, requestId, log, selects = nothing, feed, renew } = parts;
-  const { run, share, transaction, schedule } = createRunner(statementsFor(parts));
+/**
+ * The context of one request, the same for every way in. Without `selects`, what belongs to entities is read when it is
+ * asked for.
+ */
+export function createContext(parts: ContextParts, caller: Caller, selects: Selects = nothing): Ctx {
+  const { log, feed } = parts;
+  const { viewer, now, requestId, renew } = caller;
+  const { run, share, transaction, schedule } = createRunner(statementsFor(parts, caller));
   return {
     viewer,
     now,

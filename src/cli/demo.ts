@@ -36,14 +36,8 @@ export async function ensureDemo(database: Database, dataDir: string, log: Logge
   if (known === undefined) await writeFile(tokenFile(dataDir), token, { mode: 0o600 });
   const viewer = await authenticate(`Bearer ${token}`);
   if (viewer === undefined) throw new Error('The demo key does not open its tenant.');
-  const ctx = createContext({
-    database,
-    log,
-    viewer,
-    requestId: newUuid(),
-    now: new Date(),
-    cancel: createCancel(),
-  });
+  const caller = { viewer, requestId: newUuid(), now: new Date(), cancel: createCancel() };
+  const ctx = createContext({ database, log }, caller);
   await createCustomer(ctx, exampleCustomer).catch((error: unknown) => {
     if (!(error instanceof IdTakenError)) throw error;
   });

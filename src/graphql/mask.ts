@@ -119,6 +119,7 @@ export interface Part {
 /** Shows the errors of an answer, or of one part of it. */
 function shownPart<T extends Part>(part: T, answered: Answered): T {
   const { errors, incremental } = part;
+  if (errors === undefined && incremental === undefined) return part;
   return {
     ...part,
     ...(errors && { errors: errors.map((error) => shownError(error, answered)) }),

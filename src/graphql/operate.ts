@@ -47,7 +47,7 @@ export interface OperateOptions {
   guard: Guard;
   perform: Perform;
   execute(args: ExecutionArgs): ReturnType<Perform>;
-  createContext(request: Caller & { selects: Selects }): Ctx;
+  createContext(caller: Caller, selects: Selects): Ctx;
 }
 
 /** Reads a document by yoga's way, with all that is plugged in there, when it is seen for the first time. */
@@ -85,7 +85,7 @@ export function createOperate(options: OperateOptions) {
       throw new GraphQLError('Could not determine what operation to execute.');
     }
     guard.admit(asking, { schema, document, operationName, variables });
-    const contextValue = createContext({ ...caller, selects });
+    const contextValue = createContext(caller, selects);
     const args = { schema, document, contextValue, variableValues: variables, operationName };
     return perform(caller, args, execute);
   };

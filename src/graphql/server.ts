@@ -35,7 +35,7 @@ export interface ServerOptions {
   buildSchema(): GraphQLSchema;
   log: Logger;
   authenticate(authorization: string | null): Promise<Viewer | undefined>;
-  createContext(request: Caller & { selects: Selects }): Ctx;
+  createContext(caller: Caller, selects: Selects): Ctx;
   runOperation: RunOperation;
   /** undefined: no GraphiQL. */
   graphiql: GraphiqlOptions | undefined;
@@ -124,7 +124,7 @@ function createServer(options: Parts, tracer: Plugin[] = []) {
   const { plugin, execute } = createExecution({ isTraced: tracer.length > 0 });
   const yoga = createYoga<ServerContext, Ctx>({
     schema: options.buildSchema(),
-    context: ({ caller, selects }) => options.createContext({ ...caller, selects }),
+    context: ({ caller, selects }) => options.createContext(caller, selects),
     plugins: [
       usePages(options),
       useAuthentication(options.letIn),
@@ -135,7 +135,7 @@ function createServer(options: Parts, tracer: Plugin[] = []) {
       useDeferStream(),
       plugin,
       useSubscriptions(({ caller, selects }: ServerContext) =>
-        options.createContext({ ...caller, selects, now: new Date() }),
+        options.createContext({ ...caller, now: new Date() }, selects),
       ),
       ...tracer,
       useOperations(options.perform),

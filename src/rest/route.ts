@@ -13,7 +13,7 @@ import { RequestError } from './errors.ts';
 export interface RestOptions {
   log: Logger;
   authenticate(authorization: string | null): Promise<Viewer | undefined>;
-  createContext(request: Caller & { selects: Selects }): Ctx;
+  createContext(caller: Caller, selects: Selects): Ctx;
   /** undefined: requests may cost what they will. */
   spend: Spend | undefined;
   runOperation: RunOperation;
@@ -50,7 +50,7 @@ const authenticated: MiddlewareHandler<RestEnv> = async (c, next) => {
   // An account is shown with all that is its own.
   const selects = { field: () => true, only: () => false };
   const cancel = createCancel();
-  c.set('ctx', options.createContext({ viewer, requestId, now: new Date(), cancel, selects }));
+  c.set('ctx', options.createContext({ viewer, requestId, now: new Date(), cancel }, selects));
   charge(c, viewer);
   await options.runOperation(viewer, cancel, next);
 };

@@ -87,18 +87,11 @@ it('each request has the aliases of its own instant, though one statement reads 
     effectiveUntil: days(day + 3).toISOString(),
   }));
   await createdAccount(client, { id: 'A1', datedAliases });
-  const share = createShare();
+  const parts = { database: service.database, share: createShare(), log: pino({ level: 'silent' }) };
   async function aliasesAt(now: Date, isBrief: boolean): Promise<string[]> {
-    const { loaders } = createContext({
-      viewer: viewerOf(client),
-      requestId: 'test',
-      now,
-      cancel: new AbortController(),
-      database: service.database,
-      share,
-      log: pino({ level: 'silent' }),
-      selects: { field: () => true, only: () => isBrief },
-    });
+    const caller = { viewer: viewerOf(client), requestId: 'test', now, cancel: new AbortController() };
+    const selects = { field: () => true, only: () => isBrief };
+    const { loaders } = createContext(parts, caller, selects);
     await loaders.account.load(byId('A1'));
     return (await loaders.aliases.load({ accountId: 'A1', on: now })).map(({ value }) => value).toSorted();
   }
