@@ -94,7 +94,7 @@ function createRunner(statements: Statements): Statements & Pick<LoadCtx, 'sched
     const flushes = waiting.filter(({ turn }) => turn === next);
     waiting = waiting.filter(({ turn }) => turn !== next);
     for (const { flush } of flushes) flush();
-    setImmediate(flushWhenIdle);
+    if (waiting.length > 0) setImmediate(flushWhenIdle);
   };
   async function track<T>(work: Promise<T>): Promise<T> {
     underWay += 1;
@@ -102,7 +102,7 @@ function createRunner(statements: Statements): Statements & Pick<LoadCtx, 'sched
       return await work;
     } finally {
       underWay -= 1;
-      if (underWay === 0) setImmediate(flushWhenIdle);
+      if (underWay === 0 && waiting.length > 0) setImmediate(flushWhenIdle);
     }
   }
   return {

@@ -85,8 +85,11 @@ export function createOperate(options: OperateOptions) {
       throw new GraphQLError('Could not determine what operation to execute.');
     }
     guard.admit(asking, { schema, document, operationName, variables });
-    const contextValue = createContext(caller, selects);
-    const args = { schema, document, contextValue, variableValues: variables, operationName };
-    return perform(caller, args, execute);
+    const args = { schema, document, variableValues: variables, operationName };
+    // Made when its turn has come: a thousand that wait would have more in memory than those that run.
+    return perform(caller, args, () => {
+      const contextValue = createContext(caller, selects);
+      return execute({ schema, document, contextValue, variableValues: variables, operationName });
+    });
   };
 }

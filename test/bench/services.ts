@@ -80,6 +80,19 @@ export interface Ground {
   token: string;
 }
 
+function environment(port: number, databaseUrl: string): Record<string, string | undefined> {
+  return {
+    PATH: process.env.PATH,
+    NODE_ENV: 'production',
+    GRAPHILE_ENV: 'production',
+    PORT: String(port),
+    DATABASE_URL: databaseUrl,
+    DATABASE_POOL_SIZE: String(poolSize),
+    // Counted, but never reached: one token sends everything here.
+    RATE_LIMIT: '999999999',
+  };
+}
+
 /** Starts a service on a database and waits for its first answer. */
 export async function start(
   contestant: Contestant,
@@ -90,16 +103,7 @@ export async function start(
   const child = spawn('sh', ['-c', contestant.command], {
     cwd: root,
     stdio: ['ignore', 'ignore', 'inherit'],
-    env: {
-      PATH: process.env.PATH,
-      NODE_ENV: 'production',
-      GRAPHILE_ENV: 'production',
-      PORT: String(port),
-      DATABASE_URL: databaseUrl,
-      DATABASE_POOL_SIZE: String(poolSize),
-      // Counted, but never reached: one token sends everything here.
-      RATE_LIMIT: '999999999',
-    },
+    env: environment(port, databaseUrl),
   });
   const running: Running = {
     ...contestant,
