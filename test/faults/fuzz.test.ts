@@ -122,8 +122,12 @@ function jsonsOf(type: string, text: string): string[] {
       .split(/(?:^|\r\n)---(?:--)?(?:\r\n|$)/)
       .flatMap((part) => /\r\n\r\n([\s\S]+)$/.exec(part)?.[1] ?? []);
   }
-  if (type.startsWith('text/event-stream'))
-    return [...text.matchAll(/^data: ?(.+)$/gm)].map(([, one]) => one ?? '');
+  if (type.startsWith('text/event-stream')) {
+    // Only the beginning may have been read; and a line ends at less than in a regular expression.
+    const whole = text.slice(0, text.lastIndexOf('\n\n') + 1);
+    const lines = whole.split(/\r\n|\n|\r/);
+    return lines.filter((line) => /^data: ?./su.test(line)).map((line) => line.slice('data:'.length));
+  }
   return text === '' ? [] : [text];
 }
 
