@@ -22,10 +22,6 @@ interface Call {
   refuse(error: UnavailableError): void;
   /** When it began to wait or, after that, when it was given its session. */
   since: number;
-}
-
-interface Running extends Call {
-  session: Session;
   /** Settles once its session is free again. */
   done: Promise<void>;
 }
@@ -37,8 +33,7 @@ interface Running extends Call {
 export interface Pool {
   options: PoolOptions;
   idle: Session[];
-  /** No Map: what a Map held when it grew, V8 keeps until its next full collection, which doubled the cost of collecting. */
-  busy: Running[];
+  busy: Map<Session, Call>;
   waiting: Call[];
   /** When each session was opened. */
   opened: WeakMap<Session, number>;
@@ -64,7 +59,7 @@ export function openPool(options: PoolOptions): Pool {
   return {
     options,
     idle: [],
-    busy: [],
+    busy: new Map(),
     waiting: [],
     opened: new WeakMap(),
     startedAt: 0,
@@ -92,7 +87,7 @@ export function useSession<T>(pool: Pool, work: (session: Session) => Promise<T>
         reject((unavailable ?? error) as Error);
       }
     };
-    const call = { run, refuse: reject, since: pool.now };
+    const call = { run, refuse: reject, since: pool.now, done: Promise.resolve() };
     const session = pool.closing ? undefined : freeSession(pool);
     if (session !== undefined) start(pool, session, call);
     else if (pool.closing || isHopeless(pool) || pool.waiting.length >= pool.options.queueSize)
@@ -120,7 +115,7 @@ function isHopeless({ now, startedAt, options }: Pool): boolean {
 
 function freeSession(pool: Pool): Session | undefined {
   const session = pool.idle.pop();
-  if (session !== undefined || pool.busy.length >= pool.options.poolSize) return session;
+  if (session !== undefined || pool.busy.size >= pool.options.poolSize) return session;
   pool.attempts += 1;
   const made = openSession(pool.options, pool.attempts, (lost) => forget(pool, lost));
   pool.opened.set(made, pool.now);
@@ -131,33 +126,26 @@ function freeSession(pool: Pool): Session | undefined {
 function forget(pool: Pool, session: Session): void {
   const place = pool.idle.indexOf(session);
   if (place >= 0) pool.idle.splice(place, 1);
-  const call = pool.busy.find((one) => one.session === session);
-  if (call !== undefined) setImmediate(() => abandon(pool, call));
-}
-
-/** Takes a call off those that run; false when that has been done. */
-function release(pool: Pool, call: Running): boolean {
-  const place = pool.busy.indexOf(call);
-  if (place >= 0) pool.busy.splice(place, 1);
-  return place >= 0;
+  const call = pool.busy.get(session);
+  if (call !== undefined) setImmediate(() => abandon(pool, session, call));
 }
 
 /** Fails a call that gets no answer any more. */
-function abandon(pool: Pool, call: Running): void {
-  if (!release(pool, call)) return;
-  const { session } = call;
+function abandon(pool: Pool, session: Session, call: Call): void {
+  if (pool.busy.get(session) !== call) return;
+  pool.busy.delete(session);
   call.refuse(new UnavailableError(session.entered ? 'LOST' : 'UNREACHABLE'));
   session.destroy();
   startWaiting(pool);
 }
 
 function start(pool: Pool, session: Session, call: Call): void {
-  const running: Running = { ...call, session, since: pool.now, done: Promise.resolve() };
+  call.since = pool.now;
   pool.startedAt = pool.now;
-  pool.busy.push(running);
-  running.done = call.run(session).then(() => {
+  pool.busy.set(session, call);
+  call.done = call.run(session).then(() => {
     // A call that was late has lost its session.
-    if (release(pool, running)) giveBack(pool, session);
+    if (pool.busy.delete(session)) return giveBack(pool, session);
   });
 }
 
@@ -195,7 +183,7 @@ function watch(pool: Pool): void {
     pool.now += Math.min(current - last, 2 * sweepEveryMs);
     last = current;
     endLateCalls(pool);
-    if (pool.busy.length > 0 || pool.waiting.length > 0) return;
+    if (pool.busy.size > 0 || pool.waiting.length > 0) return;
     clearInterval(pool.sweep);
     pool.sweep = undefined;
   }, sweepEveryMs).unref();
@@ -203,19 +191,19 @@ function watch(pool: Pool): void {
 
 function endLateCalls(pool: Pool): void {
   const { callTimeoutMs, waitTimeoutMs } = pool.options;
-  const late = pool.busy.filter(({ since }) => pool.now - since > callTimeoutMs);
+  const late = [...pool.busy].filter(([, { since }]) => pool.now - since > callTimeoutMs);
   if (late.length > 0) for (const session of pool.idle.splice(0)) session.destroy();
   const inTime = pool.waiting.findIndex(({ since }) => pool.now - since <= waitTimeoutMs);
   for (const call of pool.waiting.splice(0, inTime < 0 ? pool.waiting.length : inTime)) {
     call.refuse(new UnavailableError('BUSY'));
   }
-  for (const call of late) abandon(pool, call);
+  for (const [session, call] of late) abandon(pool, session, call);
 }
 
 /** Refuses what waits and what comes, lets what is under way finish, and closes the sessions. */
 export async function closePool(pool: Pool): Promise<void> {
   pool.closing = true;
   for (const call of pool.waiting.splice(0)) call.refuse(new UnavailableError('BUSY'));
-  await Promise.all(pool.busy.map((call) => call.done));
+  await Promise.all([...pool.busy.values()].map((call) => call.done));
   await Promise.all(pool.idle.splice(0).map((session) => session.end()));
 }
