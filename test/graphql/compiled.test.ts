@@ -82,6 +82,25 @@ it('a document that was compiled for another key shows nothing that a scope does
   }
 });
 
+it('the mutations of a document run one after the other, compiled or not, and a refused one does not stop the next', async () => {
+  const document = `mutation($taken: CreateAccountInput!) {
+    first: updateAccount(input: { id: "A1", name: "First" }) { ...Updated }
+    taken: createAccount(input: $taken) { __typename }
+    second: updateAccount(input: { id: "A1", name: "Second" }) { ...Updated } }
+    fragment Updated on UpdateAccountResult { ... on UpdateAccountSuccess { account { name version } } }`;
+  const taken = { id: 'A1', name: 'Taken', customerId: 'C1' };
+  const { data: before } = await client.send('{ account(id: "A1") { version } }');
+  for (let time = 0; time < 4; time += 1) {
+    const { data } = await client.send(document, { taken });
+    const version = before.account.version + 2 * time;
+    expect(data).toEqual({
+      first: { account: { name: 'First', version: version + 1 } },
+      taken: { __typename: 'IdTakenError' },
+      second: { account: { name: 'Second', version: version + 2 } },
+    });
+  }
+});
+
 it('each operation of a document is answered by its name', async () => {
   const document = 'query A { account(id: "A1") { id } } query B { customer(id: "C2") { id } }';
   for (let time = 0; time < 3; time += 1) {

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
+import { readConfig } from '../../src/config.ts';
 import { createdAccount, tenantWithCustomer } from '../support/account.ts';
-import { type Client, type Json, useService } from '../support/service.ts';
+import { type Client, clientThrough, type Json, openApp, useService } from '../support/service.ts';
 
 const service = useService();
 
@@ -19,7 +20,7 @@ const nodes = async (client: Client, nodeIds: string[]) => {
   return data.nodes;
 };
 
-const entities = async (client: Client, representations: object[]) => {
+const entities = async (client: Client, representations: unknown[]) => {
   const document =
     'query($all: [_Any!]!) { _entities(representations: $all) { __typename ... on Account { id } ... on Customer { id } } }';
   return client.send(document, { all: representations });
@@ -117,6 +118,27 @@ describe('entities', () => {
       expect(errors[0].extensions.code).toBe('BAD_REQUEST');
     },
   );
+
+  it('fail alone, each at its path, whether they mean nothing or cannot be read', async () => {
+    const { client } = await tenantWithNodes();
+    const { limits } = readConfig({ DATABASE_LOCK_TIMEOUT_MS: '300' }).database;
+    const impatient = openApp(service.connection, { limits });
+    const through = clientThrough(impatient, client);
+    const theCustomer = { __typename: 'Customer', id: 'C1' };
+    const all = [{ __typename: 'Account', id: 'A1' }, theCustomer, { __typename: 'Address' }, 'A1'];
+    await service.database.orm.transaction(async (tx) => {
+      await tx.execute('lock table accounts in access exclusive mode');
+      const { data, errors } = await entities(through, all);
+      expect(data._entities).toEqual([null, theCustomer, null, null]);
+      const problems = errors.map(({ path, extensions }: Json) => [path, extensions.code]);
+      expect(problems.sort()).toEqual([
+        [['_entities', 0], 'SERVICE_UNAVAILABLE'],
+        [['_entities', 2], 'BAD_REQUEST'],
+        [['_entities', 3], 'BAD_REQUEST'],
+      ]);
+    });
+    await impatient.close();
+  });
 });
 
 describe('account and customer', () => {
