@@ -43,6 +43,10 @@ export const environment = z.object({
     must: 'a whole number from 0 to 65535',
     description: 'The port it listens on. `0` takes any free one.',
   }),
+  METRICS_PORT: wholeNumber(1, 65_535).optional().meta({
+    must: 'a whole number from 1 to 65535',
+    description: 'A port for Prometheus, which needs no token there. Without it, nothing is counted.',
+  }),
   DATABASE_URL: z
     .url({ protocol: /^postgres(ql)?$/ })
     .optional()
@@ -176,6 +180,8 @@ export interface Config {
   host: string;
   /** 0: any free port. */
   port: number;
+  /** undefined: nothing is counted. */
+  metricsPort: number | undefined;
   /** Absolute. Where the embedded PostgreSQL keeps its data. */
   dataDir: string;
   /** undefined: start the embedded PostgreSQL. */
@@ -270,6 +276,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Readonly<Confi
     production,
     host: data.HOST,
     port: data.PORT,
+    metricsPort: data.METRICS_PORT,
     dataDir: resolve(data.DATA_DIR),
     databaseUrl: data.DATABASE_URL,
     database: {

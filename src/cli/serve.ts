@@ -11,6 +11,7 @@ import { answerMalformed } from '../http/malformed.ts';
 import { StartupError } from '../lib/errors.ts';
 import { isLoopback } from '../lib/loopback.ts';
 import { createLog } from '../observe/log.ts';
+import type { Metrics } from '../observe/metrics.ts';
 import { databaseProblem, requireMigrated, requireStatementsKept, requireVersion } from './database.ts';
 import { ensureDemo, revokeDemo } from './demo.ts';
 import { exampleTabs } from './examples.ts';
@@ -27,13 +28,14 @@ const arrival = { headersTimeout: 10_000, requestTimeout: 20_000, connectionsChe
 
 type StopSignal = keyof typeof finishMs;
 
-function listen(server: Server, { host, port }: Config): Promise<AddressInfo> {
+/** Listens on a port that `variable` chose. */
+function listen(server: Server, host: string, port: number, variable = 'PORT'): Promise<AddressInfo> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const problems: Record<string, string> = {
-        EADDRINUSE: `Port ${port} on ${host} is in use by another program: stop it, or choose another port with PORT.`,
+        EADDRINUSE: `Port ${port} on ${host} is in use by another program: stop it, or choose another port with ${variable}.`,
         EADDRNOTAVAIL: `This machine has no address ${host}: choose another with HOST.`,
-        EACCES: `Port ${port} may not be used by this user: choose another with PORT.`,
+        EACCES: `Port ${port} may not be used by this user: choose another with ${variable}.`,
         ENOTFOUND: `The host ${host} is not known: choose another with HOST.`,
       };
       reject(
@@ -89,10 +91,18 @@ async function openStorage(config: Config, log: Logger): Promise<Storage> {
   }
 }
 
-function announce(url: string, token: string | undefined, hasGraphiql: boolean): void {
+interface Announced {
+  url: string;
+  metricsUrl: string | undefined;
+  token: string | undefined;
+  hasGraphiql: boolean;
+}
+
+function announce({ url, metricsUrl, token, hasGraphiql }: Announced): void {
   const body = JSON.stringify({ query: '{ viewer { tenant { name } } customer(id: "C1234qwd") { name } }' });
   const lines = [`accountgraph is ready.`, `  GraphQL   ${url}`];
   if (hasGraphiql) lines.push(`  GraphiQL  ${url} (in a browser)`);
+  if (metricsUrl !== undefined) lines.push(`  Metrics   ${metricsUrl}`);
   if (token !== undefined) {
     lines.push(
       '  Try it:',
@@ -122,33 +132,62 @@ async function openLog({ logLevel, collector }: Config) {
   return { log, traces };
 }
 
-/** Starts the service, and answers how to stop it. */
-async function start(config: Config): Promise<(signal: StopSignal) => Promise<void>> {
-  const { log, traces } = await openLog(config);
-  // The time that loading the GraphQL side takes is one in which PostgreSQL starts.
-  const loading = Promise.all([import('../app.ts'), import('../graphql/server.ts')]);
+interface Counted {
+  metrics: Metrics;
+  port: number;
+  /** Answers whoever collects the numbers. */
+  server: Server;
+}
+
+/** Counts where that is asked for; what does so takes a while to load. */
+async function openMetrics({ metricsPort }: Config): Promise<Counted | undefined> {
+  if (metricsPort === undefined) return undefined;
+  const { createMetrics } = await import('../observe/metrics.ts');
+  const metrics = createMetrics();
+  return { metrics, port: metricsPort, server: createServer(metrics.answer) };
+}
+
+/** Listens for requests and, where they are counted, for those who collect the numbers; answers where. */
+async function listenAll(server: Server, config: Config, counted: Counted | undefined) {
+  const host = config.host.includes(':') ? `[${config.host}]` : config.host;
+  if (counted !== undefined) await listen(counted.server, config.host, counted.port, 'METRICS_PORT');
+  const { port } = await listen(server, config.host, config.port);
+  return { url: `http://${host}:${port}`, metricsUrl: counted && `http://${host}:${counted.port}/metrics` };
+}
+
+/** What requests may send in place of documents and keys. */
+async function readTrust(config: Config, log: Logger) {
   const documents = {
     trusted: await readTrustedDocuments(config.trustedDocuments),
     trustedOnly: config.trustedDocumentsOnly,
   };
   const verifyJwt =
     config.jwt && (await (await import('../tenant/jwt.ts')).createJwtVerifier(config.jwt, log));
+  return { documents, verifyJwt };
+}
+
+/** Starts the service, and answers how to stop it. */
+async function start(config: Config): Promise<(signal: StopSignal) => Promise<void>> {
+  const { log, traces } = await openLog(config);
+  const counted = await openMetrics(config);
+  // The time that loading the GraphQL side takes is one in which PostgreSQL starts.
+  const loading = Promise.all([import('../app.ts'), import('../graphql/server.ts')]);
+  const trust = await readTrust(config, log);
   const storage = await openStorage(config, log);
   const [{ createApp }, { endpoint }] = await loading;
-  const { connection } = storage;
-  const tracing = traces?.tracing;
-  const graphiql = !config.graphiql ? undefined : { tabs: exampleTabs, token: storage.token };
-  const parts = { connection, log, graphiql, documents, verifyJwt, tracing };
-  const app = createApp({ ...config, ...config.database, ...parts });
+  const { connection, token } = storage;
+  const graphiql = !config.graphiql ? undefined : { tabs: exampleTabs, token };
+  const observed = { log, tracing: traces?.tracing, metrics: counted?.metrics };
+  const app = createApp({ ...config, ...config.database, ...observed, ...trust, connection, graphiql });
   const server = createServer(arrival, app.listener).on('clientError', answerMalformed);
   const close = async () => {
+    counted?.server.close().closeAllConnections();
     await Promise.race([Promise.all([app.close(), traces?.close()]), sleep(poolPatienceMs)]);
     await storage.close();
   };
   try {
-    const { port } = await listen(server, config);
-    const host = config.host.includes(':') ? `[${config.host}]` : config.host;
-    announce(`http://${host}:${port}${endpoint}`, storage.token, graphiql !== undefined);
+    const { url, metricsUrl } = await listenAll(server, config, counted);
+    announce({ url: url + endpoint, metricsUrl, token, hasGraphiql: graphiql !== undefined });
   } catch (error) {
     await close();
     throw error;

@@ -30,6 +30,8 @@ export interface Database {
   transaction<T>(work: (run: Run) => Promise<T>, signal?: CancelSignal): Promise<T>;
   /** How long ago, in milliseconds, the database last answered a request. */
   sinceAnswer(): number;
+  /** The connections for requests, and the calls that wait for one. */
+  usage(): { used: number; idle: number; waiting: number };
   close(): Promise<void>;
 }
 
@@ -233,6 +235,7 @@ export function openDatabase(options: DatabaseOptions): Database {
         withRetry(() => transact(session, { begin, work: () => work(runnerOf(session)), signal })),
       ),
     sinceAnswer: () => performance.now() - pool.answeredAt,
+    usage: () => ({ used: pool.busy.size, idle: pool.idle.length, waiting: pool.waiting.length }),
     async close() {
       await Promise.all([closePool(pool), closePool(atEase)]);
     },

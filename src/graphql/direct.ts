@@ -141,7 +141,7 @@ async function resultOf(
  * `undefined`: the answer may come in parts, and yoga must give it.
  */
 export function createDirect(options: DirectOptions) {
-  const { log, exposesSchema } = options;
+  const { log, exposesSchema, metrics } = options;
   return async (asked: Asked, known: Known): Promise<Answer | undefined> => {
     const beganAt = performance.now();
     const { headers } = asked.request;
@@ -149,7 +149,7 @@ export function createDirect(options: DirectOptions) {
     if (result === undefined) return undefined;
     const accept = headers.get('accept');
     const { requestId, budget, caller } = known;
-    const shown = showErrors(result, { log, exposesSchema, requestId, accept });
+    const shown = showErrors(result, { log, exposesSchema, metrics, requestId, accept });
     const type = mediaTypeFor(accept) ?? '';
     const answer = processRegularResult(shown as never, plain, type) as unknown as Answer;
     Object.assign(answer.headers, budget?.headers(), { 'x-request-id': requestId });

@@ -10,6 +10,7 @@ import {
   InvalidInputError,
   UnavailableError,
 } from '../lib/errors.ts';
+import type { Metrics } from '../observe/metrics.ts';
 import { type TopLevelCode, topLevelCodes } from './request.ts';
 
 const internal: TopLevelCode = 'INTERNAL_SERVER_ERROR';
@@ -83,7 +84,8 @@ function withoutSuggestion(message: string): string {
 }
 
 /** The error as the answer has it, with a code and the id of its request. It may be shared by requests: it is not changed. */
-function shownError(thrown: GraphQLError, { requestId, log, spec, exposesSchema }: Answered): GraphQLError {
+function shownError(thrown: GraphQLError, answered: Answered): GraphQLError {
+  const { requestId, log, metrics, spec, exposesSchema } = answered;
   const error = maskError(thrown);
   if (error.extensions.code === internal && error !== thrown) {
     log.error({ err: originalOf(thrown) ?? thrown, requestId }, 'a request failed of a bug');
@@ -100,7 +102,8 @@ function shownError(thrown: GraphQLError, { requestId, log, spec, exposesSchema 
   const given = error.extensions as Record<string, unknown> & { http?: { spec?: boolean } };
   const known = topLevelCodes.includes(given.code as TopLevelCode);
   const http = known ? given.http && { ...given.http, spec: given.http.spec && spec } : { status: 400, spec };
-  const code = known ? given.code : 'BAD_REQUEST';
+  const code = known ? (given.code as TopLevelCode) : 'BAD_REQUEST';
+  metrics?.countError(code);
   const extensions = { ...given, code, requestId, ...(http ? { http } : {}) };
   return new GraphQLError(exposesSchema ? message : withoutSuggestion(message), {
     nodes,
@@ -131,6 +134,7 @@ export interface ShownErrors {
   log: Logger;
   /** Whether messages may suggest names of the schema. */
   exposesSchema: boolean;
+  metrics?: Metrics | undefined;
 }
 
 interface AnsweredFor extends ShownErrors {

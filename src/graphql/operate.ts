@@ -86,7 +86,7 @@ export function createOperate(options: OperateOptions) {
     }
     guard.admit(asking, { schema, document, operationName, variables });
     const args = { schema, document, variableValues: variables, operationName };
-    // Made when its turn has come: a thousand that wait would have more in memory than those that run.
+    // Made when its turn has come: what waits has as little in memory as it can.
     return perform(caller, args, () => {
       const contextValue = createContext(caller, selects);
       return execute({ schema, document, contextValue, variableValues: variables, operationName });

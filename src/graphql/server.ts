@@ -8,6 +8,7 @@ import type { Spend } from '../http/budget.ts';
 import type { RunOperation } from '../http/lanes.ts';
 import { requestIdFrom } from '../http/request.ts';
 import { createCancel } from '../lib/cancel.ts';
+import type { Metrics } from '../observe/metrics.ts';
 import type { Tracing } from '../observe/trace.ts';
 import { useCompression } from './compression.ts';
 import { createDirect, type DirectOptions, isDirect, requestOf, write } from './direct.ts';
@@ -41,6 +42,7 @@ export interface ServerOptions {
   graphiql: GraphiqlOptions | undefined;
   documents: DocumentOptions;
   tracing: Tracing | undefined;
+  metrics?: Metrics | undefined;
 }
 
 type LetIn = DirectOptions['letIn'];

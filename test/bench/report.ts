@@ -86,7 +86,7 @@ function costs({ services }: Report): string {
 function section(measured: Report): string {
   const used = [...new Set(measured.results.map(({ workload }) => workload))].sort();
   return [
-    `Measured with everything switched on: authentication, tenancy, history, typed errors, limits and logs. ${measured.how}`,
+    `Measured with everything switched on: authentication, tenancy, history, typed errors, limits, metrics and logs. ${measured.how}`,
     `${measured.machine}, ${new Date().toISOString().slice(0, 10)}, by \`npm run bench\`.`,
     `![Requests per second of each workload and service](${picture})`,
     used.map((one) => `- **${one}**: ${workloads[one]}`).join('\n'),

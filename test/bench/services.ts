@@ -80,12 +80,17 @@ export interface Ground {
   token: string;
 }
 
-function environment(port: number, databaseUrl: string): Record<string, string | undefined> {
+function environment(
+  port: number,
+  metricsPort: number,
+  databaseUrl: string,
+): Record<string, string | undefined> {
   return {
     PATH: process.env.PATH,
     NODE_ENV: 'production',
     GRAPHILE_ENV: 'production',
     PORT: String(port),
+    METRICS_PORT: String(metricsPort),
     DATABASE_URL: databaseUrl,
     DATABASE_POOL_SIZE: String(poolSize),
     // Counted, but never reached: one token sends everything here.
@@ -103,7 +108,7 @@ export async function start(
   const child = spawn('sh', ['-c', contestant.command], {
     cwd: root,
     stdio: ['ignore', 'ignore', 'inherit'],
-    env: environment(port, databaseUrl),
+    env: environment(port, await freePort(), databaseUrl),
   });
   const running: Running = {
     ...contestant,
