@@ -144,7 +144,7 @@ async function openMetrics({ metricsPort }: Config): Promise<Counted | undefined
   if (metricsPort === undefined) return undefined;
   const { createMetrics } = await import('../observe/metrics.ts');
   const metrics = createMetrics();
-  return { metrics, port: metricsPort, server: createServer(metrics.answer) };
+  return { metrics, port: metricsPort, server: createServer(arrival, metrics.answer) };
 }
 
 /** Listens for requests and, where they are counted, for those who collect the numbers; answers where. */

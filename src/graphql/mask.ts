@@ -134,6 +134,7 @@ export interface ShownErrors {
   log: Logger;
   /** Whether messages may suggest names of the schema. */
   exposesSchema: boolean;
+  /** undefined: errors are not counted. */
   metrics?: Metrics | undefined;
 }
 

@@ -42,6 +42,7 @@ export interface ServerOptions {
   graphiql: GraphiqlOptions | undefined;
   documents: DocumentOptions;
   tracing: Tracing | undefined;
+  /** undefined: errors are not counted. */
   metrics?: Metrics | undefined;
 }
 

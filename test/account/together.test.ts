@@ -1,5 +1,4 @@
-import { expect, inject, it } from 'vitest';
-import { readConfig } from '../../src/config.ts';
+import { expect, it } from 'vitest';
 import {
   createAccount,
   createCustomer,
@@ -9,7 +8,7 @@ import {
   tenantWithCustomer,
 } from '../support/account.ts';
 import { rowCounts, statementsOf, waitingStatements } from '../support/rows.ts';
-import { type Client, clientThrough, type Json, openApp, useService } from '../support/service.ts';
+import { type Client, clientThrough, type Json, openImpatientApp, useService } from '../support/service.ts';
 
 const service = useService();
 const indexes = Array.from({ length: 30 }, (_, index) => index);
@@ -125,26 +124,19 @@ it('those whose customer another transaction holds do not keep those waiting who
   for (const result of await Promise.all(held)) expect(result.__typename).toBe('CreateAccountSuccess');
 });
 
-// Through a pooler, only transactions of several statements have time-outs for locks.
-it.skipIf(inject('pooler') !== undefined)(
-  'a statement that is taken back because of one is no refusal of the others',
-  async () => {
-    const client = await tenantWithCustomer(service);
-    await createCustomer(client, { id: 'held' });
-    const { limits } = readConfig({ DATABASE_LOCK_TIMEOUT_MS: '300' }).database;
-    const impatient = openApp(service.connection, { limits });
-    const through = clientThrough(impatient, client);
-    const create = (id: string, customerId: string) =>
-      sendCreateAccount(through, { id, name: 'Account', customerId });
-    await service.database.orm.transaction(async (tx) => {
-      await tx.execute(
-        `select from customers where tenant_id = ${client.tenantId} and id = 'held' for update`,
-      );
-      const held = Promise.all(indexes.slice(0, 3).map((index) => create(`held ${index}`, 'held')));
-      const others = await Promise.all(indexes.map((index) => create(`A${index}`, 'C1')));
-      for (const { data } of others) expect(data.createAccount.__typename).toBe('CreateAccountSuccess');
-      for (const { errors } of await held) expect(errors[0].extensions.code).toBe('SERVICE_UNAVAILABLE');
-    });
-    await impatient.close();
-  },
-);
+it('a statement that is taken back because of one is no refusal of the others', async () => {
+  const client = await tenantWithCustomer(service);
+  await createCustomer(client, { id: 'held' });
+  const impatient = openImpatientApp(service);
+  const through = clientThrough(impatient, client);
+  const create = (id: string, customerId: string) =>
+    sendCreateAccount(through, { id, name: 'Account', customerId });
+  await service.database.orm.transaction(async (tx) => {
+    await tx.execute(`select from customers where tenant_id = ${client.tenantId} and id = 'held' for update`);
+    const held = Promise.all(indexes.slice(0, 3).map((index) => create(`held ${index}`, 'held')));
+    const others = await Promise.all(indexes.map((index) => create(`A${index}`, 'C1')));
+    for (const { data } of others) expect(data.createAccount.__typename).toBe('CreateAccountSuccess');
+    for (const { errors } of await held) expect(errors[0].extensions.code).toBe('SERVICE_UNAVAILABLE');
+  });
+  await impatient.close();
+});

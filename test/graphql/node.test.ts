@@ -1,8 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { readConfig } from '../../src/config.ts';
 import { createdAccount, tenantWithCustomer } from '../support/account.ts';
-import { type Client, clientThrough, type Json, openApp, useService } from '../support/service.ts';
+import { type Client, clientThrough, type Json, openImpatientApp, useService } from '../support/service.ts';
 
 const service = useService();
 
@@ -121,8 +120,7 @@ describe('entities', () => {
 
   it('fail alone, each at its path, whether they mean nothing or cannot be read', async () => {
     const { client } = await tenantWithNodes();
-    const { limits } = readConfig({ DATABASE_LOCK_TIMEOUT_MS: '300' }).database;
-    const impatient = openApp(service.connection, { limits });
+    const impatient = openImpatientApp(service);
     const through = clientThrough(impatient, client);
     const theCustomer = { __typename: 'Customer', id: 'C1' };
     const all = [{ __typename: 'Account', id: 'A1' }, theCustomer, { __typename: 'Address' }, 'A1'];

@@ -1,10 +1,9 @@
 import { sql } from 'drizzle-orm';
-import { describe, expect, inject, it } from 'vitest';
-import { readConfig } from '../../src/config.ts';
+import { describe, expect, it } from 'vitest';
 import { createCustomer, tenantWithCustomer } from '../support/account.ts';
 import { createBatch, type MutationName, memberOf, mutate, sendMutation } from '../support/mutations.ts';
 import { statementsOf, waitingStatements } from '../support/rows.ts';
-import { type Client, clientThrough, type Json, openApp, useService } from '../support/service.ts';
+import { type Client, clientThrough, type Json, openImpatientApp, useService } from '../support/service.ts';
 import { changesOf, stored } from '../support/stored.ts';
 
 const service = useService();
@@ -203,29 +202,22 @@ it('one that fails does not fail the others', async () => {
   }
 });
 
-// Through a pooler, only transactions of several statements have time-outs for locks.
-it.skipIf(inject('pooler') !== undefined)(
-  'a statement that is taken back because of one, which waits for too long, is no refusal of the others',
-  async () => {
-    const client = await tenantWith('account');
-    const { limits } = readConfig({ DATABASE_LOCK_TIMEOUT_MS: '300' }).database;
-    const impatient = openApp(service.connection, { limits });
-    const through = clientThrough(impatient, client);
-    await service.database.orm.transaction(async (tx) => {
-      await tx.execute(
-        sql`select from accounts where tenant_id = ${client.tenantId} and id = 'E3' for update`,
-      );
-      const answers = await Promise.all(
-        indexes.map((index) => sendMutation(through, 'updateAccount', { id: `E${index}`, name: 'New name' })),
-      );
-      for (const [index, { data, errors }] of answers.entries()) {
-        if (index === 3) expect(errors[0].extensions.code).toBe('SERVICE_UNAVAILABLE');
-        else expect(data.updateAccount.account.version).toBe(2);
-      }
-    });
-    await impatient.close();
-  },
-);
+it('a statement that is taken back because of one, which waits for too long, is no refusal of the others', async () => {
+  const client = await tenantWith('account');
+  const impatient = openImpatientApp(service);
+  const through = clientThrough(impatient, client);
+  await service.database.orm.transaction(async (tx) => {
+    await tx.execute(sql`select from accounts where tenant_id = ${client.tenantId} and id = 'E3' for update`);
+    const answers = await Promise.all(
+      indexes.map((index) => sendMutation(through, 'updateAccount', { id: `E${index}`, name: 'New name' })),
+    );
+    for (const [index, { data, errors }] of answers.entries()) {
+      if (index === 3) expect(errors[0].extensions.code).toBe('SERVICE_UNAVAILABLE');
+      else expect(data.updateAccount.account.version).toBe(2);
+    }
+  });
+  await impatient.close();
+});
 
 it('rows are locked in the order of their ids, so that no two statements wait for each other', async () => {
   const client = await tenantWith('account');

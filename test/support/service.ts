@@ -118,6 +118,15 @@ export function openApp(connection: Connection, options: Partial<AppOptions> = {
   });
 }
 
+/**
+ * A replica that soon gives up on a lock; beside a pooler, behind which only transactions of several statements have
+ * time-outs for locks.
+ */
+export function openImpatientApp(service: Service): App {
+  const { limits } = readConfig({ DATABASE_LOCK_TIMEOUT_MS: '300' }).database;
+  return openApp(service.connection, { limits, connection: service.connection, prepare: true });
+}
+
 /** One service on a database of its own for the tests of a file. */
 export function useService(options: Partial<AppOptions> = {}): Service {
   let app: App;
