@@ -5,6 +5,7 @@ import type { Caller } from '../ctx.ts';
 import type { RunOperation } from '../http/lanes.ts';
 import type { Tracing } from '../observe/trace.ts';
 import { createExecutor } from './compiled.ts';
+import { costs } from './cost.ts';
 import { maskError } from './mask.ts';
 
 const acceptsParts = /multipart\/mixed|text\/event-stream/;
@@ -56,12 +57,16 @@ function inSpan(tracing: Tracing, run: Execute): Execute {
 }
 
 /** Runs an operation beside those of other tenants, and not for ever. */
-export type Perform = (caller: Caller, args: ExecutionArgs, run: Execute) => ReturnType<Execute>;
+export type Perform = (
+  asking: { caller: Caller; cost?: number },
+  args: ExecutionArgs,
+  run: Execute,
+) => ReturnType<Execute>;
 
 export function createPerform(runOperation: RunOperation, tracing: Tracing | undefined): Perform {
-  return ({ viewer, cancel }, args, run) => {
+  return ({ caller, cost = costs.request }, args, run) => {
     const traced = tracing === undefined ? run : inSpan(tracing, run);
-    return runOperation(viewer, cancel, () => traced(args));
+    return runOperation(caller, cost, () => traced(args));
   };
 }
 
@@ -69,8 +74,8 @@ export function createPerform(runOperation: RunOperation, tracing: Tracing | und
 export function useOperations(perform: Perform): Plugin {
   return {
     onExecute({ executeFn, setExecuteFn, args }) {
-      const { caller } = args.contextValue as unknown as { caller: Caller };
-      setExecuteFn((given) => perform(caller, given, executeFn));
+      const asking = args.contextValue as unknown as Parameters<Perform>[0];
+      setExecuteFn((given) => perform(asking, given, executeFn));
     },
   };
 }

@@ -19,6 +19,8 @@ export interface Known {
   caller?: Caller;
   params?: GraphQLParams;
   budget?: Decision;
+  /** What its operation costs, once its document is read. */
+  cost?: number;
 }
 
 /** A request that has been let in, with the text of its document. */
@@ -87,7 +89,7 @@ export function createOperate(options: OperateOptions) {
     guard.admit(asking, { schema, document, operationName, variables });
     const args = { schema, document, variableValues: variables, operationName };
     // Made when its turn has come: what waits has as little in memory as it can.
-    return perform(caller, args, () => {
+    return perform(asking, args, () => {
       const contextValue = createContext(caller, selects);
       return execute({ schema, document, contextValue, variableValues: variables, operationName });
     });

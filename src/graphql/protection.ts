@@ -27,6 +27,7 @@ export interface ProtectionOptions {
 /** Whose budget is charged, and what is left of it. */
 interface Charging {
   caller: { viewer: Viewer };
+  cost?: number;
   budget?: Decision;
 }
 
@@ -96,6 +97,7 @@ export function createGuard(spend: Spend | undefined): Guard {
       const cost = costOf(asked);
       if (cost > documentLimits.cost.maximum) throw tooComplex('cost', cost);
       take(charging, cost - costs.request);
+      charging.cost = cost;
       return cost;
     },
   };

@@ -3,22 +3,32 @@ import type { Cancel } from '../lib/cancel.ts';
 import { BusyError } from '../lib/errors.ts';
 
 export interface LaneOptions {
-  /** How many operations of one tenant run at a time. */
+  /** What the operations of one tenant that run at a time may cost: another begins while they cost less. */
   width: number;
   /** How many more of them may wait; the next is refused. */
   maxWaiting: number;
 }
 
+interface Waiting {
+  cost: number;
+  begin(): void;
+}
+
 interface Lane {
-  running: number;
-  waiting: (() => void)[];
+  /** What costs so much runs. */
+  load: number;
+  waiting: Waiting[];
 }
 
 /** Runs an operation for its tenant, in bounded time; `cancel` is told when that is over. */
-export type RunOperation = <T>(viewer: Viewer, cancel: Cancel, work: () => T | Promise<T>) => T | Promise<T>;
+export type RunOperation = <T>(
+  caller: { viewer: Viewer; cancel: Cancel },
+  cost: number,
+  work: () => T | Promise<T>,
+) => T | Promise<T>;
 
-/** Runs work in the lane of its tenant. */
-export type InLane = <T>(tenantId: number, work: () => T | Promise<T>) => T | Promise<T>;
+/** Runs work that costs so much in the lane of its tenant. */
+export type InLane = <T>(tenantId: number, cost: number, work: () => T | Promise<T>) => T | Promise<T>;
 
 /**
  * Gives each tenant a lane: however much one sends, what another sends waits for no more than a lane's width of it.
@@ -27,32 +37,38 @@ export type InLane = <T>(tenantId: number, work: () => T | Promise<T>) => T | Pr
 export function createLanes({ width, maxWaiting }: LaneOptions): InLane {
   const lanes = new Map<number, Lane>();
 
-  function leave(tenantId: number, lane: Lane): void {
-    const next = lane.waiting.shift();
-    if (next === undefined) lane.running -= 1;
-    else next();
-    if (lane.running === 0) lanes.delete(tenantId);
+  function leave(tenantId: number, lane: Lane, cost: number): void {
+    lane.load -= cost;
+    while (lane.load < width) {
+      const next = lane.waiting.shift();
+      if (next === undefined) break;
+      lane.load += next.cost;
+      next.begin();
+    }
+    if (lane.load === 0) lanes.delete(tenantId);
   }
-  function start<T>(tenantId: number, lane: Lane, work: () => T | Promise<T>): T | Promise<T> {
+  function start<T>(tenantId: number, lane: Lane, cost: number, work: () => T | Promise<T>): T | Promise<T> {
     let result: T | Promise<T>;
     try {
       result = work();
     } catch (error) {
-      leave(tenantId, lane);
+      leave(tenantId, lane, cost);
       throw error;
     }
-    if (result instanceof Promise) return result.finally(() => leave(tenantId, lane));
-    leave(tenantId, lane);
+    if (result instanceof Promise) return result.finally(() => leave(tenantId, lane, cost));
+    leave(tenantId, lane, cost);
     return result;
   }
-  return (tenantId, work) => {
-    const lane = lanes.get(tenantId) ?? { running: 0, waiting: [] };
+  return (tenantId, cost, work) => {
+    const lane = lanes.get(tenantId) ?? { load: 0, waiting: [] };
     lanes.set(tenantId, lane);
-    if (lane.running < width) {
-      lane.running += 1;
-      return start(tenantId, lane, work);
+    if (lane.load < width) {
+      lane.load += cost;
+      return start(tenantId, lane, cost, work);
     }
     if (lane.waiting.length >= maxWaiting) throw new BusyError(maxWaiting);
-    return new Promise<void>((resolve) => lane.waiting.push(resolve)).then(() => start(tenantId, lane, work));
+    return new Promise<void>((begin) => lane.waiting.push({ cost, begin })).then(() =>
+      start(tenantId, lane, cost, work),
+    );
   };
 }

@@ -29,8 +29,8 @@ export type RestContext = Context<RestEnv>;
 /** What a call costs, in the units of GraphQL: about what it costs to ask there for the same. */
 const costs = { read: 200, write: 300 };
 
-function charge(c: RestContext, viewer: Viewer): void {
-  const decision = c.var.options.spend?.(viewer, c.req.method === 'GET' ? costs.read : costs.write);
+function charge(c: RestContext, viewer: Viewer, cost: number): void {
+  const decision = c.var.options.spend?.(viewer, cost);
   if (decision === undefined) return;
   const headers = decision.headers();
   for (const [name, value] of Object.entries(headers)) c.header(name, value);
@@ -51,8 +51,9 @@ const authenticated: MiddlewareHandler<RestEnv> = async (c, next) => {
   const selects = { field: () => true, only: () => false };
   const cancel = createCancel();
   c.set('ctx', options.createContext({ viewer, requestId, now: new Date(), cancel }, selects));
-  charge(c, viewer);
-  await options.runOperation(viewer, cancel, next);
+  const cost = c.req.method === 'GET' ? costs.read : costs.write;
+  charge(c, viewer, cost);
+  await options.runOperation({ viewer, cancel }, cost, next);
 };
 
 function allowed(scopes: readonly Scope[]): MiddlewareHandler<RestEnv> {

@@ -20,11 +20,11 @@ function useWork() {
 }
 
 describe('a lane', () => {
-  it('runs so many at a time, the others in their order, and of each tenant by itself', async () => {
+  it('runs so much at a time, the others in their order, and of each tenant by itself', async () => {
     const { begun, work, end } = useWork();
     const inLane = createLanes({ width: 2, maxWaiting: 10 });
-    const results = ['a1', 'a2', 'a3', 'a4'].map(async (name) => inLane(1, work(name)));
-    results.push((async () => inLane(2, work('b1')))());
+    const results = ['a1', 'a2', 'a3', 'a4'].map(async (name) => inLane(1, 1, work(name)));
+    results.push((async () => inLane(2, 1, work('b1')))());
     expect(begun).toEqual(['a1', 'a2', 'b1']);
     await end('a2');
     expect(begun).toEqual(['a1', 'a2', 'b1', 'a3']);
@@ -34,14 +34,28 @@ describe('a lane', () => {
     expect(await Promise.all(results)).toEqual(['a1', 'a2', 'a3', 'a4', 'b1']);
   });
 
+  it('takes what costs much for as much, even if it is more than the lane is wide', async () => {
+    const { begun, work, end } = useWork();
+    const inLane = createLanes({ width: 4, maxWaiting: 10 });
+    const costs = { a1: 1, a2: 9, a3: 1, a4: 2, a5: 2, a6: 1 };
+    const results = Object.entries(costs).map(async ([name, cost]) => inLane(1, cost, work(name)));
+    expect(begun).toEqual(['a1', 'a2']);
+    await end('a1');
+    expect(begun).toEqual(['a1', 'a2']);
+    await end('a2');
+    expect(begun).toEqual(['a1', 'a2', 'a3', 'a4', 'a5']);
+    for (const name of ['a3', 'a4', 'a5', 'a6']) await end(name);
+    expect(await Promise.all(results)).toEqual(Object.keys(costs));
+  });
+
   it('goes on after work that fails, at once or later', async () => {
     const inLane = createLanes({ width: 1, maxWaiting: 10 });
     const fail = () => {
       throw new Error('at once');
     };
-    expect(() => inLane(1, fail)).toThrow('at once');
-    const later = inLane(1, () => Promise.reject(new Error('later')));
-    const waiting = [inLane(1, fail), inLane(1, () => 'fine')];
+    expect(() => inLane(1, 1, fail)).toThrow('at once');
+    const later = inLane(1, 1, () => Promise.reject(new Error('later')));
+    const waiting = [inLane(1, 1, fail), inLane(1, 1, () => 'fine')];
     await expect(later).rejects.toThrow('later');
     await expect(waiting[0]).rejects.toThrow('at once');
     await expect(waiting[1]).resolves.toBe('fine');
@@ -50,11 +64,11 @@ describe('a lane', () => {
   it('refuses what is too much to wait', async () => {
     const { work, end } = useWork();
     const inLane = createLanes({ width: 1, maxWaiting: 1 });
-    const results = ['a1', 'a2'].map(async (name) => inLane(1, work(name)));
-    expect(() => inLane(1, work('a3'))).toThrow(BusyError);
+    const results = ['a1', 'a2'].map(async (name) => inLane(1, 1, work(name)));
+    expect(() => inLane(1, 1, work('a3'))).toThrow(BusyError);
     for (const name of ['a1', 'a2']) await end(name);
     expect(await Promise.all(results)).toEqual(['a1', 'a2']);
-    expect(inLane(1, () => 'fine')).toBe('fine');
+    expect(inLane(1, 1, () => 'fine')).toBe('fine');
   });
 });
 
