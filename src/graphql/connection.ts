@@ -1,25 +1,19 @@
 import type { ListPage } from '../lib/page.ts';
 
-/** A page as Relay's connections show it. Cursors are made where they are asked for. */
+/**
+ * A page as Relay's connections show it. No cursor is a getter: with an object that has getters of its own, V8 keeps all they
+ * reach until its next full collection, here half of what a page makes.
+ */
 export function toConnection<Row>({ rows, cursorOf, count, hasNextPage, hasPreviousPage }: ListPage<Row>) {
-  const edges = rows.map((node) => ({
-    get cursor() {
-      return cursorOf(node);
-    },
-    node,
-  }));
+  const edges = rows.map((node) => ({ cursor: cursorOf(node), node }));
   return {
     edges,
     count,
     pageInfo: {
       hasNextPage,
       hasPreviousPage,
-      get startCursor() {
-        return edges.at(0)?.cursor ?? null;
-      },
-      get endCursor() {
-        return edges.at(-1)?.cursor ?? null;
-      },
+      startCursor: edges.at(0)?.cursor ?? null,
+      endCursor: edges.at(-1)?.cursor ?? null,
     },
   };
 }
