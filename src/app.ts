@@ -87,16 +87,20 @@ function routed(
   };
 }
 
-/** Operations that a tenant may have waiting, beside those that run. */
+/** Requests with one token that are read and run at a time, for each connection of the database. */
+const runningPerConnection = 20;
+/** Requests with one token, and operations of one tenant, that may wait beside those that run. */
 const maxWaiting = 2000;
 
 /** Runs operations beside those of other tenants, each in bounded time. */
 function createRunOperation({ poolSize, operationTimeoutMs }: AppOptions): RunOperation {
   // A large page for each connection, or some thirty small operations, which share statements: in place of four of any kind,
   // a tenth more look-ups go through at 1,024 connections.
-  const inLane = createLanes({ width: 3000 * poolSize, maxWaiting });
-  return ({ viewer, cancel }, cost, work) =>
-    withDeadline(operationTimeoutMs, cancel, () => inLane(viewer.tenant.id, cost, work));
+  const inLane = createLanes<number>({ width: 3000 * poolSize, maxWaiting });
+  return ({ caller: { viewer, cancel }, cost, arrivedAt }, work) =>
+    withDeadline({ timeoutMs: operationTimeoutMs, since: arrivedAt }, cancel, () =>
+      inLane(viewer.tenant.id, cost, work),
+    );
 }
 
 /** Puts the service together: `fetch` answers requests, `listener` those of node:http. */
@@ -116,6 +120,7 @@ export function createApp(options: AppOptions) {
     createContext: (caller: Caller, selects: Selects) => createContext(parts, caller, selects),
     spend: options.costPerMinute === 0 ? undefined : createBudgets(options.costPerMinute),
     runOperation: createRunOperation(options),
+    inTurn: createLanes<string>({ width: runningPerConnection * options.poolSize, maxWaiting }),
   };
   const graphql = createGraphqlServer({ ...options, ...callers, buildSchema });
   const { fetch, listener } = routed(graphql, createRouter(callers).fetch, metrics);

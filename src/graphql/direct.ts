@@ -102,7 +102,7 @@ export interface DirectOptions extends ShownErrors {
   letIn(authorization: string | null, requestId: string): Promise<Caller>;
   findDocument: FindDocument;
   /** The way of plain requests from parameters to a result. */
-  operate(request: Request, asking: Asking): Promise<Result>;
+  operate(request: Request, asking: Asking): Result | Promise<Result>;
   /** The way of all others: yoga's. */
   run(
     request: Request,
@@ -143,7 +143,7 @@ async function resultOf(
 export function createDirect(options: DirectOptions) {
   const { log, exposesSchema, metrics } = options;
   return async (asked: Asked, known: Known): Promise<Answer | undefined> => {
-    const beganAt = performance.now();
+    const beganAt = known.arrivedAt ?? performance.now();
     const { headers } = asked.request;
     const result = await resultOf(options, asked, known);
     if (result === undefined) return undefined;

@@ -1,11 +1,9 @@
 import { SpanStatusCode } from '@opentelemetry/api';
 import { type ExecutionArgs, execute, getOperationAST } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
-import type { Caller } from '../ctx.ts';
-import type { RunOperation } from '../http/lanes.ts';
+import type { Asking, RunOperation } from '../http/lanes.ts';
 import type { Tracing } from '../observe/trace.ts';
 import { createExecutor } from './compiled.ts';
-import { costs } from './cost.ts';
 import { maskError } from './mask.ts';
 
 const acceptsParts = /multipart\/mixed|text\/event-stream/;
@@ -57,16 +55,12 @@ function inSpan(tracing: Tracing, run: Execute): Execute {
 }
 
 /** Runs an operation beside those of other tenants, and not for ever. */
-export type Perform = (
-  asking: { caller: Caller; cost?: number },
-  args: ExecutionArgs,
-  run: Execute,
-) => ReturnType<Execute>;
+export type Perform = (asking: Asking, args: ExecutionArgs, run: Execute) => ReturnType<Execute>;
 
 export function createPerform(runOperation: RunOperation, tracing: Tracing | undefined): Perform {
-  return ({ caller, cost = costs.request }, args, run) => {
+  return (asking, args, run) => {
     const traced = tracing === undefined ? run : inSpan(tracing, run);
-    return runOperation(caller, cost, () => traced(args));
+    return runOperation(asking, () => traced(args));
   };
 }
 
@@ -74,7 +68,7 @@ export function createPerform(runOperation: RunOperation, tracing: Tracing | und
 export function useOperations(perform: Perform): Plugin {
   return {
     onExecute({ executeFn, setExecuteFn, args }) {
-      const asking = args.contextValue as unknown as Parameters<Perform>[0];
+      const asking = args.contextValue as unknown as Asking;
       setExecuteFn((given) => perform(asking, given, executeFn));
     },
   };

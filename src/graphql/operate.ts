@@ -16,11 +16,11 @@ import type { Guard } from './protection.ts';
 /** What becomes known of a request on its way. */
 export interface Known {
   requestId: string;
+  /** When it came, by performance.now(); undefined: it has not waited. */
+  arrivedAt?: number | undefined;
   caller?: Caller;
   params?: GraphQLParams;
   budget?: Decision;
-  /** What its operation costs, once its document is read. */
-  cost?: number;
 }
 
 /** A request that has been let in, with the text of its document. */
@@ -77,7 +77,7 @@ function createReader({ yoga, caches }: OperateOptions) {
 export function createOperate(options: OperateOptions) {
   const { guard, perform, execute, createContext } = options;
   const read = createReader(options);
-  return async (request: Request, asking: Asking): Promise<ExecutionResult> => {
+  return (request: Request, asking: Asking): ExecutionResult | Promise<ExecutionResult> => {
     const { caller, params } = asking;
     guard.charge(asking);
     const { schema, document, errors, selects } = read(request, asking);
@@ -86,10 +86,10 @@ export function createOperate(options: OperateOptions) {
     if (getOperationAST(document, operationName) == null) {
       throw new GraphQLError('Could not determine what operation to execute.');
     }
-    guard.admit(asking, { schema, document, operationName, variables });
+    const cost = guard.admit(asking, { schema, document, operationName, variables });
     const args = { schema, document, variableValues: variables, operationName };
     // Made when its turn has come: what waits has as little in memory as it can.
-    return perform(asking, args, () => {
+    return perform({ caller, cost, arrivedAt: asking.arrivedAt }, args, () => {
       const contextValue = createContext(caller, selects);
       return execute({ schema, document, contextValue, variableValues: variables, operationName });
     });

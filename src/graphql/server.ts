@@ -1,26 +1,26 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { useDeferStream } from '@graphql-yoga/plugin-defer-stream';
 import type { GraphQLError, GraphQLSchema } from 'graphql';
 import { createYoga, type Plugin } from 'graphql-yoga';
 import type { Logger } from 'pino';
 import type { Caller, Ctx, Selects, Viewer } from '../ctx.ts';
 import type { Spend } from '../http/budget.ts';
-import type { RunOperation } from '../http/lanes.ts';
+import type { InLane, RunOperation } from '../http/lanes.ts';
 import { requestIdFrom } from '../http/request.ts';
 import { createCancel } from '../lib/cancel.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { Tracing } from '../observe/trace.ts';
 import { useCompression } from './compression.ts';
-import { createDirect, type DirectOptions, isDirect, requestOf, write } from './direct.ts';
+import { createDirect, type DirectOptions, isDirect } from './direct.ts';
 import { createFindDocument, usePersistedDocuments } from './documents.ts';
 import { createExecution, createPerform, useOperations } from './execution.ts';
 import { createGraphiql, type GraphiqlOptions, wantsPage } from './graphiql.ts';
 import { createDocumentCaches } from './limits.ts';
+import { createListener } from './listener.ts';
 import type { DocumentOptions } from './manifest.ts';
 import { maskTraced, useShownErrors } from './mask.ts';
 import { createOperate, type ServerContext } from './operate.ts';
 import { createGuard, useProtection } from './protection.ts';
-import { readBody, readIncoming, requestError, useJsonBody } from './request.ts';
+import { readBody, requestError, useJsonBody } from './request.ts';
 import { useRequestLog } from './request-log.ts';
 import { useSelection } from './selection.ts';
 import { useSubscriptions } from './subscriptions.ts';
@@ -38,6 +38,8 @@ export interface ServerOptions {
   authenticate(authorization: string | null): Promise<Viewer | undefined>;
   createContext(caller: Caller, selects: Selects): Ctx;
   runOperation: RunOperation;
+  /** Gives what is sent with one token its turn. */
+  inTurn: InLane<string>;
   /** undefined: no GraphiQL. */
   graphiql: GraphiqlOptions | undefined;
   documents: DocumentOptions;
@@ -185,10 +187,6 @@ export function createGraphqlServer(options: ServerOptions) {
     run: async (request, known) =>
       yoga.getResultForParams({ params: known.params, request }, known as ServerContext),
   });
-  const lose = (response: ServerResponse) => (error: unknown) => {
-    options.log.error({ err: error }, 'an answer was lost of a bug');
-    response.destroy();
-  };
   return {
     async fetch(request: Request): Promise<Response> {
       const traced = tracedFor(request.headers.get(traceHeader));
@@ -199,18 +197,6 @@ export function createGraphqlServer(options: ServerOptions) {
       if (given === undefined) return yoga.fetch(request, known as ServerContext);
       return new Response(given.body as string, given);
     },
-    listener(incoming: IncomingMessage, response: ServerResponse): void {
-      const traced = tracedFor(incoming.headers[traceHeader]);
-      if (traced !== undefined)
-        return void traced.then((server) => server(incoming, response)).catch(lose(response));
-      const request = requestOf(incoming);
-      if (!isDirect(request, endpoint)) return void yoga(incoming, response);
-      const known = { requestId: requestIdFrom(incoming.headers['x-request-id'] as string | undefined) };
-      answer({ request, read: () => readIncoming(incoming) }, known)
-        .then((given) =>
-          given === undefined ? yoga(incoming, response, known as ServerContext) : write(given, response),
-        )
-        .catch(lose(response));
-    },
+    listener: createListener({ ...options, endpoint, answer, yoga, tracedFor, traceHeader }),
   };
 }

@@ -4,28 +4,35 @@ import { DeadlineError } from '../lib/errors.ts';
 const isInParts = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
 
+interface Limit {
+  timeoutMs: number;
+  /** When the time began, by performance.now(); undefined: now. */
+  since?: number | undefined;
+}
+
 /**
  * Ends work that takes too long: `cancel` is told, so that it begins nothing more, and the answer is a DeadlineError.
  * An answer that comes in parts is bound until its last.
  */
 export function withDeadline<T>(
-  timeoutMs: number,
+  { timeoutMs, since = performance.now() }: Limit,
   cancel: Cancel,
   work: () => T | Promise<T>,
 ): T | Promise<T> {
+  const leftMs = since + timeoutMs - performance.now();
+  if (leftMs <= 0) throw new DeadlineError(timeoutMs);
+  const end = (tell?: (late: DeadlineError) => void) => {
+    const late = new DeadlineError(timeoutMs);
+    cancel.abort(late);
+    tell?.(late);
+  };
   const result = work();
-  const atDeadline = (end: (late: DeadlineError) => void) =>
-    setTimeout(() => {
-      const late = new DeadlineError(timeoutMs);
-      cancel.abort(late);
-      end(late);
-    }, timeoutMs).unref();
   if (!(result instanceof Promise)) {
-    if (isInParts(result)) atDeadline(() => undefined);
+    if (isInParts(result)) setTimeout(end, leftMs).unref();
     return result;
   }
   return new Promise((resolve, reject) => {
-    const timer = atDeadline(reject);
+    const timer = setTimeout(end, leftMs, reject).unref();
     result.then(
       (value) => {
         if (!isInParts(value)) clearTimeout(timer);

@@ -3,7 +3,7 @@ import type { Cancel } from '../lib/cancel.ts';
 import { BusyError } from '../lib/errors.ts';
 
 export interface LaneOptions {
-  /** What the operations of one tenant that run at a time may cost: another begins while they cost less. */
+  /** What may run in a lane at a time, by its cost: more begins while that is less. */
   width: number;
   /** How many more of them may wait; the next is refused. */
   maxWaiting: number;
@@ -20,24 +20,29 @@ interface Lane {
   waiting: Waiting[];
 }
 
-/** Runs an operation for its tenant, in bounded time; `cancel` is told when that is over. */
-export type RunOperation = <T>(
-  caller: { viewer: Viewer; cancel: Cancel },
-  cost: number,
-  work: () => T | Promise<T>,
-) => T | Promise<T>;
+/** An operation that is to run. */
+export interface Asking {
+  /** Whose it is, and what is told when its time is over. */
+  caller: { viewer: Viewer; cancel: Cancel };
+  cost: number;
+  /** When its time began, by performance.now(); undefined: now. */
+  arrivedAt?: number | undefined;
+}
 
-/** Runs work that costs so much in the lane of its tenant. */
-export type InLane = <T>(tenantId: number, cost: number, work: () => T | Promise<T>) => T | Promise<T>;
+/** Runs an operation for its tenant, in bounded time. */
+export type RunOperation = <T>(asking: Asking, work: () => T | Promise<T>) => T | Promise<T>;
+
+/** Runs work that costs so much in the lane that its key names. */
+export type InLane<Key> = <T>(key: Key, cost: number, work: () => T | Promise<T>) => T | Promise<T>;
 
 /**
- * Gives each tenant a lane: however much one sends, what another sends waits for no more than a lane's width of it.
- * Throws BusyError when too much waits.
+ * Gives each key, such as a tenant, a lane: however much one sends, what another sends waits for no more than a lane's
+ * width of it. Throws BusyError when too much waits.
  */
-export function createLanes({ width, maxWaiting }: LaneOptions): InLane {
-  const lanes = new Map<number, Lane>();
+export function createLanes<Key>({ width, maxWaiting }: LaneOptions): InLane<Key> {
+  const lanes = new Map<Key, Lane>();
 
-  function leave(tenantId: number, lane: Lane, cost: number): void {
+  function leave(key: Key, lane: Lane, cost: number): void {
     lane.load -= cost;
     while (lane.load < width) {
       const next = lane.waiting.shift();
@@ -45,30 +50,37 @@ export function createLanes({ width, maxWaiting }: LaneOptions): InLane {
       lane.load += next.cost;
       next.begin();
     }
-    if (lane.load === 0) lanes.delete(tenantId);
+    if (lane.load === 0) lanes.delete(key);
   }
-  function start<T>(tenantId: number, lane: Lane, cost: number, work: () => T | Promise<T>): T | Promise<T> {
+  async function untilDone<T>(key: Key, lane: Lane, cost: number, result: Promise<T>): Promise<T> {
+    try {
+      return await result;
+    } finally {
+      leave(key, lane, cost);
+    }
+  }
+  function start<T>(key: Key, lane: Lane, cost: number, work: () => T | Promise<T>): T | Promise<T> {
     let result: T | Promise<T>;
     try {
       result = work();
     } catch (error) {
-      leave(tenantId, lane, cost);
+      leave(key, lane, cost);
       throw error;
     }
-    if (result instanceof Promise) return result.finally(() => leave(tenantId, lane, cost));
-    leave(tenantId, lane, cost);
+    if (result instanceof Promise) return untilDone(key, lane, cost, result);
+    leave(key, lane, cost);
     return result;
   }
-  return (tenantId, cost, work) => {
-    const lane = lanes.get(tenantId) ?? { load: 0, waiting: [] };
-    lanes.set(tenantId, lane);
+  return (key, cost, work) => {
+    const lane = lanes.get(key) ?? { load: 0, waiting: [] };
+    lanes.set(key, lane);
     if (lane.load < width) {
       lane.load += cost;
-      return start(tenantId, lane, cost, work);
+      return start(key, lane, cost, work);
     }
     if (lane.waiting.length >= maxWaiting) throw new BusyError(maxWaiting);
     return new Promise<void>((begin) => lane.waiting.push({ cost, begin })).then(() =>
-      start(tenantId, lane, cost, work),
+      start(key, lane, cost, work),
     );
   };
 }

@@ -45,7 +45,7 @@ function measureRequests(registers: Registry[]): Metrics['listener'] {
   });
   return (api, listener) => (request, response) => {
     const begun = performance.now();
-    response.once('close', () => {
+    response.on('close', () => {
       const { method = '' } = request;
       // Whoever left before his answer has no status.
       const status = response.writableFinished ? String(response.statusCode) : 'closed';

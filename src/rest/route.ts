@@ -53,7 +53,7 @@ const authenticated: MiddlewareHandler<RestEnv> = async (c, next) => {
   c.set('ctx', options.createContext({ viewer, requestId, now: new Date(), cancel }, selects));
   const cost = c.req.method === 'GET' ? costs.read : costs.write;
   charge(c, viewer, cost);
-  await options.runOperation({ viewer, cancel }, cost, next);
+  await options.runOperation({ caller: { viewer, cancel }, cost }, next);
 };
 
 function allowed(scopes: readonly Scope[]): MiddlewareHandler<RestEnv> {

@@ -2,6 +2,9 @@ import { eq, sql } from 'drizzle-orm';
 import { describe, expect, inject, it } from 'vitest';
 import { tenantId } from '../../src/db/rows.ts';
 import { statement } from '../../src/db/statement.ts';
+import { withDeadline } from '../../src/http/deadline.ts';
+import { createCancel } from '../../src/lib/cancel.ts';
+import { DeadlineError } from '../../src/lib/errors.ts';
 import { settings } from '../../src/setting/table.ts';
 import { createdAccount, createdCustomer, readAccount } from '../support/account.ts';
 import { expectAlive, expectRequestError } from '../support/refusal.ts';
@@ -95,6 +98,17 @@ describe('an operation that takes too long', () => {
       expect(text).toContain('"code":"TIMEOUT"');
     });
   });
+});
+
+it('counts the time for which an operation has waited before', () => {
+  const begun: string[] = [];
+  const run = (since: number) =>
+    withDeadline({ timeoutMs: 60_000, since: performance.now() + since }, createCancel(), () =>
+      begun.push('work'),
+    );
+  expect(() => run(-60_001)).toThrow(DeadlineError);
+  expect(begun).toEqual([]);
+  expect(run(-50_000)).toBe(1);
 });
 
 // A statement of its own: of those of the service, another test may have been the first to run one.

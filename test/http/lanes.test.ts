@@ -22,7 +22,7 @@ function useWork() {
 describe('a lane', () => {
   it('runs so much at a time, the others in their order, and of each tenant by itself', async () => {
     const { begun, work, end } = useWork();
-    const inLane = createLanes({ width: 2, maxWaiting: 10 });
+    const inLane = createLanes<number>({ width: 2, maxWaiting: 10 });
     const results = ['a1', 'a2', 'a3', 'a4'].map(async (name) => inLane(1, 1, work(name)));
     results.push((async () => inLane(2, 1, work('b1')))());
     expect(begun).toEqual(['a1', 'a2', 'b1']);
@@ -36,7 +36,7 @@ describe('a lane', () => {
 
   it('takes what costs much for as much, even if it is more than the lane is wide', async () => {
     const { begun, work, end } = useWork();
-    const inLane = createLanes({ width: 4, maxWaiting: 10 });
+    const inLane = createLanes<number>({ width: 4, maxWaiting: 10 });
     const costs = { a1: 1, a2: 9, a3: 1, a4: 2, a5: 2, a6: 1 };
     const results = Object.entries(costs).map(async ([name, cost]) => inLane(1, cost, work(name)));
     expect(begun).toEqual(['a1', 'a2']);
@@ -49,7 +49,7 @@ describe('a lane', () => {
   });
 
   it('goes on after work that fails, at once or later', async () => {
-    const inLane = createLanes({ width: 1, maxWaiting: 10 });
+    const inLane = createLanes<number>({ width: 1, maxWaiting: 10 });
     const fail = () => {
       throw new Error('at once');
     };
@@ -63,7 +63,7 @@ describe('a lane', () => {
 
   it('refuses what is too much to wait', async () => {
     const { work, end } = useWork();
-    const inLane = createLanes({ width: 1, maxWaiting: 1 });
+    const inLane = createLanes<number>({ width: 1, maxWaiting: 1 });
     const results = ['a1', 'a2'].map(async (name) => inLane(1, 1, work(name)));
     expect(() => inLane(1, 1, work('a3'))).toThrow(BusyError);
     for (const name of ['a1', 'a2']) await end(name);
