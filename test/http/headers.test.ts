@@ -7,6 +7,8 @@ import { type Client, type Service, useService } from '../support/service.ts';
 const ours = 'https://app.example.com';
 const body = JSON.stringify({ query: '{ viewer { keyName } }' });
 
+const traced = { 'apollo-federation-include-trace': 'ftv1' };
+
 type Send = (init: RequestInit & { path?: string }) => Promise<Response>;
 
 /** The two ways in: as a function, and through a socket. */
@@ -42,7 +44,11 @@ describe.each(['fetch', 'socket'] as const)('by %s, an answer', (way) => {
     ['to a good request', () => ({ method: 'POST', headers, body }), 200],
     ['to one without a token', () => ({ method: 'POST', headers: json, body }), 401],
     ['to a bad document', () => ({ method: 'POST', headers, body: '{"query":"{"}' }), 400],
+    ['to a query in the URL', () => ({ path: '/graphql?query={__typename}', headers }), 200],
+    ['in parts', () => ({ method: 'POST', headers: { ...headers, accept: 'multipart/mixed' }, body }), 200],
+    ['to one that is traced', () => ({ method: 'POST', headers: { ...headers, ...traced }, body }), 200],
     ['to an unknown path', () => ({ path: '/nothing', headers }), 404],
+    ['about health', () => ({ path: '/health/live' }), 200],
   ])('%s is kept by nobody, sniffed by nobody and framed by nobody', async (_, init, status) => {
     const response = await send(init());
     await response.text();
