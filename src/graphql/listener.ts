@@ -38,9 +38,9 @@ export function createListener(options: ListenerOptions) {
     const requestId = requestIdFrom(incoming.headers['x-request-id'] as string | undefined);
     const known: Known = { requestId, arrivedAt };
     const given = await answer({ request: requestOf(incoming), read }, known);
+    if (given !== undefined) return write(given, response);
     // Not awaited: an answer in parts may go on for ever, and nobody waits for that.
-    if (given === undefined) void yoga(incoming, response, known as ServerContext);
-    else write(given, response);
+    void Promise.resolve(yoga(incoming, response, known as ServerContext)).catch(lose(response));
   }
   /**
    * A request that is here as a whole waits for its turn with nothing but itself in memory: at 1,024 connections, that
