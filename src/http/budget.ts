@@ -16,22 +16,6 @@ export interface Decision {
   headers(): Record<string, string>;
 }
 
-/** A decision with what its headers are made of. */
-interface Decided extends Decision {
-  price: number;
-  left: number;
-}
-
-function headers(this: Decided): Record<string, string> {
-  const seconds = (missing: number) => String(Math.ceil(missing / this.perSecond));
-  return {
-    'ratelimit-limit': String(this.limit),
-    'ratelimit-remaining': String(this.remaining),
-    'ratelimit-reset': seconds(this.limit - this.left),
-    ...(this.allowed ? {} : { 'retry-after': seconds(this.price - this.left) }),
-  };
-}
-
 /** Takes a cost from the budget of a caller's key, or refuses it and takes nothing. */
 export type Spend = (viewer: Viewer, cost: number) => Decision;
 
@@ -67,16 +51,15 @@ export function createBudgets(costPerMinute: number, now: () => number = Date.no
     const price = Math.min(cost, costPerMinute);
     const allowed = price <= budget.left;
     if (allowed) budget.left -= price;
+    const remaining = Math.floor(budget.left);
+    const seconds = (missing: number) => String(Math.ceil(missing / perSecond));
     const { left } = budget;
-    const decided: Decided = {
-      allowed,
-      limit: costPerMinute,
-      remaining: Math.floor(left),
-      perSecond,
-      price,
-      left,
-      headers,
-    };
-    return decided;
+    const headers = () => ({
+      'ratelimit-limit': String(costPerMinute),
+      'ratelimit-remaining': String(remaining),
+      'ratelimit-reset': seconds(costPerMinute - left),
+      ...(allowed ? {} : { 'retry-after': seconds(price - left) }),
+    });
+    return { allowed, limit: costPerMinute, remaining, perSecond, headers };
   };
 }
