@@ -9,6 +9,7 @@ import { settings } from '../../src/setting/table.ts';
 import { createdAccount, createdCustomer, readAccount } from '../support/account.ts';
 import { expectAlive, expectRequestError } from '../support/refusal.ts';
 import { type Client, clientThrough, type Json, openApp, useService } from '../support/service.ts';
+import { useSocket } from '../support/socket.ts';
 
 const service = useService({ operationTimeoutMs: 2_000 });
 
@@ -109,6 +110,23 @@ it('counts the time for which an operation has waited before', () => {
   expect(() => run(-60_001)).toThrow(DeadlineError);
   expect(begun).toEqual([]);
   expect(run(-50_000)).toBe(1);
+});
+
+describe('a request that has waited', () => {
+  // Less than any request takes on its way to its operation.
+  const hasty = useService({ operationTimeoutMs: 0.02 });
+  const socket = useSocket((request, response) => hasty.listener(request, response));
+
+  it('is given up before its operation begins', async () => {
+    const { token } = await hasty.newTenant();
+    const response = await fetch(socket.url, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ query: '{ __typename }' }),
+    });
+    expect(response.status).toBe(504);
+    expect(await response.text()).toContain('"code":"TIMEOUT"');
+  });
 });
 
 // A statement of its own: of those of the service, another test may have been the first to run one.
