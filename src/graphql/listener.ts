@@ -6,7 +6,7 @@ import type { InLane } from '../http/lanes.ts';
 import { requestIdFrom } from '../http/request.ts';
 import { type createDirect, isDirect, requestOf, write } from './direct.ts';
 import type { Known, ServerContext } from './operate.ts';
-import { readIncoming } from './request.ts';
+import { bodyOf } from './request.ts';
 
 type Server = YogaServerInstance<ServerContext, Ctx>;
 
@@ -47,7 +47,7 @@ export function createListener(options: ListenerOptions) {
    * takes a seventh off the CPU. One that is still on its way takes no turn: others would wait for its sender.
    */
   function serveInTurn(incoming: IncomingMessage, response: ServerResponse, arrivedAt: number): void {
-    const read = () => readIncoming(incoming);
+    const read = bodyOf(incoming);
     const fail = lose(response);
     if (!incoming.complete) return void serve(incoming, response, read).catch(fail);
     try {

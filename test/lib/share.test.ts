@@ -40,17 +40,30 @@ it('what is asked in one turn goes out as one, at its end', async () => {
   expect(await Promise.all(answers)).toEqual(['ABC', 'ABC', 'ABC']);
 });
 
-it('what is asked while a load is under way goes out as one when that ends, before anybody hears of its answer', async () => {
+it('what is asked while a load is under way goes out as one when that ends, together with what comes in that turn', async () => {
   const { ask, calls, busy } = useLoads();
   const first = await busy();
-  const answers = ['b', 'c', 'd'].map((name) => ask(name));
+  const answers = ['b', 'c'].map((name) => ask(name));
   await turn();
   expect(calls.map(({ asks }) => asks)).toEqual([['a']]);
-  const sentBefore = first.answer.then((answer) => [answer, calls[1]?.asks]);
+  const sentBefore = first.answer.then((answer) => [answer, calls.length, answers.push(ask('d'))]);
   calls[0]?.answer('A');
-  expect(await sentBefore).toEqual(['A', ['b', 'c', 'd']]);
+  expect(await sentBefore).toEqual(['A', 1, 3]);
+  await turn();
+  expect(calls[1]?.asks).toEqual(['b', 'c', 'd']);
   calls[1]?.answer('B-D');
   expect(await Promise.all(answers)).toEqual(['B-D', 'B-D', 'B-D']);
+});
+
+it('a tenth of what fits into a load goes out before anybody hears of the answer before', async () => {
+  const { ask, calls, busy } = useLoads();
+  const first = await busy();
+  const answers = ['b', 'c'].map((name) => ask(name, { size: 25 }));
+  const sentBefore = first.answer.then((answer) => [answer, calls[1]?.asks]);
+  calls[0]?.answer('A');
+  expect(await sentBefore).toEqual(['A', ['b', 'c']]);
+  calls[1]?.answer('BC');
+  expect(await Promise.all(answers)).toEqual(['BC', 'BC']);
 });
 
 it('what is asked later is not answered by a load that began before', async () => {
