@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { type ClientRequest, request } from 'node:http';
+import { type ClientRequest, request, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { pino } from 'pino';
 import { afterEach, expect, it } from 'vitest';
@@ -30,8 +30,10 @@ const listener = createListener({
   log: pino({ level: 'silent' }),
 });
 let seen = 0;
+let last: ServerResponse;
 const socket = useSocket((incoming, response) => {
   seen += 1;
+  last = response;
   listener(incoming, response);
 });
 
@@ -84,4 +86,21 @@ it('gives no turn to a request that is still on its way', async () => {
   }
   await endAll(5);
   expect((await Promise.all(answers)).toSorted()).toEqual(['a1', 'a2', 's1', 's2', 's3']);
+});
+
+it('does nothing for a client that left before his turn', async () => {
+  const answers = ['a1', 'a2'].map((body) => send('a', body));
+  await expect.poll(() => begun.length).toBe(2);
+  seen = 0;
+  const left = open('a', 4);
+  left.on('error', () => undefined);
+  left.end('left');
+  await expect.poll(() => seen).toBe(1);
+  const gone = new Promise((resolve) => last.on('close', resolve));
+  left.destroy();
+  await gone;
+  answers.push(send('a', 'a3'));
+  await endAll(3);
+  expect((await Promise.all(answers)).toSorted()).toEqual(['a1', 'a2', 'a3']);
+  expect(begun.toSorted()).toEqual(['a1', 'a2', 'a3']);
 });
