@@ -25,15 +25,13 @@ export function createLoader<Key, Value>({
   // Of the loaders of a request, few are used; and what has all been read along needs no batches.
   let known: Map<string, Value> | undefined;
   let made: DataLoader<Key, Value, string> | undefined;
-  const batches = () => {
-    made ??= new DataLoader(load, { batchScheduleFn: schedule, cacheKeyFn: nameOf });
-    return made;
-  };
   const loader: Loader<Key, Value> = {
     load(key) {
       const name = nameOf(key);
       const value = known?.get(name);
-      return value === undefined && !known?.has(name) ? batches().load(key) : (value as Value);
+      if (value !== undefined || known?.has(name)) return value as Value;
+      made ??= new DataLoader(load, { batchScheduleFn: schedule, cacheKeyFn: nameOf });
+      return made.load(key);
     },
     prime(key, value) {
       const name = nameOf(key);
