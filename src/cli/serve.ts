@@ -23,8 +23,16 @@ import { exampleTabs } from './examples.ts';
 const finishMs = { SIGINT: 2000, SIGTERM: 5000 };
 const poolPatienceMs = 500;
 
-/** How long a request may take to arrive: one that sends a byte now and then holds a connection for no longer. */
-const arrival = { headersTimeout: 10_000, requestTimeout: 20_000, connectionsCheckingInterval: 1000 };
+/**
+ * How long a request may take to arrive: one that sends a byte now and then holds a connection for no longer. One that is
+ * idle is kept for longer than balancers and gateways keep it, mostly a minute: whoever closes later loses no request.
+ */
+const connections = {
+  headersTimeout: 10_000,
+  requestTimeout: 20_000,
+  connectionsCheckingInterval: 1000,
+  keepAliveTimeout: 75_000,
+};
 
 type StopSignal = keyof typeof finishMs;
 
@@ -144,7 +152,7 @@ async function openMetrics({ metricsPort }: Config): Promise<Counted | undefined
   if (metricsPort === undefined) return undefined;
   const { createMetrics } = await import('../observe/metrics.ts');
   const metrics = createMetrics();
-  return { metrics, port: metricsPort, server: createServer(arrival, metrics.answer) };
+  return { metrics, port: metricsPort, server: createServer(connections, metrics.answer) };
 }
 
 /** Listens for requests and, where they are counted, for those who collect the numbers; answers where. */
@@ -179,7 +187,7 @@ async function start(config: Config): Promise<(signal: StopSignal) => Promise<vo
   const graphiql = !config.graphiql ? undefined : { tabs: exampleTabs, token };
   const observed = { log, tracing: traces?.tracing, metrics: counted?.metrics };
   const app = createApp({ ...config, ...config.database, ...observed, ...trust, connection, graphiql });
-  const server = createServer(arrival, app.listener).on('clientError', answerMalformed);
+  const server = createServer(connections, app.listener).on('clientError', answerMalformed);
   const close = async () => {
     counted?.server.close().closeAllConnections();
     await Promise.race([Promise.all([app.close(), traces?.close()]), sleep(poolPatienceMs)]);

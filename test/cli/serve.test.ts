@@ -71,6 +71,12 @@ function pageUnder(host: string, { url }: Running): Promise<string> {
   });
 }
 
+/** Longer than the minute for which balancers keep an idle connection. */
+async function checkKeptAlive({ url }: Running): Promise<void> {
+  const { headers } = await fetch(new URL('/health/live', url));
+  expect(headers.get('keep-alive')).toBe('timeout=75');
+}
+
 async function checkCommandsBeside({ url }: Running, env: Record<string, string>): Promise<void> {
   expect(answerOf(await programs.run(['tenants', 'create', 'globex', '--currency', 'EUR'], env))).toBe(
     'Created the tenant globex (EUR, 30 days).',
@@ -99,6 +105,7 @@ it('starts on nothing, keeps its data and its demo token, and survives every way
   const env = { DATA_DIR: data };
   const first = await programs.serve(env, ['npm', 'start']);
   await checkFirstStart(first);
+  await checkKeptAlive(first);
   expect(await pageUnder('localhost:4000', first)).toContain(`Bearer ${first.token}`);
   expect(await pageUnder('elsewhere.example', first)).not.toContain(first.token);
   await checkCommandsBeside(first, env);
