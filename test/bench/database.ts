@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import postgres from 'postgres';
 import { openDatabase } from '../../src/db/client.ts';
@@ -19,6 +18,7 @@ import {
 import { applyMigrations } from '../../src/db/migrate.ts';
 import { createKey, createTenant } from '../../src/tenant/write.ts';
 import { until } from '../db/processes.ts';
+import { freePort } from '../support/ports.ts';
 import { loadAccounts } from './data.ts';
 
 /** As an operator of a machine with a few gigabytes would set it; durable, as PostgreSQL is by default. */
@@ -36,14 +36,6 @@ export interface BenchDatabase {
   urlOf(name: string): string;
   admin: postgres.Sql;
   stop(): Promise<void>;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 async function openCluster(dataDir: string): Promise<Cluster> {

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { until } from '../db/processes.ts';
+import { freePort } from '../support/ports.ts';
 import { type Dialect, limit, own, peer, postgraphile, type Workload } from './workloads.ts';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -47,14 +47,6 @@ export interface Running extends Contestant {
   /** From the start of the process to its first answer. */
   startMs: number;
   stop(): Promise<void>;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 function ended(child: ChildProcess): Promise<unknown> {

@@ -1,17 +1,11 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Listening, listen } from './listen.ts';
+import { freePort } from '../support/ports.ts';
+import type { Listening } from './listen.ts';
 import { launch } from './processes.ts';
 
 const cwd = import.meta.dirname;
-
-async function freePort(): Promise<number> {
-  const { url, close } = await listen(createServer(), '');
-  await close();
-  return Number(new URL(url).port);
-}
 
 export interface HiveOptions {
   supergraph: string;

@@ -1,5 +1,6 @@
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 
 /** Whether something listens on a port of this machine. */
 export async function accepts(port: number): Promise<boolean> {
@@ -9,11 +10,18 @@ export async function accepts(port: number): Promise<boolean> {
   return outcome === true;
 }
 
-/** A port of this machine that nothing listens on. */
+/**
+ * A port of this machine that nothing listens on, below those that Linux gives to outgoing connections: none of them takes
+ * it before the caller listens.
+ */
 export async function freePort(): Promise<number> {
-  const probe = createServer();
-  await once(probe.listen(0, '127.0.0.1'), 'listening');
-  const { port } = probe.address() as AddressInfo;
+  const port = randomInt(10_000, 32_768);
+  const probe = createServer().listen(port, '127.0.0.1');
+  const isFree = await once(probe, 'listening').then(
+    () => true,
+    () => false,
+  );
+  if (!isFree) return freePort();
   await once(probe.close(), 'close');
   return port;
 }
