@@ -24,8 +24,8 @@ const finishMs = { SIGINT: 2000, SIGTERM: 5000 };
 const poolPatienceMs = 500;
 
 /**
- * How long a request may take to arrive: one that sends a byte now and then holds a connection for no longer. One that is
- * idle is kept for longer than balancers and gateways keep it, mostly a minute: whoever closes later loses no request.
+ * How long a request may take to arrive: one that sends a byte now and then holds a connection for no longer. An idle
+ * connection is kept for longer than most balancers and gateways do, a minute: a request of theirs never meets its end.
  */
 const connections = {
   headersTimeout: 10_000,

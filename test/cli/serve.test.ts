@@ -71,7 +71,7 @@ function pageUnder(host: string, { url }: Running): Promise<string> {
   });
 }
 
-/** Longer than the minute for which balancers keep an idle connection. */
+/** Longer than the minute for which most balancers keep an idle connection. */
 async function checkKeptAlive({ url }: Running): Promise<void> {
   const { headers } = await fetch(new URL('/health/live', url));
   expect(headers.get('keep-alive')).toBe('timeout=75');
