@@ -2,8 +2,10 @@ import { type CancelSignal, createCancel } from './cancel.ts';
 
 /** Nobody waits longer than this for others, however slow they are. */
 const patienceMs = 25;
-/** A tenth of what fits into a call is worth one. */
-const partThatIsEnough = 10;
+/** A tenth of what fits into a call is worth one that begins before the end of the turn, when one has just ended. */
+const partThatGoesOn = 10;
+/** A sixth of it, when none is under way. */
+const partThatBegins = 6;
 
 export interface Asking<Ask> {
   ask: Ask;
@@ -18,8 +20,9 @@ type Call<Ask, Answer> = (asks: readonly Ask[], signal: CancelSignal) => Promise
 
 /**
  * Does what many requests ask for at a time in few calls: what is asked of a group in one turn of the event loop, or while
- * its calls are under way, goes out together, and each of those who asked gets the whole answer, or the failure. A call
- * begins after all that it answers was asked, so that nobody sees anything older than his request.
+ * its calls are under way, goes out together (much of it in two parts), and each of those who asked gets the whole answer of
+ * his call, or the failure. A call begins after all that it answers was asked, so that nobody sees anything older than his
+ * request.
  */
 export type Share = <Ask, Answer>(
   group: string,
@@ -38,8 +41,10 @@ interface Batch {
 
 interface Group {
   underWay: number;
-  /** A batch of this size does not wait for more. */
-  enough: number;
+  maxSize: number;
+  /** The size of the batch that went out last. */
+  last: number;
+  /** What gathers. */
   next: Batch | undefined;
   forget(): void;
 }
@@ -91,6 +96,7 @@ function send(group: Group, batch: Batch): void {
   if (group.next !== batch) return;
   group.next = undefined;
   group.underWay += 1;
+  group.last = batch.size();
   batch.begin();
 }
 
@@ -100,12 +106,21 @@ function send(group: Group, batch: Batch): void {
  * until then, which lets a tenth more accounts be read at 32 connections, and a quarter more by alias.
  */
 function goOn(group: Group): void {
-  const { next, enough, forget } = group;
+  const { next, maxSize, forget } = group;
   group.underWay -= 1;
-  if (next === undefined) {
-    if (group.underWay === 0) forget();
-  } else if (next.size() < enough) setImmediate(() => send(group, next));
+  // Those who are answered may ask again in this turn.
+  if (next === undefined) setImmediate(() => group.next === undefined && group.underWay === 0 && forget());
+  else if (next.size() < maxSize / partThatGoesOn) setImmediate(() => send(group, next));
   else send(group, next);
+}
+
+/**
+ * Whether a batch begins although its turn goes on. Of many who ask over and over, one half is answered while the other
+ * one asks. All at a time, the database and the service would wait for each other: at 1,024 connections, 5 % fewer accounts
+ * would be read and 8 % fewer created.
+ */
+function mayBegin({ underWay, maxSize, last }: Group, batch: Batch): boolean {
+  return underWay === 0 && batch.size() >= Math.max(maxSize / partThatBegins, last / 2);
 }
 
 /** The batch that what is asked next goes out with. */
@@ -127,13 +142,19 @@ function nextBatch<Ask, Answer>(
 
 export function createShare(): Share {
   const groups = new Map<string, Group>();
-  return async (name, asking, call) => {
-    const forget = () => groups.delete(name);
-    const enough = asking.maxSize / partThatIsEnough;
-    const group = groups.get(name) ?? { underWay: 0, enough, next: undefined, forget };
+  function openGroup(name: string, maxSize: number): Group {
+    const forget = () => {
+      if (groups.get(name) === group) groups.delete(name);
+    };
+    const group: Group = { underWay: 0, maxSize, last: 0, next: undefined, forget };
     groups.set(name, group);
+    return group;
+  }
+  return async (name, asking, call) => {
+    const group = groups.get(name) ?? openGroup(name, asking.maxSize);
     const batch = nextBatch(group, asking, call);
     const leave = batch.add(asking);
+    if (mayBegin(group, batch)) send(group, batch);
     asking.signal.addEventListener('abort', leave);
     const answer = await batch.answer.finally(() => asking.signal.removeEventListener('abort', leave));
     // For one who left, there may be nothing in it.
