@@ -9,6 +9,8 @@ import { type Client, useService } from '../support/service.ts';
 const service = useService();
 const count = 30;
 const indexes = Array.from({ length: count }, (_, index) => index);
+/** As often as it takes for the requests of one turn to go out in parts. */
+const asked = [...indexes, ...indexes, ...indexes, ...indexes];
 const whole = 'id name customer { id } aliases { value } settings { value }';
 
 /** A tenant with accounts whose names tell whose they are. */
@@ -49,14 +51,14 @@ it.each([
     await clients[0]?.send(document, { name: 'nobody' });
     const statements = await service.statements(async () => {
       const answers = clients.flatMap((client) =>
-        indexes.map(async (index) => {
+        asked.map(async (index) => {
           const { data } = await client.send(document, { name: `${prefix}${index}` });
           expect(data.found).toEqual(expected(client, index));
         }),
       );
       await Promise.all(answers);
     });
-    expect(statements.length).toBeLessThan((clients.length * count) / 2);
+    expect(statements.length).toBeLessThan((clients.length * asked.length) / 2);
   },
 );
 
