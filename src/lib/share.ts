@@ -2,9 +2,9 @@ import { type CancelSignal, createCancel } from './cancel.ts';
 
 /** Nobody waits longer than this for others, however slow they are. */
 const patienceMs = 25;
-/** A tenth of what fits into a call is worth one that begins before the end of the turn, when one has just ended. */
-const partThatGoesOn = 10;
-/** A sixth of it, when none is under way. */
+/** What has gathered when a call ends follows it at once when it is a tenth of what fits. */
+const partThatFollows = 10;
+/** What gathers while no call is under way does not wait for the end of the turn when it is a sixth of what fits. */
 const partThatBegins = 6;
 
 export interface Asking<Ask> {
@@ -40,7 +40,9 @@ interface Batch {
 }
 
 interface Group {
+  /** How many calls. */
   underWay: number;
+  /** How much fits into one. */
   maxSize: number;
   /** The size of the batch that went out last. */
   last: number;
@@ -110,14 +112,14 @@ function goOn(group: Group): void {
   group.underWay -= 1;
   // Those who are answered may ask again in this turn.
   if (next === undefined) setImmediate(() => group.next === undefined && group.underWay === 0 && forget());
-  else if (next.size() < maxSize / partThatGoesOn) setImmediate(() => send(group, next));
+  else if (next.size() < maxSize / partThatFollows) setImmediate(() => send(group, next));
   else send(group, next);
 }
 
 /**
  * Whether a batch begins although its turn goes on. Of many who ask over and over, one half is answered while the other
- * one asks. All at a time, the database and the service would wait for each other: at 1,024 connections, 5 % fewer accounts
- * would be read and 8 % fewer created.
+ * one asks. All at a time, the database and the service would wait for each other: at 1,024 connections, 7 % fewer accounts
+ * would be read, and created.
  */
 function mayBegin({ underWay, maxSize, last }: Group, batch: Batch): boolean {
   return underWay === 0 && batch.size() >= Math.max(maxSize / partThatBegins, last / 2);
