@@ -103,10 +103,11 @@ export async function measureGrowth(
     const measureOne = (job: GrowthJob) => measure(running, database, loader, job);
     try {
       const jobs = jobsOf(size).map((job) => ({ ...job, connections: 32 }));
-      if (jobs[0] !== undefined) await measureOne({ ...jobs[0], seconds: secondsToWarm });
-      for (const job of jobs) rows.push(row(`${size} accounts`, await measureOne(job)));
       const [first] = jobs;
-      if (size !== sizes[0] || first === undefined) continue;
+      if (first === undefined) continue;
+      await measureOne({ ...first, seconds: secondsToWarm });
+      for (const job of jobs) rows.push(row(`${size} accounts`, await measureOne(job)));
+      if (size !== sizes[0]) continue;
       const found = await measureCrowds(measureOne, first);
       rows.push(...found.map((measured, place) => row(`${crowds[place]} connections`, measured)));
     } finally {
