@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
-import { z } from 'zod';
 import type { DatabaseLimits } from './db/client.ts';
 import { StartupError } from './lib/errors.ts';
 import { isLoopback } from './lib/loopback.ts';
+import { z } from './lib/zod.ts';
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 

@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --disallow-code-generation-from-strings
 import { usage } from './cli/usage.ts';
 import { StartupError } from './lib/errors.ts';
 

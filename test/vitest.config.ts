@@ -16,6 +16,7 @@ const long = [
   'test/contract/**/*.test.ts',
   'test/db/pool.test.ts',
   'test/faults/**/*.test.ts',
+  'test/graphql/differential-long.test.ts',
   'test/history/**/*.test.ts',
   'test/lists/crowd.test.ts',
   'test/lists/filtered-orders.test.ts',

@@ -1,4 +1,3 @@
-import { z } from '@hono/zod-openapi';
 import { AddressAnswer, showAddress } from '../address/rest.ts';
 import { value as aliasValue } from '../alias/rules.ts';
 import type { Ctx } from '../ctx.ts';
@@ -7,6 +6,7 @@ import { NotFoundError } from '../lib/errors.ts';
 import { metadata } from '../lib/fields.ts';
 import { toTypeId } from '../lib/id.ts';
 import { present } from '../rest/answer.ts';
+import { z } from '../rest/zod.ts';
 import { setting } from '../setting/rules.ts';
 import type { AccountRow } from './read.ts';
 import * as rules from './rules.ts';

@@ -1,4 +1,3 @@
-import { z } from '@hono/zod-openapi';
 import { instant } from '../alias/rules.ts';
 import { search } from '../entity/list-rules.ts';
 import { writeHeaders, written } from '../idempotency/rest.ts';
@@ -6,6 +5,7 @@ import { Success } from '../rest/answer.ts';
 import { facade } from '../rest/facade.ts';
 import { askedPage, pageAnswer, pageOf, pageQuery, parsedFilter } from '../rest/page.ts';
 import { answer, body, call, type Rest } from '../rest/route.ts';
+import { z } from '../rest/zod.ts';
 import { AccountAnswer, findAccount, showAccount } from './answer.ts';
 import { accountPath, CreateAccountBody, inDomainWords, UpdateAccountBody } from './bodies.ts';
 import { createAccount } from './create.ts';

@@ -1,10 +1,10 @@
 import currencyCodes from 'currency-codes';
-import { z } from 'zod';
 import { address } from '../address/rules.ts';
 import * as alias from '../alias/rules.ts';
 import { idempotencyKey } from '../idempotency/rules.ts';
 import * as fields from '../lib/fields.ts';
 import { neverCleared, report, text, unique } from '../lib/rule.ts';
+import { z } from '../lib/zod.ts';
 import { settings } from '../setting/rules.ts';
 
 export const statuses = {

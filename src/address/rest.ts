@@ -1,5 +1,5 @@
-import { z } from '@hono/zod-openapi';
 import { present } from '../rest/answer.ts';
+import { z } from '../rest/zod.ts';
 import { type AddressColumns, addressOf, fields } from './rules.ts';
 
 /** An address as the facade shows it: the parts that there are. */

@@ -1,6 +1,6 @@
 import { iso31661 } from 'iso-3166';
-import { z } from 'zod';
 import { report, text } from '../lib/rule.ts';
+import { z } from '../lib/zod.ts';
 
 export const phoneNumber = text({ max: 30 })
   .check((payload) => {

@@ -1,6 +1,6 @@
-import { z } from '@hono/zod-openapi';
 import { report } from '../lib/rule.ts';
 import { facade } from '../rest/facade.ts';
+import { z } from '../rest/zod.ts';
 import * as rules from './rules.ts';
 
 const { checkSpans, checkSome } = rules.aliasListRules('accountAliases');

@@ -1,4 +1,3 @@
-import { z } from '@hono/zod-openapi';
 import { AccountAnswer, findAccount, showAccount } from '../account/answer.ts';
 import { accountPath, inDomainWords } from '../account/bodies.ts';
 import type { AccountRow } from '../account/read.ts';
@@ -10,6 +9,7 @@ import { Success } from '../rest/answer.ts';
 import { noBeginning, noEnd } from '../rest/dates.ts';
 import { askedPage, nextPage, nextToken, pageAnswer, pageOf, pageQuery } from '../rest/page.ts';
 import { answer, body, call, type Rest } from '../rest/route.ts';
+import { z } from '../rest/zod.ts';
 import { AddAliasesBody, RemoveAliasesBody } from './bodies.ts';
 import { aliasPage } from './list.ts';
 import type { AliasRow } from './read.ts';

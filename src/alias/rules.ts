@@ -1,6 +1,6 @@
-import { z } from 'zod';
 import { idempotencyKey } from '../idempotency/rules.ts';
 import { identifier, report, unique } from '../lib/rule.ts';
+import { z } from '../lib/zod.ts';
 
 export const maxAliasesPerCall = 10;
 export const maxAliasesInForce = 100;

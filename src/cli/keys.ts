@@ -1,9 +1,9 @@
-import type { z } from 'zod';
 import { readConfig } from '../config.ts';
 import { StartupError } from '../lib/errors.ts';
 import { toTypeId } from '../lib/id.ts';
 import { scopes as allScopes } from '../lib/scope.ts';
 import { issuesOf } from '../lib/wording.ts';
+import type { z } from '../lib/zod.ts';
 import { keysOfTenant, type ListedKey } from '../tenant/read.ts';
 import * as rules from '../tenant/rules.ts';
 import { createKey, requireTenant, revokeKey } from '../tenant/write.ts';

@@ -1,5 +1,5 @@
-import { z } from 'zod';
 import { commonFilter, statusFilter } from '../entity/list-rules.ts';
+import { z } from '../lib/zod.ts';
 import * as rules from './rules.ts';
 
 export const statuses = statusFilter(Object.keys(rules.statuses) as [rules.CustomerStatus]);

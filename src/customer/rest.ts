@@ -1,4 +1,3 @@
-import { z } from '@hono/zod-openapi';
 import {
   AccountAnswer,
   MetadataAnswer,
@@ -21,6 +20,7 @@ import { present, Success } from '../rest/answer.ts';
 import { facade } from '../rest/facade.ts';
 import { askedPage, pageAnswer, pageOf, pageQuery, parsedFilter } from '../rest/page.ts';
 import { answer, body, call, type Rest } from '../rest/route.ts';
+import { z } from '../rest/zod.ts';
 import { createCustomer } from './create.ts';
 import { exampleCustomer } from './example.ts';
 import { customerPage } from './list.ts';

@@ -1,9 +1,9 @@
-import { z } from 'zod';
 import { firstAccountInput } from '../account/rules.ts';
 import { address } from '../address/rules.ts';
 import { idempotencyKey } from '../idempotency/rules.ts';
 import * as fields from '../lib/fields.ts';
 import { identifier, neverCleared, report } from '../lib/rule.ts';
+import { z } from '../lib/zod.ts';
 import { settings } from '../setting/rules.ts';
 
 export const statuses = {

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { type AnyPgColumn, check, customType, timestamp, varchar } from 'drizzle-orm/pg-core';
-import type { z } from 'zod';
 import { jsonSchemaOf, maxLength } from '../lib/rule.ts';
+import type { z } from '../lib/zod.ts';
 
 /** A text column as wide as its rule admits. */
 export function textColumn(rule: z.ZodType) {

@@ -1,8 +1,8 @@
-import { z } from 'zod';
 import { country } from '../address/rules.ts';
 import { instant } from '../alias/rules.ts';
 import { metadataKeyLength, metadataValueLength } from '../lib/fields.ts';
 import { report, text, trimmedText } from '../lib/rule.ts';
+import { z } from '../lib/zod.ts';
 
 export const orderFields = {
   UPDATED_AT: 'By the time of the last change.',

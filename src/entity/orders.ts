@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
-import type { z } from 'zod';
 import type { Direction, Order } from '../db/page.ts';
 import { isInstant, type Position } from '../lib/page.ts';
+import type { z } from '../lib/zod.ts';
 import type { ListedTable } from './list-filter.ts';
 import type { OrderField } from './list-rules.ts';
 

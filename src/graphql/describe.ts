@@ -1,5 +1,5 @@
-import type { z } from 'zod';
 import { jsonSchemaOf } from '../lib/rule.ts';
+import type { z } from '../lib/zod.ts';
 
 function range(min: number | undefined, max: number | undefined, unit: string): string | undefined {
   if (min !== undefined && max !== undefined)

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { GraphQLParams, Plugin } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
-import { z } from 'zod';
 import type { Viewer } from '../ctx.ts';
+import { z } from '../lib/zod.ts';
 import type { DocumentOptions } from './manifest.ts';
 import { requestError } from './request.ts';
 

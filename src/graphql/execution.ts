@@ -1,13 +1,15 @@
 import { SpanStatusCode } from '@opentelemetry/api';
-import { type ExecutionArgs, execute, getOperationAST } from 'graphql';
-import type { Plugin } from 'graphql-yoga';
+import { RequestCache } from '@pothos/plugin-scope-auth';
+import { type ExecutionArgs, type ExecutionResult, execute, getOperationAST } from 'graphql';
+import { isPromise, type Plugin } from 'graphql-yoga';
 import type { Asking, RunOperation } from '../http/lanes.ts';
 import type { Tracing } from '../observe/trace.ts';
-import { createExecutor } from './compiled.ts';
 import { maskError } from './mask.ts';
 
 const acceptsParts = /multipart\/mixed|text\/event-stream/;
 const asksForParts = /@(defer|stream)\b/;
+/** yoga's executor takes an object with the response name `then` for a promise, and fails. */
+const looksLikePromise = /\bthen\s*:/;
 
 type Execute = typeof execute;
 
@@ -16,25 +18,38 @@ interface Executed {
   params: { query?: string };
 }
 
+/** Each error of a variable shows its whole value, so an answer holds few of them. */
+const options = { maxCoercionErrors: 5 };
+
+/** Runs a document with graphql-js. */
+export const runDocument: Execute = (args) => {
+  // V8 frees entries of a WeakMap only in a full collection, so the cache of the request is cleared now.
+  const clearCache = (result: ExecutionResult): ExecutionResult => {
+    RequestCache.clearForContext(args.contextValue as object);
+    return result;
+  };
+  const result = execute({ ...args, options });
+  return isPromise(result) ? result.then(clearCache) : clearCache(result);
+};
+
 /**
- * Runs documents without yoga's executor: that one can defer and stream, but gives the fields of an answer in the order
- * in which they were resolved. Where the client takes no parts, the answer comes whole.
+ * Chooses the executor: yoga's for documents that use `@defer` or `@stream` and clients that accept parts, because
+ * graphql-js has neither; graphql-js's for all others, because it keeps the order of the fields.
  */
-export function createExecution({ isTraced }: { isTraced: boolean }): { plugin: Plugin; execute: Execute } {
-  let run: Execute = execute;
-  const plugin: Plugin = {
-    onSchemaChange({ schema }) {
-      // What is compiled is not seen by who times each field.
-      if (!isTraced) run = createExecutor(schema);
-    },
+export function useExecutor(): Plugin {
+  return {
     onExecute({ args, setExecuteFn }) {
-      const { request, params } = args.contextValue as unknown as Executed;
+      const {
+        request,
+        params: { query = '' },
+      } = args.contextValue as unknown as Executed;
       const inParts =
-        asksForParts.test(params.query ?? '') && acceptsParts.test(request.headers.get('accept') ?? '');
-      if (!inParts) setExecuteFn(run);
+        asksForParts.test(query) &&
+        !looksLikePromise.test(query) &&
+        acceptsParts.test(request.headers.get('accept') ?? '');
+      if (!inParts) setExecuteFn(runDocument);
     },
   };
-  return { plugin, execute: (args) => run(args) };
 }
 
 /** A span for an operation, with the codes of the errors in its answer. Of an answer in parts, it sees the first. */

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { z } from 'zod';
 import { StartupError } from '../lib/errors.ts';
+import { z } from '../lib/zod.ts';
 
 export interface DocumentOptions {
   /** The documents by their ids, as a client's build wrote them down. */

@@ -12,7 +12,7 @@ import type { Tracing } from '../observe/trace.ts';
 import { useCompression } from './compression.ts';
 import { createDirect, type DirectOptions, isDirect } from './direct.ts';
 import { createFindDocument, usePersistedDocuments } from './documents.ts';
-import { createExecution, createPerform, useOperations } from './execution.ts';
+import { createPerform, runDocument, useExecutor, useOperations } from './execution.ts';
 import { createGraphiql, type GraphiqlOptions, wantsPage } from './graphiql.ts';
 import { createDocumentCaches } from './limits.ts';
 import { createListener } from './listener.ts';
@@ -126,7 +126,6 @@ type Parts = ReturnType<typeof createParts>;
 /** A yoga server; one with a tracer times every field, for which it needs a schema of its own. */
 function createServer(options: Parts, tracer: Plugin[] = []) {
   const caches = createDocumentCaches();
-  const { plugin, execute } = createExecution({ isTraced: tracer.length > 0 });
   const yoga = createYoga<ServerContext, Ctx>({
     schema: options.buildSchema(),
     context: ({ caller, selects }) => options.createContext(caller, selects),
@@ -138,7 +137,7 @@ function createServer(options: Parts, tracer: Plugin[] = []) {
       useProtection(options),
       useSelection(),
       useDeferStream(),
-      plugin,
+      useExecutor(),
       useSubscriptions(({ caller, selects }: ServerContext) =>
         options.createContext({ ...caller, now: new Date() }, selects),
       ),
@@ -157,7 +156,7 @@ function createServer(options: Parts, tracer: Plugin[] = []) {
     // The parser of bodies counts; yoga's own limit rebuilds every request around a stream.
     maxRequestBodySize: false,
   });
-  return { yoga, operate: createOperate({ ...options, yoga, caches, execute }) };
+  return { yoga, operate: createOperate({ ...options, yoga, caches, execute: runDocument }) };
 }
 
 /** By this header Apollo's gateway asks for the times of all fields. */

@@ -1,5 +1,5 @@
-import { z } from '@hono/zod-openapi';
 import type { RestContext } from '../rest/route.ts';
+import { z } from '../rest/zod.ts';
 import { idempotencyKey } from './rules.ts';
 import type { Written } from './write.ts';
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
 import { report } from '../lib/rule.ts';
+import { z } from '../lib/zod.ts';
 
 export const keptForMs = 24 * 60 * 60 * 1000;
 

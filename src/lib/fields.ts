@@ -1,6 +1,6 @@
-import { z } from 'zod';
 import { report, text, trimmedText } from './rule.ts';
 import { issuesOf } from './wording.ts';
+import { z } from './zod.ts';
 
 /** Rules that customers and accounts share. */
 export const name = trimmedText({ min: 3, max: 255 });

@@ -1,6 +1,6 @@
-import { z } from 'zod';
 import { InvalidInputError, type Issue } from './errors.ts';
 import { issuesOf } from './wording.ts';
+import { z } from './zod.ts';
 
 export const maxPageSize = 100;
 export const pageSize = z.int().min(1).max(maxPageSize);

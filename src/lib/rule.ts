@@ -1,5 +1,5 @@
-import { z } from 'zod';
 import type { IssueCode } from './errors.ts';
+import { z } from './zod.ts';
 
 /** Unicode code points: what varchar(n) and JSON Schema's maxLength count, unlike String.length. */
 function countCharacters(value: string): number {

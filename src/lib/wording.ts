@@ -1,5 +1,5 @@
-import type { z } from 'zod';
 import type { Issue, IssueCode } from './errors.ts';
+import type { z } from './zod.ts';
 
 type RawIssue = z.core.$ZodIssue;
 

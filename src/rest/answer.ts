@@ -1,6 +1,6 @@
-import { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { type Refusal, restCodes } from './errors.ts';
+import { z } from './zod.ts';
 
 export const maxMessageLength = 500;
 

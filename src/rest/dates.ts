@@ -1,4 +1,4 @@
-import { z } from '@hono/zod-openapi';
+import { z } from './zod.ts';
 
 /** What stands for "no beginning" and "no end" where an answer must name an instant. */
 export const noBeginning = '1970-01-01T00:00:00Z';

@@ -1,5 +1,5 @@
-import { z } from '@hono/zod-openapi';
 import { spelledInstant } from './dates.ts';
+import { z } from './zod.ts';
 
 /** What zod keeps of a rule that has others inside. */
 interface Definition {

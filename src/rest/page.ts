@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { z } from '@hono/zod-openapi';
 import { InvalidInputError } from '../lib/errors.ts';
 import { defaultPageSize, type ListPage, pageSize } from '../lib/page.ts';
 import { issuesOf } from '../lib/wording.ts';
+import { z } from './zod.ts';
 
 /** What every list takes beside its filter. */
 export const pageQuery = {

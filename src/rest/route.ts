@@ -1,4 +1,4 @@
-import { createRoute, type OpenAPIHono, type RouteConfig, type z } from '@hono/zod-openapi';
+import { createRoute, type OpenAPIHono, type RouteConfig } from '@hono/zod-openapi';
 import type { Context, MiddlewareHandler } from 'hono';
 import type { Logger } from 'pino';
 import type { Caller, Ctx, Selects, Viewer } from '../ctx.ts';
@@ -8,6 +8,7 @@ import { createCancel } from '../lib/cancel.ts';
 import { requireScope, type Scope } from '../lib/scope.ts';
 import { ErrorAnswer, errorCodeHeader } from './answer.ts';
 import { RequestError } from './errors.ts';
+import type { z } from './zod.ts';
 
 /** What the facade needs of the service. */
 export interface RestOptions {

@@ -1,4 +1,3 @@
-import { z } from '@hono/zod-openapi';
 import { value as ownerId } from '../alias/rules.ts';
 import type { Ctx } from '../ctx.ts';
 import { writeHeaders, written } from '../idempotency/rest.ts';
@@ -7,6 +6,7 @@ import { requireScope } from '../lib/scope.ts';
 import { facade } from '../rest/facade.ts';
 import { askedPage, pageAnswer, pageOf, pageQuery, parsedFilter } from '../rest/page.ts';
 import { answer, body, call, type Rest } from '../rest/route.ts';
+import { z } from '../rest/zod.ts';
 import { type FullId, fullIdOf, readFullId } from './full-id.ts';
 import { settingPage } from './list.ts';
 import type { SettingRow } from './read.ts';

@@ -1,7 +1,7 @@
-import { z } from 'zod';
 import { value as ownerId } from '../alias/rules.ts';
 import { idempotencyKey } from '../idempotency/rules.ts';
 import { identifier, maxLength, neverCleared, report, text, unique } from '../lib/rule.ts';
+import { z } from '../lib/zod.ts';
 
 export const maxSettingsPerCall = 10;
 export const maxSettingsPerOwner = 100;

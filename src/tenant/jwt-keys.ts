@@ -8,8 +8,8 @@ import {
   type JWK,
   type JWTVerifyGetKey,
 } from 'jose';
-import { z } from 'zod';
 import { StartupError, UnavailableError } from '../lib/errors.ts';
+import { z } from '../lib/zod.ts';
 
 /** Where an issuer's public keys are: its JWKS, or a file. */
 export type KeySource = { url: URL } | { file: string };

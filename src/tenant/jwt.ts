@@ -1,8 +1,8 @@
 import { type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import type { Logger } from 'pino';
-import { z } from 'zod';
 import { UnavailableError } from '../lib/errors.ts';
 import { identifier } from '../lib/rule.ts';
+import { z } from '../lib/zod.ts';
 import { type KeySource, readKeys } from './jwt-keys.ts';
 import { createMemory } from './look-up.ts';
 import * as rules from './rules.ts';

@@ -1,5 +1,5 @@
-import { z } from '@hono/zod-openapi';
 import { answer, call, type Rest } from '../rest/route.ts';
+import { z } from '../rest/zod.ts';
 import { bearerToken } from './authenticate.ts';
 import { issueSession } from './session.ts';
 import { isApiKey } from './token.ts';

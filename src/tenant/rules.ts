@@ -1,7 +1,7 @@
-import { z } from 'zod';
 import { invoiceCurrency, netTermDays } from '../account/rules.ts';
 import { report, text } from '../lib/rule.ts';
 import { scopes as names } from '../lib/scope.ts';
+import { z } from '../lib/zod.ts';
 
 export const name = z
   .string()

@@ -82,7 +82,7 @@ export function usePrograms() {
     await until(async () => (await processesIn(directory)).length === 0);
     await rm(directory, { recursive: true, force: true, maxRetries: 10 });
   });
-  const main = [process.execPath, 'dist/main.js'];
+  const main = [process.execPath, '--disallow-code-generation-from-strings', 'dist/main.js'];
   return {
     /** A path for the data of a service. */
     path: (name: string) => join(directory, name),

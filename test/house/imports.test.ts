@@ -107,6 +107,15 @@ describe('who may import whom:', () => {
     expect(offending(breaks)).toEqual([]);
   });
 
+  it('zod is imported with its configuration', () => {
+    const configured = ['src/lib/zod.ts', 'src/rest/zod.ts'];
+    const exported = /\bz\b.*from '(zod|@hono\/zod-openapi)/;
+    expect(offending(({ from, of }) => /^zod(\/|$)/.test(of) && !configured.includes(from.path))).toEqual([]);
+    expect(linesMatching(files, exported).filter((line) => !/^src\/(lib|rest)\/zod\.ts:/.test(line))).toEqual(
+      [],
+    );
+  });
+
   it('ctx.ts holds types only', () => {
     expect(offending(({ from, typeOnly }) => from.path === 'src/ctx.ts' && !typeOnly)).toEqual([]);
     const ctx = files.filter(({ path }) => path === 'src/ctx.ts');

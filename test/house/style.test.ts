@@ -31,6 +31,10 @@ describe('in src', () => {
     expect(linesMatching(src, /^export (default\b|\* from)/)).toEqual([]);
   });
 
+  it('no code is made from text', () => {
+    expect(linesMatching(src, /\beval\(|\bnew Function\(|['"](node:)?vm['"]/)).toEqual([]);
+  });
+
   it('the only classes are errors', () => {
     const classes = linesMatching(src, /\bclass \w+/).filter((line) => !/^\S+ *\/?\*/.test(line));
     expect(classes.filter((line) => !/class \w*Error\b/.test(line))).toEqual([]);

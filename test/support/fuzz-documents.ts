@@ -1,20 +1,25 @@
 import {
   type GraphQLArgument,
+  GraphQLBoolean,
   type GraphQLField,
   type GraphQLInputField,
   type GraphQLInputType,
   type GraphQLNamedOutputType,
   type GraphQLNamedType,
+  GraphQLNonNull,
   type GraphQLSchema,
+  type GraphQLUnionType,
   getNamedType,
   getNullableType,
   isAbstractType,
   isEnumType,
   isInputObjectType,
   isListType,
+  isNonNullType,
   isObjectType,
   isRequiredArgument,
   isRequiredInputField,
+  isUnionType,
   type OperationTypeNode,
 } from 'graphql';
 import type { Dice, Pool } from './fuzz.ts';
@@ -31,25 +36,45 @@ interface Writing {
   schema: GraphQLSchema;
   variables: Record<string, unknown>;
   declared: string[];
-  fragments: string[];
+  fragments: { type: string; text: string }[];
+  aliases: { count: number };
+  probesReplay: boolean;
+  listLengths: readonly number[];
   /** Whether something is spoilt here, so often of a hundred times; never in an operation that is to be right. */
   spoils(percent: number): boolean;
 }
 
 const deepest = 6;
 
+/** Response names that have meant something else to an executor. */
+const trickyAliases = ['__proto__', 'constructor', 'then', 'toString'];
+
 const identifying = /^(id|alias|aliases|value)$|Ids?$/;
 const cursors = ['after', 'before'];
 
 const integers = [0, -1, 101, 2_147_483_647, -2_147_483_648, 3e9, 0.5];
 
+function representation(dice: Dice, pool: Pool): object {
+  const name = dice.pick(pool.names);
+  return dice.pick<object>([
+    { __typename: 'Account', id: name },
+    { __typename: 'Account', nodeId: name },
+    { __typename: 'Customer', id: name },
+    { __typename: 'AccountReference', alias: name, effectiveOn: pool.instants[0] },
+  ]);
+}
+
 function leaf({ dice, pool, spoils }: Writing, name: string, type: string): unknown {
   const isOdd = spoils(30);
+  if (name === 'idempotencyKey' && pool.newKey !== undefined) return pool.newKey();
+  const known = pool.byName?.[name];
+  if (known !== undefined && !isOdd) return dice.pick(known);
   if (cursors.includes(name)) return isOdd ? dice.pick(pool.cursors) : pool.cursors[0];
   if (type === 'ID' || identifying.test(name)) return dice.pick(pool.names);
   if (type === 'Int') return dice.pick(isOdd ? integers : [1, 2, 5]);
   if (type === 'Boolean') return dice.chance(50);
   if (type === 'DateTime') return isOdd ? dice.pick(pool.instants) : pool.instants[dice.int(1)];
+  if (type === '_Any') return representation(dice, pool);
   if (type === 'JSONObject') return dice.pick([{}, { k: 'v' }, { k: null }, { '': '' }, dice.json()]);
   return isOdd ? dice.text() : dice.pick(pool.texts);
 }
@@ -60,7 +85,7 @@ function inputOf(writing: Writing, name: string, type: GraphQLInputType, depth: 
   if (writing.spoils(8)) return dice.chance(40) ? null : dice.json();
   const nullable = getNullableType(type);
   if (isListType(nullable)) {
-    const length = dice.pick([0, 1, 1, 2, 3, 11, 51, 101]);
+    const length = dice.pick(writing.listLengths);
     const items = Array.from({ length: depth > 3 ? 1 : length }, () =>
       inputOf(writing, name, nullable.ofType, depth + 1),
     );
@@ -76,37 +101,67 @@ function inputOf(writing: Writing, name: string, type: GraphQLInputType, depth: 
   return Object.fromEntries(entries);
 }
 
-function isAsked({ dice, spoils }: Writing, name: string, isRequired: boolean, depth = 0): boolean {
+function isAsked({ dice, pool, spoils }: Writing, name: string, isRequired: boolean, depth = 0): boolean {
+  if (name === 'idempotencyKey' && pool.newKey !== undefined) return true;
   // They seldom fit together.
   if (['last', ...cursors].includes(name) && !dice.chance(20)) return spoils(30);
   return isRequired ? !spoils(3) : dice.chance(depth > deepest ? 0 : 35);
 }
 
-/** A JSON value as GraphQL writes it; the names of enums without quotes. */
-function literal(value: unknown, type: GraphQLInputType | undefined): string {
+/** A JSON value as GraphQL writes it: the names of enums without quotes, and perhaps variables inside. */
+function literal(
+  writing: Writing,
+  value: unknown,
+  type: GraphQLInputType | undefined,
+  mayHaveVariables = true,
+): string {
+  const inner = (one: unknown, innerType: GraphQLInputType | undefined, name = '') =>
+    mayHaveVariables && name !== 'idempotencyKey' && writing.dice.chance(15)
+      ? variableFor(writing, one, innerType)
+      : literal(writing, one, innerType, mayHaveVariables);
   const nullable = type && getNullableType(type);
   if (Array.isArray(value)) {
     const item = nullable && isListType(nullable) ? nullable.ofType : undefined;
-    return `[${value.map((one) => literal(one, item)).join(', ')}]`;
+    return `[${value.map((one) => inner(one, item)).join(', ')}]`;
   }
   if (typeof value === 'object' && value !== null) {
     const fields = nullable && isInputObjectType(nullable) ? nullable.getFields() : {};
     const named = Object.entries(value).filter(([name]) => /^[_A-Za-z]\w*$/.test(name));
-    return `{ ${named.map(([name, one]) => `${name}: ${literal(one, fields[name]?.type)}`).join(', ')} }`;
+    return `{ ${named.map(([name, one]) => `${name}: ${inner(one, fields[name]?.type, name)}`).join(', ')} }`;
   }
   if (typeof value === 'string' && nullable && isEnumType(getNamedType(nullable))) return value;
   return JSON.stringify(value) ?? 'null';
 }
 
-function argument(writing: Writing, { name, type }: GraphQLArgument): string {
+/** The type that a variable inside a custom scalar has. */
+function typeOfJson(value: unknown): string {
+  if (typeof value === 'boolean') return 'Boolean';
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? 'JSONObject' : 'String';
+}
+
+/** Declares a variable for a value: given, `null`, absent, or absent with a default. */
+function variableFor(writing: Writing, value: unknown, type: GraphQLInputType | undefined): string {
   const { dice, variables, declared } = writing;
+  const name = `v${declared.length}`;
+  const isNullable = type === undefined || !isNonNullType(type);
+  const written = type === undefined ? typeOfJson(value) : String(type);
+  if (writing.spoils(4)) {
+    declared.push(`$${name}: ${dice.pick(['Int', '[ID!]!', 'JSONObject', 'Nothing'])}`);
+  } else if (dice.chance(20)) {
+    declared.push(`$${name}: ${written.replace(/!$/, '')} = ${literal(writing, value, type, false)}`);
+    if (dice.chance(70)) return `$${name}`;
+  } else {
+    declared.push(`$${name}: ${written}`);
+    if (isNullable && dice.chance(25)) return `$${name}`;
+  }
+  if (!writing.spoils(4)) variables[name] = isNullable && dice.chance(10) ? null : value;
+  return `$${name}`;
+}
+
+function argument(writing: Writing, { name, type }: GraphQLArgument): string {
   const value = inputOf(writing, name, type, 0);
-  if (!dice.chance(60)) return `${name}: ${literal(value, type)}`;
-  const variable = `v${declared.length}`;
-  const wrong = writing.spoils(4) ? dice.pick(['Int', '[ID!]!', 'JSONObject', 'Nothing']) : String(type);
-  declared.push(`$${variable}: ${wrong}`);
-  if (!writing.spoils(4)) variables[variable] = value;
-  return `${name}: $${variable}`;
+  const text = writing.dice.chance(60) ? literal(writing, value, type) : variableFor(writing, value, type);
+  return `${name}: ${text}`;
 }
 
 function argumentsOf(writing: Writing, args: readonly GraphQLArgument[]): string {
@@ -114,20 +169,35 @@ function argumentsOf(writing: Writing, args: readonly GraphQLArgument[]): string
   return asked.length === 0 ? '' : `(${asked.map((one) => argument(writing, one)).join(', ')})`;
 }
 
-function directives({ dice, spoils }: Writing, onFragment: boolean): string {
+function directives(writing: Writing, onFragment: boolean): string {
+  const { dice, spoils } = writing;
   if (!dice.chance(12)) return '';
-  const right = ['@include(if: true)', '@skip(if: false)', '@skip(if: true)'];
-  const some = spoils(20) ? ['@nothing', '@include', '@include(if: 1)', '@stream'] : right;
-  return ` ${dice.pick(onFragment ? [...some, '@defer'] : some)}`;
+  if (spoils(20)) return ` ${dice.pick(['@nothing', '@include', '@include(if: 1)'])}`;
+  if (onFragment && dice.chance(25)) return ' @defer';
+  const condition = dice.chance(50)
+    ? String(dice.chance(50))
+    : variableFor(writing, dice.chance(50), new GraphQLNonNull(GraphQLBoolean));
+  return ` ${dice.pick(['@include', '@skip'])}(if: ${condition})`;
+}
+
+/** Two fields of one response name must be the same, with the same arguments and directives for parts. */
+function aliasFor({ dice, spoils, aliases }: Writing, name: string, isPlain: boolean): string {
+  if (spoils(20)) return `${dice.pick(['a', 'b', 'id', name])}: `;
+  if (isPlain) return dice.chance(2) ? `${dice.pick(trickyAliases)}: ` : '';
+  aliases.count += 1;
+  return `${name}${aliases.count}: `;
 }
 
 function field(writing: Writing, one: GraphQLField<unknown, unknown>, depth: number): string {
   const { dice } = writing;
-  const alias = writing.spoils(20) ? `${dice.pick(['a', 'b', 'id', one.name])}: ` : '';
   const type = getNamedType(one.type);
-  const below =
-    isObjectType(type) || isAbstractType(type) ? ` ${selectionSet(writing, type, depth + 1)}` : '';
-  return `${alias}${one.name}${argumentsOf(writing, one.args)}${directives(writing, false)}${below}`;
+  const isComposite = isObjectType(type) || isAbstractType(type);
+  const args = argumentsOf(writing, one.args);
+  const isStreamed = depth > 0 && isListType(getNullableType(one.type)) && dice.chance(8);
+  const stream = isStreamed ? ` @stream(initialCount: ${dice.int(2)})` : '';
+  const alias = aliasFor(writing, one.name, args === '' && stream === '');
+  const below = isComposite ? ` ${selectionSet(writing, type, depth + 1)}` : '';
+  return `${alias}${one.name}${args}${directives(writing, false)}${stream}${below}`;
 }
 
 function fragment(writing: Writing, type: GraphQLNamedOutputType, depth: number): string {
@@ -136,12 +206,14 @@ function fragment(writing: Writing, type: GraphQLNamedOutputType, depth: number)
   const strange = ['Account', 'Query', 'Tenant'].map((one) => schema.getType(one));
   const on = dice.pick<GraphQLNamedType | undefined>(writing.spoils(5) ? strange : possible);
   const name = on?.name ?? 'Nothing';
+  const known = fragments.findIndex((one) => one.type === name && one.text !== '');
+  if (known >= 0 && dice.chance(50)) return `...F${known}${directives(writing, true)}`;
   if (depth > deepest || dice.chance(60))
     return `... on ${name}${directives(writing, true)} ${selectionSet(writing, on as GraphQLNamedOutputType, depth + 1)}`;
   const spread = `F${fragments.length}`;
-  fragments.push('');
-  fragments[Number(spread.slice(1))] =
-    `fragment ${spread} on ${name} ${selectionSet(writing, on as GraphQLNamedOutputType, depth + 1)}`;
+  const written = { type: name, text: '' };
+  fragments.push(written);
+  written.text = `fragment ${spread} on ${name} ${selectionSet(writing, on as GraphQLNamedOutputType, depth + 1)}`;
   return `...${writing.spoils(4) ? dice.pick(['F0', 'Nothing']) : spread}${directives(writing, true)}`;
 }
 
@@ -151,21 +223,49 @@ function selectionSet(writing: Writing, type: GraphQLNamedOutputType, depth: num
     'getFields' in type ? (Object.values(type.getFields()) as GraphQLField<unknown, unknown>[]) : [];
   const leaves = fields.filter((one) => !('getFields' in getNamedType(one.type)) && one.args.length === 0);
   // The schema as text holds words that no other answer may hold.
-  const usable = depth > deepest ? leaves : fields.filter(({ name }) => name !== '_service');
+  const hidden = writing.probesReplay ? ['_service', 'replayed'] : ['_service'];
+  const usable = (depth > deepest ? leaves : fields).filter(({ name }) => !hidden.includes(name));
   const selections = Array.from({ length: 1 + dice.int(depth > 3 ? 1 : 3) }, () => {
     if (writing.spoils(3)) return dice.pick(['nothing', '__typename', '_', 'tenantId', 'passwordHash']);
     if (usable.length === 0 || dice.chance(10))
       return depth > deepest ? '__typename' : fragment(writing, type, depth);
     return field(writing, dice.pick(usable), depth);
   });
+  if (writing.probesReplay && isUnionType(type)) selections.push(...replayProbes(type));
   return `{ ${selections.join(' ')} }`;
 }
 
-/** An operation of a kind, built of what the schema offers, mostly right. */
-export function operation(schema: GraphQLSchema, kind: OperationTypeNode, dice: Dice, pool: Pool): Operation {
-  const isSpoilt = dice.chance(40);
+/** Selects whether each success of a mutation was replayed. */
+function replayProbes(type: GraphQLUnionType): string[] {
+  const successes = type.getTypes().filter((one) => one.getFields().replayed !== undefined);
+  return successes.map(({ name }) => `... on ${name} { replayedProbe: replayed }`);
+}
+
+export interface OperationOptions {
+  /** How many of a hundred operations are not meant to be right. */
+  spoiltPercent?: number;
+  /** Whether a mutation selects `replayed` of each success, as `replayedProbe` and by no other name. */
+  probesReplay?: boolean;
+  /** How long the lists of an input are. */
+  listLengths?: readonly number[];
+}
+
+/** An operation of a kind, built from what the schema offers. */
+export function operation(
+  schema: GraphQLSchema,
+  kind: OperationTypeNode,
+  dice: Dice,
+  pool: Pool,
+  {
+    spoiltPercent = 40,
+    probesReplay = false,
+    listLengths = [0, 1, 1, 2, 3, 11, 51, 101],
+  }: OperationOptions = {},
+): Operation {
+  const isSpoilt = dice.chance(spoiltPercent);
   const spoils = (percent: number) => isSpoilt && dice.chance(percent);
-  const writing: Writing = { dice, pool, schema, variables: {}, declared: [], fragments: [], spoils };
+  const parts = { variables: {}, declared: [], fragments: [], aliases: { count: 0 } };
+  const writing: Writing = { dice, pool, schema, ...parts, spoils, probesReplay, listLengths };
   const root = schema.getRootType(kind);
   if (!root) throw new Error(`The schema has no ${kind}.`);
   const set =
@@ -173,7 +273,7 @@ export function operation(schema: GraphQLSchema, kind: OperationTypeNode, dice: 
       ? selectionSet(writing, root, 0)
       : `{ ${field(writing, dice.pick(Object.values(root.getFields())), 0)} }`;
   const declared = writing.declared.length === 0 ? '' : `(${writing.declared.join(', ')})`;
-  const query = `${kind} Fuzz${declared} ${set} ${writing.fragments.join(' ')}`;
+  const query = `${kind} Fuzz${declared} ${set} ${writing.fragments.map(({ text }) => text).join(' ')}`;
   return { query: spoils(10) ? spoiltText(query, dice) : query, variables: writing.variables };
 }
 

@@ -36,6 +36,10 @@ export interface Pool {
   cursors: readonly string[];
   instants: readonly string[];
   texts: readonly string[];
+  /** Values that inputs of these names take. */
+  byName?: Readonly<Record<string, readonly unknown[]>>;
+  /** Makes the idempotency key of each input; without it, inputs have them by chance. */
+  newKey?: () => string;
 }
 
 export const odd = [

@@ -1,0 +1,3 @@
+import { testAgainstReference } from '../support/differential.ts';
+
+testAgainstReference(5000);

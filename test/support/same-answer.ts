@@ -1,0 +1,77 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Json } from './service.ts';
+
+/** An answer as text, the names of its objects in order, because parts and wholes order them differently. */
+function canonical(value: Json): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join()}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'undefined';
+  const members = Object.keys(value)
+    .sort()
+    .map((name) => `${JSON.stringify(name)}:${canonical(value[name])}`);
+  return `{${members.join()}}`;
+}
+
+/** Merges the data of a part into what came before, own properties only. */
+function merge(target: Json, source: Json): void {
+  for (const [name, value] of Object.entries(source)) {
+    const known = Object.hasOwn(target, name) ? target[name] : undefined;
+    if (typeof known === 'object' && known !== null && typeof value === 'object' && value !== null)
+      merge(known, value);
+    else Object.defineProperty(target, name, { value, enumerable: true, writable: true, configurable: true });
+  }
+}
+
+const own = (value: Json, name: string | number): Json =>
+  Object.hasOwn(value, name) ? value[name] : undefined;
+
+/** The answer that the parts of a multipart answer add up to. */
+export function whole(parts: Json[]): Json {
+  const [first, ...later] = parts;
+  const answer = { data: first.data, errors: first.errors ?? [], cameInParts: true };
+  for (const part of [
+    ...(first.incremental ?? []),
+    ...later.flatMap(({ incremental = [] }) => incremental),
+  ]) {
+    answer.errors.push(...(part.errors ?? []));
+    if (part.data) merge(part.path.reduce(own, answer.data), part.data);
+    // A list may be streamed twice: for a fragment that is deferred at one place and not at another.
+    const list = part.items && part.path.slice(0, -1).reduce(own, answer.data);
+    for (const [index, item] of (part.items ?? []).entries()) list[part.path.at(-1) + index] = item;
+  }
+  return answer;
+}
+
+export const partsIn = (text: string): Json[] =>
+  [...text.matchAll(/^\{.*\}$/gm)].map(([part]) => JSON.parse(part));
+
+interface Shown {
+  data: string;
+  errors: string[];
+}
+
+/** What of an answer must be equal, whichever way the request took. */
+function shown({ data, errors }: { data?: Json; errors?: Json }, keepsOrder: boolean): Shown {
+  const problems = (errors ?? []).map(({ message, path, locations }: Json) =>
+    canonical({ message: message.replace(/ Did you mean .*\?$/s, ''), path, locations }),
+  );
+  return {
+    data: (keepsOrder ? JSON.stringify(data ?? null) : canonical(data ?? null)).replaceAll(
+      /"replayedProbe":(true|false)/g,
+      '"replayedProbe":0',
+    ),
+    errors: problems.sort(),
+  };
+}
+
+/** Fails unless an answer equals another one. */
+export function expectSame(answer: Json, other: Json, keepsOrder: boolean, way: string): void {
+  const [actual, expected] = [shown(answer, keepsOrder), shown(other, keepsOrder)];
+  // An error inside of a deferred fragment makes that fragment null, not what is around it.
+  const inParts = answer.cameInParts || other.cameInParts;
+  if (inParts && expected.errors.length > 0 && actual.errors.length > 0) return;
+  if (isDeepStrictEqual(actual, expected)) return;
+  throw new Error(`${way}:\n${JSON.stringify(actual, null, 1)}\nnot\n${JSON.stringify(expected, null, 1)}`);
+}
+
+export const isTooComplex = ({ errors }: Json): boolean =>
+  errors?.[0]?.extensions?.code === 'QUERY_TOO_COMPLEX';
