@@ -1,22 +1,23 @@
+import type { ServerResponse } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import type { Logger } from 'pino';
-import { createContext } from './context.ts';
+import { createContext, createPoolShares } from './context.ts';
 import type { Caller, Selects } from './ctx.ts';
 import { type Database, type DatabaseOptions, openDatabase } from './db/client.ts';
-import type { GraphiqlOptions } from './graphql/graphiql.ts';
-import type { DocumentOptions } from './graphql/manifest.ts';
-import { createGraphqlServer, endpoint } from './graphql/server.ts';
 import { createFeed } from './history/feed.ts';
 import { createBudgets } from './http/budget.ts';
 import { withDeadline } from './http/deadline.ts';
-import { guarded, type Handler } from './http/guard.ts';
+import { guarded, type Listener } from './http/guard.ts';
 import { createLanes, type RunOperation } from './http/lanes.ts';
-import { isToUrl, refuseTarget } from './http/malformed.ts';
+import { normaliseTarget, refuse } from './http/malformed.ts';
 import { forgetExpired } from './idempotency/clean-up.ts';
 import { createShare } from './lib/share.ts';
 import { createHealth } from './observe/health.ts';
 import type { Metrics } from './observe/metrics.ts';
 import type { Tracing } from './observe/trace.ts';
+import type { GraphiqlOptions } from './pipeline/graphiql.ts';
+import { createGraphqlListener, endpoint } from './pipeline/listener.ts';
+import type { DocumentOptions } from './pipeline/manifest.ts';
 import { createRouter } from './router.ts';
 import { buildSchema } from './schema.ts';
 import { createAuthenticator } from './tenant/authenticate.ts';
@@ -61,29 +62,60 @@ function startCleanUp(database: Database, log: Logger): () => Promise<void> {
   };
 }
 
-/** Whether GraphQL answers a URL; everything else is for the REST facade. */
+/** Whether GraphQL answers a path; everything else is for the REST facade. */
 function isGraphql(url: string): boolean {
-  const path = url.replace(/^https?:\/\/[^/?#]*/i, '').replace(/[?#].*$/s, '');
-  return path === '' || path === '/' || path === endpoint || path.startsWith(`${endpoint}/`);
+  const path = url.replace(/[?#].*$/s, '');
+  return path === '/' || path === endpoint || path.startsWith(`${endpoint}/`);
 }
 
-/** GraphQL at its path, and the REST facade at every other. */
+const internalMessage = 'Something went wrong on our side. Report the request, and when it was sent.';
+
+type Fail = (response: ServerResponse) => (error: unknown) => void;
+
+/** Logs what fails outside of an operation, and answers without a word of it. */
+function createFail(log: Logger): Fail {
+  return (response) => (error) => {
+    log.error({ err: error }, 'Unexpected error while handling a request');
+    refuse(response, 500, internalMessage);
+  };
+}
+
+/** Answers every request: GraphQL at its path, and the REST facade at every other. */
 function routed(
-  graphql: Handler,
+  graphql: (...args: Parameters<Listener>) => Promise<void>,
   rest: (request: Request) => Response | Promise<Response>,
   metrics: Metrics | undefined,
-): Handler {
-  const toRest = getRequestListener(rest, { overrideGlobalObjects: false });
-  const restListener: Handler['listener'] = (request, response) => void toRest(request, response);
-  const onGraphql = metrics?.listener('graphql', graphql.listener) ?? graphql.listener;
-  const onRest = metrics?.listener('rest', restListener) ?? restListener;
-  return {
-    fetch: async (request) => (isGraphql(request.url) ? graphql.fetch(request) : rest(request)),
-    listener(request, response) {
-      if (!isToUrl(request)) refuseTarget(response);
-      else if (isGraphql(request.url ?? '')) onGraphql(request, response);
-      else onRest(request, response);
+  fail: Fail,
+): Listener {
+  const toRest = getRequestListener(rest, {
+    overrideGlobalObjects: false,
+    errorHandler(error) {
+      throw error;
     },
+  });
+  const toGraphql: Listener = (request, response) => void graphql(request, response).catch(fail(response));
+  const restListener: Listener = (request, response) => void toRest(request, response).catch(fail(response));
+  const onGraphql = metrics?.listener('graphql', toGraphql) ?? toGraphql;
+  const onRest = metrics?.listener('rest', restListener) ?? restListener;
+  return (request, response) => (isGraphql(request.url ?? '') ? onGraphql : onRest)(request, response);
+}
+
+function failingSafely(listener: Listener, fail: Fail): Listener {
+  return (request, response) => {
+    try {
+      listener(request, response);
+    } catch (error) {
+      fail(response)(error);
+    }
+  };
+}
+
+/** Refuses malformed requests before anything reads them. */
+function wellFormed(listener: Listener): Listener {
+  return (request, response) => {
+    const problem = normaliseTarget(request);
+    if (problem === undefined) listener(request, response);
+    else refuse(response, 400, problem);
   };
 }
 
@@ -103,7 +135,7 @@ function createRunOperation({ poolSize, operationTimeoutMs }: AppOptions): RunOp
     );
 }
 
-/** Puts the service together: `fetch` answers requests, `listener` those of node:http. */
+/** Puts the service together: `listener` answers the requests of a server of node:http. */
 export function createApp(options: AppOptions) {
   const { log, tracing, metrics, verifyJwt } = options;
   const pool = openDatabase(options);
@@ -113,7 +145,8 @@ export function createApp(options: AppOptions) {
   const feed = createFeed({ database: pool, log });
   const endCleanUp = startCleanUp(database, log);
   const uses = createUseLog(database, log);
-  const parts = { database, share: createShare(), log, feed };
+  const shares = createPoolShares(options.poolSize);
+  const parts = { database, share: createShare(), log, feed, shares };
   const callers = {
     log,
     authenticate: createAuthenticator({ database, noteUse: uses.note, verifyJwt }),
@@ -122,16 +155,12 @@ export function createApp(options: AppOptions) {
     runOperation: createRunOperation(options),
     inTurn: createLanes<string>({ width: runningPerConnection * options.poolSize, maxWaiting }),
   };
-  const graphql = createGraphqlServer({ ...options, ...callers, buildSchema });
-  const { fetch, listener } = routed(graphql, createRouter(callers).fetch, metrics);
+  const graphql = createGraphqlListener({ ...options, ...callers, buildSchema });
+  const fail = createFail(log);
+  const listener = routed(graphql, createRouter(callers).fetch, metrics, fail);
+  const observed = health.listener(tracing?.listener(listener) ?? listener);
   return {
-    ...guarded(
-      {
-        listener: health.listener(tracing?.listener(listener) ?? listener),
-        fetch: health.fetch(tracing?.fetch(fetch) ?? fetch),
-      },
-      options.corsOrigins,
-    ),
+    listener: failingSafely(guarded(wellFormed(observed), options.corsOrigins), fail),
     database,
     /** Says that it is not ready, and goes on serving; each answer closes its connection. */
     drain: health.drain,

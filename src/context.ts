@@ -6,6 +6,7 @@ import { customerLoaders } from './customer/read.ts';
 import type { Database } from './db/client.ts';
 import type { ChangeFeed } from './history/feed.ts';
 import type { CancelSignal } from './lib/cancel.ts';
+import { createGate, createGates, type Gate } from './lib/gate.ts';
 import type { Share } from './lib/share.ts';
 import { settingLoaders } from './setting/read.ts';
 
@@ -17,6 +18,23 @@ export interface ContextParts {
   log: Logger;
   /** A command follows no changes. */
   feed?: ChangeFeed;
+  /** Undefined: a command may use the whole pool. */
+  shares?: PoolShares;
+}
+
+/** How many statements may be under way at a time, so that others find connections. */
+export interface PoolShares {
+  perRequest: number;
+  /** The gate of a tenant. */
+  ofTenant(tenantId: number): Gate;
+}
+
+/** Half of the pool for a tenant, and a quarter for a request. */
+export function createPoolShares(poolSize: number): PoolShares {
+  return {
+    perRequest: Math.max(1, Math.floor(poolSize / 4)),
+    ofTenant: createGates<number>(Math.max(1, Math.floor(poolSize / 2))),
+  };
 }
 
 /** Loaders whose rows lead to further keys go first, so that a later one is asked once for the keys of all paths. */
@@ -45,9 +63,20 @@ function createLoaders(given: Omit<LoadCtx, 'loaders'>): Loaders {
 /** The database as a request has it: for its tenant, and while there is time. */
 type Statements = Pick<Ctx, 'run' | 'share' | 'transaction'>;
 
+/** The share of one request, within that of its tenant. A statement that waits for it takes no connection. */
+function gateOf(shares: PoolShares | undefined, tenantId: number): Gate {
+  if (shares === undefined) return (work) => work();
+  const [ofRequest, ofTenant] = [createGate(shares.perRequest), shares.ofTenant(tenantId)];
+  return (work) => ofRequest(() => ofTenant(work));
+}
+
 /** The signal of `cancel` ends what runs, and nothing begins after it. */
-function statementsFor({ database, share = alone }: ContextParts, { cancel, viewer }: Caller): Statements {
+function statementsFor(
+  { database, share = alone, shares }: ContextParts,
+  { cancel, viewer }: Caller,
+): Statements {
   const tenantId = viewer.tenant.id;
+  const gate = gateOf(shares, tenantId);
   async function inTime<T>(begin: (signal: CancelSignal) => Promise<T>): Promise<T> {
     const { signal } = cancel;
     signal.throwIfAborted();
@@ -58,7 +87,10 @@ function statementsFor({ database, share = alone }: ContextParts, { cancel, view
   const runUntil =
     (signal: CancelSignal): Run =>
     (statement, values) =>
-      database.run(statement, { ...values, tenantId }, signal);
+      gate(() => {
+        signal.throwIfAborted();
+        return database.run(statement, { ...values, tenantId }, signal);
+      });
   return {
     run: (statement, values) => inTime((signal) => runUntil(signal)(statement, values)),
     share: (group, { ask, size, maxSize }, load) =>
@@ -69,9 +101,11 @@ function statementsFor({ database, share = alone }: ContextParts, { cancel, view
       ),
     transaction: (work) =>
       inTime((signal) =>
-        database.transaction(
-          (run) => work((statement, values) => run(statement, { ...values, tenantId })),
-          signal,
+        gate(() =>
+          database.transaction(
+            (run) => work((statement, values) => run(statement, { ...values, tenantId })),
+            signal,
+          ),
         ),
       ),
   };

@@ -13,7 +13,9 @@ import './setting/mutations.ts';
 import './tenant/graphql.ts';
 import { printSubgraphSchema } from '@apollo/subgraph';
 import {
+  type ConstDirectiveNode,
   type GraphQLObjectType,
+  type GraphQLScalarType,
   type GraphQLSchema,
   isObjectType,
   isUnionType,
@@ -28,6 +30,21 @@ import { asSubgraph } from './graphql/subgraph.ts';
 const byName = (a: { name: { value: string } }, b: { name: { value: string } }) =>
   a.name.value < b.name.value ? -1 : 1;
 
+/** `@specifiedBy`, which the printer of subgraphs leaves out. */
+function specifiedBy(url: string): ConstDirectiveNode {
+  return {
+    kind: Kind.DIRECTIVE,
+    name: { kind: Kind.NAME, value: 'specifiedBy' },
+    arguments: [
+      {
+        kind: Kind.ARGUMENT,
+        name: { kind: Kind.NAME, value: 'url' },
+        value: { kind: Kind.STRING, value: url },
+      },
+    ],
+  };
+}
+
 /** The schema in GraphQL's own language, everything in the order of its name, as `src/schema.graphql` holds it. */
 export function printSchema(schema: GraphQLSchema): string {
   const sorted = visit(parse(printSubgraphSchema(schema)), {
@@ -35,6 +52,10 @@ export function printSchema(schema: GraphQLSchema): string {
       if ('fields' in node && node.fields) return { ...node, fields: [...node.fields].sort(byName as never) };
       if (node.kind === Kind.ENUM_TYPE_DEFINITION)
         return { ...node, values: [...(node.values ?? [])].sort(byName) };
+      if (node.kind === Kind.SCALAR_TYPE_DEFINITION) {
+        const { specifiedByURL: url } = schema.getType(node.name.value) as GraphQLScalarType;
+        return url ? { ...node, directives: [...(node.directives ?? []), specifiedBy(url)] } : undefined;
+      }
       if (node.kind === Kind.FIELD_DEFINITION)
         return { ...node, arguments: [...(node.arguments ?? [])].sort(byName) };
       return undefined;
@@ -90,9 +111,9 @@ export function requireDecisions(schema: GraphQLSchema): void {
   if (open.length > 0) throw new Error(`Who may use ${open.join(', ')}? Give authScopes.`);
 }
 
-/** Federation's directives, as gateways know them. */
+/** Federation's directives, in the oldest version that has them: a newer composer takes it, an older one no newer. */
 const link = {
-  url: 'https://specs.apollo.dev/federation/v2.6',
+  url: 'https://specs.apollo.dev/federation/v2.0',
   import: ['@key', '@shareable', '@inaccessible'],
 };
 

@@ -6,12 +6,12 @@ import { type Config, readConfig } from '../config.ts';
 import { type Connection, type Database, openDatabase } from '../db/client.ts';
 import { startEmbedded } from '../db/embedded.ts';
 import { applyMigrations } from '../db/migrate.ts';
-import { readTrustedDocuments } from '../graphql/manifest.ts';
 import { answerMalformed } from '../http/malformed.ts';
 import { StartupError } from '../lib/errors.ts';
 import { isLoopback } from '../lib/loopback.ts';
 import { createLog } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
+import { readTrustedDocuments } from '../pipeline/manifest.ts';
 import { databaseProblem, requireMigrated, requireStatementsKept, requireVersion } from './database.ts';
 import { ensureDemo, revokeDemo } from './demo.ts';
 import { exampleTabs } from './examples.ts';
@@ -179,7 +179,7 @@ async function start(config: Config): Promise<(signal: StopSignal) => Promise<vo
   const { log, traces } = await openLog(config);
   const counted = await openMetrics(config);
   // The time that loading the GraphQL side takes is one in which PostgreSQL starts.
-  const loading = Promise.all([import('../app.ts'), import('../graphql/server.ts')]);
+  const loading = Promise.all([import('../app.ts'), import('../pipeline/listener.ts')]);
   const trust = await readTrust(config, log);
   const storage = await openStorage(config, log);
   const [{ createApp }, { endpoint }] = await loading;

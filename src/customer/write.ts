@@ -12,6 +12,7 @@ import type { ChangeKind } from '../history/rules.ts';
 import { changeRow, recordChanges } from '../history/write.ts';
 import { type Written, writeOnce } from '../idempotency/write.ts';
 import { NotAllowedInStatusError } from '../lib/errors.ts';
+import { allows } from '../lib/scope.ts';
 import { listFirst } from '../lib/wording.ts';
 import { lockCustomer, refreshCustomer, touchCustomer } from './lock.ts';
 import type { UpdateCustomerInput } from './rules.ts';
@@ -70,12 +71,14 @@ const liveAccountsStatement = statement('live_accounts', (orm) =>
     .limit(namedAtMost),
 );
 
-async function assertNoLiveAccounts(run: Run, { id, status }: CustomerRow): Promise<void> {
+/** The refusal names accounts only to callers that may read them. */
+async function assertNoLiveAccounts({ viewer }: Ctx, run: Run, { id, status }: CustomerRow): Promise<void> {
   const live = await run(liveAccountsStatement, { id });
   const total = live[0]?.total ?? 0;
   if (total === 0) return;
-  const ids = live.map((account) => account.id);
-  const reason = `it has ${total === 1 ? 'an account that is' : `${total} accounts that are`} not archived: ${listFirst(ids, total)}. Archive them first.`;
+  const ids = allows(viewer.scopes, 'accounts:read') ? live.map((account) => account.id) : [];
+  const names = ids.length === 0 ? '' : `: ${listFirst(ids, total)}`;
+  const reason = `it has ${total === 1 ? 'an account that is' : `${total} accounts that are`} not archived${names}. Archive them first.`;
   throw new NotAllowedInStatusError('Customer', id, status, reason, { ids, total });
 }
 
@@ -99,7 +102,7 @@ async function changeStatus(
 export async function archiveCustomer(ctx: Ctx, input: EntityInput): Promise<Written<CustomerRow>> {
   const result = await writeOnce(ctx, 'archiveCustomer', input, reviveCustomer, async (run) => {
     const held = assertWritable('Customer', await lockCustomer(run, input.id), input);
-    await assertNoLiveAccounts(run, held);
+    await assertNoLiveAccounts(ctx, run, held);
     return changeStatus(ctx, run, 'CUSTOMER_ARCHIVED', held, 'ARCHIVED');
   });
   refreshCustomer(ctx, result.written);

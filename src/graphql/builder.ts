@@ -108,7 +108,7 @@ builder.globalConnectionField('totalCount', (t) =>
   t.int({
     description:
       'How many entries the whole list has. Counted only when you select it, at the cost of a look at all of them.',
-    extensions: { cost: 100 },
+    extensions: { cost: 300 },
     resolve: (connection) => connection.count(),
   }),
 );

@@ -155,7 +155,7 @@ builder.objectType(NotAllowedInStatusError, {
     liveAccountIds: t.idList({
       nullable: true,
       description:
-        'When a customer cannot be archived: the first of its accounts that are not archived. `null` for every other reason.',
+        'The first accounts of a customer that are not archived, because of which it cannot be archived. Empty without the scope `accounts:read`; `null` for every other reason.',
       resolve: (error) => error.liveAccounts?.ids ?? null,
     }),
     liveAccountCount: t.int({

@@ -1,4 +1,3 @@
-import { AnyType, serviceField } from '@apollo/subgraph/dist/types.js';
 import { hasResolvableKey } from '@pothos/plugin-federation';
 import {
   GraphQLError,
@@ -7,22 +6,21 @@ import {
   GraphQLObjectType,
   type GraphQLResolveInfo,
   GraphQLSchema,
+  GraphQLString,
   GraphQLUnionType,
   isObjectType,
   lexicographicSortSchema,
 } from 'graphql';
-
-/** What a gateway knows of an entity: its type, and the fields of a key. */
-type Reference = Record<string, unknown>;
+import { AnyType, type Representation, refuseInexactIds, withTextIds } from './numbers.ts';
 
 /** Where the federation plugin leaves how a type finds what a reference means. */
 interface EntityExtensions {
-  apollo?: { subgraph?: { resolveReference?(reference: Reference, context: unknown): unknown } };
+  apollo?: { subgraph?: { resolveReference?(representation: Representation, context: unknown): unknown } };
 }
 
-/** What a reference means: the entity, a promise of it, or the error that it alone is answered with. */
-function find(reference: Reference, context: unknown, { schema }: GraphQLResolveInfo): unknown {
-  const name = reference.__typename as string;
+/** What a representation stands for: the entity, a promise of it, or the error that it alone is answered with. */
+function find(representation: Representation, context: unknown, { schema }: GraphQLResolveInfo): unknown {
+  const name = representation.__typename as string;
   const extensions = schema.getType(name)?.extensions as EntityExtensions | undefined;
   const resolve = extensions?.apollo?.subgraph?.resolveReference;
   if (resolve === undefined) {
@@ -30,7 +28,7 @@ function find(reference: Reference, context: unknown, { schema }: GraphQLResolve
     return new GraphQLError(message, { extensions: { code: 'BAD_REQUEST' } });
   }
   try {
-    return resolve(reference, context);
+    return resolve(withTextIds(representation), context);
   } catch (error) {
     return error;
   }
@@ -51,11 +49,27 @@ function entitiesField(entity: GraphQLUnionType) {
   return {
     type: new GraphQLNonNull(new GraphQLList(entity)),
     args: { representations: { type: new GraphQLNonNull(new GraphQLList(new GraphQLNonNull(AnyType))) } },
-    resolve(_: unknown, given: { representations: Reference[] }, context: unknown, info: GraphQLResolveInfo) {
-      return settle(given.representations.map((reference) => find(reference, context, info)));
+    resolve(
+      _: unknown,
+      given: { representations: Representation[] },
+      context: unknown,
+      info: GraphQLResolveInfo,
+    ) {
+      return settle(given.representations.map((one) => find(one, context, info)));
     },
   };
 }
+
+/** The schema of the subgraph, for gateways. */
+const ServiceType = new GraphQLObjectType({
+  name: '_Service',
+  fields: {
+    sdl: {
+      type: GraphQLString,
+      description: 'The schema of this subgraph, without the types of federation itself.',
+    },
+  },
+});
 
 interface SubgraphOptions {
   /** Prints the schema. */
@@ -91,10 +105,11 @@ export function asSubgraph(schema: GraphQLSchema, { print, typeOf }: SubgraphOpt
         fields: {
           ...fields,
           _entities: entitiesField(entity),
-          _service: { ...serviceField, resolve: service },
+          _service: { type: new GraphQLNonNull(ServiceType), resolve: service },
         },
       }),
     }),
   );
+  refuseInexactIds(subgraph);
   return subgraph;
 }

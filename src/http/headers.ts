@@ -9,7 +9,7 @@ const always: Readonly<Record<string, string>> = {
 
 /** What a script of an allowed origin may read of an answer besides its body. */
 const exposed =
-  'etag, location, ratelimit-limit, ratelimit-remaining, ratelimit-reset, retry-after, x-request-id';
+  'etag, idempotent-replayed, location, ratelimit-limit, ratelimit-remaining, ratelimit-reset, retry-after, x-error-code, x-request-id';
 const preflightSeconds = 3600;
 
 export interface Asked {

@@ -2,19 +2,53 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 
 /** What is wrong, for clients of GraphQL and of the REST facade. */
-function bodyOf(message: string): string {
-  return JSON.stringify({ message, errors: [{ message, extensions: { code: 'BAD_REQUEST' } }] });
+function bodyOf(message: string, status = 400): string {
+  const code = status >= 500 ? 'INTERNAL_SERVER_ERROR' : 'BAD_REQUEST';
+  return JSON.stringify({ message, errors: [{ message, extensions: { code } }] });
 }
 
-/** Whether a request is to a URL; those behind this would fail over one that is none. */
-export function isToUrl({ url = '', headers: { host = '' } }: IncomingMessage): boolean {
-  const target = url.startsWith('/') ? `http://${host}${url}` : url;
-  return host !== '' && URL.canParse(`http://${host}`) && /^https?:/i.test(target) && URL.canParse(target);
+function isHost(host: string): boolean {
+  return host !== '' && URL.canParse(`http://${host}`);
 }
 
-export function refuseTarget(response: ServerResponse): void {
-  const message = 'The target and the host of the request make no URL.';
-  response.writeHead(400, { 'content-type': 'application/json' }).end(bodyOf(message));
+/** Headers that must come once: of two, a proxy may have read the other one. */
+const onlyOnce = ['host', 'authorization'];
+
+function comesTwice({ rawHeaders }: IncomingMessage): string | undefined {
+  return onlyOnce.find((name) => {
+    let count = 0;
+    for (let at = 0; at < rawHeaders.length; at += 2) {
+      const given = rawHeaders[at] ?? '';
+      if (given.length === name.length && given.toLowerCase() === name) count += 1;
+    }
+    return count > 1;
+  });
+}
+
+/**
+ * Brings the target of a request into origin form, a path with a query string, from which all that follows reads it.
+ * Returns why the request is refused, undefined if it is well-formed.
+ */
+export function normaliseTarget(request: IncomingMessage): string | undefined {
+  const { url = '', headers } = request;
+  const twice = comesTwice(request);
+  if (twice !== undefined) return `The header \`${twice}\` must be sent once.`;
+  const [, host, path] = /^https?:\/\/([^/?#]*)(.*)$/is.exec(url) ?? [];
+  if (host !== undefined && path !== undefined) {
+    request.url = path.startsWith('/') ? path : `/${path}`;
+    headers.host = host;
+  }
+  const target = request.url ?? '';
+  const isTarget = target.startsWith('/') && URL.canParse(`http://localhost${target}`);
+  return isTarget && isHost(headers.host ?? '') ? undefined : 'The target and the host must make a URL.';
+}
+
+/** Answers a request that is refused before either API reads it. */
+export function refuse(response: ServerResponse, status: number, message: string): void {
+  if (response.headersSent) return void response.destroy();
+  const body = bodyOf(message, status);
+  const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
+  response.writeHead(status, headers).end(body);
 }
 
 const refusals: Record<string, [status: string, message: string]> = {

@@ -55,14 +55,7 @@ export function createHealth(database: Database) {
     drain(): void {
       draining = true;
     },
-    /** Passes on to `next` every request that does not ask for health. */
-    fetch: (next: (request: Request) => Promise<Response>) => async (request: Request) => {
-      const { pathname } = new URL(request.url);
-      if (!paths.includes(pathname)) return next(request);
-      const { status, body } = await answer(pathname);
-      return new Response(request.method === 'HEAD' ? null : body, { status, headers });
-    },
-    /** The same for a server of node:http; while it drains, each answer closes its connection. */
+    /** Passes on every request that is not for health; while it drains, each response closes its connection. */
     listener: (next: (request: IncomingMessage, response: ServerResponse) => void) => {
       return (request: IncomingMessage, response: ServerResponse): void => {
         if (draining) response.setHeader('connection', 'close');

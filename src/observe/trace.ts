@@ -15,15 +15,12 @@ import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import type { Database, Run } from '../db/client.ts';
 import { describeDriverError } from '../db/constraint.ts';
 
-type Fetch = (request: Request) => Promise<Response>;
 type Listener = (request: IncomingMessage, response: ServerResponse) => void;
 
 /** Spans of what the service does, each below the one it runs in. They hold names and codes, and no value of anybody. */
 export interface Tracing {
   /** The trace that is under way, for the log. */
   ids(): { traceId?: string };
-  /** A span for each request, in the trace of its caller. */
-  fetch(fetch: Fetch): Fetch;
   listener(listener: Listener): Listener;
   operation<T>(name: string, attributes: Attributes, work: (span: Span) => T | Promise<T>): Promise<T>;
   /** A span for each statement. */
@@ -92,19 +89,6 @@ function createSpans(tracer: Tracer) {
 
 type Spans = ReturnType<typeof createSpans>;
 
-function tracedFetch({ inSpan }: Spans, fetch: Fetch): Fetch {
-  return (request) => {
-    const { headers, method, url } = request;
-    const caller = callerOf(headers.get('traceparent'), headers.get('tracestate'));
-    const answer = async (span: Span) => {
-      const response = await fetch(request);
-      setStatus(span, response.status);
-      return response;
-    };
-    return inSpan(requestSpan(method, new URL(url).pathname), answer, caller);
-  };
-}
-
 function tracedListener({ begin }: Spans, listener: Listener): Listener {
   return (request, response) => {
     const caller = callerOf(request.headers.traceparent, request.headers.tracestate);
@@ -141,7 +125,6 @@ export function createTracing(tracer: Tracer): Tracing {
       const span = trace.getSpanContext(spans.here());
       return span === undefined ? {} : { traceId: span.traceId };
     },
-    fetch: (fetch) => tracedFetch(spans, fetch),
     listener: (listener) => tracedListener(spans, listener),
     operation: (name, attributes, work) => spans.inSpan({ name, options: { attributes } }, work),
     database: (database) => tracedDatabase(spans, database),

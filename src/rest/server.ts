@@ -1,7 +1,9 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import type { MiddlewareHandler } from 'hono';
 import { methodNotAllowed } from 'hono/method-not-allowed';
-import { excessIn, maxBodyBytes, requestIdFrom } from '../http/request.ts';
+import { assertJson, BodyError, decodeText, excessIn, maxBodyBytes } from '../http/body.ts';
+import { compress } from '../http/compression.ts';
+import { requestIdFrom } from '../http/request.ts';
 import { InvalidInputError } from '../lib/errors.ts';
 import { issuesOf } from '../lib/wording.ts';
 import { logRequest } from '../observe/log.ts';
@@ -35,17 +37,24 @@ const logged: MiddlewareHandler<RestEnv> = async (c, next) => {
   logRequest(options.log, { requestId, method: c.req.method, status, viewer: ctx?.viewer, codes, beganAt });
 };
 
-function tooLarge(message = `The body must not be larger than ${maxBodyBytes} bytes.`): never {
-  throw new RequestError(413, 'PAYLOAD_TOO_LARGE', message);
+function refusalOfBody(error: unknown): never {
+  if (!(error instanceof BodyError)) throw new RequestError(400, 'BAD_REQUEST', brokenOff);
+  const codes = { 400: 'BAD_REQUEST', 413: 'PAYLOAD_TOO_LARGE', 415: 'UNSUPPORTED_MEDIA_TYPE' } as const;
+  throw new RequestError(error.status, codes[error.status], error.message);
 }
 
-function brokenOff(error: unknown): never {
-  if (error instanceof RequestError) throw error;
-  throw new RequestError(400, 'BAD_REQUEST', 'The body broke off before its end.');
+const brokenOff = 'The connection closed before the end of the body.';
+
+function tooLarge(message = `The body must have at most ${maxBodyBytes} bytes.`): never {
+  throw new BodyError(413, message);
 }
 
-/** Reads a body without a declared length, giving up as soon as it is too large. */
-async function readWhole(body: ReadableStream<Uint8Array>): Promise<Uint8Array<ArrayBuffer>> {
+/** Reads a body, giving up as soon as it is too large. */
+async function readWhole(
+  body: ReadableStream<Uint8Array>,
+  declared: string | undefined,
+): Promise<Uint8Array> {
+  if (Number(declared ?? 0) > maxBodyBytes) tooLarge();
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of body) {
@@ -53,20 +62,41 @@ async function readWhole(body: ReadableStream<Uint8Array>): Promise<Uint8Array<A
     if (length > maxBodyBytes) tooLarge();
     chunks.push(chunk);
   }
-  return Uint8Array.from(Buffer.concat(chunks));
+  return Buffer.concat(chunks);
 }
 
-/** Refuses a body by its declared length, which the HTTP parser enforces, one that has none by counting, and by its structure. */
+async function readText(c: RestContext, body: ReadableStream<Uint8Array>): Promise<string> {
+  const bytes = await readWhole(body, c.req.header('content-length'));
+  // A call without a body may have any content type.
+  if (bytes.length === 0) return '';
+  assertJson(c.req.header('content-type'), c.req.header('content-encoding'));
+  const text = decodeText(bytes);
+  const excess = excessIn(text);
+  return excess === undefined ? text : tooLarge(excess);
+}
+
+/** Refuses a body that is too large, not announced as JSON, or not UTF-8; hands on its text. */
 const limited: MiddlewareHandler<RestEnv> = async (c, next) => {
-  const declared = c.req.header('content-length');
-  if (Number(declared ?? 0) > maxBodyBytes) tooLarge();
-  if (declared === undefined && c.req.method !== 'GET' && c.req.raw.body !== null) {
-    const { url, method, headers, body } = c.req.raw;
-    c.req.raw = new Request(url, { method, headers, body: await readWhole(body).catch(brokenOff) });
-  }
-  const excess = c.req.raw.body === null ? undefined : excessIn(await c.req.text().catch(brokenOff));
-  if (excess !== undefined) tooLarge(excess);
+  const { url, method, headers, body } = c.req.raw;
+  if (['GET', 'HEAD', 'OPTIONS'].includes(method) || body === null) return next();
+  const text = await readText(c, body).catch(refusalOfBody);
+  c.req.raw = new Request(url, { method, headers, ...(text !== '' && { body: text }) });
   return next();
+};
+
+/** Compresses answers for clients that accept it. */
+const compressed: MiddlewareHandler<RestEnv> = async (c, next) => {
+  await next();
+  const accepted = c.req.header('accept-encoding');
+  if (accepted === undefined || c.res.body === null || c.res.headers.has('content-encoding')) return;
+  const { status, headers } = c.res;
+  const plain = Buffer.from(await c.res.arrayBuffer());
+  const small = await compress(accepted, plain);
+  c.res = undefined;
+  const body = new Uint8Array(small?.body ?? plain);
+  c.res = new Response(body, { status, headers });
+  if (small !== undefined) c.res.headers.set('content-encoding', small.encoding);
+  c.res.headers.set('content-length', String(body.length));
 };
 
 function methodRefusal(c: RestContext, methods: string[]): Response {
@@ -86,6 +116,7 @@ export function createRest(options: RestOptions): Rest {
       if (!result.success) throw new InvalidInputError(issuesOf(result.error as never));
     },
   });
+  rest.use(compressed);
   rest.use(named);
   rest.use(async (c, next) => {
     c.set('options', options);
@@ -102,7 +133,7 @@ export function createRest(options: RestOptions): Rest {
     const refusal = refusalOf(error);
     if (refusal.code === 'INTERNAL_SERVER_ERROR') {
       const { requestId } = c.var;
-      options.log.error({ err: error, requestId }, 'a request failed of a bug');
+      options.log.error({ err: error, requestId }, 'Unexpected error while handling a request');
     }
     return refuse(c, refusal);
   });

@@ -4,9 +4,9 @@ import { type AddressInfo, connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { json, sendRaw } from '../support/http.ts';
+import { breakOff, json, sendRaw } from '../support/http.ts';
 import { listOf, x } from '../support/limits.ts';
-import { expectAlive, expectNoInternals, expectRequestError } from '../support/refusal.ts';
+import { expectAlive, expectRequestError } from '../support/refusal.ts';
 import { useService } from '../support/service.ts';
 
 const service = useService();
@@ -86,7 +86,7 @@ describe('answers 400 and BAD_REQUEST to', () => {
 describe('a document', () => {
   it.each([
     ['that does not parse', '{ viewer ', 'GRAPHQL_PARSE_FAILED'],
-    ['that is empty', '', 'GRAPHQL_PARSE_FAILED'],
+    ['that is empty', '', 'BAD_REQUEST'],
     ['that is white space', ' ', 'GRAPHQL_PARSE_FAILED'],
     ['with U+0000', '{ viewer \u0000 }', 'GRAPHQL_PARSE_FAILED'],
     ['with half a surrogate pair', '{ account(id: "\ud800") { id } }', 'GRAPHQL_PARSE_FAILED'],
@@ -175,10 +175,11 @@ describe('a body', () => {
 
   it('without end is not read to its end', async () => {
     const client = await service.newTenant();
-    const { stream, taken } = streamOf(bodyOf(megabytes(20)));
+    const { stream, taken } = streamOf(bodyOf(megabytes(100)));
     const answer = await sendRaw(service, client, { body: stream, headers: json });
     expectRequestError(answer, 413, 'PAYLOAD_TOO_LARGE');
-    expect(taken()).toBeLessThan(megabytes(10));
+    // What is beyond the limit lies in buffers between client and server.
+    expect(taken()).toBeLessThan(megabytes(50));
   });
 
   it.each([
@@ -222,17 +223,9 @@ describe('a body', () => {
     expectRequestError(await sendRaw(service, client, { body, headers: json }), 413, 'PAYLOAD_TOO_LARGE');
   });
 
-  it('that breaks off is answered, and nothing of it runs', async () => {
+  it('that breaks off ends nothing but its request', async () => {
     const client = await service.newTenant();
-    const body = new ReadableStream({
-      start(controller) {
-        controller.enqueue(new TextEncoder().encode('{"query": "{ viewer'));
-        controller.error(new Error('the connection is gone'));
-      },
-    });
-    const answer = await sendRaw(service, client, { body, headers: json });
-    expect(answer.status).toBeGreaterThanOrEqual(400);
-    expectNoInternals(answer);
+    await breakOff(service, '/graphql', client.token, '{"query": "{ viewer');
     await expectAlive(client);
   });
 });

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { documentLimits } from '../../src/graphql/limits.ts';
+import { documentLimits } from '../../src/pipeline/limits.ts';
 import { createdAccount, tenantWithCustomer } from '../support/account.ts';
 import { json, sendRaw } from '../support/http.ts';
 import { listOf } from '../support/limits.ts';
@@ -80,7 +80,12 @@ describe('the cost of a request', () => {
   it('is higher for writes, JSON, counts and aliases', async () => {
     expect(await costOf('mutation { archiveAccount(input: { id: "no" }) { __typename } }')).toBe(50 + 102);
     expect(await costOf('{ account(id: "no") { metadata } }')).toBe(50 + 1 + 10);
-    expect(await costOf('{ accounts { totalCount } }')).toBe(50 + 10 + 100);
+    expect(await costOf('{ accounts { totalCount } }')).toBe(50 + 10 + 300);
+    const search = '{ accounts(first: 1, filter: { search: "a" }) { totalCount } }';
+    expect(await costOf(search)).toBe(50 + 10 + 500 + 300);
+    const byVariable = 'query($f: AccountFilter) { accounts(first: 1, filter: $f) { totalCount } }';
+    expect(await costOf(byVariable, { f: { search: 'a' } })).toBe(50 + 10 + 500 + 300);
+    expect(await costOf(byVariable, { f: { tag: 'a' } })).toBe(50 + 10 + 300);
     expect(await costOf('{ viewer { a: keyName keyName } }')).toBe(50 + 1 + 10 + 1);
   });
 

@@ -3,7 +3,7 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { readTrustedDocuments } from '../../src/graphql/manifest.ts';
+import { readTrustedDocuments } from '../../src/pipeline/manifest.ts';
 import { createdCustomer } from '../support/account.ts';
 import { json, sendRaw } from '../support/http.ts';
 import { expectRequestError } from '../support/refusal.ts';

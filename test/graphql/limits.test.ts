@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type DocumentLimit, documentLimits } from '../../src/graphql/limits.ts';
+import { type DocumentLimit, documentLimits } from '../../src/pipeline/limits.ts';
 import { createdAccount, tenantWithCustomer } from '../support/account.ts';
 import { json, sendRaw } from '../support/http.ts';
 import { listOf, x } from '../support/limits.ts';

@@ -1,57 +1,74 @@
 import { once } from 'node:events';
 import { type ClientRequest, request, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
+import { buildASTSchema, parse } from 'graphql';
 import { pino } from 'pino';
 import { afterEach, expect, it } from 'vitest';
-import { createListener } from '../../src/graphql/listener.ts';
-import { createLanes } from '../../src/http/lanes.ts';
+import type { Caller, Ctx, Viewer } from '../../src/ctx.ts';
+import { createLanes, type RunOperation } from '../../src/http/lanes.ts';
+import { createGraphqlListener } from '../../src/pipeline/listener.ts';
 import { useSocket } from '../support/socket.ts';
 
 const begun: string[] = [];
 const ends = new Map<string, () => void>();
 
-/** Answers a body with itself, once that is told; one that cannot be read with why. */
-const listener = createListener({
-  endpoint: '/graphql',
-  async answer({ read }) {
-    try {
-      const body = await read();
-      begun.push(body);
-      await new Promise<void>((resolve) => ends.set(body, resolve));
-      return { status: 200, headers: {}, body };
-    } catch (error) {
-      return { status: 429, headers: {}, body: (error as Error).name };
-    }
-  },
+const viewer = { tenant: { id: 1 }, scopes: [], actor: 'key_1' } as unknown as Viewer;
+const query = JSON.stringify({ query: '{ __typename }' });
+
+/** Holds each operation, which is known by the id of its request, until it is told to end. */
+async function hold({ caller }: { caller: object }, work: () => unknown): Promise<unknown> {
+  const { requestId } = caller as Caller;
+  begun.push(requestId);
+  await new Promise<void>((resolve) => ends.set(requestId, resolve));
+  return work();
+}
+
+const listener = createGraphqlListener({
+  authenticate: async () => viewer,
+  buildSchema: () => buildASTSchema(parse('type Query { a: Int }')),
+  createContext: () => ({}) as Ctx,
+  runOperation: hold as RunOperation,
   inTurn: createLanes<string>({ width: 2, maxWaiting: 2 }),
-  yoga: (() => undefined) as never,
-  tracedFor: () => undefined,
-  traceHeader: 'trace',
+  documents: { trusted: new Map(), trustedOnly: false },
+  exposesSchema: true,
+  graphiql: undefined,
   log: pino({ level: 'silent' }),
+  spend: undefined,
+  tracing: undefined,
 });
 let seen = 0;
 let last: ServerResponse;
 const socket = useSocket((incoming, response) => {
   seen += 1;
   last = response;
-  listener(incoming, response);
+  void listener(incoming, response);
 });
 
 afterEach(() => {
   begun.length = 0;
 });
 
-/** A request whose body is still to be sent. */
-function open(token: string, length: number): ClientRequest {
-  const headers = { authorization: token, 'content-type': 'application/json', 'content-length': length };
-  return request(socket.url, { method: 'POST', headers, agent: false });
+/** A request with an id whose body is still to be sent. */
+function open(token: string, id: string): ClientRequest {
+  const type = { 'content-type': 'application/json', 'content-length': query.length };
+  return request(socket.url, {
+    method: 'POST',
+    headers: { authorization: token, 'x-request-id': id, ...type },
+    agent: false,
+  });
 }
 
-async function send(token: string, body: string): Promise<string> {
-  const call = open(token, body.length);
-  call.end(body);
+/** The id of a request once it is answered, or the code of its error. */
+async function answered(call: ClientRequest, id: string): Promise<string> {
   const [response] = await once(call, 'response');
-  return text(response);
+  const { errors } = JSON.parse(await text(response));
+  return errors === undefined ? id : errors[0].extensions.code;
+}
+
+async function send(token: string, id: string): Promise<string> {
+  const call = open(token, id);
+  call.end(query);
+  return answered(call, id);
 }
 
 /** Lets end what has begun, and what begins then, until so many have. */
@@ -64,25 +81,25 @@ async function endAll(count: number): Promise<void> {
 
 it('serves so many of a token at a time, and refuses what is more than may wait', async () => {
   const answers = ['a1', 'a2', 'a3', 'a4', 'a5'].map((body) => send('a', body));
-  expect(await Promise.race(answers)).toBe('BusyError');
+  expect(await Promise.race(answers)).toBe('RATE_LIMITED');
   expect(begun).toHaveLength(2);
   answers.push(send('b', 'b1'));
   await expect.poll(() => begun).toContain('b1');
   expect(begun).toHaveLength(3);
   await endAll(5);
-  expect((await Promise.all(answers)).toSorted()).toEqual(['BusyError', ...begun].toSorted());
+  expect((await Promise.all(answers)).toSorted()).toEqual(['RATE_LIMITED', ...begun].toSorted());
 });
 
 it('gives no turn to a request that is still on its way', async () => {
-  const slow = ['s1', 's2', 's3'].map((body) => ({ body, call: open('a', body.length) }));
+  const slow = ['s1', 's2', 's3'].map((body) => ({ body, call: open('a', body) }));
   seen = 0;
-  for (const { call } of slow) call.write('s');
+  for (const { call } of slow) call.write(query.slice(0, 5));
   await expect.poll(() => seen).toBe(3);
   const answers = ['a1', 'a2'].map((body) => send('a', body));
   await expect.poll(() => begun.length).toBe(2);
   for (const { body, call } of slow) {
-    call.end(body.slice(1));
-    answers.push(once(call, 'response').then(([response]) => text(response)));
+    call.end(query.slice(5));
+    answers.push(answered(call, body));
   }
   await endAll(5);
   expect((await Promise.all(answers)).toSorted()).toEqual(['a1', 'a2', 's1', 's2', 's3']);
@@ -92,9 +109,9 @@ it('does nothing for a client that left before his turn', async () => {
   const answers = ['a1', 'a2'].map((body) => send('a', body));
   await expect.poll(() => begun.length).toBe(2);
   seen = 0;
-  const left = open('a', 4);
+  const left = open('a', 'left');
   left.on('error', () => undefined);
-  left.end('left');
+  left.end(query);
   await expect.poll(() => seen).toBe(1);
   const gone = new Promise((resolve) => last.on('close', resolve));
   left.destroy();

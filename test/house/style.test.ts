@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { linesMatching, type SourceFile, sourceFiles } from '../support/source.ts';
 
 const src = sourceFiles('src');
-const maxFileLines = 300;
-const maxFunctionLines = 40;
+const maxFileLines = 400;
+const maxFunctionLines = 80;
 
 /** Functions at the top of a file, which the formatter ends with a brace at the beginning of a line. */
 function longFunctions({ path, text }: SourceFile): string[] {

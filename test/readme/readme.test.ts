@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { environment } from '../../src/config.ts';
-import { documentLimits } from '../../src/graphql/limits.ts';
+import { documentLimits } from '../../src/pipeline/limits.ts';
 import { usePostgres } from '../cli/postgres.ts';
 import { ask, type Running, usePrograms } from '../cli/program.ts';
 

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { maxBodyBytes } from '../../src/http/request.ts';
+import { maxBodyBytes } from '../../src/http/body.ts';
 import { tenantWithCustomer } from '../support/account.ts';
 import { openReplica } from '../support/replica.ts';
 import { type Client, type Json, useService } from '../support/service.ts';

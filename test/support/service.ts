@@ -6,6 +6,7 @@ import { readConfig } from '../../src/config.ts';
 import { type Connection, openDatabase } from '../../src/db/client.ts';
 import type { Scope } from '../../src/lib/scope.ts';
 import { createKey, createTenant, type NewTenant } from '../../src/tenant/write.ts';
+import { type Door, openDoor } from './door.ts';
 import { templateName } from './global-setup.ts';
 import { statementsDuring } from './statements.ts';
 
@@ -34,10 +35,13 @@ const patience = {
   DATABASE_CALL_TIMEOUT_MS: '60000',
 };
 
-type App = ReturnType<typeof createApp>;
+type Fetch = (request: Request, streams?: boolean) => Promise<Response>;
+
+/** The service behind a port of its own, which opens with the first request. */
+export type App = ReturnType<typeof createApp> & { fetch: Fetch };
 
 export interface Service {
-  fetch: App['fetch'];
+  fetch: Fetch;
   /** Answers a server of node:http. */
   listener: App['listener'];
   /** Where its database is, for a second replica. */
@@ -59,7 +63,7 @@ export async function cloneDatabase(): Promise<string> {
   return name;
 }
 
-async function sendTo(fetch: App['fetch'], body: unknown, headers: Record<string, string>): Promise<Answer> {
+async function sendTo(fetch: Fetch, body: unknown, headers: Record<string, string>): Promise<Answer> {
   const response = await fetch(
     new Request('http://localhost/graphql', {
       method: 'POST',
@@ -103,19 +107,36 @@ export function openApp(connection: Connection, options: Partial<AppOptions> = {
           connection: { url: `postgres://accountgraph@127.0.0.1:${pooler}/${connection.database}` },
           prepare: false,
         };
-  return createApp({
-    ...readConfig(patience).database,
-    ...pooled,
-    log: pino({ level: 'silent' }),
-    graphiql: undefined,
-    documents: { trusted: new Map(), trustedOnly: false },
-    tracing: undefined,
-    exposesSchema: true,
-    operationTimeoutMs: 10_000,
-    costPerMinute: 0,
-    corsOrigins: [],
-    ...options,
-  });
+  return behindDoor(
+    createApp({
+      ...readConfig(patience).database,
+      ...pooled,
+      log: pino({ level: 'silent' }),
+      graphiql: undefined,
+      documents: { trusted: new Map(), trustedOnly: false },
+      tracing: undefined,
+      exposesSchema: true,
+      operationTimeoutMs: 10_000,
+      costPerMinute: 0,
+      corsOrigins: [],
+      ...options,
+    }),
+  );
+}
+
+function behindDoor(app: ReturnType<typeof createApp>): App {
+  let door: Promise<Door> | undefined;
+  return {
+    ...app,
+    async fetch(request, streams) {
+      door ??= openDoor(app.listener);
+      return (await door).fetch(request, streams);
+    },
+    async close() {
+      await (await door)?.close();
+      await app.close();
+    },
+  };
 }
 
 /**
@@ -138,7 +159,7 @@ export function useService(options: Partial<AppOptions> = {}): Service {
   afterAll(() => app.close());
 
   return {
-    fetch: (request) => app.fetch(request),
+    fetch: (request, streams) => app.fetch(request, streams),
     listener: (request, response) => app.listener(request, response),
     endSubscriptions: () => app.endSubscriptions(),
     get connection() {

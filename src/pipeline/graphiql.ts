@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { isLoopback } from '../lib/loopback.ts';
+import type { Answer } from './respond.ts';
 
 export interface GraphiqlTab {
   query: string;
@@ -16,7 +18,7 @@ export interface GraphiqlOptions {
 
 interface Page {
   html: string;
-  gzipped: Uint8Array<ArrayBuffer>;
+  gzipped: Buffer;
   etag: string;
 }
 
@@ -46,7 +48,7 @@ async function render({ tabs, token }: GraphiqlOptions): Promise<string> {
 
 async function build(options: GraphiqlOptions): Promise<Page> {
   const html = await render(options);
-  const gzipped = new Uint8Array(await promisify(gzip)(html));
+  const gzipped = await promisify<string, Buffer>(gzip as never)(html);
   // Weak: the same tag stands for the page and for its compressed form.
   return { html, gzipped, etag: `W/"${createHash('sha256').update(html).digest('base64url')}"` };
 }
@@ -65,36 +67,37 @@ const policy = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-function answer(request: Request, { html, gzipped, etag }: Page): Response {
+function answerTo({ headers: asked }: IncomingMessage, { html, gzipped, etag }: Page): Answer {
   const headers: Record<string, string> = {
     etag,
     'cache-control': 'private, no-cache',
     'content-security-policy': policy,
     vary: 'accept, accept-encoding',
   };
-  if (request.headers.get('if-none-match')?.includes(etag))
-    return new Response(null, { status: 304, headers });
+  if (asked['if-none-match']?.includes(etag)) return { status: 304, headers, body: '' };
   headers['content-type'] = 'text/html; charset=utf-8';
-  if (!/\bgzip\b/.test(request.headers.get('accept-encoding') ?? '')) return new Response(html, { headers });
-  return new Response(gzipped, { headers: { ...headers, 'content-encoding': 'gzip' } });
+  if (!/\bgzip\b/.test(String(asked['accept-encoding'] ?? ''))) return { status: 200, headers, body: html };
+  return { status: 200, headers: { ...headers, 'content-encoding': 'gzip' }, body: gzipped };
+}
+
+function hostNameOf({ headers: { host = '' } }: IncomingMessage): string {
+  return new URL(`http://${host}`).hostname.replace(/^\[|\]$/g, '');
 }
 
 /**
- * Answers with the GraphiQL page, which needs no other host. It is 9 MB, so it is built once, compressed and revalidated.
- * Under another name than this machine's own it holds no token: a foreign site may have bound its name to 127.0.0.1.
+ * Returns the GraphiQL page, which loads nothing from other hosts. It has 9 MB, so it is built once, compressed and
+ * revalidated. Under a name that is not loopback it holds no token: another site may have bound its name to 127.0.0.1.
  */
-export function createGraphiql(options: GraphiqlOptions): (request: Request) => Promise<Response> {
+export function createGraphiql(options: GraphiqlOptions): (request: IncomingMessage) => Promise<Answer> {
   const pages = new Map<string | undefined, Promise<Page>>();
   return async (request) => {
-    const token = isLoopback(new URL(request.url).hostname.replace(/^\[|\]$/g, ''))
-      ? options.token
-      : undefined;
+    const token = isLoopback(hostNameOf(request)) ? options.token : undefined;
     const page = pages.get(token) ?? build({ ...options, token });
     pages.set(token, page);
-    return answer(request, await page);
+    return answerTo(request, await page);
   };
 }
 
-export function wantsPage(request: Request): boolean {
-  return request.method === 'GET' && (request.headers.get('accept') ?? '').includes('text/html');
+export function wantsPage({ method, headers }: IncomingMessage): boolean {
+  return method === 'GET' && (headers.accept ?? '').includes('text/html');
 }

@@ -1,5 +1,5 @@
 import { GraphQLError } from 'graphql';
-import { isAsyncIterable, mapAsyncIterator, type Plugin } from 'graphql-yoga';
+import { isAsyncIterable, mapAsyncIterator } from 'graphql-yoga';
 import type { Logger } from 'pino';
 import {
   AppError,
@@ -11,7 +11,8 @@ import {
   UnavailableError,
 } from '../lib/errors.ts';
 import type { Metrics } from '../observe/metrics.ts';
-import { type TopLevelCode, topLevelCodes } from './request.ts';
+import type { Part, Result } from './exchange.ts';
+import { type TopLevelCode, topLevelCodes } from './receive.ts';
 
 const internal: TopLevelCode = 'INTERNAL_SERVER_ERROR';
 const forbidden: TopLevelCode = 'FORBIDDEN';
@@ -65,7 +66,7 @@ export function maskTraced(copy: GraphQLError): GraphQLError {
   return known ? copy : new GraphQLError(internalMessage, { extensions: { code: internal } });
 }
 
-interface Answered extends ShownErrors {
+export interface Answered extends ShownErrors {
   requestId: string;
   /** Whether the client accepts application/json by name: the protocol then wants 200, whatever is wrong with the document. */
   spec: boolean;
@@ -88,7 +89,7 @@ function shownError(thrown: GraphQLError, answered: Answered): GraphQLError {
   const { requestId, log, metrics, spec, exposesSchema } = answered;
   const error = maskError(thrown);
   if (error.extensions.code === internal && error !== thrown) {
-    log.error({ err: originalOf(thrown) ?? thrown, requestId }, 'a request failed of a bug');
+    log.error({ err: originalOf(thrown) ?? thrown, requestId }, 'Unexpected error while handling a request');
   }
   if (error.extensions.code === timeout) log.warn({ requestId }, 'an operation was given up at its deadline');
   if (error.extensions.code === unavailable) {
@@ -114,13 +115,8 @@ function shownError(thrown: GraphQLError, answered: Answered): GraphQLError {
   } as object);
 }
 
-export interface Part {
-  errors?: readonly GraphQLError[];
-  incremental?: readonly Part[];
-}
-
-/** Shows the errors of an answer, or of one part of it. */
-function shownPart<T extends Part>(part: T, answered: Answered): T {
+/** Shows the errors of a result, or of one part of it. */
+function shownPart<T extends Pick<Part, 'errors' | 'incremental'>>(part: T, answered: Answered): T {
   const { errors, incremental } = part;
   if (errors === undefined && incremental === undefined) return part;
   return {
@@ -138,26 +134,8 @@ export interface ShownErrors {
   metrics?: Metrics | undefined;
 }
 
-interface AnsweredFor extends ShownErrors {
-  requestId: string;
-  /** The header of the request. */
-  accept: string | null;
-}
-
-/** Masks, names and logs the errors of an answer in one part. */
-export function showErrors<T extends Part>(part: T, { accept, ...options }: AnsweredFor): T {
-  return shownPart(part, { ...options, spec: /application\/json/.test(accept ?? '') });
-}
-
-/** Masks, names and logs the errors of every answer, those of streamed parts included. */
-export function useShownErrors(options: ShownErrors): Plugin<object, { requestId: string }> {
-  return {
-    onResultProcess({ request, result, setResult, serverContext }) {
-      const requestId = serverContext?.requestId ?? '';
-      const answeredFor = { ...options, requestId, accept: request.headers.get('accept') };
-      const show = (part: Part) => showErrors(part, answeredFor);
-      if (isAsyncIterable<Part>(result)) setResult(mapAsyncIterator(result, show) as never);
-      else if (!Array.isArray(result)) setResult(show(result as Part) as never);
-    },
-  };
+/** Masks, names and logs the errors of a result, or of each of its parts. */
+export function showErrors(result: Result, answered: Answered): Result {
+  const show = (part: Part) => shownPart(part, answered);
+  return isAsyncIterable<Part>(result) ? mapAsyncIterator(result, show) : show(result);
 }

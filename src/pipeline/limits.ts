@@ -6,7 +6,6 @@ import {
   type SelectionNode,
   type SelectionSetNode,
 } from 'graphql';
-import { LRUCache } from 'lru-cache';
 
 /** What a document may ask for. All but the first three count in each operation, a fragment wherever it is spread. */
 export const documentLimits = {
@@ -104,21 +103,6 @@ function parseTokens(text: string): DocumentNode {
     if (error instanceof RangeError) throw tooComplex('depth');
     throw error instanceof GraphQLError && ofTokens.test(error.message) ? tooComplex('tokens') : error;
   }
-}
-
-/** How many characters of documents are remembered; what was made of one takes about a hundred times its length. */
-const maxRememberedCharacters = 500_000;
-/** What the shortest one takes, in characters. */
-const leastSize = 100;
-
-/** The parsed documents, and the refusals, of texts that may come again. */
-export function createDocumentCaches() {
-  const remember = <Value extends object>() =>
-    new LRUCache<string, Value>({
-      maxSize: maxRememberedCharacters,
-      sizeCalculation: (_, text) => text.length + leastSize,
-    });
-  return { documentCache: remember<DocumentNode>(), errorCache: remember<Error>() };
 }
 
 /** Parses a document. Throws what says which limit it is over, or a syntax error. */

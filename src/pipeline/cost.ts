@@ -34,6 +34,8 @@ export const costs = {
   write: 100,
   /** A page: a look of its own into the database. */
   page: 10,
+  /** A search in a page: how much it finds does not matter. */
+  search: 500,
   /** A field under an alias, which may repeat another one. */
   alias: 10,
   /** How many entries a list is taken to have when no argument says it. */
@@ -119,11 +121,27 @@ function sizeOf(plan: Plan, field: Field, node: FieldNode, page: Cost | undefine
   return isCompositeType(getNamedType(field.type)) ? costs.listSize : 1;
 }
 
-function weightOf(field: Field, node: FieldNode): number {
+function weightOf(plan: Plan, field: Field, node: FieldNode): Cost {
   const said = field.extensions.cost ?? getNamedType(field.type).extensions.cost;
   if (typeof said === 'number') return said;
-  if (isPage(field)) return costs.page;
+  if (isPage(field)) return sum([costs.page, searchCost(plan, node)]);
   return node.alias === undefined ? 1 : costs.alias;
+}
+
+/** What the filter of a page adds to its cost. */
+function searchCost({ operation }: Plan, node: FieldNode): Cost {
+  const filter = node.arguments?.find(({ name }) => name.value === 'filter')?.value;
+  if (filter === undefined) return 0;
+  const isVariable = filter.kind === Kind.VARIABLE;
+  const definition = isVariable
+    ? operation.variableDefinitions?.find(({ variable }) => variable.name.value === filter.name.value)
+    : undefined;
+  const otherwise = definition?.defaultValue && valueFromASTUntyped(definition.defaultValue);
+  return (variables) => {
+    const given = valueFromASTUntyped(filter, variables as Record<string, unknown>) as unknown;
+    const { search } = ((given === undefined ? otherwise : given) ?? {}) as { search?: unknown };
+    return search == null ? 0 : costs.search;
+  };
 }
 
 const metaFields = new Map(
@@ -151,7 +169,7 @@ function costOfField(plan: Plan, { parent, nodes }: Selected, page: Cost | undef
   const size = sizeOf(plan, field, node, page);
   const isWrite = parent === plan.schema.getMutationType();
   const each = sum([isWrite ? costs.write : 0, below, size === 1 ? 0 : 1]);
-  return sum([weightOf(field, node), product(size, each)]);
+  return sum([weightOf(plan, field, node), product(size, each)]);
 }
 
 function collect(
@@ -206,7 +224,7 @@ function costOfOperation(
   return sum([costs.request, costOfSets({ schema, operation, fragments }, root, [operation.selectionSet])]);
 }
 
-export interface Asked {
+export interface Priced {
   schema: GraphQLSchema;
   document: DocumentNode;
   operationName?: string | null | undefined;
@@ -217,7 +235,7 @@ export interface Asked {
  * Tells what valid requests cost. What does not hang on variables is worked out once for each document; documents that
  * come again must be the same objects.
  */
-export function createCostOf(): (asked: Asked) => number {
+export function createCostOf(): (priced: Priced) => number {
   const known = new WeakMap<OperationDefinitionNode, Cost>();
   return ({ schema, document, operationName, variables }) => {
     const operation = getOperationAST(document, operationName);

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import type { GraphQLParams, Plugin } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
 import type { Viewer } from '../ctx.ts';
 import { z } from '../lib/zod.ts';
+import type { Params } from './exchange.ts';
 import type { DocumentOptions } from './manifest.ts';
-import { requestError } from './request.ts';
+import { type RawParams, requestError } from './receive.ts';
 
 /** Of all remembered documents together. */
 const maxRememberedCharacters = 16_000_000;
@@ -13,14 +13,11 @@ const sha256 = (text: string): string => createHash('sha256').update(text).diges
 
 const persistedQuery = z.object({ sha256Hash: z.string() });
 
-/** The id by which a request names its document: the protocol's own parameter, or Apollo's extension. */
-function documentIdOf({
-  documentId,
-  extensions,
-}: GraphQLParams & { documentId?: unknown }): string | undefined {
+/** Returns the id by which a request names its document: `documentId`, or Apollo's extension. */
+function documentIdOf({ documentId, extensions }: RawParams): string | undefined {
   if (typeof documentId === 'string') return documentId;
-  if (extensions?.persistedQuery === undefined) return undefined;
-  const parsed = persistedQuery.safeParse(extensions.persistedQuery);
+  const given = (extensions as { persistedQuery?: unknown } | null | undefined)?.persistedQuery;
+  const parsed = persistedQuery.safeParse(given);
   return parsed.success ? parsed.data.sha256Hash : undefined;
 }
 
@@ -53,38 +50,33 @@ function createMemory() {
   };
 }
 
-/** The parameters of a request with its document in them. */
-export type FindDocument = (params: GraphQLParams, viewer: Viewer) => GraphQLParams;
+/** Returns the parameters of a request with the text of its document, which may be named by its id. */
+export type FindDocument = (params: RawParams, viewer: Viewer) => Params;
 
-/** Finds the document of a request that names it by its id: a trusted one, or one that its tenant sent before. */
+function withText(params: RawParams): Params {
+  if (params.query) return params as unknown as Params;
+  throw requestError('BAD_REQUEST', 'The request has no `query`.', 400);
+}
+
+/** Finds documents by their ids: trusted ones, and those that the tenant sent before. */
 export function createFindDocument({ trusted, trustedOnly }: DocumentOptions): FindDocument {
   const { recall, remember } = createMemory();
   return (params, viewer) => {
     const id = documentIdOf(params);
     if (id === undefined) {
       if (trustedOnly) throw required();
-      return params;
+      return withText(params);
     }
-    const { documentId: _, ...rest } = params as GraphQLParams & { documentId?: unknown };
+    const { query: text, ...rest } = params;
     const known = trusted.get(id.replace(/^sha256:/, '')) ?? trusted.get(id);
     if (known !== undefined) return { ...rest, query: known };
     if (trustedOnly) throw notFound();
-    if (params.query) {
-      // What is no text is refused where it is read.
-      if (typeof params.query === 'string') remember(viewer, id, params.query);
-      return params;
+    if (typeof text === 'string' && text !== '') {
+      remember(viewer, id, text);
+      return withText(params);
     }
     const query = recall(viewer, id);
     if (query === undefined) throw notFound();
     return { ...rest, query };
-  };
-}
-
-/** The same for every request of a server. */
-export function usePersistedDocuments(find: FindDocument): Plugin<object, { caller: { viewer: Viewer } }> {
-  return {
-    onParams({ params, setParams, context: { caller } }) {
-      setParams(find(params, caller.viewer));
-    },
   };
 }

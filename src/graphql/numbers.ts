@@ -1,0 +1,44 @@
+import { GraphQLError, GraphQLScalarType, type GraphQLSchema, Kind, valueFromASTUntyped } from 'graphql';
+
+/** Returns the text of a number that stands for an id. JSON has lost the digits of an integer beyond 2^53. */
+function textOf(value: number, name = 'An id'): string {
+  if (Number.isSafeInteger(value)) return String(value);
+  throw new GraphQLError(
+    `${name} must be a string, or an integer that JSON keeps exact (up to ${Number.MAX_SAFE_INTEGER}).`,
+  );
+}
+
+/** Makes a schema refuse numbers for `ID` whose digits are lost. graphql-js has one `ID` type for all schemas. */
+export function refuseInexactIds(schema: GraphQLSchema): void {
+  const id = schema.getType('ID');
+  if (!(id instanceof GraphQLScalarType)) return;
+  id.parseValue = (value) => {
+    if (typeof value === 'string') return value;
+    if (typeof value === 'number') return textOf(value);
+    throw new GraphQLError('An id must be a string or an integer.');
+  };
+}
+
+/** What a gateway knows of an entity: its type, and the fields of a key. */
+export type Representation = Record<string, unknown>;
+
+/** A representation whose ids are text. Throws GraphQLError for a number whose digits are lost. */
+export function withTextIds(representation: Representation): Representation {
+  const { id } = representation;
+  return typeof id === 'number' ? { ...representation, id: textOf(id, '`id`') } : representation;
+}
+
+/** The scalar of representations. In a document, the digits of an integer are kept as they are written. */
+export const AnyType = new GraphQLScalarType<unknown, unknown>({
+  name: '_Any',
+  serialize: (value) => value,
+  parseValue: (value) => value,
+  parseLiteral(node, variables) {
+    if (node.kind !== Kind.OBJECT) return valueFromASTUntyped(node, variables);
+    const entries = node.fields.map(({ name, value }) => [
+      name.value,
+      value.kind === Kind.INT ? value.value : valueFromASTUntyped(value, variables),
+    ]);
+    return Object.fromEntries(entries);
+  },
+});

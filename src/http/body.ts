@@ -1,0 +1,125 @@
+import type { IncomingMessage } from 'node:http';
+import { MIMEType } from 'node:util';
+
+/** The longest body that either API reads. */
+export const maxBodyBytes = 1_000_000;
+
+/** Bytes of an oversized body that are read and dropped: a client that is cut off while it sends sees no response. */
+const maxDroppedBytes = 8 * maxBodyBytes;
+
+/** Why a body cannot be read. */
+export class BodyError extends Error {
+  override name = 'BodyError';
+  readonly status: 400 | 413 | 415;
+  /** Whether the connection is in the middle of the body, and must be closed. */
+  readonly closes: boolean;
+
+  constructor(status: BodyError['status'], message: string, closes = false) {
+    super(message);
+    this.status = status;
+    this.closes = closes;
+  }
+}
+
+const tooLarge = (closes = false) =>
+  new BodyError(413, `The body must have at most ${maxBodyBytes} bytes.`, closes);
+const brokenOff = () => new BodyError(400, 'The connection closed before the end of the body.');
+
+/** Throws BodyError 415 unless the headers announce JSON in UTF-8 without compression. */
+export function assertJson(contentType: string | undefined, contentEncoding: string | undefined): void {
+  let type: MIMEType | undefined;
+  try {
+    type = new MIMEType(contentType ?? '');
+  } catch {
+    // Not a media type at all.
+  }
+  if (type === undefined || !/^application\/(graphql\+)?json$/.test(type.essence)) {
+    throw new BodyError(415, 'The content type must be application/json.');
+  }
+  const charset = type.params.get('charset') ?? 'utf-8';
+  if (!/^utf-?8$/i.test(charset)) throw new BodyError(415, 'The charset of the body must be utf-8.');
+  if (contentEncoding !== undefined && !/^identity$/i.test(contentEncoding)) {
+    throw new BodyError(415, 'The body must not be compressed. Send it without `Content-Encoding`.');
+  }
+}
+
+/** Decodes UTF-8, without a byte order mark. Throws BodyError 400 for bytes that are not UTF-8. */
+export function decodeText(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new BodyError(400, 'The body is not UTF-8.');
+  }
+}
+
+function readIncoming(request: IncomingMessage): Promise<string> {
+  if (Number(request.headers['content-length'] ?? 0) > maxBodyBytes) return Promise.reject(tooLarge());
+  // The request may have closed while its token was looked up; then no event follows.
+  if (request.destroyed) return Promise.reject(brokenOff());
+  return new Promise<Buffer>((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    request.on('data', (chunk: Buffer) => {
+      length += chunk.length;
+      if (length <= maxBodyBytes) chunks.push(chunk);
+      else if (length > maxBodyBytes + maxDroppedBytes) {
+        request.pause();
+        reject(tooLarge(true));
+      }
+    });
+    request.on('end', () => (length > maxBodyBytes ? reject(tooLarge()) : resolve(Buffer.concat(chunks))));
+    request.on('error', () => reject(brokenOff()));
+    request.on('close', () => {
+      if (!request.complete) reject(brokenOff());
+    });
+  }).then(decodeText);
+}
+
+/**
+ * Returns a function that reads the body of a request. A body that has arrived whole is read at once, because the request
+ * may have to wait and its bytes take less memory than its stream.
+ */
+export function bodyOf(request: IncomingMessage): () => Promise<string> {
+  if (!request.complete || request.destroyed) return () => readIncoming(request);
+  const body: Buffer | null = request.read();
+  if (body !== null && body.length > maxBodyBytes) return () => Promise.reject(tooLarge());
+  return async () => {
+    // The request itself is destroyed once it has been read.
+    if (request.socket.destroyed) throw brokenOff();
+    return body === null ? '' : decodeText(body);
+  };
+}
+
+/** How much a body may hold of what costs more than its bytes. */
+const most = { values: 50_000, members: 1_000, levels: 50 };
+/** A body of this many characters is small, whatever it holds. */
+const smallBody = 10_000;
+
+function endOfString(json: string, start: number): number {
+  for (let at = json.indexOf('"', start + 1); at !== -1; at = json.indexOf('"', at + 1)) {
+    let slash = at - 1;
+    while (json[slash] === '\\') slash -= 1;
+    if ((at - slash) % 2 === 1) return at;
+  }
+  return json.length;
+}
+
+/** Returns what a JSON text holds too much of, as a sentence. For a text that is not JSON, the result is arbitrary. */
+export function excessIn(json: string): string | undefined {
+  if (json.length <= smallBody) return undefined;
+  const members: number[] = [];
+  let values = 0;
+  for (let at = 0; at < json.length; at += 1) {
+    const character = json[at];
+    if (character === '"') at = endOfString(json, at);
+    else if (character === '{' || character === '[') members.push(0);
+    else if (character === '}' || character === ']') members.pop();
+    else if (character === ':') members.push((members.pop() ?? 0) + 1);
+    if (character === '{' || character === '[' || character === ',') values += 1;
+    if (values > most.values) return `The body must have at most ${most.values} values.`;
+    if (members.length > most.levels) return `The body must have at most ${most.levels} levels.`;
+    if ((members.at(-1) ?? 0) > most.members)
+      return `Each object in the body must have at most ${most.members} members.`;
+  }
+  return undefined;
+}

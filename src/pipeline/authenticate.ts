@@ -1,0 +1,22 @@
+import type { GraphQLError } from 'graphql';
+import type { Caller, Viewer } from '../ctx.ts';
+import { createCancel } from '../lib/cancel.ts';
+import type { Exchange } from './exchange.ts';
+import { requestError } from './receive.ts';
+
+/** Looks up the viewer that an `Authorization` header stands for; undefined for a bad token. */
+export type FindViewer = (authorization: string | null) => Promise<Viewer | undefined>;
+
+function unauthenticated(): GraphQLError {
+  const message = 'Missing or invalid token. Send the header `Authorization: Bearer <your API key>`.';
+  return requestError('UNAUTHENTICATED', message, 401, { 'www-authenticate': 'Bearer' });
+}
+
+/** Returns the caller of a request. Throws UNAUTHENTICATED without a good token. */
+export async function authenticate(findViewer: FindViewer, exchange: Exchange): Promise<Caller> {
+  const authorization = exchange.header('authorization') ?? null;
+  const renew = () => findViewer(authorization);
+  const viewer = await renew();
+  if (viewer === undefined) throw unauthenticated();
+  return { viewer, renew, requestId: exchange.requestId, now: new Date(), cancel: createCancel() };
+}

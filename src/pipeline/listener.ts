@@ -1,0 +1,148 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { GraphQLError, GraphQLSchema } from 'graphql';
+import { isAsyncIterable } from 'graphql-yoga';
+import type { Logger } from 'pino';
+import { bodyOf } from '../http/body.ts';
+import type { InLane } from '../http/lanes.ts';
+import { requestIdFrom } from '../http/request.ts';
+import { createCancel } from '../lib/cancel.ts';
+import { maskTraced } from './errors.ts';
+import type { Exchange, Result } from './exchange.ts';
+import { createGraphiql, type GraphiqlOptions, wantsPage } from './graphiql.ts';
+import { createPipeline, type PipelineOptions } from './pipeline.ts';
+import { type RawParams, receive, requestError } from './receive.ts';
+import { type Answer, createRespond } from './respond.ts';
+import { createYogaTransport, type YogaTransport } from './transports/yoga.ts';
+
+export const endpoint = '/graphql';
+
+export interface GraphqlOptions extends PipelineOptions {
+  /** Makes the schema; called again for the requests that are traced. */
+  buildSchema(): GraphQLSchema;
+  log: Logger;
+  /** Gives the requests of one token their turn. */
+  inTurn: InLane<string>;
+  /** undefined: no GraphiQL. */
+  graphiql: GraphiqlOptions | undefined;
+}
+
+/** Makes the exchange of a request of node:http. */
+function openExchange(incoming: IncomingMessage, response: ServerResponse): Exchange {
+  const header = (name: string) => incoming.headers[name] as string | undefined;
+  const cancel = createCancel();
+  response.once('close', () => cancel.abort(new Error('The client closed the connection.')));
+  return {
+    method: incoming.method ?? '',
+    header,
+    requestId: requestIdFrom(header('x-request-id')),
+    arrivedAt: performance.now(),
+    closed: cancel.signal,
+  };
+}
+
+function write({ status, headers, body }: Answer, response: ServerResponse): void {
+  response.writeHead(status, headers).end(body);
+}
+
+const methods = ['GET', 'POST'];
+
+function split(url: string): [path: string, search: string] {
+  const at = url.indexOf('?');
+  return at < 0 ? [url, ''] : [url.slice(0, at), url.slice(at + 1)];
+}
+
+const unknownPath = () =>
+  requestError('BAD_REQUEST', `There is nothing at this path. GraphQL is at ${endpoint}.`, 404);
+const wrongMethod = () =>
+  requestError('BAD_REQUEST', 'Send GraphQL requests by POST or GET.', 405, { allow: methods.join(', ') });
+
+/** A gateway of Apollo asks by this header for the times of all fields. */
+const traceHeader = 'apollo-federation-include-trace';
+
+/** Returns yoga with the plugin that times every field, made when the first such request comes. */
+function createTraced(buildSchema: () => GraphQLSchema, respond: ReturnType<typeof createRespond>) {
+  let made: Promise<YogaTransport> | undefined;
+  return () => {
+    made ??= import('@graphql-yoga/plugin-apollo-inline-trace').then(({ useApolloInlineTrace }) =>
+      createYogaTransport(buildSchema(), respond, [useApolloInlineTrace({ rewriteError: maskTraced })]),
+    );
+    return made;
+  };
+}
+
+/** Returns the listener of the GraphQL API, for a server of node:http. `url` is a path with a query string. */
+export function createGraphqlListener(options: GraphqlOptions) {
+  const respond = createRespond(options);
+  const yoga = createYogaTransport(options.buildSchema(), respond);
+  const traced = createTraced(options.buildSchema, respond);
+  const run = createPipeline(options, yoga.engine.schema, yoga.validate);
+  const page = options.graphiql === undefined ? undefined : createGraphiql(options.graphiql);
+
+  /** Answers with a result: in one body, or as a stream. */
+  async function finish(
+    incoming: IncomingMessage,
+    response: ServerResponse,
+    exchange: Exchange,
+    result: Result,
+  ): Promise<void> {
+    const { accepts } = exchange;
+    const isStream = isAsyncIterable(result);
+    if (!isStream && accepts?.json === undefined && accepts?.whole !== undefined)
+      return yoga.answer(incoming, response, accepts.whole, { exchange, work: () => result });
+    if (!isStream) return write(await respond.json(exchange, result), response);
+    // Nobody would read it, nor end it.
+    if (exchange.closed.aborted) return void result[Symbol.asyncIterator]().return?.();
+    const type = accepts?.parts ?? accepts?.events ?? 'text/event-stream';
+    return yoga.answer(incoming, response, type, { exchange, work: () => result });
+  }
+
+  async function serve(
+    incoming: IncomingMessage,
+    response: ServerResponse,
+    exchange: Exchange,
+    read: () => Promise<RawParams>,
+  ): Promise<void> {
+    if (exchange.header(traceHeader) !== 'ftv1')
+      return finish(incoming, response, exchange, await run(exchange, yoga.engine, read));
+    const { answer } = await traced();
+    const work: Parameters<typeof answer>[3]['work'] = (engine) => run(exchange, engine, read);
+    await answer(incoming, response, 'application/json', { exchange, work });
+  }
+
+  /** Runs what was sent with one token in turns; a request that is still on its way takes no turn from others. */
+  async function serveInTurn(
+    incoming: IncomingMessage,
+    response: ServerResponse,
+    exchange: Exchange,
+    search: string,
+  ): Promise<void> {
+    const readBody = bodyOf(incoming);
+    const read = () => receive(exchange, search, readBody);
+    if (!incoming.complete) return serve(incoming, response, exchange, read);
+    try {
+      return await options.inTurn(exchange.header('authorization') ?? '', 1, () =>
+        serve(incoming, response, exchange, read),
+      );
+    } catch (busy) {
+      return serve(incoming, response, exchange, () => Promise.reject(busy as Error));
+    }
+  }
+  /** Refuses a request without a look at its token or body. */
+  function refuse(response: ServerResponse, exchange: Exchange, error: GraphQLError): Promise<void> {
+    return respond.json(exchange, { errors: [error] }).then((answer) => write(answer, response));
+  }
+
+  async function answer(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    const exchange = openExchange(incoming, response);
+    const [path, search] = split(incoming.url ?? '');
+    const showsPage = page !== undefined && wantsPage(incoming);
+    if (showsPage && path === endpoint) return write(await page(incoming), response);
+    if (showsPage && path === '/') return void response.writeHead(302, { location: endpoint }).end();
+    if (path !== endpoint) return refuse(response, exchange, unknownPath());
+    if (!methods.includes(exchange.method)) return refuse(response, exchange, wrongMethod());
+    // By then, a body that was sent along with its headers has arrived.
+    await new Promise((resolve) => setImmediate(resolve));
+    return serveInTurn(incoming, response, exchange, search);
+  }
+  return answer;
+}

@@ -1,0 +1,81 @@
+import { LRUCache } from 'lru-cache';
+import Negotiator from 'negotiator';
+import { requestError } from './receive.ts';
+
+export type JsonType = 'application/json' | 'application/graphql-response+json';
+export type StreamType = 'text/event-stream' | 'multipart/mixed';
+
+/** The media types that a client accepts, for each form of a response. */
+export interface Accepts {
+  /** For a response in one body; undefined: the client accepts no JSON. */
+  json: JsonType | undefined;
+  /** For a response in one body where the client accepts no JSON. */
+  whole: StreamType | undefined;
+  /** For `@defer` and `@stream`; undefined: the response comes in one body. */
+  parts: StreamType | undefined;
+  /** For a subscription; undefined: it is refused. */
+  events: 'text/event-stream' | undefined;
+  /** Whether the header names application/json: such clients expect status 200 for an invalid document. */
+  namesJson: boolean;
+}
+
+const maxHeaderBytes = 1024;
+
+const utf8 = (type: string) => [type, `${type};charset=utf-8`];
+const json = ['application/json', 'application/graphql-response+json'].flatMap(utf8);
+const events = utf8('text/event-stream');
+/** The parameters that clients send with multipart/mixed for the format that the executor writes. */
+const multipart = ['', ';deferSpec=20220824'].flatMap((format) =>
+  ['', ';boundary=graphql', ';boundary=-'].map((boundary) => `multipart/mixed${boundary}${format}`),
+);
+/** A format that is not written: responses to it have one part. */
+const multipartOfOne = ['multipart/mixed;incrementalSpec=v0.2'];
+
+const typeOf = (entry: string | undefined) => entry?.split(';', 1)[0];
+
+function read(accept: string): Accepts {
+  const negotiator = new Negotiator({ headers: { accept } });
+  const best = (available: string[]) => typeOf(negotiator.mediaTypes(available)[0]);
+  // `*/*` includes streams, but whoever sends it expects one body.
+  const namesStream = /multipart\/mixed|text\/event-stream/i.test(accept);
+  return {
+    json: best(json) as JsonType | undefined,
+    whole: best([...events, ...multipart, ...multipartOfOne]) as StreamType | undefined,
+    parts: namesStream ? (best([...multipart, ...events]) as StreamType | undefined) : undefined,
+    events: namesStream ? (best(events) as 'text/event-stream' | undefined) : undefined,
+    namesJson: /application\/json/i.test(accept),
+  };
+}
+
+/** What a client gets that sends no `Accept`. */
+const byDefault: Accepts = {
+  json: 'application/json',
+  whole: undefined,
+  parts: undefined,
+  events: undefined,
+  namesJson: false,
+};
+
+/** Clients send the same few headers. */
+const known = () => new LRUCache<string, Accepts>({ max: 100 });
+
+/** Returns a function that reads an `Accept` header. It throws for one that is too long or accepts nothing we send. */
+export function createNegotiate(): (accept: string | undefined) => Accepts {
+  const cache = known();
+  return (accept) => {
+    if (accept === undefined) return byDefault;
+    if (Buffer.byteLength(accept) > maxHeaderBytes) {
+      throw requestError('BAD_REQUEST', `\`Accept\` must have at most ${maxHeaderBytes} bytes.`, 400);
+    }
+    const accepts = cache.get(accept) ?? read(accept);
+    cache.set(accept, accepts);
+    if (accepts.json === undefined && accepts.whole === undefined) throw notAcceptable();
+    return accepts;
+  };
+}
+
+/** The refusal of a request whose response would have no acceptable media type. */
+export function notAcceptable(needed = 'application/json') {
+  const message = `The response to this request is \`${needed}\`. Send it in \`Accept\`.`;
+  return requestError('BAD_REQUEST', message, 406, { accept: needed });
+}

@@ -1,0 +1,107 @@
+import { GraphQLError } from 'graphql';
+import { assertJson, BodyError, excessIn } from '../http/body.ts';
+import type { Exchange } from './exchange.ts';
+
+/** The stable values of `extensions.code` of a top-level error. */
+export const topLevelCodes = [
+  'UNAUTHENTICATED',
+  'FORBIDDEN',
+  'BAD_REQUEST',
+  'GRAPHQL_PARSE_FAILED',
+  'GRAPHQL_VALIDATION_FAILED',
+  'QUERY_TOO_COMPLEX',
+  'PAYLOAD_TOO_LARGE',
+  'RATE_LIMITED',
+  'SERVICE_UNAVAILABLE',
+  'TIMEOUT',
+  'PERSISTED_QUERY_NOT_FOUND',
+  'PERSISTED_QUERY_REQUIRED',
+  'INTERNAL_SERVER_ERROR',
+] as const;
+
+export type TopLevelCode = (typeof topLevelCodes)[number];
+
+/** An error of the request as a whole. `status` is the HTTP status, whichever media type the response has. */
+export function requestError(
+  code: TopLevelCode,
+  message: string,
+  status: number,
+  headers: Record<string, string> = {},
+): GraphQLError {
+  return new GraphQLError(message, { extensions: { code, http: { status, headers } } });
+}
+
+const badRequest = (message: string, status = 400) => requestError('BAD_REQUEST', message, status);
+
+function bodyError({ message, status, closes }: BodyError): GraphQLError {
+  const code = status === 413 ? 'PAYLOAD_TOO_LARGE' : 'BAD_REQUEST';
+  return requestError(code, message, status, closes ? { connection: 'close' } : {});
+}
+
+/** The parameters of a request as its client sent them. */
+export type RawParams = Record<string, unknown>;
+
+function parseJson(body: string): RawParams {
+  if (body.trim() === '') throw badRequest('The body is empty. Send a JSON object with a `query`.');
+  const excess = excessIn(body);
+  if (excess !== undefined) throw requestError('PAYLOAD_TOO_LARGE', excess, 413);
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(body);
+  } catch {
+    throw badRequest('The body is not JSON.');
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
+    throw badRequest('The body must be one JSON object with a `query`. Batches are not supported.');
+  }
+  return parsed as RawParams;
+}
+
+/** Returns the parameters in a query string. Empty ones count as absent. */
+function parseSearch(search: string): RawParams {
+  const values = new URLSearchParams(search);
+  const given = (name: string) => values.get(name) || undefined;
+  const texts = ['query', 'operationName', 'documentId'].map((name) => [name, given(name)]);
+  try {
+    const jsons = ['variables', 'extensions'].map((name) => [name, JSON.parse(given(name) ?? 'null')]);
+    return Object.fromEntries([...texts, ...jsons].filter(([, value]) => value !== undefined));
+  } catch {
+    throw badRequest('`variables` and `extensions` in the URL must be JSON.');
+  }
+}
+
+/**
+ * Returns the parameters of a request: a GET has them in its URL, a POST in a JSON body.
+ * @param search the query string of the URL, without `?`
+ * @throws GraphQLError BAD_REQUEST or PAYLOAD_TOO_LARGE
+ */
+export async function receive(exchange: Exchange, search: string, readBody: () => Promise<string>) {
+  if (exchange.method === 'GET') return parseSearch(search);
+  try {
+    // A browser sends JSON across sites only after a preflight.
+    assertJson(exchange.header('content-type'), exchange.header('content-encoding'));
+    return parseJson(await readBody());
+  } catch (error) {
+    throw error instanceof BodyError ? bodyError(error) : error;
+  }
+}
+
+const names = new Set(['query', 'variables', 'operationName', 'extensions', 'documentId']);
+
+const isMap = (value: unknown): boolean =>
+  value == null || (typeof value === 'object' && !Array.isArray(value));
+const isText = (value: unknown): boolean => value == null || typeof value === 'string';
+
+/** Throws BAD_REQUEST for parameters of the wrong types. */
+export function checkParams(params: RawParams): void {
+  const unknown = Object.keys(params).find((name) => !names.has(name));
+  if (unknown !== undefined) {
+    throw badRequest(`Unknown parameter ${JSON.stringify(unknown)}. Send ${[...names].join(', ')}.`);
+  }
+  for (const name of ['query', 'operationName', 'documentId']) {
+    if (!isText(params[name])) throw badRequest(`\`${name}\` must be a string.`);
+  }
+  for (const name of ['variables', 'extensions']) {
+    if (!isMap(params[name])) throw badRequest(`\`${name}\` must be a JSON object.`);
+  }
+}

@@ -1,0 +1,98 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { useDeferStream } from '@graphql-yoga/plugin-defer-stream';
+import type { GraphQLSchema } from 'graphql';
+import { createYoga, isAsyncIterable, type Plugin } from 'graphql-yoga';
+import type { Validate } from '../document.ts';
+import type { Exchange, Part, Result } from '../exchange.ts';
+import type { Engine } from '../execute.ts';
+import { headersOf, type Respond } from '../respond.ts';
+
+/** What yoga is given with a request. */
+interface ServerContext {
+  exchange: Exchange;
+  /** Runs the pipeline. */
+  work(engine: Engine): Result | Promise<Result>;
+}
+
+/** The parts of yoga that are not used: the pipeline does what they would do. */
+const switchedOff = {
+  logging: false,
+  graphiql: false,
+  landingPage: false,
+  cors: false,
+  multipart: false,
+  maskedErrors: false,
+  parserAndValidationCache: false,
+  maxRequestBodySize: false,
+} as const;
+
+/** Has yoga run the pipeline in place of its own steps, and show results as the pipeline does. */
+function usePipeline(
+  respond: Respond,
+  engineFor: (context: object) => Engine,
+): Plugin<ServerContext, ServerContext> {
+  return {
+    onRequestParse({ setRequestParser }) {
+      // The pipeline reads the request itself.
+      setRequestParser(() => ({ query: '{ __typename }' }));
+    },
+    onParams({ request, context, setParamsHandler }) {
+      const { work } = context as unknown as ServerContext;
+      // As yoga's own handler does; plugins know the request of a context by it.
+      Object.assign(context, { request });
+      setParamsHandler((() => work(engineFor(context))) as never);
+    },
+    onResultProcess({ result, setResult, setResultProcessor, serverContext }) {
+      const { exchange } = serverContext as ServerContext;
+      const type = exchange.accepts === undefined ? 'application/json' : exchange.accepts.json;
+      if (isAsyncIterable(result) || type === undefined) {
+        setResult(respond.show(exchange, result as Result) as never);
+        return;
+      }
+      const toResponse: Parameters<typeof setResultProcessor>[0] = async (whole, fetchAPI) => {
+        const { body, status, headers } = await respond.json(exchange, whole as Part);
+        return new fetchAPI.Response(body as string, { status, headers });
+      };
+      setResultProcessor(toResponse, type);
+    },
+    onResponse({ response, serverContext }) {
+      const { exchange } = serverContext as unknown as ServerContext;
+      for (const [name, value] of Object.entries(headersOf(exchange))) response.headers.set(name, value);
+    },
+  };
+}
+
+/**
+ * Makes yoga a transport of the pipeline: it writes streams (server-sent events and multipart), and runs requests whose
+ * plugins need yoga around them.
+ */
+export function createYogaTransport(schema: GraphQLSchema, respond: Respond, plugins: Plugin[] = []) {
+  const engineFor = (context: object): Engine => {
+    const enveloped = yoga.getEnveloped(context as never);
+    return { schema: enveloped.schema, executeInParts: enveloped.execute as never, contextBase: context };
+  };
+  const yoga = createYoga<ServerContext>({
+    schema,
+    plugins: [useDeferStream(), ...plugins, usePipeline(respond, engineFor) as never],
+    ...switchedOff,
+  });
+  const enveloped = yoga.getEnveloped({} as never);
+  const engine: Engine = { schema: enveloped.schema, executeInParts: enveloped.execute as never };
+  return {
+    /** Runs requests without yoga around them. */
+    engine,
+    validate: enveloped.validate as Validate,
+    /** Answers a request with the result of `work`, as the given media type. */
+    async answer(
+      incoming: IncomingMessage,
+      response: ServerResponse,
+      type: string,
+      context: ServerContext,
+    ): Promise<void> {
+      incoming.headers.accept = type;
+      await yoga(incoming, response, context);
+    },
+  };
+}
+
+export type YogaTransport = ReturnType<typeof createYogaTransport>;

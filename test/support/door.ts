@@ -1,0 +1,58 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type RequestListener, request as send } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
+import { answerMalformed } from '../../src/http/malformed.ts';
+
+const withoutBody = [204, 304];
+
+function headersOf({ rawHeaders }: IncomingMessage): Headers {
+  const headers = new Headers();
+  for (let at = 0; at < rawHeaders.length; at += 2)
+    headers.append(rawHeaders[at] ?? '', rawHeaders[at + 1] ?? '');
+  return headers;
+}
+
+function toResponse(incoming: IncomingMessage): Response {
+  const status = incoming.statusCode ?? 0;
+  const isEmpty = withoutBody.includes(status) || incoming.headers['content-length'] === '0';
+  if (isEmpty) incoming.resume();
+  const body = isEmpty ? null : (Readable.toWeb(incoming) as ReadableStream<Uint8Array>);
+  return new Response(body, { status, headers: headersOf(incoming) });
+}
+
+/** A server of node:http on a port of its own, as `npm start` has one. */
+export async function openDoor(listener: RequestListener) {
+  const server = createServer(listener).on('clientError', answerMalformed);
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const { port } = server.address() as AddressInfo;
+  return {
+    port,
+    /**
+     * Sends a request as it is: with its own headers and `Host`, and no others. With `streams`, its body has no declared
+     * length.
+     */
+    async fetch(request: Request, streams = false): Promise<Response> {
+      const { host, pathname, search } = new URL(request.url);
+      const headers: Record<string, string | number> = { host, ...Object.fromEntries(request.headers) };
+      const body = streams || request.body === null ? undefined : Buffer.from(await request.arrayBuffer());
+      // Node.js announces no length for the body of a DELETE.
+      if (body !== undefined) headers['content-length'] ??= body.length;
+      const call = send({
+        ...{ host: '127.0.0.1', port, agent: false, method: request.method, path: pathname + search },
+        headers,
+        signal: request.signal,
+      });
+      if (streams && request.body) Readable.fromWeb(request.body as never).pipe(call);
+      else call.end(body);
+      const [incoming] = (await once(call, 'response')) as [IncomingMessage];
+      return toResponse(incoming);
+    },
+    async close(): Promise<void> {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+export type Door = Awaited<ReturnType<typeof openDoor>>;
