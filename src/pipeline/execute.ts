@@ -47,19 +47,19 @@ const asksForParts = /@(defer|stream)\b/;
 /** The executor for parts takes an object with the response name `then` for a promise, and fails. */
 const looksLikePromise = /\bthen\s*:/;
 
-/** Returns the operation that a request names. Throws BAD_REQUEST if there is none, or the method does not allow it. */
-export function findOperation(exchange: Exchange, document: DocumentNode, { operationName }: Params) {
+/** Returns the operation that a request names. Throws BAD_REQUEST if there is none. */
+export function findOperation(document: DocumentNode, { operationName }: Params): OperationDefinitionNode {
   const definition = getOperationAST(document, operationName);
-  if (definition == null) {
-    throw requestError('BAD_REQUEST', 'Could not determine what operation to execute.', 400);
-  }
-  if (definition.operation === 'mutation' && exchange.method === 'GET') {
+  if (definition != null) return definition;
+  throw requestError('BAD_REQUEST', 'Could not determine what operation to execute.', 400);
+}
+
+/** Throws BAD_REQUEST if the method does not allow an operation, or the client does not accept its kind of response. */
+export function assertTransport({ method, accepts }: Exchange, { operation }: OperationDefinitionNode): void {
+  if (operation === 'mutation' && method === 'GET') {
     throw requestError('BAD_REQUEST', 'A mutation must be sent by POST.', 405, { allow: 'POST' });
   }
-  if (definition.operation === 'subscription' && exchange.accepts?.events === undefined) {
-    throw notAcceptable('text/event-stream');
-  }
-  return definition;
+  if (operation === 'subscription' && accepts?.events === undefined) throw notAcceptable('text/event-stream');
 }
 
 /** Each error of a variable shows its whole value, so a response holds few of them. */

@@ -1,11 +1,18 @@
 import { GraphQLError, type GraphQLSchema } from 'graphql';
+import { isAsyncIterable, mapAsyncIterator } from 'graphql-yoga';
 import type { Spend } from '../http/budget.ts';
 import { authenticate, type FindViewer } from './authenticate.ts';
 import { createCharge, reportCost } from './charge.ts';
 import { createDocuments, type Validate } from './document.ts';
 import type { ShownErrors } from './errors.ts';
-import type { Exchange, Result } from './exchange.ts';
-import { createExecute, type Engine, type ExecuteOptions, findOperation } from './execute.ts';
+import type { Exchange, Part, Result } from './exchange.ts';
+import {
+  assertTransport,
+  createExecute,
+  type Engine,
+  type ExecuteOptions,
+  findOperation,
+} from './execute.ts';
 import type { DocumentOptions } from './manifest.ts';
 import { createNegotiate } from './negotiate.ts';
 import { createFindDocument } from './persisted.ts';
@@ -24,6 +31,9 @@ function errorOf(error: unknown): GraphQLError {
   const originalError = error instanceof Error ? error : new Error(String(error));
   return new GraphQLError(originalError.message, { originalError });
 }
+
+const toResult = (error: unknown): Part => ({ errors: [errorOf(error)] });
+const same = (part: Part): Part => part;
 
 /** Takes a request through every step but the transport's. The errors of the result are not masked yet. */
 export type Run = (exchange: Exchange, engine: Engine, read: () => Promise<RawParams>) => Promise<Result>;
@@ -46,8 +56,9 @@ export function createPipeline(options: PipelineOptions, schema: GraphQLSchema, 
     const params = findDocument(sent, caller.viewer);
     charge.begin(exchange);
     const { document, errors, selects } = prepare(params.query);
-    const definition = findOperation(exchange, document, params);
+    const definition = findOperation(document, params);
     if (errors.length > 0) return { errors };
+    assertTransport(exchange, definition);
     const { operationName, variables } = params;
     const cost = charge.finish(exchange, { schema, document, operationName, variables });
     const operation = { document, definition, params, selects, caller, cost };
@@ -57,9 +68,10 @@ export function createPipeline(options: PipelineOptions, schema: GraphQLSchema, 
   }
   return async (exchange, engine, read) => {
     try {
-      return await run(exchange, engine, read);
+      const result = await run(exchange, engine, read);
+      return isAsyncIterable(result) ? mapAsyncIterator(result, same, toResult) : result;
     } catch (error) {
-      return { errors: [errorOf(error)] };
+      return toResult(error);
     }
   };
 }
