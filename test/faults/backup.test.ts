@@ -21,14 +21,14 @@ let postgres: DebianPostgres;
 let commands: string[] = [];
 beforeAll(async () => {
   postgres = await startDebianPostgres();
-  const readme = await readFile(join(root, 'README.md'), 'utf8');
-  const section = readme.split(/^## /m).find((text) => text.startsWith('Backup and restore\n')) ?? '';
+  const page = await readFile(join(root, 'docs', 'reliability.md'), 'utf8');
+  const section = page.split(/^## /m).find((text) => text.startsWith('Backup and restore\n')) ?? '';
   commands = [...section.matchAll(/^```bash\n(.*?)^```$/gms)].map(([, text = '']) => text);
   expect(commands).toHaveLength(5);
 });
 afterAll(() => postgres.stop());
 
-/** Runs a block of commands of the README in the directory of the test. */
+/** Runs a block of commands of the documentation in the directory of the test. */
 async function follow(block: string | undefined, env: Record<string, string> = {}): Promise<void> {
   const path = `${await toolsOfDebian()}:${process.env.PATH}`;
   await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', block ?? 'false'], {

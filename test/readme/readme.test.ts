@@ -1,12 +1,17 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { parse, validate } from 'graphql';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { environment } from '../../src/config.ts';
 import { documentLimits } from '../../src/pipeline/limits.ts';
+import { topLevelCodes } from '../../src/pipeline/receive.ts';
+import { restCodes } from '../../src/rest/errors.ts';
+import { buildSchema } from '../../src/schema.ts';
 import { usePostgres } from '../cli/postgres.ts';
 import { ask, type Running, usePrograms } from '../cli/program.ts';
 
 const root = join(import.meta.dirname, '..', '..');
+const schema = buildSchema();
 const programs = usePrograms();
 const server = usePostgres();
 
@@ -17,21 +22,32 @@ interface Block {
   text: string;
 }
 
-let readme = '';
-let blocks: Block[] = [];
+/** The texts of the README and of each page below docs/ and beside it. */
+const pages = new Map<string, string>();
+const roots = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md'];
+/** What takes packages of its own: test/supergraph and test/faults run these pages. */
+const runElsewhere = ['docs/federation.md', 'docs/reliability.md'];
+
+const textOf = (page: string) => pages.get(page) ?? '';
 
 beforeAll(async () => {
-  readme = await readFile(join(root, 'README.md'), 'utf8');
-  // These take packages of their own: test/supergraph and test/faults run their sections.
-  const text = readme.replace(/^## (Join a supergraph|Backup and restore)\n.*?(?=^## )/gms, '');
-  blocks = [...text.matchAll(/^```(\w+)(?: (\w+))?\n(.*?)^```$/gms)].map(
-    ([, language = '', kind, text = '']) => ({ language, kind, text }),
-  );
+  const docs = (await readdir(join(root, 'docs'))).filter((name) => name.endsWith('.md'));
+  for (const page of [...roots, ...docs.map((name) => `docs/${name}`)])
+    pages.set(page, await readFile(join(root, page), 'utf8'));
 });
 
-/** The cells of the table below a heading. */
-function tableBelow(heading: string): string[][] {
-  const section = readme.split(/^## /m).find((text) => text.startsWith(`${heading}\n`)) ?? '';
+function blocksOf(page: string): Block[] {
+  return [...textOf(page).matchAll(/^```(\w+)(?: (\w+))?\n(.*?)^```$/gms)].map(
+    ([, language = '', kind, text = '']) => ({ language, kind, text }),
+  );
+}
+
+/** The cells of the first table below a heading of a page. */
+function tableBelow(page: string, heading: string): string[][] {
+  const section =
+    textOf(page)
+      .split(/^## /m)
+      .find((text) => text.startsWith(`${heading}\n`)) ?? '';
   const lines = section.split('\n').filter((line) => line.startsWith('| '));
   return lines.slice(2).map((line) => line.slice(2, -2).split(' | '));
 }
@@ -44,12 +60,16 @@ function masked(text: string): string {
     .replaceAll(/127\.0\.0\.1:\d+/g, '127.0.0.1:4000');
 }
 
-async function checkDocuments({ url, token }: Running): Promise<void> {
+/** Sends the documents of a page, and compares the answers that it shows; a subscription must be valid. */
+async function checkDocuments(page: string, { url, token }: Running): Promise<number> {
   let query = '';
   let variables: object = {};
   let answers = 0;
-  for (const { language, kind, text } of blocks) {
-    if (language === 'graphql') query = text;
+  for (const { language, kind, text } of blocksOf(page)) {
+    if (language === 'graphql') {
+      query = text;
+      expect(validate(schema, parse(text)).map(({ message }) => message)).toEqual([]);
+    }
     if (language !== 'json') continue;
     expect(['variables', 'answer']).toContain(kind);
     if (kind === 'variables') variables = JSON.parse(text);
@@ -59,7 +79,7 @@ async function checkDocuments({ url, token }: Running): Promise<void> {
       answers += 1;
     }
   }
-  expect(answers).toBeGreaterThan(2);
+  return answers;
 }
 
 /** The same command without npx, which takes longer than the command; one goes through it. */
@@ -96,73 +116,115 @@ async function sendCurl(line: string, { url, token }: Running): Promise<void> {
   expect({ line, status }).toEqual({ line, status: 200 });
 }
 
-describe('the README', { timeout: 120_000 }, () => {
-  it('says what a start prints, what GraphQL answers, and commands that work', async () => {
-    const [first, ...others] = blocks.filter(({ language }) => language === 'sh');
-    expect(first?.text).toBe('npm ci\nnpm start\n');
+/** Runs the shell blocks of a page as a reader would. */
+async function runShell(page: string, running: Running, env: Record<string, string>): Promise<void> {
+  for (const { language, text } of blocksOf(page)) {
+    if (language !== 'sh' || text === 'npm ci\nnpm start\n') continue;
+    if (text.startsWith('curl ')) {
+      await sendCurl(text.trim(), running);
+      continue;
+    }
+    const database = text.includes('export DATABASE_URL=') ? { DATABASE_URL: await server.create() } : {};
+    await runLines(text.trim().split('\n'), { ...env, ...database });
+  }
+}
+
+describe('the documentation', { timeout: 180_000 }, () => {
+  it('shows what a start prints, what GraphQL answers, and commands that work', async () => {
     const env = { DATA_DIR: programs.path('data') };
     const running = await programs.serve(env, ['npm', 'start']);
-    const printed = blocks.find(({ language }) => language === 'text');
-    expect(masked(running.printed)).toContain(`\n${printed?.text}`);
-    await checkDocuments(running);
-    for (const { text } of others) {
-      if (text.startsWith('curl ')) {
-        await sendCurl(text.trim(), running);
-        continue;
-      }
-      const database = text.includes('export DATABASE_URL=') ? { DATABASE_URL: await server.create() } : {};
-      await runLines(text.trim().split('\n'), { ...env, ...database });
+    const printed = blocksOf('README.md').filter(({ language }) => language === 'text');
+    expect(masked(running.printed)).toContain(`\n${printed[1]?.text}`);
+    expect(await checkDocuments('README.md', running)).toBeGreaterThan(2);
+    for (const page of pages.keys()) {
+      if (runElsewhere.includes(page)) continue;
+      if (page !== 'README.md') await checkDocuments(page, running);
+      await runShell(page, running, env);
     }
     expect(await running.stop('SIGINT')).toMatchObject({ code: 0 });
+  });
+
+  it('begins with a README of at most 12 kB', () => {
+    expect(textOf('README.md').length).toBeLessThanOrEqual(12_000);
   });
 
   it('lists every variable of the environment', () => {
     const defaults: Record<string, unknown> = environment.parse({});
     const rows = Object.entries(environment.shape).map(([name, schema]) => {
       const { must, description } = schema.meta() ?? {};
-      return [
-        `\`${name}\``,
-        defaults[name] === undefined ? 'none' : `\`${defaults[name]}\``,
-        must,
-        description,
-      ];
+      const otherwise = defaults[name] === undefined ? 'none' : `\`${defaults[name]}\``;
+      return [`\`${name}\``, otherwise, must, description];
     });
-    expect(tableBelow('Configuration')).toEqual(rows);
+    expect(tableBelow('docs/operations.md', 'Configuration')).toEqual(rows);
   });
 
   it('lists every limit of documents', () => {
     const limits = Object.entries(documentLimits).map(([name, { maximum }]) => [`\`${name}\``, `${maximum}`]);
-    expect(tableBelow('Security').map((cells) => cells.slice(0, 2))).toEqual(limits);
+    const listed = tableBelow('docs/security.md', 'Limits of documents');
+    expect(listed.map((cells) => cells.slice(0, 2))).toEqual(limits);
   });
 
-  it('lists scripts that exist', async () => {
+  it('lists every script', async () => {
     const { scripts } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
-    const listed = tableBelow('Development').map(([script]) => script?.match(/`npm (?:run )?([\w:]+)`/)?.[1]);
-    expect(listed.filter((name) => !Object.hasOwn(scripts, name ?? ''))).toEqual([]);
+    const names = tableBelow('CONTRIBUTING.md', 'Scripts').map(
+      ([script]) => /`npm (?:run )?([\w:]+)`/.exec(script ?? '')?.[1],
+    );
+    const internal = ['prepare', 'install:in', 'db:check', 'version'];
+    expect(names.toSorted()).toEqual(
+      Object.keys(scripts)
+        .filter((name) => !internal.includes(name))
+        .sort(),
+    );
+  });
+
+  it('explains every error code', () => {
+    const codes = [...Object.keys(restCodes), ...topLevelCodes];
+    const explained = [...textOf('docs/errors.md').matchAll(/^### (\w+)$/gm)].map(([, code]) => code);
+    expect(explained.toSorted()).toEqual([...new Set(codes)].sort());
   });
 
   it('maps every folder of the source', async () => {
-    const map = blocks.find(({ text }) => text.startsWith('src/\n'))?.text ?? '';
     const entries = await readdir(join(root, 'src'), { withFileTypes: true });
-    const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => `${name}/`);
-    const mapped = [...map.matchAll(/^ {2}(\S+)/gm)].map(([, name]) => name);
-    expect(mapped.filter((name) => name?.endsWith('/')).sort()).toEqual(folders.sort());
-    const files = entries.map(({ name }) => name);
-    expect(mapped.filter((name) => !name?.endsWith('/') && !files.includes(name ?? ''))).toEqual([]);
+    const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => `src/${name}/`);
+    const mapped = [...textOf('ARCHITECTURE.md').matchAll(/`(src\/\w+\/)`/g)].map(([, name]) => name);
+    expect([...new Set(mapped)].toSorted()).toEqual(folders.sort());
+  });
+
+  it('names files of the source that exist', async () => {
+    const named = [
+      ...textOf('ARCHITECTURE.md').matchAll(/`(?:src\/)?([\w-]+(?:\/[\w-]+)*\.(?:ts|graphql))`/g),
+    ];
+    const all = new Set(await readdir(join(root, 'src'), { recursive: true }));
+    const missing = named
+      .map(([, path = '']) => path)
+      .filter((path) => !all.has(path) && !inFolder(all, path));
+    expect(missing).toEqual([]);
+    expect(named.length).toBeGreaterThan(30);
   });
 
   it('shows of a file what stands in it', async () => {
     const lines = (text: string) => text.split('\n').map((line) => line.trim());
-    const shown = [...readme.matchAll(/\]\(([^)]+)\):\n((?:\n```\w+\n.*?^```\n)+)/gms)];
-    expect(shown.length).toBeGreaterThan(5);
-    for (const [, path = '', shownBlocks = ''] of shown) {
-      const file = lines(await readFile(join(root, path), 'utf8')).join('\n');
-      for (const [, text = ''] of shownBlocks.matchAll(/^```\w+\n(.*?)^```$/gms))
-        expect(file).toContain(lines(text.trimEnd()).join('\n'));
+    let shown = 0;
+    for (const [page, text] of pages) {
+      const files = text.matchAll(/\]\(([^)]+)\):\n((?:\n```\w+\n.*?^```\n)+)/gms);
+      for (const [, path = '', shownBlocks = ''] of files) {
+        shown += 1;
+        const file = lines(await readFile(join(root, dirname(page), path), 'utf8')).join('\n');
+        for (const [, block = ''] of shownBlocks.matchAll(/^```\w+\n(.*?)^```$/gms))
+          expect(file).toContain(lines(block.trimEnd()).join('\n'));
+      }
     }
+    expect(shown).toBeGreaterThan(5);
   });
 
-  it('leads nowhere in vain', async () => {
-    for (const [, path = ''] of readme.matchAll(/\]\(([^)#:]+)\)/g)) await readFile(join(root, path));
+  it('links to files that exist', async () => {
+    for (const [page, text] of pages)
+      for (const [, path = ''] of text.matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g))
+        await readFile(join(root, dirname(page), path));
   });
 });
+
+/** A step of a list may name a file without the folder of the list. */
+function inFolder(all: ReadonlySet<string>, name: string): boolean {
+  return !name.includes('/') && [...all].some((path) => path.endsWith(`/${name}`));
+}

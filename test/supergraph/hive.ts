@@ -15,7 +15,7 @@ export interface HiveOptions {
   collector?: string;
 }
 
-/** Starts Hive Gateway, as its command line does, with the configuration that the README shows. */
+/** Starts Hive Gateway, as its command line does, with the configuration that docs/federation.md shows. */
 export async function startHive({ supergraph, port, collector }: HiveOptions): Promise<Listening> {
   const directory = await mkdtemp(join(tmpdir(), 'accountgraph-gateway-'));
   await writeFile(join(directory, 'supergraph.graphql'), supergraph);

@@ -53,9 +53,9 @@ function masked(text: string): string {
   return text.replaceAll(/\bagk_[\w-]{32}/g, 'agk_…').replaceAll(/127\.0\.0\.1:\d+/g, '127.0.0.1:…');
 }
 
-it('npm run supergraph does what the README says, and Ctrl-C leaves nothing running', async () => {
-  const readme = await readFile(join(root, 'README.md'), 'utf8');
-  const section = /^## Join a supergraph\n(.*?)^## /ms.exec(readme)?.[1] ?? '';
+it('npm run supergraph does what docs/federation.md says, and Ctrl-C leaves nothing running', async () => {
+  const page = await readFile(join(root, 'docs', 'federation.md'), 'utf8');
+  const section = /^## Run a supergraph\n(.*?)^## /ms.exec(page)?.[1] ?? '';
   const block = (info: string) => new RegExp(`^\`\`\`${info}\\n(.*?)^\`\`\`$`, 'ms').exec(section)?.[1] ?? '';
   expect(block('sh')).toBe('npm run supergraph\n');
   await until(async () => {
@@ -69,8 +69,8 @@ it('npm run supergraph does what the README says, and Ctrl-C leaves nothing runn
   const [, url = '', token = ''] = /^curl -s (\S+) .*Bearer (\S+)'/.exec(curl) ?? [];
   const { data }: Json = await post(url, { query: block('graphql') }, { authorization: `Bearer ${token}` });
   expect({ data }).toEqual(JSON.parse(block('json answer')));
-  const page = await fetch(url, { headers: { accept: 'text/html' } });
-  expect(await page.text()).toContain('<!doctype html>');
+  const explorer = await fetch(url, { headers: { accept: 'text/html' } });
+  expect(await explorer.text()).toContain('<!doctype html>');
   terminal.press('SIGINT');
   await terminal.ended;
   await until(async () => (await processesIn(directory)).length === 0);
