@@ -79,7 +79,13 @@ describe.each(['fetch', 'socket'] as const)('by %s, an answer', (way) => {
     expect(await response.json()).toEqual({ data: { viewer: { keyName: 'test' } } });
     expect(response.headers.get('access-control-allow-origin')).toBe(ours);
     expect(response.headers.get('access-control-allow-credentials')).toBeNull();
-    expect(response.headers.get('access-control-expose-headers')).toContain('x-request-id');
+    const exposed = response.headers.get('access-control-expose-headers')?.split(', ');
+    expect(exposed).toEqual(
+      expect.arrayContaining([
+        ...['x-error-code', 'idempotent-replayed', 'x-request-id', 'retry-after'],
+        ...['ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset'],
+      ]),
+    );
   });
 
   const preflight = (origin: string) => ({
