@@ -68,7 +68,7 @@ function isGraphql(url: string): boolean {
   return path === '/' || path === endpoint || path.startsWith(`${endpoint}/`);
 }
 
-const internalMessage = 'Something went wrong on our side. Report the request, and when it was sent.';
+const internalMessage = 'Internal error. Report the request, and when it was sent.';
 
 type Fail = (response: ServerResponse) => (error: unknown) => void;
 

@@ -13,22 +13,22 @@ import { requireScope, type Scope } from '../lib/scope.ts';
 import { issuesOf } from '../lib/wording.ts';
 
 const { minimum, maximum } = jsonSchemaOf(pageSize);
-const sizes = `${minimum} to ${maximum}, ${defaultPageSize} when neither is given`;
+const sizes = `${minimum} to ${maximum}, default ${defaultPageSize}`;
 
-/** Paths begin in the input, not at the argument that brings it. */
+/** Removes the argument's name from the path of an issue. */
 function withoutInput(issue: Issue): Issue {
   return issue.path[0] === 'input' ? { ...issue, path: issue.path.slice(1) } : issue;
 }
 
-/** Only callers with a token come here; each root field, entity and list says which scope it needs. */
+/** The schema builder. Every caller has a token; each root field, entity and list declares the scope it needs. */
 export const builder = new SchemaBuilder<{
   Context: Ctx;
   DefaultFieldNullability: false;
   DefaultEdgesNullability: false;
   DefaultNodeNullability: false;
-  /** What a connection carries beside its page. */
+  /** The total count of a connection, computed on request. */
   Connection: { count(): Promise<number> };
-  /** `key`: any token. `scope`: one with this scope. */
+  /** `key`: any token. `scope`: a token with this scope. */
   AuthScopes: { key: boolean; scope: Scope };
   Scalars: {
     ID: { Input: string; Output: string };
@@ -36,7 +36,7 @@ export const builder = new SchemaBuilder<{
     JSONObject: { Input: Record<string, string>; Output: Record<string, unknown> };
   };
 }>({
-  // Errors stand before zod, or what zod refuses would leave the mutation's union.
+  // Before zod, so that validation failures become members of the mutation's union.
   plugins: [ErrorsPlugin, ScopeAuthPlugin, ZodPlugin, RelayPlugin, DirectivesPlugin, FederationPlugin],
   defaultFieldNullability: false,
   errors: { directResult: true, defaultTypes: [] },
@@ -45,9 +45,9 @@ export const builder = new SchemaBuilder<{
       key: ctx.viewer !== undefined,
       scope: (scope) => requireScope(ctx.viewer, scope),
     }),
-    // Once for each object, not for each of its fields.
+    // Once per object instead of once per field.
     runScopesOnType: true,
-    // Before anything is followed, not when something has happened.
+    // When the subscription starts, not at its first event.
     authorizeOnSubscribe: true,
   },
   zod: { validationError: (error) => new InvalidInputError(issuesOf(error).map(withoutInput)) },
@@ -55,36 +55,36 @@ export const builder = new SchemaBuilder<{
     idFieldName: 'nodeId',
     idFieldOptions: {
       description:
-        'Made by the system: unique across all types and tenants, sortable by creation, never changed. Relay stores this one.',
+        'The id made by the system: unique across types and tenants, sortable by creation, immutable. Relay and caches use it.',
     },
     cursorType: 'String',
     edgesFieldOptions: {
       nullable: false,
-      description: 'The entries of this page, each with its cursor.',
+      description: 'The edges of this page, each with its cursor.',
     },
-    nodeFieldOptions: { nullable: false, description: 'The entry itself.' },
+    nodeFieldOptions: { nullable: false, description: 'The entry.' },
     firstArgOptions: {
-      description: `How many entries from the start, or after \`after\`: ${sizes}. Not beside \`last\`.`,
+      description: `The number of entries from the start, or after \`after\`: ${sizes}. Cannot be combined with \`last\`.`,
     },
-    afterArgOptions: { description: 'The cursor after which the page begins.' },
+    afterArgOptions: { description: 'The cursor that the page begins after.' },
     lastArgOptions: {
-      description: `How many entries from the end, or before \`before\`: ${sizes}. Not beside \`first\`.`,
+      description: `The number of entries from the end, or before \`before\`: ${sizes}. Cannot be combined with \`first\`.`,
     },
-    beforeArgOptions: { description: 'The cursor before which the page ends.' },
-    // Our node ids name their type themselves.
+    beforeArgOptions: { description: 'The cursor that the page ends before.' },
+    // Node ids contain their type.
     encodeGlobalID: (_typename, id) => String(id),
     decodeGlobalID: (id) => ({ typename: '', id }),
     nodeQueryOptions: false,
     nodesQueryOptions: false,
-    nodeTypeOptions: { description: 'Anything that has a node id, to be fetched again by it.' },
-    nodesOnConnection: { description: 'The entries of this page, without their cursors.' },
-    pageInfoFieldOptions: { description: 'Where this page stands in the list.' },
-    cursorFieldOptions: { description: 'Names the place of this entry: pass it as `after` or `before`.' },
+    nodeTypeOptions: { description: 'An object that can be fetched again by its node id.' },
+    nodesOnConnection: { description: 'The entries of this page, without cursors.' },
+    pageInfoFieldOptions: { description: 'The position of this page in the list.' },
+    cursorFieldOptions: { description: 'The cursor of this entry, for `after` or `before`.' },
     pageInfoTypeOptions: {
-      description: 'Where a page stands in its list.',
+      description: 'The position of a page in its list.',
       directives: [{ name: 'shareable' }],
     },
-    hasNextPageFieldOptions: { description: 'Whether the list goes on after this page.' },
+    hasNextPageFieldOptions: { description: 'Whether the list has entries after this page.' },
     hasPreviousPageFieldOptions: { description: 'Whether the list has entries before this page.' },
     startCursorFieldOptions: { description: 'The cursor of the first entry; `null` on an empty page.' },
     endCursorFieldOptions: { description: 'The cursor of the last entry; `null` on an empty page.' },
@@ -92,22 +92,21 @@ export const builder = new SchemaBuilder<{
 });
 
 builder.queryType({
-  description:
-    'What can be read. Everything belongs to the tenant of your token; nothing of another tenant exists here.',
+  description: 'Read access. Everything belongs to the tenant of the token; other tenants are invisible.',
 });
 builder.mutationType({
   description:
-    'What can be changed. Each mutation answers with a union: its success, or an error that says what to mend. Nothing is half-written.',
+    'Write access. Each mutation returns a union: its success, or an error that says what to correct. A refused mutation writes nothing.',
 });
 
 builder.subscriptionType({
-  description: 'What can be followed as it happens. Sent as server-sent events: accept `text/event-stream`.',
+  description: 'Live changes, sent as server-sent events: accept `text/event-stream`.',
 });
 
 builder.globalConnectionField('totalCount', (t) =>
   t.int({
     description:
-      'How many entries the whole list has. Counted only when you select it, at the cost of a look at all of them.',
+      'The number of entries in the whole list. Counted only if selected, because it reads all of them.',
     extensions: { cost: 300 },
     resolve: (connection) => connection.count(),
   }),

@@ -1,8 +1,8 @@
 import type { ListPage } from '../lib/page.ts';
 
 /**
- * A page as Relay's connections show it. No cursor is a getter: with an object that has getters of its own, V8 keeps all they
- * reach until its next full collection, here half of what was kept of pages.
+ * Returns a page as a Relay connection. Cursors are plain properties: V8 keeps what getters reach until its next full
+ * collection.
  */
 export function toConnection<Row>({ rows, cursorOf, count, hasNextPage, hasPreviousPage }: ListPage<Row>) {
   const edges = rows.map((node) => ({ cursor: cursorOf(node), node }));

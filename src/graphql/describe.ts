@@ -8,7 +8,7 @@ function range(min: number | undefined, max: number | undefined, unit: string): 
   return min === undefined ? undefined : `At least ${min}${unit}`;
 }
 
-/** A rule's sentence and, computed from the rule, its limits: what the field's description says of it. */
+/** Returns the description of a field from its rule: the rule's sentence, and its limits. */
 export function describeRule(rule: z.ZodType, more = ''): string {
   const schema = jsonSchemaOf(rule);
   const limits = [

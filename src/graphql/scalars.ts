@@ -8,6 +8,6 @@ builder.addScalarType('DateTime', DateTimeResolver, {
 builder.addScalarType('JSONObject', JSONObjectResolver, {
   description: 'A JSON object.',
   specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc8259',
-  // As large as many fields together.
+  // Counts as several fields.
   extensions: { cost: 10 },
 });

@@ -13,18 +13,18 @@ import {
 } from 'graphql';
 import { AnyType, type Representation, refuseInexactIds, withTextIds } from './numbers.ts';
 
-/** Where the federation plugin leaves how a type finds what a reference means. */
+/** Where the federation plugin stores the function that resolves references of a type. */
 interface EntityExtensions {
   apollo?: { subgraph?: { resolveReference?(representation: Representation, context: unknown): unknown } };
 }
 
-/** What a representation stands for: the entity, a promise of it, or the error that it alone is answered with. */
+/** Resolves a representation to its entity, or to the error of this entity alone. */
 function find(representation: Representation, context: unknown, { schema }: GraphQLResolveInfo): unknown {
   const name = representation.__typename as string;
   const extensions = schema.getType(name)?.extensions as EntityExtensions | undefined;
   const resolve = extensions?.apollo?.subgraph?.resolveReference;
   if (resolve === undefined) {
-    const message = `${JSON.stringify(name)} is not a type of entities.`;
+    const message = `${JSON.stringify(name)} is not an entity type.`;
     return new GraphQLError(message, { extensions: { code: 'BAD_REQUEST' } });
   }
   try {
@@ -34,7 +34,7 @@ function find(representation: Representation, context: unknown, { schema }: Grap
   }
 }
 
-/** Waits for all at once, which takes a tenth off 100 references: each step of each had a promise. */
+/** Waits for all entities; a rejected one becomes its error. */
 async function settle(found: unknown[]): Promise<unknown[]> {
   try {
     return await Promise.all(found);
@@ -44,7 +44,7 @@ async function settle(found: unknown[]): Promise<unknown[]> {
   }
 }
 
-/** The field by which a gateway asks for entities. */
+/** The field through which gateways read entities. */
 function entitiesField(entity: GraphQLUnionType) {
   return {
     type: new GraphQLNonNull(new GraphQLList(entity)),
@@ -72,15 +72,15 @@ const ServiceType = new GraphQLObjectType({
 });
 
 interface SubgraphOptions {
-  /** Prints the schema. */
+  /** Prints the schema for `_service`. */
   print(subgraph: GraphQLSchema): string;
   /** The type of an entity. */
   typeOf(entity: object): string;
 }
 
 /**
- * Adds to a schema what a gateway asks a subgraph for. The federation plugin would do so, too, but prints the schema
- * while it is at it, which takes a quarter of a start; here `print` is called when somebody asks for it.
+ * Adds `_entities` and `_service` to a schema. The federation plugin would print the schema at once, which takes a
+ * quarter of a start; here it is printed when a gateway first asks for it.
  */
 export function asSubgraph(schema: GraphQLSchema, { print, typeOf }: SubgraphOptions): GraphQLSchema {
   const { query, types, ...rest } = schema.toConfig();

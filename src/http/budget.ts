@@ -2,21 +2,21 @@ import { LRUCache } from 'lru-cache';
 import type { Viewer } from '../ctx.ts';
 
 const windowS = 60;
-/** Keys whose budgets are remembered; one that is forgotten had no request for a long time, and begins anew. */
+/** Budgets kept in memory. The least recently used key is dropped, and starts with a full budget again. */
 const maxKeys = 10_000;
 
 export interface Decision {
   allowed: boolean;
-  /** The greatest budget, and what is left of it. */
+  /** The full budget, and what is left of it. */
   limit: number;
   remaining: number;
-  /** How much comes back each second. */
+  /** Cost refilled each second. */
   perSecond: number;
-  /** What the answer tells of it. */
+  /** The response headers that show it. */
   headers(): Record<string, string>;
 }
 
-/** Takes a cost from the budget of a caller's key, or refuses it and takes nothing. */
+/** Takes a cost from the budget of a key. A refused cost takes nothing. */
 export type Spend = (viewer: Viewer, cost: number) => Decision;
 
 interface Budget {
@@ -25,8 +25,7 @@ interface Budget {
 }
 
 /**
- * A budget for each key, a bucket that fills evenly. Nothing runs while nothing is asked: what has come back since is
- * added when the key is used. A cost above the whole budget takes all of it.
+ * Creates a token bucket for each key, refilled when the key is used. A cost above the full budget takes all of it.
  */
 export function createBudgets(costPerMinute: number, now: () => number = Date.now): Spend {
   const budgets = new LRUCache<string, Budget>({ max: maxKeys });

@@ -6,13 +6,13 @@ const isInParts = (value: unknown): boolean =>
 
 interface Limit {
   timeoutMs: number;
-  /** When the time began, by performance.now(); undefined: now. */
+  /** Start of the period, by `performance.now()`; default: now. */
   since?: number | undefined;
 }
 
 /**
- * Ends work that takes too long: `cancel` is told, so that it begins nothing more, and the answer is a DeadlineError.
- * An answer that comes in parts is bound until its last.
+ * Rejects with DeadlineError when work takes too long, and aborts `cancel` so that nothing more begins. A stream is
+ * bounded until its last part.
  */
 export function withDeadline<T>(
   { timeoutMs, since = performance.now() }: Limit,

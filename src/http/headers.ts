@@ -1,4 +1,4 @@
-/** What every answer carries that says nothing else itself: it is data, read by programs, for one caller. */
+/** The default headers of every response: data for one caller, never cached, sniffed or framed. */
 const always: Readonly<Record<string, string>> = {
   'cache-control': 'no-store',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
@@ -7,7 +7,7 @@ const always: Readonly<Record<string, string>> = {
   'x-content-type-options': 'nosniff',
 };
 
-/** What a script of an allowed origin may read of an answer besides its body. */
+/** The headers that scripts of an allowed origin can read. */
 const exposed =
   'etag, idempotent-replayed, location, ratelimit-limit, ratelimit-remaining, ratelimit-reset, retry-after, x-error-code, x-request-id';
 const preflightSeconds = 3600;
@@ -22,13 +22,13 @@ export interface Asked {
 
 export interface Given {
   headers: Readonly<Record<string, string>>;
-  /** Nothing but the headers is to be answered: the request only asked whether another one may be sent. */
+  /** Whether the request is a CORS preflight, which gets no body. */
   isPreflight: boolean;
 }
 
 /**
- * Tells the headers of the answer to a request. Scripts of the given origins may send requests; there are no cookies, so
- * that a request carries only the token that the script has.
+ * Returns the protective headers of a response. Scripts of `origins` can send requests. There are no cookies, so a
+ * request carries only the token that the script has.
  */
 export function createHeaders(origins: readonly string[]): (asked: Asked) => Given {
   const allowed = new Set(origins);

@@ -3,9 +3,9 @@ import type { Cancel } from '../lib/cancel.ts';
 import { BusyError } from '../lib/errors.ts';
 
 export interface LaneOptions {
-  /** What may run in a lane at a time, by its cost: more begins while that is less. */
+  /** Cost that can run in a lane at a time: work begins while the running cost is below it. */
   width: number;
-  /** How many more of them may wait; the next is refused. */
+  /** Pieces of work that can wait in a lane; the next is refused. */
   maxWaiting: number;
 }
 
@@ -15,29 +15,29 @@ interface Waiting {
 }
 
 interface Lane {
-  /** What costs so much runs. */
+  /** Cost of the running work. */
   load: number;
   waiting: Waiting[];
 }
 
-/** An operation that is to run. */
+/** An operation to run. */
 export interface Asking {
-  /** Whose it is, and what is told when its time is over. */
+  /** The caller; `cancel` is aborted at the deadline. */
   caller: { viewer: Viewer; cancel: Cancel };
   cost: number;
-  /** When its time began, by performance.now(); undefined: now. */
+  /** Arrival of the request, by `performance.now()`; default: now. */
   arrivedAt?: number | undefined;
 }
 
-/** Runs an operation for its tenant, in bounded time. */
+/** Runs an operation in the lane of its tenant, with a deadline. */
 export type RunOperation = <T>(asking: Asking, work: () => T | Promise<T>) => T | Promise<T>;
 
-/** Runs work that costs so much in the lane that its key names. */
+/** Runs work of a given cost in the lane of a key. */
 export type InLane<Key> = <T>(key: Key, cost: number, work: () => T | Promise<T>) => T | Promise<T>;
 
 /**
- * Gives each key, such as a tenant, a lane: however much one sends, what another sends waits for no more than a lane's
- * width of it. Throws BusyError when too much waits.
+ * Creates a lane for each key, such as a tenant, so that no key waits for more than one width of another's work.
+ * Throws BusyError if too much waits.
  */
 export function createLanes<Key>({ width, maxWaiting }: LaneOptions): InLane<Key> {
   const lanes = new Map<Key, Lane>();

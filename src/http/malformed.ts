@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 
-/** What is wrong, for clients of GraphQL and of the REST facade. */
+/** The body of a refusal, readable by GraphQL and REST clients. */
 function bodyOf(message: string, status = 400): string {
   const code = status >= 500 ? 'INTERNAL_SERVER_ERROR' : 'BAD_REQUEST';
   return JSON.stringify({ message, errors: [{ message, extensions: { code } }] });
@@ -11,7 +11,7 @@ function isHost(host: string): boolean {
   return host !== '' && URL.canParse(`http://${host}`);
 }
 
-/** Headers that must come once: of two, a proxy may have read the other one. */
+/** Headers that must be sent once: a proxy may have read the other of two. */
 const onlyOnce = ['host', 'authorization'];
 
 function comesTwice({ rawHeaders }: IncomingMessage): string | undefined {
@@ -26,7 +26,7 @@ function comesTwice({ rawHeaders }: IncomingMessage): string | undefined {
 }
 
 /**
- * Brings the target of a request into origin form, a path with a query string, from which all that follows reads it.
+ * Rewrites the target of a request to origin form (a path with a query string), which the rest of the service expects.
  * Returns why the request is refused, undefined if it is well-formed.
  */
 export function normaliseTarget(request: IncomingMessage): string | undefined {
@@ -53,21 +53,18 @@ export function refuse(response: ServerResponse, status: number, message: string
 
 const refusals: Record<string, [status: string, message: string]> = {
   HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'The headers are too large.'],
-  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'The request did not come to its end in time.'],
+  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'The request did not arrive in time.'],
 };
 
-/** Answers what is not HTTP, or not to its end, before a request is made of it; Node's own answer would be empty. */
+/** Answers input that is not a complete HTTP request. Node's own response would be empty. */
 export function answerMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
   const written = 'bytesWritten' in socket ? Number(socket.bytesWritten) : 0;
-  // Behind an answer that has begun, another would be taken for its rest.
+  // After a response has begun, another would look like its rest.
   if (!socket.writable || written > 0) {
     socket.destroy();
     return;
   }
-  const [status, message] = refusals[error.code ?? ''] ?? [
-    '400 Bad Request',
-    'This is not a request of HTTP.',
-  ];
+  const [status, message] = refusals[error.code ?? ''] ?? ['400 Bad Request', 'This is not an HTTP request.'];
   const body = bodyOf(message);
   const headers = ['content-type: application/json', `content-length: ${body.length}`, 'connection: close'];
   socket.end(`HTTP/1.1 ${[status, ...headers].join('\r\n')}\r\n\r\n${body}`);

@@ -2,7 +2,7 @@ import { type DestinationStream, type Logger, pino } from 'pino';
 import { describeDriverError } from '../db/constraint.ts';
 import { UnavailableError } from '../lib/errors.ts';
 
-/** What a log may say of an error: never the values of a statement, which hold emails and addresses. */
+/** Serialises an error without the values of a statement, which hold emails and addresses. */
 function serializeError(error: unknown): Record<string, unknown> {
   const driver = describeDriverError(error);
   if (driver !== undefined) return driver;
@@ -16,8 +16,8 @@ function serializeError(error: unknown): Record<string, unknown> {
 }
 
 /**
- * One JSON line per event on standard error: standard output is for what a person asked for. `ids` are added to
- * every line.
+ * Creates the log: one JSON line per event on standard error, because standard output is for results. `ids` are added
+ * to every line.
  */
 export function createLog(
   level: string,
@@ -38,20 +38,20 @@ export interface AnsweredRequest {
   requestId: string;
   method: string;
   status: number;
-  /** Who sent it; undefined when nobody was let in. */
+  /** Undefined if the token was invalid. */
   viewer: { tenant: { id: number }; actor: string } | undefined;
-  /** The codes of its errors. */
+  /** Error codes of the response. */
   codes: string[] | undefined;
-  /** By the clock of `performance.now`. */
+  /** Arrival, by `performance.now()`. */
   beganAt: number;
 }
 
 /**
- * Logs a line for a request: who sent it, how it ended, how long it took. Nothing of what it says, neither of its
- * address nor of its body. A line costs as much as a tenth of a small request, so it is one for debugging.
+ * Logs one line per request: its key, status and duration, and nothing from its path or body. A line costs about a
+ * tenth of a small request, so it has the level debug.
  */
 export function logRequest(log: Logger, { viewer, beganAt, ...answered }: AnsweredRequest): void {
   const ms = Math.round((performance.now() - beganAt) * 1000) / 1000;
   const key = viewer && { tenant: viewer.tenant.id, actor: viewer.actor };
-  log.debug({ ...answered, ...key, ms }, 'answered a request');
+  log.debug({ ...answered, ...key, ms }, 'Request finished');
 }

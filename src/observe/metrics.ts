@@ -4,28 +4,28 @@ import type { Database } from '../db/client.ts';
 
 type Listener = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** Numbers of what the service does, as Prometheus reads them. They hold no value of anybody. */
+/** Prometheus metrics. Labels hold no values from requests. */
 export interface Metrics {
-  /** Measures every request that it passes on. */
+  /** Wraps a listener, and measures its requests. */
   listener(api: 'graphql' | 'rest', listener: Listener): Listener;
-  /** Counts an error that a GraphQL answer shows at its top level. */
+  /** Counts a top-level error of a GraphQL response. */
   countError(code: string): void;
-  /** Shows the connections of a database. */
+  /** Reports the connections of a database. */
   watch(database: Database): void;
-  /** Answers whoever collects the numbers, at every path. */
+  /** Answers scrapes, at every path. */
   answer: Listener;
 }
 
 const secondsUpTo = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-/** A client may send any word for a method; each would be a series of its own. */
+/** Methods with a series of their own; clients can send any word. */
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 
-/** Shows the connections of a database at the time when somebody asks. */
+/** Reads the connections of a database at each scrape. */
 function watchDatabase(registers: Registry[], database: Database): void {
   new Gauge({
     name: 'database_connections',
-    help: 'Connections to the database that are used and idle, and calls that wait for one.',
+    help: 'Database connections in use and idle, and calls waiting for one.',
     labelNames: ['state'],
     registers,
     collect() {
@@ -34,11 +34,11 @@ function watchDatabase(registers: Registry[], database: Database): void {
   });
 }
 
-/** Measures requests, with all that a server of node:http does for them. */
+/** Measures requests from their headers to the close of the response. */
 function measureRequests(registers: Registry[]): Metrics['listener'] {
   const durations = new Histogram({
     name: 'http_server_request_duration_seconds',
-    help: 'Time from the headers of a request to the end of its answer.',
+    help: 'Time from the headers of a request to the end of its response.',
     labelNames: ['api', 'method', 'status'],
     buckets: secondsUpTo,
     registers,
@@ -47,7 +47,7 @@ function measureRequests(registers: Registry[]): Metrics['listener'] {
     const begun = performance.now();
     response.on('close', () => {
       const { method = '' } = request;
-      // Whoever left before his answer has no status.
+      // A client that left early gets no status.
       const status = response.writableFinished ? String(response.statusCode) : 'closed';
       const labels = { api, method: methods.includes(method) ? method : 'other', status };
       durations.observe(labels, (performance.now() - begun) / 1000);
@@ -62,7 +62,7 @@ export function createMetrics(): Metrics {
   collectDefaultMetrics({ register: registry });
   const errors = new Counter({
     name: 'graphql_errors_total',
-    help: 'Errors at the top level of GraphQL answers. Typed errors of mutations are data, and not among them.',
+    help: 'Top-level errors of GraphQL responses. Typed errors of mutations are data and not counted.',
     labelNames: ['code'],
     registers,
   });

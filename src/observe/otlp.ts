@@ -12,11 +12,11 @@ import { createTracing, type Tracing } from './trace.ts';
 
 export interface Traces {
   tracing: Tracing;
-  /** Sends what has not been sent. */
+  /** Sends the remaining spans. */
   close(): Promise<void>;
 }
 
-/** A lost collector loses spans and nothing else; `onLoss` is told why. */
+/** Reports failed exports to `onLoss`. Only spans are lost. */
 function reporting(exporter: SpanExporter, onLoss: (error: Error | undefined) => void): SpanExporter {
   return {
     export: (spans, done) =>
@@ -30,8 +30,8 @@ function reporting(exporter: SpanExporter, onLoss: (error: Error | undefined) =>
 }
 
 /**
- * Sends spans by OTLP over HTTP to a collector, in batches. Whether a request is recorded is its caller's choice
- * where the caller is traced; else it is.
+ * Sends spans to a collector in batches, by OTLP over HTTP. A traced caller decides whether a request is recorded;
+ * without one, it is.
  */
 export function exportTraces(collector: string, onLoss: (error: Error | undefined) => void): Traces {
   const exporter = new OTLPTraceExporter({ url: `${collector.replace(/\/$/, '')}/v1/traces` });

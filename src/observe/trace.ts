@@ -17,13 +17,13 @@ import { describeDriverError } from '../db/constraint.ts';
 
 type Listener = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** Spans of what the service does, each below the one it runs in. They hold names and codes, and no value of anybody. */
+/** OpenTelemetry spans. They hold names and codes, and no values from requests. */
 export interface Tracing {
-  /** The trace that is under way, for the log. */
+  /** The current trace id, for the log. */
   ids(): { traceId?: string };
   listener(listener: Listener): Listener;
   operation<T>(name: string, attributes: Attributes, work: (span: Span) => T | Promise<T>): Promise<T>;
-  /** A span for each statement. */
+  /** Wraps a database so that each statement has a span. */
   database(database: Database): Database;
 }
 
@@ -32,7 +32,7 @@ interface Named {
   options: Parameters<Tracer['startSpan']>[1];
 }
 
-/** The beginning of a path. What follows it may hold the ids of accounts, which may be emails. */
+/** A span named by the first segment of the path. The rest may hold ids, which may be emails. */
 function requestSpan(method: string, path: string): Named {
   const route = /^\/[\w-]*/.exec(path)?.[0] ?? '/';
   const attributes = { 'http.request.method': method, 'http.route': route };
@@ -44,7 +44,7 @@ function setStatus(span: Span, status: number): void {
   if (status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
 }
 
-/** Not what the error says: messages of the database repeat values. */
+/** Sets the type of an error, not its message: messages of the database repeat values. */
 function setError(span: Span, error: unknown): void {
   const name = error instanceof Error ? error.name : typeof error;
   span.setAttribute('error.type', String(describeDriverError(error)?.code ?? name));
@@ -57,13 +57,13 @@ function callerOf(traceparent: unknown, tracestate: unknown): Context {
   return propagator.extract(ROOT_CONTEXT, { traceparent, tracestate }, defaultTextMapGetter);
 }
 
-/** Spans that know what they run in. */
+/** Creates spans below the current one. */
 function createSpans(tracer: Tracer) {
   const active = new AsyncLocalStorage<Context>();
   const here = () => active.getStore() ?? ROOT_CONTEXT;
   return {
     here,
-    /** Begins a span, and runs `work` in it; whoever calls ends it. */
+    /** Starts a span and runs `work` in it. The caller ends it. */
     begin({ name, options }: Named, parent: Context, work: () => void): Span {
       const span = tracer.startSpan(name, options, parent);
       active.run(trace.setSpan(parent, span), work);

@@ -24,28 +24,28 @@ import {
 import { defaultPageSize, maxPageSize } from '../lib/page.ts';
 
 /**
- * What the parts of a request cost, in units of one field of the answer. A field, or the type of its values, that says
- * otherwise does so in `extensions.cost`.
+ * Costs of the parts of a request, in units of one field of the response. `extensions.cost` of a field or of its type
+ * overrides them.
  */
 export const costs = {
-  /** Every request, whatever it asks. */
+  /** Every request. */
   request: 50,
-  /** Each entity that a mutation is given. */
+  /** Each entity in the input of a mutation. */
   write: 100,
-  /** A page: a look of its own into the database. */
+  /** A page, which takes a database read of its own. */
   page: 10,
-  /** A search in a page: how much it finds does not matter. */
+  /** A search in a page. Fixed, so that no document becomes too costly because data grew. */
   search: 500,
-  /** A field under an alias, which may repeat another one. */
+  /** A field with an alias, which may repeat another field. */
   alias: 10,
-  /** How many entries a list is taken to have when no argument says it. */
+  /** Assumed length of a list that no argument bounds. */
   listSize: 5,
 } as const;
 
 type Variables = Readonly<Record<string, unknown>>;
 type Field = GraphQLField<unknown, unknown>;
 
-/** A number, or how it follows from the variables. */
+/** A number, or a function of the variables. */
 type Cost = number | ((variables: Variables) => number);
 
 const evaluate = (cost: Cost, variables: Variables): number =>
@@ -69,13 +69,13 @@ interface Plan {
   fragments: ReadonlyMap<string, FragmentDefinitionNode>;
 }
 
-/** Fields of one response name on one type: they are resolved once. */
+/** The fields of one response name on one type, which are resolved once. */
 interface Selected {
   parent: GraphQLCompositeType;
   nodes: [FieldNode, ...FieldNode[]];
 }
 
-/** How many entries a page size or a list asks for. A page size that is too large is refused where it is read. */
+/** Returns the number of entries for a page size or a list. Too large a page size is refused where it is read. */
 function entriesOf(value: unknown): number | undefined {
   if (typeof value === 'number') return Math.max(0, Math.min(value, maxPageSize));
   return Array.isArray(value) ? value.length : undefined;
@@ -93,7 +93,7 @@ function entriesIn({ operation }: Plan, value: ValueNode): (variables: Variables
   return () => entries;
 }
 
-/** The first of these arguments that says how many entries there are. */
+/** Returns the number of entries from the first of these arguments that has one. */
 function sizeFrom(plan: Plan, node: FieldNode, names: readonly string[], otherwise: number): Cost {
   const values = names.flatMap(
     (name) => node.arguments?.find((argument) => argument.name.value === name)?.value ?? [],
@@ -112,7 +112,7 @@ function sizeFrom(plan: Plan, node: FieldNode, names: readonly string[], otherwi
 const isPage = ({ args }: Field): boolean =>
   ['first', 'last'].every((name) => args.some((argument) => argument.name === name));
 
-/** How many entries a list has. `page` is the size of the page whose part it is. */
+/** Returns the length of a list. `page` is the size of the page it belongs to. */
 function sizeOf(plan: Plan, field: Field, node: FieldNode, page: Cost | undefined): Cost {
   if (!isListType(getNullableType(field.type))) return 1;
   const given = field.args.find(({ type }) => isNonNullType(type) && isListType(type.ofType));
@@ -128,7 +128,7 @@ function weightOf(plan: Plan, field: Field, node: FieldNode): Cost {
   return node.alias === undefined ? 1 : costs.alias;
 }
 
-/** What the filter of a page adds to its cost. */
+/** Returns the cost of a search in the filter of a page. */
 function searchCost({ operation }: Plan, node: FieldNode): Cost {
   const filter = node.arguments?.find(({ name }) => name.value === 'filter')?.value;
   if (filter === undefined) return 0;
@@ -232,8 +232,7 @@ export interface Priced {
 }
 
 /**
- * Tells what valid requests cost. What does not hang on variables is worked out once for each document; documents that
- * come again must be the same objects.
+ * Returns the cost of valid requests. What does not depend on variables is computed once per document object.
  */
 export function createCostOf(): (priced: Priced) => number {
   const known = new WeakMap<OperationDefinitionNode, Cost>();

@@ -20,13 +20,13 @@ const unavailable: TopLevelCode = 'SERVICE_UNAVAILABLE';
 const timeout: TopLevelCode = 'TIMEOUT';
 const rateLimited: TopLevelCode = 'RATE_LIMITED';
 const internalMessage =
-  'Something went wrong on our side; nothing was half-written. Send it again, and report the request id if it stays.';
+  'Internal error. Nothing was half-written. Try again, and report the request id if it happens again.';
 
 function originalOf(error: unknown): unknown {
   return error instanceof GraphQLError ? error.originalError : error;
 }
 
-/** What a client may see of an error: whatever is not meant for it is hidden. */
+/** Returns an error as clients may see it. Unexpected errors are replaced. */
 export function maskError(error: unknown): GraphQLError {
   const original = originalOf(error);
   const { source, positions, path, nodes } = error instanceof GraphQLError ? error : ({} as GraphQLError);
@@ -60,7 +60,7 @@ export function maskError(error: unknown): GraphQLError {
   });
 }
 
-/** What a trace may tell of an error. Tracers hand on copies without their original: only a code of ours speaks for one. */
+/** Masks an error for a trace. Tracers pass copies without the original, so only our codes are let through. */
 export function maskTraced(copy: GraphQLError): GraphQLError {
   const known = topLevelCodes.includes(copy.extensions?.code as TopLevelCode);
   return known ? copy : new GraphQLError(internalMessage, { extensions: { code: internal } });
@@ -68,35 +68,32 @@ export function maskTraced(copy: GraphQLError): GraphQLError {
 
 export interface Answered extends ShownErrors {
   requestId: string;
-  /** Whether the client accepts application/json by name: the protocol then wants 200, whatever is wrong with the document. */
+  /** Whether an invalid document gets status 200, as the protocol wants for `application/json`. */
   spec: boolean;
 }
 
-/** A message may quote a value, which may be as long as the request. */
+/** A message may quote a value, which may be very long. */
 const maxMessageLength = 1000;
 
 function shorten(message: string): string {
   return message.length > maxMessageLength ? `${message.slice(0, maxMessageLength)}…` : message;
 }
 
-/** How graphql-js ends a message that guesses what was meant. */
+/** Removes graphql-js's suggestion from a message. */
 function withoutSuggestion(message: string): string {
   return message.replace(/ Did you mean .*\?$/s, '');
 }
 
-/** The error as the answer has it, with a code and the id of its request. It may be shared by requests: it is not changed. */
+/** Returns a copy of an error with its code and request id. The original may be cached, so it is not changed. */
 function shownError(thrown: GraphQLError, answered: Answered): GraphQLError {
   const { requestId, log, metrics, spec, exposesSchema } = answered;
   const error = maskError(thrown);
   if (error.extensions.code === internal && error !== thrown) {
     log.error({ err: originalOf(thrown) ?? thrown, requestId }, 'Unexpected error while handling a request');
   }
-  if (error.extensions.code === timeout) log.warn({ requestId }, 'an operation was given up at its deadline');
+  if (error.extensions.code === timeout) log.warn({ requestId }, 'Operation timed out');
   if (error.extensions.code === unavailable) {
-    log.warn(
-      { err: originalOf(thrown), requestId },
-      'a request was refused: what it needs cannot be had now',
-    );
+    log.warn({ err: originalOf(thrown), requestId }, 'Request refused: a dependency is unavailable');
   }
   const message = shorten(error.message);
   const { nodes, source, positions, path } = error;
@@ -115,7 +112,7 @@ function shownError(thrown: GraphQLError, answered: Answered): GraphQLError {
   } as object);
 }
 
-/** Shows the errors of a result, or of one part of it. */
+/** Masks the errors of a result, or of one part of it. */
 function shownPart<T extends Pick<Part, 'errors' | 'incremental'>>(part: T, answered: Answered): T {
   const { errors, incremental } = part;
   if (errors === undefined && incremental === undefined) return part;
@@ -128,9 +125,9 @@ function shownPart<T extends Pick<Part, 'errors' | 'incremental'>>(part: T, answ
 
 export interface ShownErrors {
   log: Logger;
-  /** Whether messages may suggest names of the schema. */
+  /** Whether messages can suggest names of the schema. */
   exposesSchema: boolean;
-  /** undefined: errors are not counted. */
+  /** Undefined: errors are not counted. */
   metrics?: Metrics | undefined;
 }
 

@@ -12,7 +12,7 @@ export interface GraphiqlTab {
 
 export interface GraphiqlOptions {
   tabs: GraphiqlTab[];
-  /** The bearer token that the tabs begin with. */
+  /** The bearer token in the tabs. */
   token: string | undefined;
 }
 
@@ -22,7 +22,7 @@ interface Page {
   etag: string;
 }
 
-/** GraphiQL shows the variables of its first tab only when they are in its storage, as they are after a visit. */
+/** Seeds GraphiQL's storage: it shows the variables of its first tab only from there. */
 function firstVisit({ query, variables = '' }: GraphiqlTab): string {
   const stored = JSON.stringify({ query, variables }).replaceAll('<', '\\u003c');
   return `<script>
@@ -32,7 +32,7 @@ function firstVisit({ query, variables = '' }: GraphiqlTab): string {
 }
 
 async function render({ tabs, token }: GraphiqlOptions): Promise<string> {
-  // Its page takes a tenth of a start to load.
+  // Loading the page takes a tenth of a start.
   const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql');
   const headers = JSON.stringify({ Authorization: `Bearer ${token ?? '<your API key>'}` }, null, 2);
   const html = renderGraphiQL({
@@ -49,11 +49,11 @@ async function render({ tabs, token }: GraphiqlOptions): Promise<string> {
 async function build(options: GraphiqlOptions): Promise<Page> {
   const html = await render(options);
   const gzipped = await promisify<string, Buffer>(gzip as never)(html);
-  // Weak: the same tag stands for the page and for its compressed form.
+  // Weak, because the compressed page has the same tag.
   return { html, gzipped, etag: `W/"${createHash('sha256').update(html).digest('base64url')}"` };
 }
 
-/** The page is one file with its scripts and styles inside, and talks to nobody but this service. */
+/** The page has its scripts and styles inline, and connects only to this service. */
 const policy = [
   "default-src 'none'",
   "script-src 'unsafe-inline' blob:",

@@ -7,7 +7,7 @@ import {
   type SelectionSetNode,
 } from 'graphql';
 
-/** What a document may ask for. All but the first three count in each operation, a fragment wherever it is spread. */
+/** Limits of a document. All but the first three apply to each operation, with fragments counted at every spread. */
 export const documentLimits = {
   characters: { maximum: 100_000, what: 'characters' },
   tokens: { maximum: 5_000, what: 'tokens' },
@@ -22,11 +22,11 @@ export const documentLimits = {
 
 export type DocumentLimit = keyof typeof documentLimits;
 
-/** Refuses a document. Before anything runs, so its status is that of a document which is not valid. */
+/** The error of a document beyond a limit. It has the status of an invalid document, because nothing ran. */
 export function tooComplex(limit: DocumentLimit, actual?: number): GraphQLError {
   const { maximum, what } = documentLimits[limit];
-  const has = Number.isSafeInteger(actual) ? `, this has ${actual}` : '';
-  return new GraphQLError(`A document may have at most ${maximum} ${what}${has} (limit \`${limit}\`).`, {
+  const has = Number.isSafeInteger(actual) ? `, this one has ${actual}` : '';
+  return new GraphQLError(`A document can have at most ${maximum} ${what}${has} (limit \`${limit}\`).`, {
     extensions: { code: 'QUERY_TOO_COMPLEX', limit, maximum, http: { status: 400, spec: true } },
   });
 }
@@ -34,7 +34,7 @@ export function tooComplex(limit: DocumentLimit, actual?: number): GraphQLError 
 interface Size {
   depth: number;
   fields: number;
-  /** Of the fields, those of the selection set itself. */
+  /** Fields of the selection set itself. */
   rootFields: number;
   aliases: number;
   directives: number;
@@ -54,7 +54,7 @@ function sum(sizes: readonly Size[]): Size {
   return total;
 }
 
-/** Measures the operations of a document; each fragment once, however often it is spread. */
+/** Measures the operations of a document. Each fragment is measured once. */
 function sizesOf({ definitions }: DocumentNode): Size[] {
   const fragments = new Map(
     definitions.flatMap((node) => (node.kind === Kind.FRAGMENT_DEFINITION ? [[node.name.value, node]] : [])),
@@ -67,7 +67,7 @@ function sizesOf({ definitions }: DocumentNode): Size[] {
   function ofFragment(name: string): Size {
     const size = known.get(name);
     if (size !== undefined) return size;
-    // A fragment within itself has no end and is not valid: that is for the validation to say.
+    // A fragment that spreads itself is refused by validation.
     known.set(name, nothing);
     const measured = ofSet(fragments.get(name)?.selectionSet);
     known.set(name, measured);
@@ -99,13 +99,13 @@ function parseTokens(text: string): DocumentNode {
   try {
     return parse(text, { maxTokens: maximum });
   } catch (error) {
-    // The parser goes one level deeper for each that it reads, until the stack ends.
+    // The parser recurses for each level until the stack overflows.
     if (error instanceof RangeError) throw tooComplex('depth');
     throw error instanceof GraphQLError && ofTokens.test(error.message) ? tooComplex('tokens') : error;
   }
 }
 
-/** Parses a document. Throws what says which limit it is over, or a syntax error. */
+/** Parses a document. Throws QUERY_TOO_COMPLEX or a syntax error. */
 export function parseWithinLimits(text: string): DocumentNode {
   if (text.length > documentLimits.characters.maximum) throw tooComplex('characters', text.length);
   const document = parseTokens(text);

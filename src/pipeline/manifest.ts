@@ -3,13 +3,13 @@ import { StartupError } from '../lib/errors.ts';
 import { z } from '../lib/zod.ts';
 
 export interface DocumentOptions {
-  /** The documents by their ids, as a client's build wrote them down. */
+  /** Documents by id. */
   trusted: ReadonlyMap<string, string>;
-  /** Whether nothing but the trusted documents runs. */
+  /** Whether only trusted documents run. */
   trustedOnly: boolean;
 }
 
-/** A manifest: a JSON object of documents by id, or Apollo's. */
+/** A JSON object of documents by id, or Apollo's manifest. */
 const manifest = z.union([
   z
     .object({
@@ -20,7 +20,7 @@ const manifest = z.union([
   z.record(z.string(), z.string()).transform((documents) => new Map(Object.entries(documents))),
 ]);
 
-/** The trusted documents of a manifest. Throws a StartupError when the file is none. */
+/** Reads the trusted documents of a manifest file. Throws StartupError if it is not one. */
 export async function readTrustedDocuments(path: string | undefined): Promise<ReadonlyMap<string, string>> {
   if (path === undefined) return new Map();
   try {

@@ -6,7 +6,7 @@ import type { Params } from './exchange.ts';
 import type { DocumentOptions } from './manifest.ts';
 import { type RawParams, requestError } from './receive.ts';
 
-/** Of all remembered documents together. */
+/** Characters of all remembered documents together. */
 const maxRememberedCharacters = 16_000_000;
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
@@ -22,18 +22,18 @@ function documentIdOf({ documentId, extensions }: RawParams): string | undefined
 }
 
 function notFound() {
-  // Apollo's clients know this message by heart, and answer it with the whole document.
+  // Apollo's clients recognise this message, and send the whole document.
   return requestError('PERSISTED_QUERY_NOT_FOUND', 'PersistedQueryNotFound', 200, {
     'cache-control': 'private, no-cache, must-revalidate',
   });
 }
 
 function required() {
-  const message = 'Only trusted documents run here: send the `documentId` of one instead of a `query`.';
+  const message = 'Only trusted documents run here. Send a `documentId` instead of a `query`.';
   return requestError('PERSISTED_QUERY_REQUIRED', message, 400);
 }
 
-/** Remembers the documents of each tenant by their hashes, the least recently used first to be forgotten. */
+/** Caches the documents of each tenant by hash. */
 function createMemory() {
   const documents = new LRUCache<string, string>({
     maxSize: maxRememberedCharacters,
@@ -43,7 +43,7 @@ function createMemory() {
     recall: (viewer: Viewer, hash: string) => documents.get(`${viewer.tenant.id}:${hash}`),
     remember(viewer: Viewer, hash: string, text: string) {
       if (sha256(text) !== hash) {
-        throw requestError('BAD_REQUEST', 'The sha256Hash is not the SHA-256 of the query.', 400);
+        throw requestError('BAD_REQUEST', '`sha256Hash` is not the SHA-256 of the `query`.', 400);
       }
       documents.set(`${viewer.tenant.id}:${hash}`, text);
     },

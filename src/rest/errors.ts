@@ -58,7 +58,7 @@ export interface Refusal {
 }
 
 const internalMessage =
-  'Something went wrong on our side; nothing was half-written. Send it again, and report the request id if it stays.';
+  'Internal error. Nothing was half-written. Try again, and report the request id if it happens again.';
 
 /** What hono and its validators refuse by themselves. */
 function httpRefusal(status: number): Refusal {

@@ -48,7 +48,7 @@ it.each([
     expect(text).toContain(`"requestId":"${requestId}"`);
     const [, times = ''] = /"ftv1":"(.*?)"/.exec(text) ?? [];
     const readable = Buffer.from(times, 'base64').toString('latin1');
-    expect(readable.includes('Something went wrong on our side')).toBe(trace === 'ftv1');
+    expect(readable.includes('Internal error')).toBe(trace === 'ftv1');
     // The letters of base64 spell any short word now and then.
     const shown = [text.replace(times, ''), ...(readable.match(/[ -~]{4,}/g) ?? [])];
     for (const one of shown) expectNoInternals({ data: one, errors: undefined });
