@@ -34,6 +34,7 @@ it('accounts that many requests of two tenants create at once cost few statement
   const clients = [await tenantWithCustomer(service), await tenantWithCustomer(service)];
   for (const client of clients) await create(client, -1);
   const statements = await statementsOf(service, async () => {
+    await service.gather(clients.length * indexes.length);
     const answers = clients.flatMap((client) =>
       indexes.map(async (index) => {
         const { account } = await create(client, index);

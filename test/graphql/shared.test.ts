@@ -50,6 +50,7 @@ it.each([
     const clients = [await newTenant(), await newTenant()];
     await clients[0]?.send(document, { name: 'nobody' });
     const statements = await service.statements(async () => {
+      await service.gather(clients.length * asked.length);
       const answers = clients.flatMap((client) =>
         asked.map(async (index) => {
           const { data } = await client.send(document, { name: `${prefix}${index}` });

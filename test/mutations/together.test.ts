@@ -47,6 +47,7 @@ describe.each([
     const clients = [await tenantWith(type), await tenantWith(type)];
     for (const client of clients) await mutate(client, name, { id: 'E0' });
     const statements = await updates(async () => {
+      await service.gather(clients.length * (indexes.length - 1));
       const answers = clients.flatMap((client) =>
         indexes.slice(1).map(async (index) => {
           const fields =

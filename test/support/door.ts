@@ -21,13 +21,38 @@ function toResponse(incoming: IncomingMessage): Response {
   return new Response(body, { status, headers: headersOf(incoming) });
 }
 
+/** Hands requests on as they come, or so many of them at once. */
+function createHold(listener: RequestListener) {
+  let wanted = 0;
+  let held: Parameters<RequestListener>[] = [];
+  const release = () => {
+    for (const one of held) listener(...one);
+    held = [];
+    wanted = 0;
+  };
+  return {
+    gather(count: number): void {
+      wanted = count;
+    },
+    listener: ((request, response) => {
+      if (wanted === 0) return listener(request, response);
+      held.push([request, response]);
+      // The bodies of the last ones arrive with their headers, but are parsed a moment later.
+      if (held.length === wanted) setTimeout(release, 20);
+    }) as RequestListener,
+  };
+}
+
 /** A server of node:http on a port of its own, as `npm start` has one. */
 export async function openDoor(listener: RequestListener) {
-  const server = createServer(listener).on('clientError', answerMalformed);
+  const hold = createHold(listener);
+  const server = createServer(hold.listener).on('clientError', answerMalformed);
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const { port } = server.address() as AddressInfo;
   return {
     port,
+    /** Holds the next requests until so many have arrived, and hands them on at once. */
+    gather: hold.gather,
     /**
      * Sends a request as it is: with its own headers and `Host`, and no others. With `streams`, its body has no declared
      * length.

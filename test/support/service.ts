@@ -38,10 +38,12 @@ const patience = {
 type Fetch = (request: Request, streams?: boolean) => Promise<Response>;
 
 /** The service behind a port of its own, which opens with the first request. */
-export type App = ReturnType<typeof createApp> & { fetch: Fetch };
+export type App = ReturnType<typeof createApp> & { fetch: Fetch; gather(count: number): Promise<void> };
 
 export interface Service {
   fetch: Fetch;
+  /** Has the service get the next requests at once, when so many have arrived. */
+  gather: App['gather'];
   /** Answers a server of node:http. */
   listener: App['listener'];
   /** Where its database is, for a second replica. */
@@ -126,12 +128,14 @@ export function openApp(connection: Connection, options: Partial<AppOptions> = {
 
 function behindDoor(app: ReturnType<typeof createApp>): App {
   let door: Promise<Door> | undefined;
+  const open = () => {
+    door ??= openDoor(app.listener);
+    return door;
+  };
   return {
     ...app,
-    async fetch(request, streams) {
-      door ??= openDoor(app.listener);
-      return (await door).fetch(request, streams);
-    },
+    fetch: async (request, streams) => (await open()).fetch(request, streams),
+    gather: async (count) => (await open()).gather(count),
     async close() {
       await (await door)?.close();
       await app.close();
@@ -160,6 +164,7 @@ export function useService(options: Partial<AppOptions> = {}): Service {
 
   return {
     fetch: (request, streams) => app.fetch(request, streams),
+    gather: (count) => app.gather(count),
     listener: (request, response) => app.listener(request, response),
     endSubscriptions: () => app.endSubscriptions(),
     get connection() {
