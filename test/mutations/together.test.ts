@@ -83,6 +83,7 @@ it('those of one account follow each other, and those of others still go togethe
   const send = (index: number) =>
     update(client, { id: index % 2 ? `E${index}` : 'E0', name: `Name ${index}` });
   const statements = await updates(async () => {
+    await service.gather(indexes.length);
     results = await Promise.all(indexes.map(send));
   });
   expect(statements.length).toBeLessThan(indexes.length);
