@@ -107,7 +107,7 @@ builder.objectType(NotFoundError, {
 builder.objectType(IdTakenError, {
   name: 'IdTakenError',
   description:
-    'The id is in use. Account ids and aliases share one look-up space: an id may be taken by an alias, even by one that has ended.',
+    'The id is in use. Account ids and aliases share one look-up space: an alias takes an id while it is in force and before it begins. An alias that has ended does not.',
   interfaces: [ErrorInterface],
   fields: (t) => ({
     id: t.exposeID('id', { description: 'The id that is taken.' }),
