@@ -1,6 +1,12 @@
 import { type SQL, sql } from 'drizzle-orm';
-import { claimConstraints, claimSteps, claimsInTheWay, explainClashes } from '../alias/claim.ts';
-import { overlap } from '../alias/rules.ts';
+import {
+  claimConstraints,
+  claimSteps,
+  claimsInTheWay,
+  explainClashes,
+  type NewAlias,
+} from '../alias/claim.ts';
+import { settleClaims } from '../alias/settle.ts';
 import type { Ctx, Run } from '../ctx.ts';
 import { type CustomerRow, customers } from '../customer/table.ts';
 import type { Orm } from '../db/client.ts';
@@ -118,8 +124,20 @@ function customerProblem(customer: CustomerRow | null, customerId: string): AppE
 interface Attempt {
   ctx: Ctx;
   input: CreateAccountInput;
+  /** As the input gives them. The rows hold them as they are written. */
+  claims: NewAlias[];
   rows: CreatedAccount;
   key: KeyValues;
+}
+
+function newAttempt(ctx: Ctx, input: CreateAccountInput): Attempt {
+  const rows = newAccountRows(ctx, input);
+  return { ctx, input, claims: rows.aliases, rows, key: keyValues('createAccount', input, rows) };
+}
+
+function claimAs(attempt: Attempt, claims: NewAlias[]): void {
+  attempt.rows = { ...attempt.rows, aliases: claims };
+  attempt.key = keyValues('createAccount', attempt.input, attempt.rows);
 }
 
 export type CreateResult = Written<CreatedAccount> | AppError;
@@ -196,18 +214,24 @@ async function findUnowned(ctx: Ctx, attempts: Attempt[]): Promise<Map<Attempt, 
   return unowned;
 }
 
-/** Which of the attempts are refused: by their customer, or by a name that stands already or that one before them claims. */
-async function findRefused(ctx: Ctx, attempts: Attempt[]): Promise<Map<Attempt, AppError>> {
+/**
+ * Settles the claims of the attempts beside the existing ones and those of the attempts before them. Returns the attempts
+ * that are refused, by their customer or because a name is in use.
+ */
+async function settleAttempts(ctx: Ctx, attempts: Attempt[]): Promise<Map<Attempt, AppError>> {
   const refused = await findUnowned(ctx, attempts);
   const owned = attempts.filter((attempt) => !refused.has(attempt));
-  const standing = await claimsInTheWay(
+  const existing = await claimsInTheWay(
     ctx,
-    owned.flatMap((attempt) => attempt.rows.aliases),
+    owned.flatMap(({ claims }) => claims),
   );
   for (const attempt of owned) {
-    const clashes = standing.filter((claim) => attempt.rows.aliases.some((alias) => overlap(alias, claim)));
-    if (clashes.length > 0) refused.set(attempt, explainClashes(attempt.input.id, clashes));
-    else standing.push(...attempt.rows.aliases);
+    const settled = settleClaims(attempt.claims, existing, ctx.now);
+    if (settled.clashes.length > 0) refused.set(attempt, explainClashes(attempt.input.id, settled));
+    else {
+      claimAs(attempt, settled.claims);
+      existing.push(...settled.claims);
+    }
   }
   return refused;
 }
@@ -229,13 +253,11 @@ function refuseRepeatedKeys(attempts: Attempt[], results: Map<Attempt, CreateRes
 
 /**
  * Creates each account with its aliases, settings and history, all or nothing of each, in one statement for all.
- * A refused one does not stop the others: the statement runs again without it. Answers in the order of the inputs.
+ * A refused one does not stop the others: the statement runs again without it, and with the beginnings
+ * that past spans leave to claims without one. Answers in the order of the inputs.
  */
 export async function createAccounts(ctx: Ctx, inputs: CreateAccountInput[]): Promise<CreateResult[]> {
-  const attempts = inputs.map((input): Attempt => {
-    const rows = newAccountRows(ctx, input);
-    return { ctx, input, rows, key: keyValues('createAccount', input, rows) };
-  });
+  const attempts = inputs.map((input) => newAttempt(ctx, input));
   const results = new Map<Attempt, CreateResult>();
   refuseRepeatedKeys(attempts, results);
 
@@ -248,7 +270,7 @@ export async function createAccounts(ctx: Ctx, inputs: CreateAccountInput[]): Pr
     } catch (error) {
       if (!isViolation(error, [...takenConstraints, keyConstraint]) || tries === maxTries) throw error;
       const answered = await findAnswered(ctx, open);
-      const settled = answered.size > 0 ? answered : await findRefused(ctx, open);
+      const settled = answered.size > 0 ? answered : await settleAttempts(ctx, open);
       for (const [attempt, result] of settled) results.set(attempt, result);
     }
   }

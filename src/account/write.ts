@@ -1,8 +1,16 @@
 import { desc, sql } from 'drizzle-orm';
 import { toAddressColumns } from '../address/rules.ts';
-import { explainingClaims, type NewAlias } from '../alias/claim.ts';
+import { claimsInTheWay, type NewAlias, retryClaims } from '../alias/claim.ts';
 import { type AliasSpan, isInForce } from '../alias/rules.ts';
-import { aliasHistory, endedAt, endSpans, insertAliases, lockNames, spansAfter } from '../alias/spans.ts';
+import {
+  aliasHistory,
+  assertRoom,
+  endedAt,
+  endSpans,
+  insertAliases,
+  lockNames,
+  spansAfter,
+} from '../alias/spans.ts';
 import { type AliasRow, aliases } from '../alias/table.ts';
 import type { Ctx, Run } from '../ctx.ts';
 import { holdActiveCustomer } from '../customer/lock.ts';
@@ -15,7 +23,7 @@ import type { ChangeKind } from '../history/rules.ts';
 import { changes } from '../history/table.ts';
 import { changeRow, recordChanges } from '../history/write.ts';
 import { type Written, writeOnce } from '../idempotency/write.ts';
-import { NotAllowedInStatusError } from '../lib/errors.ts';
+import { AliasTakenError, NotAllowedInStatusError } from '../lib/errors.ts';
 import { lockAccount, refreshAccount, touchAccount } from './lock.ts';
 import type { EntityInput, UpdateAccountInput } from './rules.ts';
 import { type AccountRow, accounts, changeableKeys } from './table.ts';
@@ -149,7 +157,8 @@ export async function restoreAccount(ctx: Ctx, input: EntityInput): Promise<Writ
     const { customerId, status } = assertArchived('Account', await lockAccount(run, id), input);
     await holdActiveCustomer(run, customerId);
     returning = await aliasesToBringBack(ctx, run, id);
-    await insertAliases(run, id, returning);
+    await insertAliases(run, returning);
+    await assertRoom(ctx, run, id, returning);
     const account = await touchAccount(ctx, run, id, 'ACTIVE');
     await recordAccount(ctx, run, 'ACCOUNT_RESTORED', account, {
       before: { status, ...aliasHistory([]) },
@@ -159,7 +168,11 @@ export async function restoreAccount(ctx: Ctx, input: EntityInput): Promise<Writ
     return { account, aliases: returning.map((alias) => ({ ...alias, tenantId })) };
   };
   const write = () => writeOnce(ctx, 'restoreAccount', input, reviveRestored, restore);
-  const { written, replayed } = await explainingClaims(ctx, () => returning, write);
+  const refuse = async () => {
+    const clashes = await claimsInTheWay(ctx, returning);
+    if (clashes.length > 0) throw new AliasTakenError(clashes);
+  };
+  const { written, replayed } = await retryClaims(write, refuse);
   const { account, aliases: broughtBack } = written;
   refreshAccount(ctx, account, {
     aliases: broughtBack.filter((alias) => isInForce(alias, account.updatedAt)),

@@ -7,6 +7,7 @@ import { maxTries } from '../idempotency/write.ts';
 import { AliasTakenError, IdTakenError } from '../lib/errors.ts';
 import { standingClaims } from './read.ts';
 import type { AliasSpan } from './rules.ts';
+import { type Claim, type SettledClaims, settleClaims } from './settle.ts';
 import { type AliasRow, aliases } from './table.ts';
 
 /** Constraints that a claim of a taken value violates. */
@@ -14,7 +15,7 @@ export const claimConstraints = ['aliases_no_overlap', 'aliases_pkey'];
 
 export type NewAlias = Omit<AliasRow, 'tenantId'>;
 
-/** The claims of a new account: its own id without end, then its aliases. Its own id given as an alias has no effect. */
+/** The claims of a new account: its own id without an end, then its aliases. Its own id given as an alias has no effect. */
 export function newAliases(ctx: Ctx, accountId: string, spans: AliasSpan[]): NewAlias[] {
   const own: AliasSpan = { value: accountId, effectiveFrom: null, effectiveUntil: null };
   const others = spans.filter((span) => span.value !== accountId);
@@ -63,9 +64,7 @@ export function claimSteps(orm: Orm, accountIds: SQL) {
   return { wanted, locked, claimed, isLocked: sql`(select count from locked) >= 0` };
 }
 
-export type Claim = Omit<NewAlias, 'createdAt'>;
-
-/** The claims that stand in the way of others. */
+/** Reads the spans, of any account, that overlap one of the claims. */
 export async function claimsInTheWay(ctx: Ctx, claims: Claim[]): Promise<Claim[]> {
   return ctx.run(standingClaims, {
     values: claims.map((claim) => claim.value),
@@ -74,28 +73,42 @@ export async function claimsInTheWay(ctx: Ctx, claims: Claim[]): Promise<Claim[]
   });
 }
 
-/** Says who holds what a new account claims: its id, or else its aliases. */
-export function explainClashes(id: string, clashes: Claim[]): IdTakenError | AliasTakenError {
+/** The refusal of a new account that claims values in use: its id, or else its aliases. */
+export function explainClashes(
+  id: string,
+  { clashes, hints }: SettledClaims<NewAlias>,
+): IdTakenError | AliasTakenError {
   const takenId = clashes.find((clash) => clash.value === id);
   if (takenId !== undefined) return new IdTakenError('Account', id, takenId.accountId);
-  return new AliasTakenError(clashes.map(({ value, accountId }) => ({ value, accountId })));
+  return new AliasTakenError(clashes, hints);
 }
 
-/** Runs a write of claims; when a constraint refuses it, says who holds the values. Once nobody does any more, it runs again. */
-export async function explainingClaims<T>(
-  ctx: Ctx,
-  claims: () => Claim[],
-  write: () => Promise<T>,
-): Promise<T> {
+/** Runs a write of claims until no constraint refuses it. Before each retry, `settle` throws or prepares the retry. */
+export async function retryClaims<T>(write: () => Promise<T>, settle: () => Promise<void>): Promise<T> {
   for (let tries = 1; ; tries += 1) {
     try {
       return await write();
     } catch (error) {
       if (!isViolation(error, claimConstraints) || tries === maxTries) throw error;
-      const clashes = await claimsInTheWay(ctx, claims());
-      if (clashes.length > 0) {
-        throw new AliasTakenError(clashes.map(({ value, accountId }) => ({ value, accountId })));
-      }
+      await settle();
     }
   }
+}
+
+/**
+ * Runs a write of claims as they were given. If a constraint refuses them, runs it with the beginnings that the existing
+ * spans leave them. Throws AliasTakenError if a value is in use.
+ */
+export async function writeClaims<T>(
+  ctx: Ctx,
+  claims: NewAlias[],
+  write: (claims: NewAlias[]) => Promise<T>,
+): Promise<T> {
+  let settled = claims;
+  const settle = async () => {
+    const found = settleClaims(claims, await claimsInTheWay(ctx, claims), ctx.now);
+    if (found.clashes.length > 0) throw new AliasTakenError(found.clashes, found.hints);
+    settled = found.claims;
+  };
+  return retryClaims(() => write(settled), settle);
 }

@@ -73,7 +73,7 @@ builder.queryField('accountByAlias', (t) =>
     type: Account,
     nullable: true,
     description:
-      "The account that a usage event means by this name: an alias in force at the instant, or an account's own id at any time. `null` when the name means nobody.",
+      "The account that a usage event means by this name: an alias in force at the instant, or an account's own id. An id that was an alias before means its account only from the end of that alias. `null` if the name means no account.",
     args: {
       alias: t.arg.string({ required: true, description: describeRule(rules.value) }),
       effectiveOn: t.arg({ type: 'DateTime', validate: { schema: rules.instant }, description: effectiveOn }),

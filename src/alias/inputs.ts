@@ -16,7 +16,7 @@ export const DatedAliasInput = builder.inputType('DatedAliasInput', {
 
 /** Sentences that several inputs say of their alias lists. */
 export const aliasListDescriptions = {
-  aliases: `Values that name the account from now on and for ever before: no beginning, no end. At most ${rules.maxAliasesPerCall} together with \`datedAliases\`, each ${describeLimits()}.`,
+  aliases: `Values that name the account without an end. Each begins when the value last ended as an alias of any account, or has no beginning if it is new. At most ${rules.maxAliasesPerCall} together with \`datedAliases\`, each ${describeLimits()}.`,
   datedAliases: `Values that name the account for a span of time. At most ${rules.maxAliasesPerCall} together with \`aliases\`.`,
 };
 
@@ -27,7 +27,7 @@ function describeLimits(): string {
 }
 
 export const AddAliasesInput = builder.inputType('AddAliasesInput', {
-  description: `Further aliases of an account, 1 to ${rules.maxAliasesPerCall} in all. At any instant an account has at most ${rules.maxAliasesInForce} in force.`,
+  description: `Further aliases of an account, 1 to ${rules.maxAliasesPerCall} in all. At any instant an account has at most ${rules.maxAliasesInForce} in force. Removed aliases that had no beginning do not count.`,
   fields: (t) => ({
     accountId: t.id({ required: true, description: 'The id of the account whose aliases these are.' }),
     aliases: t.stringList({ description: aliasListDescriptions.aliases }),

@@ -24,7 +24,9 @@ export const datedAlias = z
     value,
     effectiveFrom: instant
       .nullish()
-      .describe('The instant from which the value names the account; without it, there is no beginning.'),
+      .describe(
+        'The instant from which the value names the account. Default: the end of the last past span that the alias would overlap, of any account; without such a span, the alias has no beginning. Must be before `effectiveUntil`.',
+      ),
     effectiveUntil: instant
       .nullish()
       .describe('The instant from which the value no longer names the account; without it, there is no end.'),
@@ -42,7 +44,9 @@ export const aliases = z
   .array(value)
   .max(maxAliasesPerCall)
   .check(unique((alias) => alias, 'the value'))
-  .describe('Values that name the account from now on and for ever before.');
+  .describe(
+    'Values that name the account without an end. Each begins when the value last ended as an alias, or has no beginning if it is new.',
+  );
 export const datedAliases = z
   .array(datedAlias)
   .max(maxAliasesPerCall)

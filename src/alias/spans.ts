@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import type { Run } from '../ctx.ts';
+import type { Ctx, Run } from '../ctx.ts';
 import { insertedFrom, recordset, tenantId } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
 import { LimitExceededError } from '../lib/errors.ts';
@@ -33,20 +33,47 @@ const insertStatement = statement('insert_aliases', (orm) =>
     .returning({ value: aliases.value }),
 );
 
-const peakStatement = statement('peak_of_aliases', (orm) =>
-  orm.select({ peak: sql<number>`coalesce(max(level), 0)::integer` }).from(
-    sql`(select sum(step) over (order by at, step) as level from (
-        select ${aliases.effectiveFrom} as at, 1 as step from ${aliases} where ${ofAccount}
-        union all
-        select ${aliases.effectiveUntil}, -1 from ${aliases} where ${ofAccount}) as edge) as edges`,
-  ),
-);
+/** A span without a beginning that was removed: it covers the past by default only, so the limit leaves it out. */
+const isRemovedUndated = sql`(${aliases.effectiveFrom} = '-infinity' and ${aliases.effectiveUntil} >= ${aliases.createdAt}
+  and ${aliases.effectiveUntil} <= ${sql.placeholder('now')}::timestamptz)`;
 
-/** Adds spans. Throws LimitExceededError when too many would be in force at some instant, or the constraint's violation. */
-export async function insertAliases(run: Run, accountId: string, rows: NewAlias[]): Promise<void> {
-  if (rows.length === 0) return;
-  await run(insertStatement, { newAlias: aliasRecords(rows) });
-  const [found] = await run(peakStatement, { accountId });
+/** Finds the highest number of aliases of an account in force at any instant of the given spans. */
+const peakStatement = statement('peak_of_aliases', (orm) => {
+  const counted = sql`${ofAccount} and not ${isRemovedUndated}`;
+  const spans = sql`unnest(${sql.placeholder('froms')}::text[]::timestamptz[], ${sql.placeholder('untils')}::text[]::timestamptz[])`;
+  return orm.select({ peak: sql<number>`coalesce(max(level), 0)::integer` }).from(
+    sql`(select at, sum(step) over (order by at, step) as level from (
+        select ${aliases.effectiveFrom} as at, 1 as step from ${aliases} where ${counted}
+        union all
+        select ${aliases.effectiveUntil}, -1 from ${aliases} where ${counted}
+        union all
+        select "from", 0 from ${spans} as beginning("from", "until")) as edge) as edges
+      join ${spans} as span("from", "until") on at >= span."from" and at < span."until"`,
+  );
+});
+
+/** Adds spans. Throws the violation of the constraint if one overlaps an existing span. */
+export async function insertAliases(run: Run, rows: NewAlias[]): Promise<void> {
+  if (rows.length > 0) await run(insertStatement, { newAlias: aliasRecords(rows) });
+}
+
+/** The spans to check against the limit. A claim without a beginning counts from now on, unless it has ended. */
+export function countedSpans<T extends AliasSpan>(claims: T[], now: Date): T[] {
+  const goesOn = ({ effectiveUntil }: T) => effectiveUntil === null || effectiveUntil > now;
+  return claims.map((claim) =>
+    claim.effectiveFrom === null && goesOn(claim) ? { ...claim, effectiveFrom: now } : claim,
+  );
+}
+
+/** Throws LimitExceededError if an account has too many aliases in force at an instant of the given spans. */
+export async function assertRoom(ctx: Ctx, run: Run, accountId: string, spans: AliasSpan[]): Promise<void> {
+  if (spans.length === 0) return;
+  const [found] = await run(peakStatement, {
+    accountId,
+    now: ctx.now.toISOString(),
+    froms: spans.map(({ effectiveFrom }) => effectiveFrom?.toISOString() ?? '-infinity'),
+    untils: spans.map(({ effectiveUntil }) => effectiveUntil?.toISOString() ?? 'infinity'),
+  });
   if ((found?.peak ?? 0) > maxAliasesInForce) {
     throw new LimitExceededError('aliases in force at one instant', maxAliasesInForce);
   }

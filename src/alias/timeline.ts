@@ -16,7 +16,7 @@ const byBeginning = {
   tie: aliases.value,
 } as const;
 
-/** The spans of an account, without the one of its own id, which every account has for ever. */
+/** The spans of an account, without the one of its own id, which every account has without an end. */
 const ofAccount = sql`${aliases.tenantId} = ${tenantId} and ${aliases.accountId} = ${sql.placeholder('accountId')}
   and ${aliases.value} <> ${aliases.accountId}`;
 

@@ -7,7 +7,7 @@ import type { ChangeKind } from '../history/rules.ts';
 import { changeRow, recordChanges } from '../history/write.ts';
 import { type Written, writeOnce } from '../idempotency/write.ts';
 import { InvalidInputError, NotFoundError } from '../lib/errors.ts';
-import { explainingClaims, type NewAlias } from './claim.ts';
+import { type NewAlias, writeClaims } from './claim.ts';
 import {
   type AddAliasesInput,
   type AliasSpan,
@@ -18,6 +18,8 @@ import {
 } from './rules.ts';
 import {
   aliasHistory,
+  assertRoom,
+  countedSpans,
   endedAt,
   endSpan,
   endSpans,
@@ -66,25 +68,24 @@ export async function recordAliases(
 /** Gives an account further aliases. Its own id among them has no effect. Throws the AppError that refuses it. */
 export async function addAliases(ctx: Ctx, input: AddAliasesInput): Promise<Written<AccountRow>> {
   const { accountId } = input;
-  const rows: NewAlias[] = spansOf(input)
+  const claims: NewAlias[] = spansOf(input)
     .filter((span) => span.value !== accountId)
     .map((span) => ({ ...span, accountId, createdAt: ctx.now }));
-  const add = async (run: Run) => {
+  const add = async (run: Run, rows: NewAlias[]) => {
     await lockNames(
       run,
       rows.map((row) => row.value),
     );
     const held = assertWritable('Account', await lockAccount(run, accountId), { id: accountId });
     if (rows.length === 0) return withAliases(ctx, run, held);
-    await insertAliases(run, accountId, rows);
+    await insertAliases(run, rows);
+    await assertRoom(ctx, run, accountId, countedSpans(claims, ctx.now));
     const account = await touchAccount(ctx, run, accountId);
     await recordAliases(ctx, run, 'ALIASES_ADDED', account, [[], rows]);
     return withAliases(ctx, run, account);
   };
-  const result = await explainingClaims(
-    ctx,
-    () => rows,
-    () => writeOnce(ctx, 'addAliases', input, reviveAnswer, add),
+  const result = await writeClaims(ctx, claims, (rows) =>
+    writeOnce(ctx, 'addAliases', input, reviveAnswer, (run) => add(run, rows)),
   );
   return show(ctx, result);
 }
@@ -146,6 +147,7 @@ async function findTransferable(
   if (span === undefined) throw new NotFoundError('Alias', alias, ' in force then');
   if (span.value === span.accountId)
     throw refuseTransfer('alias', 'is the id of an account, which names it for ever');
+  if (alias === toAccountId) throw refuseTransfer('alias', 'is the id of the account that it would go to');
   if (span.accountId === toAccountId) throw refuseTransfer('toAccountId', 'has the alias then already');
   return span;
 }
@@ -164,7 +166,8 @@ export async function transferAlias(ctx: Ctx, input: TransferAliasInput): Promis
     const span = await findTransferable(run, input, instant);
     const moved = { ...span, accountId: toAccountId, effectiveFrom: instant, createdAt: ctx.now };
     await endSpan(run, span, instant);
-    await insertAliases(run, toAccountId, [moved]);
+    await insertAliases(run, [moved]);
+    await assertRoom(ctx, run, toAccountId, [moved]);
     const from = await touchAccount(ctx, run, fromAccountId);
     const to = await touchAccount(ctx, run, toAccountId);
     await recordAliases(ctx, run, 'ALIAS_TRANSFERRED', from, [[span], endedAt([span], instant)]);

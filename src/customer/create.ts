@@ -10,6 +10,7 @@ import {
 import { accounts } from '../account/table.ts';
 import { toAddressColumns } from '../address/rules.ts';
 import { aliasRecords, claimsInTheWay, explainClashes } from '../alias/claim.ts';
+import { settleClaims } from '../alias/settle.ts';
 import type { Ctx } from '../ctx.ts';
 import { isViolation } from '../db/constraint.ts';
 import { fieldsOf, insertedFrom, recordset, revive } from '../db/rows.ts';
@@ -156,12 +157,14 @@ async function insertCustomer(
   return { written: { ...rows, customer: outcome.customer }, replayed: false };
 }
 
-/** Why a violated constraint refused a customer; undefined when what stood in the way is gone. */
-async function explain(ctx: Ctx, rows: CreatedCustomer, error: unknown): Promise<AppError | undefined> {
-  if (isViolation(error, ['customers_pkey'])) return new IdTakenError('Customer', rows.customer.id, null);
-  if (rows.account === null) return undefined;
-  const clashes = await claimsInTheWay(ctx, rows.account.aliases);
-  return clashes.length > 0 ? explainClashes(rows.account.account.id, clashes) : undefined;
+/** The rows with the beginnings that existing spans leave to their claims. Throws why a constraint refused them. */
+async function settle(ctx: Ctx, rows: CreatedCustomer, error: unknown): Promise<CreatedCustomer> {
+  if (isViolation(error, ['customers_pkey'])) throw new IdTakenError('Customer', rows.customer.id, null);
+  const { account } = rows;
+  if (account === null) return rows;
+  const settled = settleClaims(account.aliases, await claimsInTheWay(ctx, account.aliases), ctx.now);
+  if (settled.clashes.length > 0) throw explainClashes(account.account.id, settled);
+  return { ...rows, account: { ...account, aliases: settled.claims } };
 }
 
 /**
@@ -172,9 +175,10 @@ export async function createCustomer(
   ctx: Ctx,
   input: CreateCustomerInput,
 ): Promise<Written<CreatedCustomer>> {
-  const rows = newCustomer(ctx, input);
-  const key = keyValues('createCustomer', input, rows);
+  const given = newCustomer(ctx, input);
+  let rows = given;
   for (let tries = 1; ; tries += 1) {
+    const key = keyValues('createCustomer', input, rows);
     try {
       return showCreated(ctx, await insertCustomer(ctx, rows, key));
     } catch (error) {
@@ -183,8 +187,7 @@ export async function createCustomer(
       const answer = (await answersSoFar(ctx, [key])).get(key.idempotencyKey ?? '');
       if (answer instanceof AppError) throw answer;
       if (answer !== undefined) return showCreated(ctx, { written: reviveCustomer(answer), replayed: true });
-      const problem = await explain(ctx, rows, error);
-      if (problem !== undefined) throw problem;
+      rows = await settle(ctx, given, error);
     }
   }
 }

@@ -106,7 +106,8 @@ builder.objectType(NotFoundError, {
 
 builder.objectType(IdTakenError, {
   name: 'IdTakenError',
-  description: 'The id is in use. Account ids and aliases share one namespace, so an alias can hold an id.',
+  description:
+    'The id is in use. Account ids and aliases share one namespace: an alias holds an id while it is in force and before it begins, but not after it has ended.',
   interfaces: [ErrorInterface],
   fields: (t) => ({
     id: t.exposeID('id', { description: 'The id in use.' }),

@@ -6,7 +6,7 @@ export class StartupError extends Error {
 export const errorCodes = {
   INVALID_INPUT: 'The input breaks a rule; `issues` lists every problem with its path.',
   NOT_FOUND: 'Nothing of this type has this id in your tenant.',
-  ID_TAKEN: 'The id already names an account or a customer, or is in force as an alias.',
+  ID_TAKEN: 'The id already names an account or a customer, or is an alias that has not ended.',
   ALIAS_TAKEN: 'An alias already names another account for some or all of the time.',
   VERSION_CONFLICT: 'The entity has changed since the version you expected.',
   NOT_ALLOWED_IN_STATUS: 'The status of the entity, or of its customer, does not allow this change.',
@@ -156,21 +156,37 @@ export interface AliasClash {
   accountId: string;
 }
 
+/** The bounds to give an alias so that it is accepted; null keeps a bound. */
+export interface AliasHint {
+  value: string;
+  effectiveFrom: Date | null;
+  effectiveUntil: Date | null;
+}
+
+function hintText({ value, effectiveFrom, effectiveUntil }: AliasHint): string {
+  const bounds = [
+    ...(effectiveFrom === null ? [] : [`an effectiveFrom of ${effectiveFrom.toISOString()} or later`]),
+    ...(effectiveUntil === null ? [] : [`an effectiveUntil of ${effectiveUntil.toISOString()} or earlier`]),
+  ];
+  return ` Give ${JSON.stringify(value)} ${bounds.join(' and ')}.`;
+}
+
 export class AliasTakenError extends AppError {
   readonly code = 'ALIAS_TAKEN';
   readonly clashes: AliasClash[];
 
-  constructor(clashes: AliasClash[]) {
+  /** @param hints the bounds with which all of the aliases would be accepted; empty if none would help */
+  constructor(clashes: AliasClash[], hints: AliasHint[] = []) {
     const holders = [
       ...new Set(clashes.map((c) => `${JSON.stringify(c.value)} (account ${JSON.stringify(c.accountId)})`)),
     ];
-    super(
-      `In use for some or all of that time: ${holders.join(', ')}. A value that was in use before can be had from an instant on: give it an effectiveFrom.`,
-    );
-    this.clashes = clashes.filter(
-      (clash, index) =>
-        index === clashes.findIndex((c) => c.value === clash.value && c.accountId === clash.accountId),
-    );
+    super(`In use for some or all of that time: ${holders.join(', ')}.${hints.map(hintText).join('')}`);
+    this.clashes = clashes
+      .map(({ value, accountId }) => ({ value, accountId }))
+      .filter(
+        (clash, index, all) =>
+          index === all.findIndex((c) => c.value === clash.value && c.accountId === clash.accountId),
+      );
   }
 }
 
