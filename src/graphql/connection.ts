@@ -4,14 +4,17 @@ import type { ListPage } from '../lib/page.ts';
  * A page as Relay's connections show it. No cursor is a getter: with an object that has getters of its own, V8 keeps all they
  * reach until its next full collection, here half of what was kept of pages.
  */
-export function toConnection<Row>({ rows, cursorOf, count, hasNextPage, hasPreviousPage }: ListPage<Row>) {
+export function toConnection<Row>(page: ListPage<Row>) {
+  const { rows, cursorOf, count, backward, hasMore, hasRowsBehind } = page;
+  // graphql-js calls a function in place of a value, so rows behind the page are looked up only for a client that asks.
+  const isBehind = hasRowsBehind as unknown as boolean;
   const edges = rows.map((node) => ({ cursor: cursorOf(node), node }));
   return {
     edges,
     count,
     pageInfo: {
-      hasNextPage,
-      hasPreviousPage,
+      hasNextPage: backward ? isBehind : hasMore,
+      hasPreviousPage: backward ? hasMore : isBehind,
       startCursor: edges.at(0)?.cursor ?? null,
       endCursor: edges.at(-1)?.cursor ?? null,
     },
