@@ -1,5 +1,7 @@
+import { nameExisted } from '../alias/existed.ts';
 import { aliasListRules } from '../alias/rules.ts';
 import { facade } from '../rest/facade.ts';
+import { nameInPath } from '../rest/path.ts';
 import { z } from '../rest/zod.ts';
 import * as rules from './rules.ts';
 
@@ -34,4 +36,4 @@ export const UpdateAccountBody = facade(z.object(changes))
   .describe('What to change: a field that is left out stays, `null` clears it, a value sets it.')
   .openapi('UpdateAccountRequest');
 
-export const accountPath = z.object({ id });
+export const accountPath = nameInPath('id', id, nameExisted);

@@ -1,6 +1,6 @@
 import { instant } from '../alias/rules.ts';
 import { search } from '../entity/list-rules.ts';
-import { writeHeaders, written } from '../idempotency/rest.ts';
+import { keyOf, writeHeaders, written } from '../idempotency/rest.ts';
 import { Success } from '../rest/answer.ts';
 import { facade } from '../rest/facade.ts';
 import { askedPage, pageAnswer, pageOf, pageQuery, parsedFilter } from '../rest/page.ts';
@@ -160,14 +160,14 @@ function writes(rest: Rest): void {
 
   rest.openapi(updateRoute, async (c) => {
     const { ctx } = c.var;
-    const idempotencyKey = c.req.valid('header')['Idempotency-Key'];
-    const input = { ...c.req.valid('json'), ...c.req.valid('param'), idempotencyKey };
+    const key = keyOf(c, c.req.valid('header'), c.req.valid('json'));
+    const input = { ...c.req.valid('json'), ...c.req.valid('param'), ...key };
     return c.json(await showAccount(ctx, written(c, await updateAccount(ctx, input))), 200);
   });
 
   rest.openapi(deleteRoute, async (c) => {
-    const idempotencyKey = c.req.valid('header')['Idempotency-Key'];
-    written(c, await archiveAccount(c.var.ctx, { ...c.req.valid('param'), idempotencyKey }));
+    const key = keyOf(c, c.req.valid('header'));
+    written(c, await archiveAccount(c.var.ctx, { ...c.req.valid('param'), ...key }));
     return c.json({ success: true as const }, 200);
   });
 }

@@ -1,9 +1,9 @@
 import { sql } from 'drizzle-orm';
 import type { Ctx } from '../ctx.ts';
-import { countRows, given, nameOfWalk, pageQuery, pageValues } from '../db/page.ts';
+import { countRows, given, nameOfWalk, pageQuery, runPage, type Walk } from '../db/page.ts';
 import { tenantId } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
-import { encodeCursor, type ListPage, type PageArgs, pageOf, parsePage } from '../lib/page.ts';
+import { encodeCursor, type ListPage, type PageArgs, parsePage } from '../lib/page.ts';
 import * as rules from './rules.ts';
 import { type AliasRow, aliases } from './table.ts';
 
@@ -20,15 +20,12 @@ export async function aliasPage(ctx: Ctx, args: PageArgs): Promise<ListPage<Alia
     orderName,
     ([value, tie]) => rules.value.safeParse(value).success && tie === '',
   );
-  const walk = { order: byValue, backward: page.backward, from: page.from !== undefined };
-  const select = statement(nameOfWalk(orderName, walk), (orm) =>
-    pageQuery(orm, { table: aliases }, walk, inForce),
-  );
+  const select = (walk: Walk) =>
+    statement(nameOfWalk(orderName, walk), (orm) => pageQuery(orm, { table: aliases }, walk, inForce));
   const count = statement('aliases_in_force_count', (orm) => countRows(orm, aliases, inForce));
   const values = { now: ctx.now.toISOString() };
-  const [found] = await ctx.run(select, { ...values, ...pageValues(page, page.from) });
   return {
-    ...pageOf(page, found.rows ?? []),
+    ...(await runPage(ctx.run, page, { order: byValue, select, values })),
     cursorOf: (row) => encodeCursor(orderName, [row.value, '']),
     count: async () => (await ctx.run(count, values))[0]?.count ?? 0,
   };

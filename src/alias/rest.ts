@@ -2,15 +2,17 @@ import { AccountAnswer, findAccount, showAccount } from '../account/answer.ts';
 import { accountPath, inDomainWords } from '../account/bodies.ts';
 import type { AccountRow } from '../account/read.ts';
 import type { Ctx } from '../ctx.ts';
-import { writeHeaders, written } from '../idempotency/rest.ts';
+import { keyOf, writeHeaders, written } from '../idempotency/rest.ts';
 import { NotFoundError } from '../lib/errors.ts';
 import { maxPageSize } from '../lib/page.ts';
 import { Success } from '../rest/answer.ts';
 import { noBeginning, noEnd } from '../rest/dates.ts';
 import { askedPage, nextPage, nextToken, pageAnswer, pageOf, pageQuery } from '../rest/page.ts';
+import { nameInPath } from '../rest/path.ts';
 import { answer, body, call, type Rest } from '../rest/route.ts';
 import { z } from '../rest/zod.ts';
 import { AddAliasesBody, RemoveAliasesBody } from './bodies.ts';
+import { nameExisted } from './existed.ts';
 import { aliasPage } from './list.ts';
 import type { AliasRow } from './read.ts';
 import { endAlias, removeSpans } from './remove.ts';
@@ -48,7 +50,7 @@ const exampleSpan = {
   createdAt: exampleAlias.createdAt,
 };
 
-const aliasPath = z.object({ alias: rules.value });
+const aliasPath = nameInPath('alias', rules.value, nameExisted);
 const tags = ['Aliases'];
 
 const addRoute = call(['accounts:write'], {
@@ -163,19 +165,16 @@ async function findAlias({ loaders, now }: Ctx, value: string): Promise<AliasRow
 
 function ofAccounts(rest: Rest): void {
   rest.openapi(addRoute, async (c) => {
-    const idempotencyKey = c.req.valid('header')['Idempotency-Key'];
-    const input = {
-      ...inDomainWords(c.req.valid('json')),
-      accountId: c.req.valid('param').id,
-      idempotencyKey,
-    };
+    const body = inDomainWords(c.req.valid('json'));
+    const key = keyOf(c, c.req.valid('header'), body);
+    const input = { ...body, accountId: c.req.valid('param').id, ...key };
     return c.json(await showAccount(c.var.ctx, written(c, await addAliases(c.var.ctx, input))), 200);
   });
 
   rest.openapi(removeRoute, async (c) => {
-    const idempotencyKey = c.req.valid('header')['Idempotency-Key'];
     const { aliases, accountAliases: spans } = c.req.valid('json');
-    const input = { accountId: c.req.valid('param').id, aliases, spans, idempotencyKey };
+    const key = keyOf(c, c.req.valid('header'), { aliases, spans });
+    const input = { accountId: c.req.valid('param').id, aliases, spans, ...key };
     return c.json(await showAccount(c.var.ctx, written(c, await removeSpans(c.var.ctx, input))), 200);
   });
 
@@ -201,8 +200,8 @@ function ofTenant(rest: Rest): void {
   });
 
   rest.openapi(deleteRoute, async (c) => {
-    const idempotencyKey = c.req.valid('header')['Idempotency-Key'];
-    written(c, await endAlias(c.var.ctx, { ...c.req.valid('param'), idempotencyKey }));
+    const key = keyOf(c, c.req.valid('header'));
+    written(c, await endAlias(c.var.ctx, { ...c.req.valid('param'), ...key }));
     return c.json({ success: true as const }, 200);
   });
 }

@@ -1,9 +1,9 @@
 import { sql } from 'drizzle-orm';
 import type { Ctx } from '../ctx.ts';
-import { countRows, nameOfWalk, pageQuery, pageValues } from '../db/page.ts';
+import { countRows, nameOfWalk, pageQuery, runPage, type Walk } from '../db/page.ts';
 import { tenantId } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
-import { encodeCursor, isInstant, type ListPage, type PageArgs, pageOf, parsePage } from '../lib/page.ts';
+import { encodeCursor, isInstant, type ListPage, type PageArgs, parsePage } from '../lib/page.ts';
 import * as rules from './rules.ts';
 import { type AliasRow, aliases } from './table.ts';
 
@@ -31,14 +31,13 @@ export async function aliasTimeline(
     orderName,
     ([from, value]) => (from === noBeginning || isInstant(from)) && rules.value.safeParse(value).success,
   );
-  const walk = { order: byBeginning, backward: page.backward, from: page.from !== undefined };
-  const select = statement(nameOfWalk('alias_timeline', walk), (orm) =>
-    pageQuery(orm, { table: aliases }, walk, ofAccount),
-  );
+  const select = (walk: Walk) =>
+    statement(nameOfWalk('alias_timeline', walk), (orm) =>
+      pageQuery(orm, { table: aliases }, walk, ofAccount),
+    );
   const count = statement('alias_timeline_count', (orm) => countRows(orm, aliases, ofAccount));
-  const [found] = await ctx.run(select, { accountId, ...pageValues(page, page.from) });
   return {
-    ...pageOf(page, found.rows ?? []),
+    ...(await runPage(ctx.run, page, { order: byBeginning, select, values: { accountId } })),
     cursorOf: (row) => encodeCursor(orderName, [row.effectiveFrom?.toISOString() ?? noBeginning, row.value]),
     count: async () => (await ctx.run(count, { accountId }))[0]?.count ?? 0,
   };

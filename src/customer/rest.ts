@@ -11,7 +11,7 @@ import { AddressAnswer, showAddress } from '../address/rest.ts';
 import { billingAddressOf } from '../address/rules.ts';
 import type { Ctx } from '../ctx.ts';
 import { search } from '../entity/list-rules.ts';
-import { writeHeaders, written } from '../idempotency/rest.ts';
+import { keyOf, writeHeaders, written } from '../idempotency/rest.ts';
 import { byId } from '../lib/entity-key.ts';
 import { NotFoundError } from '../lib/errors.ts';
 import { toTypeId } from '../lib/id.ts';
@@ -19,6 +19,7 @@ import { requireScope } from '../lib/scope.ts';
 import { present, Success } from '../rest/answer.ts';
 import { facade } from '../rest/facade.ts';
 import { askedPage, pageAnswer, pageOf, pageQuery, parsedFilter } from '../rest/page.ts';
+import { nameInPath } from '../rest/path.ts';
 import { answer, body, call, type Rest } from '../rest/route.ts';
 import { z } from '../rest/zod.ts';
 import { createCustomer } from './create.ts';
@@ -78,7 +79,12 @@ const UpdateCustomerBody = facade(z.object(changes))
   .describe('What to change: a field that is left out stays, `null` clears it, a value sets it.')
   .openapi('UpdateCustomerRequest');
 
-const customerPath = z.object({ id });
+/** Customers are never deleted: one that existed is still there, perhaps archived. */
+const customerPath = nameInPath(
+  'id',
+  id,
+  async ({ loaders }, name) => (await loaders.customer.load(byId(name))) !== null,
+);
 
 const exampleAnswer = {
   id: exampleCustomer.id,
@@ -210,14 +216,14 @@ function writes(rest: Rest): void {
 
   rest.openapi(updateRoute, async (c) => {
     const { ctx } = c.var;
-    const idempotencyKey = c.req.valid('header')['Idempotency-Key'];
-    const input = { ...c.req.valid('json'), ...c.req.valid('param'), idempotencyKey };
+    const key = keyOf(c, c.req.valid('header'), c.req.valid('json'));
+    const input = { ...c.req.valid('json'), ...c.req.valid('param'), ...key };
     return c.json(await showCustomer(ctx, written(c, await updateCustomer(ctx, input))), 200);
   });
 
   rest.openapi(deleteRoute, async (c) => {
-    const idempotencyKey = c.req.valid('header')['Idempotency-Key'];
-    written(c, await archiveCustomer(c.var.ctx, { ...c.req.valid('param'), idempotencyKey }));
+    const key = keyOf(c, c.req.valid('header'));
+    written(c, await archiveCustomer(c.var.ctx, { ...c.req.valid('param'), ...key }));
     return c.json({ success: true as const }, 200);
   });
 }

@@ -1,10 +1,11 @@
 import { getTableName, type InferSelectModel, type SQL, sql } from 'drizzle-orm';
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
-import { maxPageSize, type PageRequest, type Position } from '../lib/page.ts';
+import type { Run } from '../ctx.ts';
+import { maxPageSize, type Page, type PageRequest, type Position, pageOf } from '../lib/page.ts';
 import type { Orm } from './client.ts';
 import { jsonRows } from './json.ts';
 import { once } from './rows.ts';
-import type { Preparable } from './statement.ts';
+import type { Preparable, Statement } from './statement.ts';
 
 export type Direction = 'ASC' | 'DESC';
 
@@ -23,6 +24,8 @@ export interface Walk {
   backward: boolean;
   /** False: from the very beginning. True: from the placeholders of `pageValues`. */
   from: boolean;
+  /** Whether a row at the place where the walk begins belongs to it. */
+  inclusive?: boolean;
 }
 
 export const pageLimit = sql.placeholder('limit');
@@ -45,13 +48,15 @@ export function sortOf({ order, backward }: Walk): SQL {
 }
 
 /** The ways on from the place where a walk begins: through the rows that tie with it, then through those beyond. */
-function stretchesOf({ order, backward, from }: Walk): SQL[] {
+function stretchesOf({ order, backward, from, inclusive = false }: Walk): SQL[] {
   if (!from) return [sql`true`];
   const value = given('fromValue', order.type);
-  const beyond = sql`${order.by} ${sql.raw(ascends(order.direction, backward) ? '>' : '<')} ${value}`;
-  if (order.tie === undefined) return [beyond];
-  const tie = sql`${order.tie} ${sql.raw(ascends('ASC', backward) ? '>' : '<')} ${given('fromTie', 'text')}`;
-  return [sql`${order.by} = ${value} and ${tie}`, beyond];
+  const operator = (direction: Direction, orEqual: boolean) =>
+    sql.raw(`${ascends(direction, backward) ? '>' : '<'}${orEqual ? '=' : ''}`);
+  const beyond = (orEqual: boolean) => sql`${order.by} ${operator(order.direction, orEqual)} ${value}`;
+  if (order.tie === undefined) return [beyond(inclusive)];
+  const tie = sql`${order.tie} ${operator('ASC', inclusive)} ${given('fromTie', 'text')}`;
+  return [sql`${order.by} = ${value} and ${tie}`, beyond(false)];
 }
 
 /** The condition that a row comes after the place where a walk begins, in a form that no index follows. */
@@ -119,20 +124,52 @@ export function countRows(orm: Orm, table: PgTable, where: SQL) {
   return orm.select({ count: sql<number>`count(*)::integer` }).from(table).where(where);
 }
 
-/** The values of a walk's placeholders: one row more than the page, to see whether there is a next one. */
-export function pageValues({ size }: PageRequest, from: Position | undefined): Record<string, unknown> {
-  return { limit: size + 1, ...(from === undefined ? {} : { fromValue: from[0], fromTie: from[1] }) };
+/** The values of a walk's placeholders. */
+function pageValues(limit: number, from: Position | undefined): Record<string, unknown> {
+  return { limit, ...(from === undefined ? {} : { fromValue: from[0], fromTie: from[1] }) };
 }
 
 /** Names a walk in the name of its statement. */
-export function nameOfWalk(orderName: string, { backward, from }: Walk): string {
-  return `${orderName.toLowerCase().replaceAll(' ', '_')}_${backward ? 'backward' : 'forward'}_${from ? 'on' : 'start'}`;
+export function nameOfWalk(orderName: string, { backward, from, inclusive = false }: Walk): string {
+  const start = inclusive ? 'at' : 'on';
+  return `${orderName.toLowerCase().replaceAll(' ', '_')}_${backward ? 'backward' : 'forward'}_${from ? start : 'start'}`;
 }
 
 /** A place before every row of a walk: lets a statement that begins anywhere begin at the beginning. */
-export function beginningOf({ order, backward }: Walk): Position {
+function beginningOf({ order, backward }: Walk): Position {
   const up = ascends(order.direction, backward);
   if (order.type === 'timestamptz') return [up ? '-infinity' : 'infinity', ''];
   // No character is greater, and no value is as long.
   return [up ? '' : '\u{10FFFF}'.repeat(256), ''];
+}
+
+/** A list in one order. */
+export interface PageSource<Row> {
+  order: Order;
+  /** The statement that reads a page of a walk. */
+  select(walk: Walk): Statement<Found<Row>>;
+  /** The values of the statement's own placeholders. */
+  values: Record<string, unknown>;
+  /** Whether the list has statements only for walks that begin at a place. */
+  alwaysFrom?: boolean;
+}
+
+/** Reads a page of a list, with what was read along. */
+export async function runPage<Row>(
+  run: Run,
+  request: PageRequest,
+  { order, select, values, alwaysFrom = false }: PageSource<Row>,
+): Promise<Page<Row> & { found: Found<Row>[0] }> {
+  const { size, backward, from } = request;
+  const walk = { order, backward, from: from !== undefined || alwaysFrom };
+  const start = from ?? (alwaysFrom ? beginningOf(walk) : undefined);
+  // One row more than the page, to see whether the walk goes on.
+  const [found] = await run(select(walk), { ...values, ...pageValues(size + 1, start) });
+  const findBehind = async () => {
+    // The row of the cursor is not on the page, so it is behind it, if it is still in the list.
+    const back = { order, backward: !backward, from: true, inclusive: true };
+    const [behind] = await run(select(back), { ...values, ...pageValues(1, from) });
+    return (behind.rows ?? []).length > 0;
+  };
+  return { ...pageOf(request, found.rows ?? [], findBehind), found };
 }

@@ -1,7 +1,7 @@
 import type { Ctx } from '../ctx.ts';
-import { beginningOf, nameOfWalk, pageQuery, pageValues, type Walk } from '../db/page.ts';
+import { nameOfWalk, type PageSource, pageQuery, runPage, type Walk } from '../db/page.ts';
 import { statement } from '../db/statement.ts';
-import { encodeCursor, type ListPage, type PageArgs, pageOf, parsePage } from '../lib/page.ts';
+import { encodeCursor, type ListPage, type PageArgs, parsePage } from '../lib/page.ts';
 import { listCount, listPage, sortedPage } from './list.ts';
 import { type Driver, filteredList, type Listed, type ListedTable, plainList } from './list-filter.ts';
 import type { CommonFilter } from './list-rules.ts';
@@ -73,22 +73,23 @@ function isFiltered({ filter, id }: ListRequest): boolean {
 }
 
 /** The statements of a list: lean ones for what every caller asks, others that can take any filter. */
-function statementsOf(listed: Listed, order: ListOrder, walk: Walk, request: ListRequest) {
+function statementsOf(listed: Listed, order: ListOrder, request: ListRequest) {
   const filtered = isFiltered(request);
   const driver = driverOf(request) ?? (filtered ? 'FACETS' : undefined);
   const kind = `${filtered ? 'filtered' : 'plain'}_${driver?.toLowerCase() ?? 'all'}`;
   const where = () =>
     driver !== undefined && filtered ? filteredList(listed, driver) : plainList(listed, driver);
-  const page = statement(`${kind}_${nameOfWalk(order.name, walk)}`, (orm) => {
-    if (driver === 'ID' || (driver === 'CUSTOMER' && !order.byChange))
-      return sortedPage(orm, listed, walk, where());
-    if (driver === undefined || driver === 'CUSTOMER') return pageQuery(orm, listed, walk, where());
-    return listPage(orm, listed, { ...order, driver, walk });
-  });
+  const select = (walk: Walk) =>
+    statement(`${kind}_${nameOfWalk(order.name, walk)}`, (orm) => {
+      if (driver === 'ID' || (driver === 'CUSTOMER' && !order.byChange))
+        return sortedPage(orm, listed, walk, where());
+      if (driver === undefined || driver === 'CUSTOMER') return pageQuery(orm, listed, walk, where());
+      return listPage(orm, listed, { ...order, driver, walk });
+    });
   const count = statement(`${kind}_${order.list}_count`, (orm) =>
     listCount(orm, listed, where(), filtered && driver === 'SEARCH'),
   );
-  return { page, count };
+  return { select, count };
 }
 
 /** A page of a list. Throws InvalidInputError for arguments that do not fit together and cursors of another order. */
@@ -100,15 +101,11 @@ export async function entityPage<T extends ListedTable>(
   request: ListRequest,
 ): Promise<ListPage<T['$inferSelect'] & Row> & { found: Record<string, unknown> }> {
   const page = parsePage(args, order.name, order.isPosition);
-  const isLean = !isFiltered(request);
-  const walk = { order: order.order, backward: page.backward, from: page.from !== undefined || !isLean };
-  const { page: select, count } = statementsOf(listed, order, walk, request);
+  const { select, count } = statementsOf(listed, order, request);
   const values = valuesOf(ctx, request);
-  const from = page.from ?? (isLean ? undefined : beginningOf(walk));
-  const [found] = await ctx.run(select, { ...values, ...pageValues(page, from) });
+  const source = { order: order.order, select, values, alwaysFrom: isFiltered(request) };
   return {
-    ...pageOf(page, (found.rows ?? []) as (T['$inferSelect'] & Row)[]),
-    found,
+    ...(await runPage(ctx.run, page, source as PageSource<T['$inferSelect'] & Row>)),
     cursorOf: (row) => encodeCursor(order.name, order.positionOf(row)),
     count: async () => (await ctx.run(count, values))[0]?.count ?? 0,
   };

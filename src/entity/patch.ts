@@ -1,6 +1,7 @@
 import type { Ctx, Run } from '../ctx.ts';
 import { isViolation } from '../db/constraint.ts';
 import { joined } from '../db/rows.ts';
+import type { Repeatable } from '../idempotency/rules.ts';
 import {
   answersSoFar,
   earlierAnswer,
@@ -18,10 +19,9 @@ import { writeTogether } from './together.ts';
 /** So many updates go out as one at most. */
 const maxTogether = 100;
 
-export interface PatchInput {
+export interface PatchInput extends Repeatable {
   id: string;
   expectedVersion?: number | null | undefined;
-  idempotencyKey?: string | null | undefined;
 }
 
 type Statement = ReturnType<typeof patchStatement>;

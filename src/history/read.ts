@@ -1,10 +1,10 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { Ctx } from '../ctx.ts';
 import { jsonRows } from '../db/json.ts';
-import { countRows, given, nameOfWalk, pageQuery, pageValues } from '../db/page.ts';
+import { countRows, given, nameOfWalk, pageQuery, runPage, type Walk } from '../db/page.ts';
 import { once, tenantId } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
-import { encodeCursor, type ListPage, type PageArgs, pageOf, parsePage } from '../lib/page.ts';
+import { encodeCursor, type ListPage, type PageArgs, parsePage } from '../lib/page.ts';
 import { maxWaitingChanges } from './rules.ts';
 import { type ChangeRow, changes } from './table.ts';
 
@@ -27,12 +27,11 @@ async function changePage(
   values: Record<string, unknown>,
 ): Promise<ListPage<ChangeRow>> {
   const page = parsePage(args, orderName, ([version, tie]) => isVersion(version) && tie === '');
-  const walk = { order: newestFirst, backward: page.backward, from: page.from !== undefined };
-  const select = statement(nameOfWalk(name, walk), (orm) => pageQuery(orm, { table: changes }, walk, where));
+  const select = (walk: Walk) =>
+    statement(nameOfWalk(name, walk), (orm) => pageQuery(orm, { table: changes }, walk, where));
   const count = statement(`${name}_count`, (orm) => countRows(orm, changes, where));
-  const [found] = await ctx.run(select, { ...values, ...pageValues(page, page.from) });
   return {
-    ...pageOf(page, found.rows ?? []),
+    ...(await runPage(ctx.run, page, { order: newestFirst, select, values })),
     cursorOf: (row) => encodeCursor(orderName, [String(row.version), '']),
     count: async () => (await ctx.run(count, values))[0]?.count ?? 0,
   };

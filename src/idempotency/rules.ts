@@ -16,6 +16,13 @@ export const idempotencyKey = z
     'Makes the request safe to send again: within 24 hours the same key with the same input gets the first answer, marked `replayed`, and nothing is written. A refused input uses up no key.',
   );
 
+/** What a write is given for its idempotency. */
+export interface Repeatable {
+  idempotencyKey?: string | null | undefined;
+  /** What the fingerprint covers in place of the input. A name in a path can mean another entity when it is sent again. */
+  sentAs?: object | undefined;
+}
+
 /** The same for the same mutation and input whatever the order of their keys, base64url of a SHA-256. */
 export function fingerprint(mutation: string, input: unknown): string {
   const sortKeys = (_key: string, value: unknown) =>

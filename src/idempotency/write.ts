@@ -4,7 +4,7 @@ import type { Orm } from '../db/client.ts';
 import { tenantId } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
 import { IdempotencyError } from '../lib/errors.ts';
-import { fingerprint, keptForMs } from './rules.ts';
+import { fingerprint, keptForMs, type Repeatable } from './rules.ts';
 import { idempotencyRecords } from './table.ts';
 
 /** What the recordset of a write carries beside its rows, so that the write can be recognised when it is sent again. */
@@ -29,14 +29,10 @@ export const maxTries = 10;
 export const keyConstraint = 'idempotency_records_pkey';
 
 /** The values for `keyColumns`: all null when the input has no key. `answer` is what a repeated request will get. */
-export function keyValues(
-  mutation: string,
-  input: { idempotencyKey?: string | null | undefined },
-  answer: unknown,
-): KeyValues {
-  const { idempotencyKey = null, ...rest } = input;
+export function keyValues(mutation: string, input: Repeatable, answer: unknown): KeyValues {
+  const { idempotencyKey = null, sentAs, ...rest } = input;
   if (idempotencyKey === null) return { idempotencyKey: null, fingerprint: null, answer: null };
-  return { idempotencyKey, fingerprint: fingerprint(mutation, rest), answer };
+  return { idempotencyKey, fingerprint: fingerprint(mutation, sentAs ?? rest), answer };
 }
 
 /** The number of the lock that the first request with a key holds while it runs. No name that can be locked has a line feed. */
@@ -205,7 +201,7 @@ export async function answersSoFar(ctx: Ctx, values: KeyValues[]): Promise<Map<s
 export async function writeOnce<T>(
   ctx: Ctx,
   mutation: string,
-  input: { idempotencyKey?: string | null | undefined },
+  input: Repeatable,
   revive: (answer: unknown) => T,
   work: (run: Run) => Promise<T>,
 ): Promise<Written<T>> {

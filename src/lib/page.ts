@@ -91,8 +91,12 @@ export function parsePage(
 export interface Page<Row> {
   /** In the list's order, whichever way the walk went. */
   rows: Row[];
-  hasNextPage: boolean;
-  hasPreviousPage: boolean;
+  /** Whether the page was read from the end of the list towards its beginning. */
+  backward: boolean;
+  /** Whether the walk goes on after this page. */
+  hasMore: boolean;
+  /** Whether the list has rows before the place where the walk began: at most one statement, and none without a cursor. */
+  hasRowsBehind(): Promise<boolean>;
 }
 
 /** A page together with what only some callers ask of its list. */
@@ -103,13 +107,21 @@ export interface ListPage<Row> extends Page<Row> {
 }
 
 /** Makes a page of the rows that a walk found, when it asked for one more than the page's size. */
-export function pageOf<Row>({ size, backward, from }: PageRequest, found: Row[]): Page<Row> {
-  const more = found.length > size;
+export function pageOf<Row>(
+  { size, backward, from }: PageRequest,
+  found: Row[],
+  findBehind: () => Promise<boolean>,
+): Page<Row> {
   const rows = found.slice(0, size);
   if (backward) rows.reverse();
+  let behind: Promise<boolean> | undefined;
   return {
     rows,
-    hasNextPage: backward ? from !== undefined : more,
-    hasPreviousPage: backward ? more : from !== undefined,
+    backward,
+    hasMore: found.length > size,
+    hasRowsBehind() {
+      behind ??= from === undefined ? Promise.resolve(false) : findBehind();
+      return behind;
+    },
   };
 }

@@ -5,7 +5,7 @@ const description = `The customers and billing accounts of a tenant, for program
 
 Send \`Authorization: Bearer <token>\` with every call, and a body as \`application/json\`. Fields and query parameters that are not in this document are refused. A field that holds nothing is left out of an answer; there is no \`null\`.
 
-Instants are RFC 3339; \`2024-01-01T00:00:00+0000\` and \`2022-06-04 00:00:00 UTC\` are taken, too, and one without an offset is UTC. An id in a path is percent-encoded: \`/\` as \`%2F\`, \`+\` as \`%2B\`.
+Instants are RFC 3339; \`2024-01-01T00:00:00+0000\` and \`2022-06-04 00:00:00 UTC\` are taken, too, and one without an offset is UTC. An id in a path is percent-encoded: \`/\` as \`%2F\`, \`+\` as \`%2B\`. A plus that is not encoded is a plus, unless no such name ever existed: then it is read as a space.
 
 \`Idempotency-Key\` makes a write safe to send again: within 24 hours the same key with the same input gets the first answer, with the header \`Idempotent-Replayed: true\`. Every answer has an \`X-Request-Id\`: yours, if you sent one.`;
 

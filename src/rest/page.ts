@@ -93,12 +93,10 @@ export function nextPage<Row>(
   page: ReadPage<Row>,
 ): { nextToken?: string } {
   const last = page.rows.at(-1);
-  return page.hasNextPage && last
-    ? { nextToken: encodeToken([list, filter, size, page.cursorOf(last)]) }
-    : {};
+  return page.hasMore && last ? { nextToken: encodeToken([list, filter, size, page.cursorOf(last)]) } : {};
 }
 
-export type ReadPage<Row> = Pick<ListPage<Row>, 'rows' | 'hasNextPage' | 'cursorOf'>;
+export type ReadPage<Row> = Pick<ListPage<Row>, 'rows' | 'hasMore' | 'cursorOf'>;
 
 /** A page as the facade shows it. */
 export function pageAnswer<Row, T>(

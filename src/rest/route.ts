@@ -8,6 +8,7 @@ import { createCancel } from '../lib/cancel.ts';
 import { requireScope, type Scope } from '../lib/scope.ts';
 import { ErrorAnswer, errorCodeHeader } from './answer.ts';
 import { RequestError } from './errors.ts';
+import { type PlusName, readName } from './path.ts';
 import type { z } from './zod.ts';
 
 /** What the facade needs of the service. */
@@ -21,7 +22,13 @@ export interface RestOptions {
 }
 
 export interface RestEnv {
-  Variables: { options: RestOptions; requestId: string; ctx: Ctx };
+  Variables: {
+    options: RestOptions;
+    requestId: string;
+    ctx: Ctx;
+    /** undefined: the path has no plus that can stand for a space. */
+    plusName?: PlusName;
+  };
 }
 
 export type Rest = OpenAPIHono<RestEnv>;
@@ -106,7 +113,7 @@ export function call<P extends string, R extends Omit<RouteConfig, 'path' | 'mid
     ...config,
     description: [config.description, needs && `Needs the scope ${needs}.`].filter(Boolean).join(' '),
     security: [{ bearer: [] }],
-    middleware: [authenticated, allowed(scopes)] as const,
+    middleware: [authenticated, allowed(scopes), readName(config.path, config.request?.params)] as const,
     responses: { ...problemAnswers(), ...config.responses } as R['responses'],
   });
 }

@@ -11,13 +11,9 @@ import { refuse } from './answer.ts';
 import { RequestError, refusalOf } from './errors.ts';
 import type { Rest, RestContext, RestEnv, RestOptions } from './route.ts';
 
-/**
- * The path as it was sent, for ids may hold `%2F`: its parts are decoded once they are known. Ruby's client writes a
- * space as `+` and a plus as `%2B`; a plus at either end of a part is one, for no id begins or ends with a space.
- */
+/** Returns the path as it was sent. Ids may hold `%2F`, so segments are decoded after routing. */
 function pathOf({ url }: Request): string {
-  const path = /^[a-z]+:\/\/[^/?#]*([^?#]*)/i.exec(url)?.[1] || '/';
-  return path.replaceAll(/(?<=[^/+])\+(?=[^/+])/g, '%20');
+  return /^[a-z]+:\/\/[^/?#]*([^?#]*)/i.exec(url)?.[1] || '/';
 }
 
 const named: MiddlewareHandler<RestEnv> = async (c, next) => {

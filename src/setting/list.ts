@@ -57,7 +57,7 @@ export async function settingPage(
   ctx: Ctx,
   { first, after }: { first: number; after: string | undefined },
   { ownerTypes, ownerId, namespace, id }: SettingFilter,
-): Promise<Omit<Page<SettingRow>, 'hasPreviousPage'> & { cursorOf(row: SettingRow): string }> {
+): Promise<Pick<Page<SettingRow>, 'rows' | 'hasMore'> & { cursorOf(row: SettingRow): string }> {
   const found = await ctx.run(ownerId === undefined ? settingsOfAll : settingsOfOne, {
     ...startOf(after),
     ownerTypes,
@@ -66,5 +66,5 @@ export async function settingPage(
     id: id ?? null,
     limit: first + 1,
   });
-  return { rows: found.slice(0, first), hasNextPage: found.length > first, cursorOf: fullIdOf };
+  return { rows: found.slice(0, first), hasMore: found.length > first, cursorOf: fullIdOf };
 }

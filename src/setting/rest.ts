@@ -1,12 +1,14 @@
 import { value as ownerId } from '../alias/rules.ts';
 import type { Ctx } from '../ctx.ts';
-import { writeHeaders, written } from '../idempotency/rest.ts';
+import { keyOf, writeHeaders, written } from '../idempotency/rest.ts';
 import { InvalidInputError, NotFoundError } from '../lib/errors.ts';
 import { requireScope } from '../lib/scope.ts';
 import { facade } from '../rest/facade.ts';
 import { askedPage, pageAnswer, pageOf, pageQuery, parsedFilter } from '../rest/page.ts';
-import { answer, body, call, type Rest } from '../rest/route.ts';
+import { nameInPath } from '../rest/path.ts';
+import { answer, body, call, type Rest, type RestContext } from '../rest/route.ts';
 import { z } from '../rest/zod.ts';
+import { settingExisted } from './existed.ts';
 import { type FullId, fullIdOf, readFullId } from './full-id.ts';
 import { settingPage } from './list.ts';
 import type { SettingRow } from './read.ts';
@@ -56,13 +58,15 @@ const example = {
 
 const exampleAnswer = { ...example, fullId: 'setting.USER.accountSettingId.ACCOUNT.ACC00001' };
 
-const settingPath = z.object({
-  id: z
+const settingPath = nameInPath(
+  'id',
+  z
     .string()
     .describe(
       'The `fullId` of the setting. One with plain dots inside its parts is taken where it can mean but one setting that there is.',
     ),
-});
+  settingExisted,
+);
 
 const ownerScope = 'Needs the scope to %s accounts, or customers when one of them owns it.';
 
@@ -139,8 +143,8 @@ function assertAllowed(ctx: Ctx, ownerType: rules.OwnerType, verb: 'read' | 'wri
 const isSame = (row: SettingRow, { namespace, id }: Pick<FullId, 'namespace' | 'id'>) =>
   row.namespace === namespace && row.id === id;
 
-/** The setting that a full id means. Throws NotFoundError, or InvalidInputError when it can mean several. */
-async function findSetting(ctx: Ctx, text: string, verb: 'read' | 'write'): Promise<SettingRow> {
+/** Returns the setting that a full id means. Throws InvalidInputError if it can mean several. */
+async function findSetting(ctx: Ctx, text: string, verb: 'read' | 'write'): Promise<SettingRow | undefined> {
   const meant = readFullId(text);
   for (const { ownerType } of meant) assertAllowed(ctx, ownerType, verb);
   const found = await Promise.all(
@@ -150,17 +154,25 @@ async function findSetting(ctx: Ctx, text: string, verb: 'read' | 'write'): Prom
     }),
   );
   const [setting, ...others] = found.flat();
-  if (setting === undefined) throw new NotFoundError('Setting', text);
-  if (others.length === 0) return setting;
+  if (setting === undefined || others.length === 0) return setting;
   const message = `can mean several settings; write the dots inside of its parts as ~1, such as ${fullIdOf(setting)}`;
   throw new InvalidInputError([{ path: ['id'], code: 'INVALID_VALUE', message }]);
 }
 
-/** A setting as a write of its owner left it. */
-function settingIn({ settings }: SettingsOwner, key: { namespace: string; id: string }) {
-  const row = settings.find((one) => isSame(one, key));
+/** A setting as a write of its owner left it: the first of these that the owner has then. */
+function settingIn({ settings }: SettingsOwner, keys: Pick<FullId, 'namespace' | 'id'>[]) {
+  const [row] = keys.flatMap((key) => settings.filter((one) => isSame(one, key)));
   if (row === undefined) throw new Error('A setting that was written is not there.');
   return showSetting(row);
+}
+
+/** The keys of the settings that a write may have changed: replayed, it may have read the path in the other way. */
+function changedIn({ account, customer }: SettingsOwner, { plusName }: RestContext['var'], key: FullId) {
+  if (plusName === undefined) return [key];
+  const ownerType = account === null ? 'CUSTOMER' : 'ACCOUNT';
+  const owner = account ?? customer;
+  const meant = plusName.readings.flatMap(readFullId);
+  return meant.filter((one) => one.ownerType === ownerType && one.ownerId === owner?.id);
 }
 
 function reads(rest: Rest): void {
@@ -177,7 +189,10 @@ function reads(rest: Rest): void {
   });
 
   rest.openapi(getRoute, async (c) => {
-    return c.json(showSetting(await findSetting(c.var.ctx, c.req.valid('param').id, 'read')), 200);
+    const { id } = c.req.valid('param');
+    const setting = await findSetting(c.var.ctx, id, 'read');
+    if (setting === undefined) throw new NotFoundError('Setting', id);
+    return c.json(showSetting(setting), 200);
   });
 }
 
@@ -189,15 +204,21 @@ function writes(rest: Rest): void {
     const owner = entityType === 'ACCOUNT' ? { accountId: entityId } : { customerId: entityId };
     const idempotencyKey = c.req.valid('header')['Idempotency-Key'];
     const result = await createSettings(ctx, { ...owner, settings: [setting], idempotencyKey });
-    return c.json(settingIn(written(c, result), setting), 201);
+    return c.json(settingIn(written(c, result), [setting]), 201);
   });
 
   rest.openapi(updateRoute, async (c) => {
     const { ctx } = c.var;
-    const { ownerType, ownerId, namespace, id } = await findSetting(ctx, c.req.valid('param').id, 'write');
-    const idempotencyKey = c.req.valid('header')['Idempotency-Key'];
-    const input = { ...c.req.valid('json'), ownerType, ownerId, namespace, id, idempotencyKey };
-    return c.json(settingIn(written(c, await changeSetting(ctx, input)), { namespace, id }), 200);
+    const fullId = c.req.valid('param').id;
+    const key = keyOf(c, c.req.valid('header'), c.req.valid('json'));
+    const found = await findSetting(ctx, fullId, 'write');
+    // A request that was answered before is answered again, even if its setting has been removed since.
+    const meant = found ?? (key.idempotencyKey == null ? undefined : readFullId(fullId)[0]);
+    if (meant === undefined) throw new NotFoundError('Setting', fullId);
+    const { ownerType, ownerId, namespace, id } = meant;
+    const name = { ownerType, ownerId, namespace, id };
+    const result = written(c, await changeSetting(ctx, { ...c.req.valid('json'), ...name, ...key }));
+    return c.json(settingIn(result, changedIn(result, c.var, name)), 200);
   });
 }
 

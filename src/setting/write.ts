@@ -9,6 +9,7 @@ import { statement } from '../db/statement.ts';
 import { assertWritable } from '../entity/lock.ts';
 import type { ChangeKind } from '../history/rules.ts';
 import { changeRow, recordChanges } from '../history/write.ts';
+import type { Repeatable } from '../idempotency/rules.ts';
 import { type Written, writeOnce } from '../idempotency/write.ts';
 import { IdTakenError, InvalidInputError, LimitExceededError, NotFoundError } from '../lib/errors.ts';
 import { issuesOf } from '../lib/wording.ts';
@@ -110,7 +111,7 @@ function refreshOwner(ctx: Ctx, { account, customer, settings }: SettingsOwner):
 /** What a write puts: the rows that it makes of those its owner has. */
 interface Put {
   mutation: string;
-  input: { idempotencyKey?: string | null | undefined };
+  input: Repeatable;
   owner: Owner;
   rowsFor(present: SettingRow[]): NewSetting[];
 }

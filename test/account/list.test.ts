@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createdAccount, createdCustomer, tenantWithCustomer } from '../support/account.ts';
 import {
   connectionFields,
+  deleteRows,
   describeConnection,
   type Listing,
   pageArguments,
@@ -35,6 +36,7 @@ const ofAccounts: Omit<Listing, 'name' | 'document'> = {
   make: (on, client, count) => makeAccounts(on, client, count, (index) => -index / 1000),
   makeTied: (on, client, count) => makeAccounts(on, client, count, () => 0),
   addFirst: async (client) => (await createdAccount(client, { id: 'new' })).id,
+  remove: (on, client, ids) => deleteRows(on, client, { table: 'accounts', column: 'id', values: ids }),
 };
 
 describeConnection(service, {

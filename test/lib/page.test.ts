@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { encodeCursor, type PageArgs, pageOf, parsePage } from '../../src/lib/page.ts';
 
 const anyPosition = () => true;
@@ -31,17 +31,21 @@ it('takes 20 entries from the beginning when nothing is said', () => {
   }
 });
 
-it('shows a page in the order of the list, and what lies on either side of it', () => {
-  const from: [string, string] = ['v', 't'];
-  const sides = ({ hasPreviousPage, hasNextPage }: ReturnType<typeof pageOf>) => [
-    hasPreviousPage,
-    hasNextPage,
-  ];
+it('shows a page in the order of the list, and whether the walk goes on', () => {
   const page = { size: 2, backward: false, from: undefined };
-  expect(pageOf(page, rows(3))).toEqual({ rows: [0, 1], hasPreviousPage: false, hasNextPage: true });
-  expect(sides(pageOf(page, rows(2)))).toEqual([false, false]);
-  expect(sides(pageOf({ ...page, from }, rows(2)))).toEqual([true, false]);
+  const findBehind = async () => true;
+  expect(pageOf(page, rows(3), findBehind)).toMatchObject({ rows: [0, 1], hasMore: true });
+  expect(pageOf(page, rows(2), findBehind)).toMatchObject({ rows: [0, 1], hasMore: false });
   const backward = { ...page, backward: true };
-  expect(pageOf(backward, rows(3))).toEqual({ rows: [1, 0], hasPreviousPage: true, hasNextPage: false });
-  expect(sides(pageOf({ ...backward, from }, rows(1)))).toEqual([false, true]);
+  expect(pageOf(backward, rows(3), findBehind)).toMatchObject({ rows: [1, 0], hasMore: true });
+});
+
+it('looks behind a page once, and only if the walk began at a cursor', async () => {
+  const findBehind = vi.fn(async () => true);
+  const page = { size: 2, backward: false, from: undefined };
+  expect(await pageOf(page, rows(1), findBehind).hasRowsBehind()).toBe(false);
+  expect(findBehind).not.toHaveBeenCalled();
+  const after = pageOf({ ...page, from: ['v', 't'] }, rows(1), findBehind);
+  expect([await after.hasRowsBehind(), await after.hasRowsBehind()]).toEqual([true, true]);
+  expect(findBehind).toHaveBeenCalledTimes(1);
 });

@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm';
 import { describe, expect, it } from 'vitest';
 import type { Client, Json, Service } from './service.ts';
 
@@ -16,6 +17,21 @@ export interface Listing {
   byText?: boolean;
   /** Adds an entry in front of all others. */
   addFirst(client: Client): Promise<string>;
+  /** Deletes the rows of entries, whatever refers to them. */
+  remove(service: Service, client: Client, ids: string[]): Promise<void>;
+}
+
+/** Deletes rows of a tenant by the values of a column, without triggers and foreign keys. */
+export async function deleteRows(
+  { database }: Service,
+  { tenantId }: Client,
+  { table, column, values }: { table: string; column: string; values: string[] },
+): Promise<void> {
+  await database.orm.transaction(async (tx) => {
+    await tx.execute(sql`set local session_replication_role = replica`);
+    await tx.execute(sql`delete from ${sql.identifier(table)} where tenant_id = ${tenantId}
+      and ${sql.identifier(column)}::text in (select json_array_elements_text(${JSON.stringify(values)}))`);
+  });
 }
 
 export const pageVariables = '$first: Int, $after: String, $last: Int, $before: String';
@@ -171,6 +187,84 @@ function describePageInfo(service: Service, listing: Listing): void {
   });
 }
 
+function describeEnds(service: Service, listing: Listing): void {
+  const sides = ({ pageInfo: { hasPreviousPage, hasNextPage } }: Json) => [hasPreviousPage, hasNextPage];
+
+  it('has rows before an empty page behind the last row, and after one before the first row', async () => {
+    const client = await listing.newClient(service);
+    await listing.make(service, client, 2);
+    const page = pager(listing, client);
+    const { startCursor, endCursor } = (await page()).pageInfo;
+    const behind = await page({ first: 2, after: endCursor });
+    expect([idsOf(behind), sides(behind)]).toEqual([[], [true, false]]);
+    const before = await page({ last: 2, before: startCursor });
+    expect([idsOf(before), sides(before)]).toEqual([[], [false, true]]);
+  });
+
+  it('counts the row of a cursor only while it is in the list', async () => {
+    const client = await listing.newClient(service);
+    const [first = '', , last = ''] = await listing.make(service, client, 3);
+    const page = pager(listing, client);
+    const { startCursor, endCursor } = (await page()).pageInfo;
+    expect(sides(await page({ first: 1, after: startCursor }))).toEqual([true, true]);
+    expect(sides(await page({ last: 1, before: endCursor }))).toEqual([true, true]);
+    await listing.remove(service, client, [first]);
+    expect(sides(await page({ first: 1, after: startCursor }))).toEqual([false, true]);
+    expect(sides(await page({ last: 1, before: startCursor }))).toEqual([false, true]);
+    await listing.remove(service, client, [last]);
+    expect(sides(await page({ last: 1, before: endCursor }))).toEqual([false, false]);
+    expect(sides(await page({ first: 1, after: endCursor }))).toEqual([true, false]);
+  });
+
+  it('has no rows on either side of a cursor when the list has become empty', async () => {
+    const client = await listing.newClient(service);
+    const ids = await listing.makeTied(service, client, 2);
+    const page = pager(listing, client);
+    const { startCursor, endCursor } = (await page()).pageInfo;
+    await listing.remove(service, client, ids);
+    for (const cursor of [startCursor, endCursor]) {
+      for (const args of [
+        { first: 1, after: cursor },
+        { last: 1, before: cursor },
+      ]) {
+        const empty = await page(args);
+        expect([idsOf(empty), sides(empty)]).toEqual([[], [false, false]]);
+      }
+    }
+  });
+
+  it('tells the row of a cursor from those that tie with it', async () => {
+    const client = await listing.newClient(service);
+    const [first = '', second = ''] = await listing.makeTied(service, client, 3);
+    const page = pager(listing, client);
+    const after = (await page({ first: 2 })).pageInfo.endCursor;
+    await listing.remove(service, client, [second]);
+    expect(sides(await page({ first: 1, after }))).toEqual([true, false]);
+    await listing.remove(service, client, [first]);
+    expect(sides(await page({ first: 1, after }))).toEqual([false, false]);
+  });
+
+  it('looks behind a page only for a client that selects it, and once', async () => {
+    const client = await listing.newClient(service);
+    await listing.make(service, client, 3);
+    const { startCursor } = (await pager(listing, client)()).pageInfo;
+    const count = async (fields: string, args: PageArguments): Promise<number> => {
+      const document = listing.document
+        .replace('totalCount', '')
+        .replace('hasNextPage hasPreviousPage', fields);
+      const send = async () => expect((await client.send(document, args)).errors).toBeUndefined();
+      await send();
+      return (await service.statements(send)).length;
+    };
+    const least = await count('', { first: 1, after: startCursor });
+    expect(await count('hasNextPage', { first: 1, after: startCursor })).toBe(least);
+    expect(await count('hasPreviousPage', { first: 1 })).toBe(least);
+    expect(await count('hasPreviousPage a: hasPreviousPage', { first: 1, after: startCursor })).toBe(
+      least + 1,
+    );
+  });
+}
+
 function describeStability(service: Service, listing: Listing): void {
   it('loses and repeats nothing when an entry is added between two pages', async () => {
     const client = await listing.newClient(service);
@@ -231,6 +325,7 @@ export function describeConnection(service: Service, listing: Listing): void {
   describe(listing.name, () => {
     describePages(service, listing);
     describePageInfo(service, listing);
+    describeEnds(service, listing);
     describeStability(service, listing);
     describeRefusals(service, listing);
   });

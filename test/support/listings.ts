@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { createdAccount, createdCustomer, tenantWithCustomer } from './account.ts';
-import { connectionFields, type Listing, pageArguments, pageVariables } from './connection.ts';
+import { connectionFields, deleteRows, type Listing, pageArguments, pageVariables } from './connection.ts';
 import type { Client, Service } from './service.ts';
 
 type Field = 'UPDATED_AT' | 'CREATED_AT' | 'NAME' | 'ID';
@@ -27,10 +27,9 @@ interface Entity {
 /** Makes entities of these ids, and puts what they are ordered by in the order of their ranks. */
 type Make = (service: Service, client: Client, entities: Entity[]) => Promise<void>;
 
-function maker(
-  table: 'accounts' | 'customers',
-  create: (client: Client, id: string) => Promise<unknown>,
-): Make {
+type Table = 'accounts' | 'customers';
+
+function maker(table: Table, create: (client: Client, id: string) => Promise<unknown>): Make {
   return async ({ database }, client, entities) => {
     await Promise.all(entities.map(({ id }) => create(client, id)));
     await database.orm.execute(sql`
@@ -46,10 +45,11 @@ const makeAccounts = maker('accounts', (client, id) => createdAccount(client, { 
 const makeCustomers = maker('customers', (client, id) => createdCustomer(client, { id }));
 
 function listing(
-  make: Make,
+  table: Table,
   { field, direction }: OrderBy,
 ): Omit<Listing, 'name' | 'document' | 'newClient'> {
   const up = direction === 'ASC';
+  const make = table === 'accounts' ? makeAccounts : makeCustomers;
   const names = (count: number) =>
     Array.from({ length: count }, (_, index) => `A-${String(index).padStart(2, '0')}`);
   const makeOrdered: Listing['make'] = async (service, client, count) => {
@@ -78,6 +78,7 @@ function listing(
       await make(serviceOf(client), client, [{ id, rank: up ? 1 : 9000 }]);
       return id;
     },
+    remove: (service, client, ids) => deleteRows(service, client, { table, column: 'id', values: ids }),
   };
 }
 
@@ -104,7 +105,7 @@ function orderText({ field, direction }: OrderBy): string {
 
 export function accountListing(order: OrderBy): Listing {
   return {
-    ...listing(makeAccounts, order),
+    ...listing('accounts', order),
     name: `the list of accounts by ${order.field} ${order.direction}`,
     document: `query(${pageVariables}) { list: accounts(${pageArguments}, ${orderText(order)}) { ${connectionFields} } }`,
     newClient: remembering(tenantWithCustomer),
@@ -122,7 +123,7 @@ export function filteredListing(order: OrderBy, filter: string): Listing {
 
 export function customerAccountListing(order: OrderBy): Listing {
   return {
-    ...listing(makeAccounts, order),
+    ...listing('accounts', order),
     name: `a customer’s accounts by ${order.field} ${order.direction}`,
     document: `query(${pageVariables}) { owner: customer(id: "C1") {
       list: accounts(${pageArguments}, ${orderText(order)}) { ${connectionFields} } } }`,
@@ -136,7 +137,7 @@ export function customerAccountListing(order: OrderBy): Listing {
 
 export function customerListing(order: OrderBy): Listing {
   return {
-    ...listing(makeCustomers, order),
+    ...listing('customers', order),
     name: `the list of customers by ${order.field} ${order.direction}`,
     document: `query(${pageVariables}) { list: customers(${pageArguments}, ${orderText(order)}) { ${connectionFields} } }`,
     newClient: remembering((service) => service.newTenant()),

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
-import { newUuid, toTypeId } from '../../src/lib/id.ts';
+import { newUuid, parseTypeId, toTypeId } from '../../src/lib/id.ts';
 import { createdAccount, tenantWithCustomer } from './account.ts';
-import { connectionFields, type Listing, pageArguments, pageVariables } from './connection.ts';
+import { connectionFields, deleteRows, type Listing, pageArguments, pageVariables } from './connection.ts';
 import type { Client, Service } from './service.ts';
 
 const services = new WeakMap<Client, Service>();
@@ -53,6 +53,10 @@ function historyListing(owner: 'account' | 'customer'): Listing {
     make,
     makeTied: make,
     addFirst: async (client) => String((await addChanges(client, accountId, 1))[0]),
+    remove: (service, client, ids) => {
+      const values = ids.map((id) => parseTypeId(id)?.uuid ?? '');
+      return deleteRows(service, client, { table: 'changes', column: 'id', values });
+    },
   };
 }
 
@@ -84,6 +88,8 @@ const timelineListing: Listing = {
     await addAlias(client, '0-first', '-infinity');
     return '0-first';
   },
+  remove: (service, client, ids) =>
+    deleteRows(service, client, { table: 'aliases', column: 'value', values: ids }),
 };
 
 /** The connections of what was recorded about one account or customer. */
