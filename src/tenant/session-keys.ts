@@ -6,8 +6,8 @@ import { StartupError } from '../lib/errors.ts';
 const minLength = 32;
 const form = new RegExp(`^[\\x21-\\x2b\\x2d-\\x7e]{${minLength},}$`);
 
-/** The rule of `parseSessionKeys`, as error messages and the README state it. */
-export const sessionKeyRule = `keys of at least ${minLength} visible ASCII characters without commas`;
+/** The rule of `parseSessionKeys`, as error messages and the README state it. A key has no comma, which separates keys. */
+export const sessionKeyRule = `keys of at least ${minLength} visible ASCII characters`;
 
 /** Returns the keys; undefined if there is none or one of them breaks the rule. The first one signs, all verify. */
 export function parseSessionKeys(texts: readonly string[]): KeyObject[] | undefined {
@@ -19,7 +19,8 @@ export function parseSessionKeys(texts: readonly string[]): KeyObject[] | undefi
 /** Error messages never quote the content: it may be a key with a typing error. */
 function parseFile(text: string, named: string): KeyObject[] {
   const keys = parseSessionKeys(text.split('\n'));
-  if (keys === undefined) throw new StartupError(`${named} must hold ${sessionKeyRule}, one on each line.`);
+  if (keys === undefined)
+    throw new StartupError(`${named} must hold ${sessionKeyRule} other than commas, one on each line.`);
   return keys;
 }
 
