@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import type { Logger } from 'pino';
@@ -22,6 +23,7 @@ import { createRouter } from './router.ts';
 import { buildSchema } from './schema.ts';
 import { createAuthenticator } from './tenant/authenticate.ts';
 import type { VerifyJwt } from './tenant/jwt.ts';
+import { createSessions } from './tenant/session.ts';
 import { createUseLog } from './tenant/use.ts';
 
 export interface AppOptions extends DatabaseOptions {
@@ -31,6 +33,8 @@ export interface AppOptions extends DatabaseOptions {
   documents: DocumentOptions;
   /** undefined: JWTs are not taken. */
   verifyJwt?: VerifyJwt | undefined;
+  /** The keys of session tokens: the first one signs, and all verify. Empty: there are no session tokens. */
+  sessionKeys: readonly KeyObject[];
   /** undefined: nothing is traced. */
   tracing: Tracing | undefined;
   /** undefined: nothing is counted. */
@@ -147,9 +151,11 @@ export function createApp(options: AppOptions) {
   const uses = createUseLog(database, log);
   const shares = createPoolShares(options.poolSize);
   const parts = { database, share: createShare(), log, feed, shares };
+  const { issue: issueSession, verify: verifySession } = createSessions(database, options.sessionKeys);
   const callers = {
     log,
-    authenticate: createAuthenticator({ database, noteUse: uses.note, verifyJwt }),
+    authenticate: createAuthenticator({ database, noteUse: uses.note, verifyJwt, verifySession }),
+    issueSession,
     createContext: (caller: Caller, selects: Selects) => createContext(parts, caller, selects),
     spend: options.costPerMinute === 0 ? undefined : createBudgets(options.costPerMinute),
     runOperation: createRunOperation(options),

@@ -1,8 +1,10 @@
+import type { KeyObject } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { DatabaseLimits } from './db/client.ts';
 import { StartupError } from './lib/errors.ts';
 import { isLoopback } from './lib/loopback.ts';
 import { z } from './lib/zod.ts';
+import { parseSessionKeys, sessionKeyRule } from './tenant/session-keys.ts';
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
@@ -156,6 +158,20 @@ export const environment = z.object({
     must: 'the name of a claim',
     description: 'The claim that holds the scopes, as words in one text or as a list.',
   }),
+  SESSION_KEYS: z
+    .string()
+    .transform((value) => parseSessionKeys(value.split(',')))
+    .refine((keys) => keys !== undefined)
+    .optional()
+    .meta({
+      must: `${sessionKeyRule}, separated by commas`,
+      description:
+        'Secrets that sign and verify the tokens of `POST /authenticate`. The first one signs, and all of them verify. Without any, the service uses the file `session-key` in DATA_DIR if it runs its own PostgreSQL; with a DATABASE_URL, it issues no tokens.',
+    }),
+  SESSION_KEYS_FILE: z.string().optional().meta({
+    must: 'the path of a file',
+    description: 'A file with the same keys, one on each line, instead of SESSION_KEYS.',
+  }),
   DRAIN_DELAY_MS: wholeNumber(0, 4000).optional().meta({
     must: 'a whole number from 0 to 4000',
     description:
@@ -195,6 +211,8 @@ export interface Config {
   trustedDocumentsOnly: boolean;
   /** undefined: JWTs are not taken. */
   jwt: JwtConfig | undefined;
+  /** What signs session tokens; undefined: a key of its own beside the embedded PostgreSQL, or none. */
+  sessionKeys: readonly KeyObject[] | { file: string } | undefined;
   /** Where spans go; undefined: nothing is traced. */
   collector: string | undefined;
   /** How long it serves after SIGTERM while it says that it is not ready. */
@@ -231,6 +249,14 @@ function jwtOf(data: z.output<typeof environment>): JwtConfig | undefined {
     throw new StartupError('JWTs need JWT_ISSUER, JWT_AUDIENCE, and one of JWT_JWKS_URL and JWT_KEY_FILE.');
   }
   return { keys, issuer, audience, tenantClaim: data.JWT_TENANT_CLAIM, scopeClaim: data.JWT_SCOPE_CLAIM };
+}
+
+/** @throws StartupError if both variables are set */
+function sessionKeysOf({ SESSION_KEYS: keys, SESSION_KEYS_FILE: file }: z.output<typeof environment>) {
+  if (keys !== undefined && file !== undefined) {
+    throw new StartupError('Set only one of SESSION_KEYS and SESSION_KEYS_FILE.');
+  }
+  return file === undefined ? keys : { file: resolve(file) };
 }
 
 /** Each time-out lies within the one around it, or that one would speak in its place. */
@@ -288,6 +314,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Readonly<Confi
     trustedDocuments: data.TRUSTED_DOCUMENTS && resolve(data.TRUSTED_DOCUMENTS),
     trustedDocumentsOnly: data.TRUSTED_DOCUMENTS_ONLY,
     jwt: jwtOf(data),
+    sessionKeys: sessionKeysOf(data),
     collector: data.OTEL_EXPORTER_OTLP_ENDPOINT,
     drainDelayMs: data.DRAIN_DELAY_MS ?? (production ? 3000 : 0),
     logLevel: data.LOG_LEVEL,

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,6 +13,7 @@ import { isLoopback } from '../lib/loopback.ts';
 import { createLog } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { readTrustedDocuments } from '../pipeline/manifest.ts';
+import { ensureSessionKeys, readSessionKeys } from '../tenant/session-keys.ts';
 import { databaseProblem, requireMigrated, requireStatementsKept, requireVersion } from './database.ts';
 import { ensureDemo, revokeDemo } from './demo.ts';
 import { exampleTabs } from './examples.ts';
@@ -58,6 +60,8 @@ interface Storage {
   connection: Connection;
   /** The demo token, where there is one. */
   token: string | undefined;
+  /** The session keys that the embedded database brings along, unless others are configured. */
+  sessionKeys: readonly KeyObject[] | undefined;
   close(): Promise<void>;
 }
 
@@ -87,12 +91,15 @@ async function prepare(config: Config, connection: Connection, log: Logger): Pro
 async function openStorage(config: Config, log: Logger): Promise<Storage> {
   if (config.databaseUrl !== undefined) {
     const connection = { url: config.databaseUrl };
-    return { connection, token: await prepare(config, connection, log), close: () => Promise.resolve() };
+    const token = await prepare(config, connection, log);
+    return { connection, token, sessionKeys: undefined, close: () => Promise.resolve() };
   }
   const embedded = await startEmbedded({ dataDir: config.dataDir, onExit: (reason) => log.error(reason) });
   try {
     const { connection } = embedded;
-    return { connection, token: await prepare(config, connection, log), close: embedded.stop };
+    const token = await prepare(config, connection, log);
+    const sessionKeys = config.sessionKeys ? undefined : await ensureSessionKeys(config.dataDir);
+    return { connection, token, sessionKeys, close: embedded.stop };
   } catch (error) {
     await embedded.stop();
     throw error;
@@ -171,7 +178,9 @@ async function readTrust(config: Config, log: Logger) {
   };
   const verifyJwt =
     config.jwt && (await (await import('../tenant/jwt.ts')).createJwtVerifier(config.jwt, log));
-  return { documents, verifyJwt };
+  const { sessionKeys: keys } = config;
+  const sessionKeys = keys && 'file' in keys ? await readSessionKeys(keys.file) : keys;
+  return { documents, verifyJwt, sessionKeys };
 }
 
 /** Starts the service, and answers how to stop it. */
@@ -186,7 +195,9 @@ async function start(config: Config): Promise<(signal: StopSignal) => Promise<vo
   const { connection, token } = storage;
   const graphiql = !config.graphiql ? undefined : { tabs: exampleTabs, token };
   const observed = { log, tracing: traces?.tracing, metrics: counted?.metrics };
-  const app = createApp({ ...config, ...config.database, ...observed, ...trust, connection, graphiql });
+  const sessionKeys = trust.sessionKeys ?? storage.sessionKeys ?? [];
+  const parts = { ...observed, ...trust, connection, graphiql, sessionKeys };
+  const app = createApp({ ...config, ...config.database, ...parts });
   const server = createServer(connections, app.listener).on('clientError', answerMalformed);
   const close = async () => {
     counted?.server.close().closeAllConnections();

@@ -60,9 +60,9 @@ export const builder = new SchemaBuilder<{
     cursorType: 'String',
     edgesFieldOptions: {
       nullable: false,
-      description: 'The edges of this page, each with its cursor.',
+      description: 'The entries of this page, each with its cursor.',
     },
-    nodeFieldOptions: { nullable: false, description: 'The entry.' },
+    nodeFieldOptions: { nullable: false, description: 'The entry itself.' },
     firstArgOptions: {
       description: `The number of entries from the start, or after \`after\`: ${sizes}. Cannot be combined with \`last\`.`,
     },
@@ -77,7 +77,7 @@ export const builder = new SchemaBuilder<{
     nodeQueryOptions: false,
     nodesQueryOptions: false,
     nodeTypeOptions: { description: 'An object that can be fetched again by its node id.' },
-    nodesOnConnection: { description: 'The entries of this page, without cursors.' },
+    nodesOnConnection: { description: 'The entries of this page, without their cursors.' },
     pageInfoFieldOptions: { description: 'The position of this page in the list.' },
     cursorFieldOptions: { description: 'The cursor of this entry, for `after` or `before`.' },
     pageInfoTypeOptions: {

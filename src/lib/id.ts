@@ -41,5 +41,10 @@ export function parseTypeId(typeId: string): { type: IdType; uuid: string } | un
   const type = (Object.keys(prefixes) as IdType[]).find((key) => prefixes[key] === prefix);
   if (type === undefined || suffix === undefined || rest.length > 0) return undefined;
   if (!/^[0-7][0-9a-hjkmnp-tv-z]{25}$/.test(suffix)) return undefined;
-  return { type, uuid: toUUID(typeidUnboxed(prefixes[type], suffix)) };
+  try {
+    return { type, uuid: toUUID(typeidUnboxed(prefixes[type], suffix)) };
+  } catch {
+    // The suffix encodes 128 bits that are no UUID, for example of version 0.
+    return undefined;
+  }
 }

@@ -19,7 +19,8 @@ export const requestCodes = {
   METHOD_NOT_ALLOWED: 'The path does not take this method; `Allow` names those it takes.',
   PAYLOAD_TOO_LARGE: 'The body is too large.',
   UNSUPPORTED_MEDIA_TYPE: 'The body is of another type than application/json.',
-  SERVICE_UNAVAILABLE: 'The service cannot serve the request now; `Retry-After` says when to send it again.',
+  SERVICE_UNAVAILABLE:
+    'The service cannot serve the request; `Retry-After`, if present, says when to send it again.',
   RATE_LIMITED:
     'The key has spent its budget, or too much of the tenant waits; `Retry-After` says when to send it again.',
   TIMEOUT: 'The call took too long and was given up.',

@@ -15,6 +15,8 @@ import type { z } from './zod.ts';
 export interface RestOptions {
   log: Logger;
   authenticate(authorization: string | null): Promise<Viewer | undefined>;
+  /** Returns a session token for the viewer of an API key; undefined: the service has no key to sign it. */
+  issueSession: ((viewer: Viewer, now: Date) => Promise<string>) | undefined;
   createContext(caller: Caller, selects: Selects): Ctx;
   /** undefined: requests may cost what they will. */
   spend: Spend | undefined;
@@ -77,7 +79,7 @@ const problems = {
   403: 'The token lacks a scope.',
   404: 'There is no such thing in your tenant.',
   429: 'Your key has spent its budget. `Retry-After` says in how many seconds to send it again.',
-  503: 'The service cannot serve the request now. `Retry-After` says in how many seconds to send it again.',
+  503: 'The service cannot serve the request. `Retry-After`, if present, says in how many seconds to send it again.',
 } as const;
 
 function problem(status: keyof typeof problems) {

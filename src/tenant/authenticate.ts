@@ -4,7 +4,7 @@ import { toTypeId } from '../lib/id.ts';
 import type { VerifyJwt } from './jwt.ts';
 import { createLookUp } from './look-up.ts';
 import { keysByTokenHash, tenantsByName } from './read.ts';
-import { createSessions, isSession } from './session.ts';
+import { isSession, type Sessions } from './session.ts';
 import { isApiKey, isJwt, tokenHash } from './token.ts';
 import type { UseLog } from './use.ts';
 
@@ -17,6 +17,8 @@ export interface AuthenticatorOptions {
   noteUse?: UseLog['note'];
   /** undefined: JWTs are not taken. */
   verifyJwt?: VerifyJwt | undefined;
+  /** Verifies session tokens; undefined: they are refused. */
+  verifySession?: Sessions['verify'];
 }
 
 /** The token of an `Authorization: Bearer …` header, undefined when the header is absent or of another form. */
@@ -63,13 +65,12 @@ function createJwtLookUp({ database, verifyJwt }: AuthenticatorOptions) {
 export function createAuthenticator(options: AuthenticatorOptions): Authenticate {
   const viewerOfKey = createKeyLookUp(options);
   const viewerOfJwt = createJwtLookUp(options);
-  const viewerOfSession = createSessions(options.database);
   return async (authorization) => {
     const token = bearerToken(authorization);
     if (token === undefined) return undefined;
     if (isJwt(token) && !isSession(token)) return viewerOfJwt(token);
     if (!isJwt(token) && !isApiKey(token)) return undefined;
-    const viewer = await (isJwt(token) ? viewerOfSession(token) : viewerOfKey(tokenHash(token)));
+    const viewer = await (isJwt(token) ? options.verifySession?.(token) : viewerOfKey(tokenHash(token)));
     return viewer === undefined || hasExpired(viewer) ? undefined : viewer;
   };
 }

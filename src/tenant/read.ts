@@ -3,7 +3,6 @@ import { statement } from '../db/statement.ts';
 import { type ApiKeyRow, apiKeys, tenants } from './table.ts';
 
 const usableKey = {
-  hash: sql<string>`encode(${apiKeys.tokenHash}, 'hex')`,
   keyId: apiKeys.id,
   keyName: apiKeys.name,
   scopes: apiKeys.scopes,
@@ -16,7 +15,11 @@ export const keysByTokenHash = statement(
   'keys_by_token_hash',
   (orm) =>
     orm
-      .select({ ...usableKey, lastUsedAt: apiKeys.lastUsedAt })
+      .select({
+        ...usableKey,
+        hash: sql<string>`encode(${apiKeys.tokenHash}, 'hex')`,
+        lastUsedAt: apiKeys.lastUsedAt,
+      })
       .from(apiKeys)
       .innerJoin(tenants, sql`${tenants.id} = ${apiKeys.tenantId}`)
       .where(

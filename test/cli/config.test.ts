@@ -1,5 +1,6 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { readConfig } from '../../src/config.ts';
+import { StartupError } from '../../src/lib/errors.ts';
 
 it('needs nothing', () => {
   expect(readConfig({})).toMatchObject({
@@ -13,6 +14,7 @@ it('needs nothing', () => {
     trustedDocuments: undefined,
     trustedDocumentsOnly: false,
     jwt: undefined,
+    sessionKeys: undefined,
     logLevel: 'info',
     graphiql: true,
     exposesSchema: true,
@@ -112,4 +114,38 @@ it.each([
   expect(() => readConfig(env)).toThrow(
     'JWTs need JWT_ISSUER, JWT_AUDIENCE, and one of JWT_JWKS_URL and JWT_KEY_FILE.',
   );
+});
+
+describe('SESSION_KEYS', () => {
+  const [first, second] = ['1'.repeat(32), `${'=/+'.repeat(20)}!`];
+
+  it('takes keys in their order, with or without spaces around commas', () => {
+    const { sessionKeys } = readConfig({ SESSION_KEYS: `${first}, ${second},` });
+    const texts = Array.isArray(sessionKeys) ? sessionKeys.map((key) => key.export().toString()) : [];
+    expect(texts).toEqual([first, second]);
+  });
+
+  it('takes an absolute path from SESSION_KEYS_FILE', () => {
+    const { sessionKeys } = readConfig({ SESSION_KEYS_FILE: 'keys.txt' });
+    expect(sessionKeys).toEqual({ file: expect.stringMatching(/^\/.*\/keys\.txt$/) });
+  });
+
+  it.each(['Hunter2'.repeat(4), `${first},Hunter2`, `Hunter2 ${first}`, `Hunter2é${first}`, ','])(
+    'refuses %j and does not repeat it',
+    (value) => {
+      const read = () => readConfig({ SESSION_KEYS: value });
+      expect(read).toThrow(
+        new StartupError(
+          'SESSION_KEYS must be keys of at least 32 visible ASCII characters, separated by commas.',
+        ),
+      );
+    },
+  );
+
+  it('refuses to be combined with SESSION_KEYS_FILE', () => {
+    const both = { SESSION_KEYS: first, SESSION_KEYS_FILE: 'keys.txt' };
+    expect(() => readConfig(both)).toThrow(
+      new StartupError('Set only one of SESSION_KEYS and SESSION_KEYS_FILE.'),
+    );
+  });
 });

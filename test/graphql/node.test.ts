@@ -34,6 +34,7 @@ const strangeIds = [
   'account_01m84fadmwe03rqpvwbebaam9z',
   'account_81m84fadmwe03rqpvwbebaam9z',
   'account_01m84fadmwe03rqpvwbebaamil',
+  'account_0000000000w0ng000000000005',
   'ACCOUNT_01m84fadmwe03rqpvwbebaam9z',
   'key_01m84fadmwe03rqpvwbebaam9z',
   'change_01m84fadmwe03rqpvwbebaam9z',

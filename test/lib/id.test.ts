@@ -28,6 +28,7 @@ it('takes no other text for a TypeID', () => {
     one.replace('_', ''),
     ` ${one}`,
     `${one}\n`,
+    'account_0000000000w0ng000000000005',
   ]) {
     expect(parseTypeId(other)).toBeUndefined();
   }

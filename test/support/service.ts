@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createSecretKey, randomBytes, randomUUID } from 'node:crypto';
 import { pino } from 'pino';
 import { afterAll, beforeAll, inject } from 'vitest';
 import { type AppOptions, createApp } from '../../src/app.ts';
@@ -34,6 +34,9 @@ const patience = {
   DATABASE_STATEMENT_TIMEOUT_MS: '30000',
   DATABASE_CALL_TIMEOUT_MS: '60000',
 };
+
+/** Signs the session tokens of every app unless its options say otherwise. */
+export const sessionKey = createSecretKey(randomBytes(64));
 
 type Fetch = (request: Request, streams?: boolean) => Promise<Response>;
 
@@ -119,6 +122,7 @@ export function openApp(connection: Connection, options: Partial<AppOptions> = {
       tracing: undefined,
       exposesSchema: true,
       operationTimeoutMs: 10_000,
+      sessionKeys: [sessionKey],
       costPerMinute: 0,
       corsOrigins: [],
       ...options,

@@ -1,0 +1,98 @@
+import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
+import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { StartupError } from '../lib/errors.ts';
+
+const minLength = 32;
+const form = new RegExp(`^[\\x21-\\x2b\\x2d-\\x7e]{${minLength},}$`);
+
+/** The rule of `parseSessionKeys`, as error messages and the README state it. A key has no comma, which separates keys. */
+export const sessionKeyRule = `keys of at least ${minLength} visible ASCII characters`;
+
+/** Returns the keys; undefined if there is none or one of them breaks the rule. The first one signs, all verify. */
+export function parseSessionKeys(texts: readonly string[]): KeyObject[] | undefined {
+  const secrets = texts.map((text) => text.trim()).filter((text) => text !== '');
+  if (secrets.length === 0 || !secrets.every((secret) => form.test(secret))) return undefined;
+  return secrets.map((secret) => createSecretKey(secret, 'utf8'));
+}
+
+/** Error messages never quote the content: it may be a key with a typing error. */
+function parseFile(text: string, named: string): KeyObject[] {
+  const keys = parseSessionKeys(text.split('\n'));
+  if (keys === undefined)
+    throw new StartupError(`${named} must hold ${sessionKeyRule} other than commas, one on each line.`);
+  return keys;
+}
+
+/**
+ * Returns the keys in the file that SESSION_KEYS_FILE names.
+ * @throws StartupError if the file cannot be read or holds anything but keys
+ */
+export async function readSessionKeys(path: string): Promise<KeyObject[]> {
+  const named = `SESSION_KEYS_FILE names ${path}, which`;
+  const text = await readFile(path, 'utf8').catch((error: Error) => {
+    throw new StartupError(`${named} cannot be read: ${error.message}.`);
+  });
+  return parseFile(text, named);
+}
+
+/** Writes beside and renames, so that a process that is killed never leaves half a key. */
+async function createFile(directory: string, path: string): Promise<void> {
+  const temporary = `${path}.new`;
+  await rm(temporary, { force: true });
+  await using(await open(temporary, 'wx', 0o600), async (file) => {
+    await file.writeFile(`${randomBytes(32).toString('base64url')}\n`);
+    await file.sync();
+  });
+  await rename(temporary, path);
+  await using(await open(directory, 'r'), (handle) => handle.sync());
+}
+
+async function using<T>(file: FileHandle, work: (file: FileHandle) => Promise<T>): Promise<T> {
+  try {
+    return await work(file);
+  } finally {
+    await file.close();
+  }
+}
+
+async function openIfPresent(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(path, 'r');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** Refuses a file that another user wrote or can read: sessions signed with its key prove nothing. */
+async function readPrivateFile(file: FileHandle, path: string): Promise<KeyObject[]> {
+  const { uid, mode } = await file.stat();
+  const user = process.getuid?.();
+  if (user !== undefined && (uid !== user || (mode & 0o077) !== 0)) {
+    throw new StartupError(
+      `The session key file ${path} must belong to the user of the service (uid ${user}) and have mode 0600: delete it, and the next start creates another.`,
+    );
+  }
+  return parseFile(await file.readFile('utf8'), `The session key file ${path}`);
+}
+
+/**
+ * Returns the keys in `<directory>/session-key`, which is created with one random key if it is missing.
+ * Call it only while holding the lock of the data directory.
+ * @throws StartupError if the file is unusable
+ */
+export async function ensureSessionKeys(directory: string): Promise<KeyObject[]> {
+  const path = join(directory, 'session-key');
+  try {
+    const found = await openIfPresent(path);
+    if (found !== undefined) return await using(found, (file) => readPrivateFile(file, path));
+    await createFile(directory, path);
+    return await using(await open(path, 'r'), (file) => readPrivateFile(file, path));
+  } catch (error) {
+    if (error instanceof StartupError) throw error;
+    throw new StartupError(`The session key file ${path} cannot be used: ${(error as Error).message}.`, {
+      cause: error,
+    });
+  }
+}
