@@ -178,7 +178,7 @@ builder.objectType(VersionConflictError, {
   description: 'The version of the entity differs from `expectedVersion`, because somebody else changed it.',
   interfaces: [ErrorInterface],
   fields: (t) => ({
-    currentVersion: t.exposeInt('currentVersion', { description: 'The current version.' }),
+    currentVersion: t.exposeInt('currentVersion', { description: 'The version that the entity has now.' }),
   }),
 });
 
@@ -186,7 +186,9 @@ builder.objectType(LimitExceededError, {
   name: 'LimitExceededError',
   description: 'The change would exceed a limit of the entity.',
   interfaces: [ErrorInterface],
-  fields: (t) => ({ limit: t.exposeInt('limit', { description: 'The limit.' }) }),
+  fields: (t) => ({
+    limit: t.exposeInt('limit', { description: 'The maximum that the change would exceed.' }),
+  }),
 });
 
 /** The errors that every mutation can return. */
