@@ -37,6 +37,8 @@ export interface AppOptions extends DatabaseOptions {
   metrics?: Metrics | undefined;
   /** Whether clients may ask for the schema, and messages suggest names of it. */
   exposesSchema: boolean;
+  /** Whether `/docs` and `/openapi.json` are served. */
+  restDocs: boolean;
   operationTimeoutMs: number;
   /** What one key may spend in a minute; 0: as much as it will. */
   costPerMinute: number;
@@ -153,6 +155,7 @@ export function createApp(options: AppOptions) {
     createContext: (caller: Caller, selects: Selects) => createContext(parts, caller, selects),
     spend: options.costPerMinute === 0 ? undefined : createBudgets(options.costPerMinute),
     runOperation: createRunOperation(options),
+    restDocs: options.restDocs,
     inTurn: createLanes<string>({ width: runningPerConnection * options.poolSize, maxWaiting }),
   };
   const graphql = createGraphqlListener({ ...options, ...callers, buildSchema });
