@@ -85,7 +85,10 @@ export const environment = z.object({
   DATA_DIR: z
     .string()
     .default('.data')
-    .meta({ must: 'the path of a directory', description: 'Where its own PostgreSQL keeps its data.' }),
+    .meta({
+      must: 'the path of a directory',
+      description: 'Where its own PostgreSQL keeps its data. Only its owner has access.',
+    }),
   MIGRATE: onOrOff().optional().meta({
     must: 'true or false',
     description:

@@ -96,7 +96,11 @@ async function openStorage(config: Config, log: Logger): Promise<Storage> {
     const connection = { url: config.databaseUrl };
     return { connection, token: await prepare(config, connection, log), close: () => Promise.resolve() };
   }
-  const embedded = await startEmbedded({ dataDir: config.dataDir, onExit: (reason) => log.error(reason) });
+  const embedded = await startEmbedded({
+    dataDir: config.dataDir,
+    onNotice: (text) => log.warn(text),
+    onExit: (reason) => log.error(reason),
+  });
   try {
     const { connection } = embedded;
     return { connection, token: await prepare(config, connection, log), close: embedded.stop };

@@ -1,3 +1,4 @@
+import { mkdir, stat } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { expect, it } from 'vitest';
 import { freePort } from '../support/ports.ts';
@@ -27,6 +28,18 @@ it('makes no demo tenant in production and revokes an earlier demo key', patienc
   expect(second.printed).not.toContain('agk_');
   expect(await ask(second.url, token, '{ viewer { keyName } }')).toMatchObject({ status: 401 });
   await second.stop('SIGTERM');
+});
+
+it('closes a data directory that others can access, and logs it', patience, async () => {
+  const DATA_DIR = programs.path('open');
+  await mkdir(DATA_DIR, { mode: 0o755 });
+  const { stop } = await programs.serve({ DATA_DIR });
+  expect((await stat(DATA_DIR)).mode & 0o777).toBe(0o700);
+  const { stderr } = await stop('SIGTERM');
+  expect(JSON.parse(stderr)).toMatchObject({
+    level: 40,
+    msg: `Other users could access the data directory ${DATA_DIR} (mode 0755): it is now closed.`,
+  });
 });
 
 it('serves the REST reference in production only with REST_DOCS=true', patience, async () => {
