@@ -137,10 +137,20 @@ function createRunOperation({ poolSize, operationTimeoutMs }: AppOptions): RunOp
     );
 }
 
+/** Logs when the disk of the database begins to fail, and when it works again. */
+function logDisk(log: Logger): DatabaseOptions['onDisk'] {
+  return (error) => {
+    if (error === undefined) log.info("The database's disk works again.");
+    else if (error.reason === 'DISK_FULL')
+      log.error({ err: error }, "The database's disk is full: writes fail.");
+    else log.error({ err: error }, 'The database cannot read or write its disk.');
+  };
+}
+
 /** Puts the service together: `listener` answers the requests of a server of node:http. */
 export function createApp(options: AppOptions) {
   const { log, tracing, metrics, verifyJwt } = options;
-  const pool = openDatabase(options);
+  const pool = openDatabase({ ...options, onDisk: logDisk(log) });
   metrics?.watch(pool);
   const database = tracing?.database(pool) ?? pool;
   const health = createHealth(pool);

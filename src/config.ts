@@ -82,13 +82,10 @@ export const environment = z.object({
     must: 'true or false',
     description: '`false` where a pooler gives each transaction another connection, such as PgBouncer.',
   }),
-  DATA_DIR: z
-    .string()
-    .default('.data')
-    .meta({
-      must: 'the path of a directory',
-      description: 'Where its own PostgreSQL keeps its data. Only its owner has access.',
-    }),
+  DATA_DIR: z.string().default('.data').meta({
+    must: 'the path of a directory',
+    description: 'Where its own PostgreSQL keeps its data. Only its owner has access.',
+  }),
   MIGRATE: onOrOff().optional().meta({
     must: 'true or false',
     description:

@@ -65,6 +65,8 @@ interface Storage {
   connection: Connection;
   /** The demo token, where there is one. */
   token: string | undefined;
+  /** undefined: nothing can tell. */
+  isDiskFull?: () => boolean;
   close(): Promise<void>;
 }
 
@@ -102,8 +104,8 @@ async function openStorage(config: Config, log: Logger): Promise<Storage> {
     onExit: (reason) => log.error(reason),
   });
   try {
-    const { connection } = embedded;
-    return { connection, token: await prepare(config, connection, log), close: embedded.stop };
+    const { connection, isDiskFull, stop } = embedded;
+    return { connection, token: await prepare(config, connection, log), isDiskFull, close: stop };
   } catch (error) {
     await embedded.stop();
     throw error;
@@ -199,10 +201,18 @@ async function start(config: Config): Promise<(signal: StopSignal) => Promise<vo
   const trust = await readTrust(config, log);
   const storage = await openStorage(config, log);
   const [{ createApp }, { endpoint }] = await loading;
-  const { connection, token } = storage;
+  const { connection, token, isDiskFull } = storage;
   const graphiql = !config.graphiql ? undefined : { tabs: exampleTabs, token };
   const observed = { log, tracing: traces?.tracing, metrics: counted?.metrics };
-  const app = createApp({ ...config, ...config.database, ...observed, ...trust, connection, graphiql });
+  const app = createApp({
+    ...config,
+    ...config.database,
+    ...observed,
+    ...trust,
+    connection,
+    isDiskFull,
+    graphiql,
+  });
   const server = createServer(connections, app.listener).on('clientError', answerMalformed);
   const close = async () => {
     counted?.server.close().closeAllConnections();

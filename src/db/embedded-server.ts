@@ -72,6 +72,8 @@ export interface Server {
 /** The one server of a cluster at a time; `stopping` forbids a new one. */
 export interface ServerState {
   stopping: boolean;
+  /** Whether the last start failed because the disk is full. */
+  isDiskFull: boolean;
   server?: Server;
 }
 

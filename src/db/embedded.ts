@@ -19,6 +19,8 @@ export interface EmbeddedConnection {
 
 export interface EmbeddedPostgres {
   connection: EmbeddedConnection;
+  /** Whether the server cannot start because its disk is full; it is tried again every second. */
+  isDiskFull: () => boolean;
   /** Ends the server within 3 s; open connections are cut. Calling it again is harmless. */
   stop: () => Promise<void>;
 }
@@ -44,7 +46,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedP
   const places = placesOf(options.dataDir);
   await prepareDirectory(places.dataDir, options.onNotice);
   const socket = socketOf(places.directory);
-  const state: ServerState = { stopping: false };
+  const state: ServerState = { stopping: false, isDiskFull: false };
   let cluster: Cluster | undefined;
   let release: (() => Promise<void>) | undefined;
   let password: string;
@@ -66,6 +68,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedP
   let stopped: Promise<void> | undefined;
   return {
     connection: { ...socket, password },
+    isDiskFull: () => state.isDiskFull,
     stop: () => {
       stopped ??= stop().then(release);
       return stopped;
@@ -132,9 +135,11 @@ function keepRunning(cluster: Cluster, state: ServerState, onExit?: (reason: str
     await sleep(delay, undefined, { signal: interrupt.signal, ref: false }).catch(() => undefined);
     try {
       await launch(cluster, state);
+      state.isDiskFull = false;
       return delay;
     } catch (error) {
       if (state.stopping) return delay;
+      state.isDiskFull = reasonOf(error).includes('No space left on device');
       onExit?.(reasonOf(error));
       return relaunch(slower(delay));
     }
