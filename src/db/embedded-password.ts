@@ -120,7 +120,11 @@ export async function ensurePassword(
   await waitUntil(() => accepts(socket), directory);
   const { password, verifier } = await makePassword(dataDir);
   const sql = open(socket);
-  await sql.unsafe(alterPassword(verifier)).finally(() => sql.end({ timeout: 1 }));
+  try {
+    await sql.unsafe(alterPassword(verifier));
+  } finally {
+    await sql.end({ timeout: 1 });
+  }
   await writeRules(directory, 'scram-sha-256');
   reload();
   await waitUntil(async () => !(await accepts(socket)), directory);
