@@ -41,6 +41,8 @@ export interface AppOptions extends DatabaseOptions {
   metrics?: Metrics | undefined;
   /** Whether clients may ask for the schema, and messages suggest names of it. */
   exposesSchema: boolean;
+  /** Whether `/docs` and `/openapi.json` are served. */
+  restDocs: boolean;
   operationTimeoutMs: number;
   /** What one key may spend in a minute; 0: as much as it will. */
   costPerMinute: number;
@@ -139,10 +141,20 @@ function createRunOperation({ poolSize, operationTimeoutMs }: AppOptions): RunOp
     );
 }
 
+/** Logs when the disk of the database begins to fail, and when it works again. */
+function logDisk(log: Logger): DatabaseOptions['onDisk'] {
+  return (error) => {
+    if (error === undefined) log.info("The database's disk works again.");
+    else if (error.reason === 'DISK_FULL')
+      log.error({ err: error }, "The database's disk is full: writes fail.");
+    else log.error({ err: error }, 'The database cannot read or write its disk.');
+  };
+}
+
 /** Puts the service together: `listener` answers the requests of a server of node:http. */
 export function createApp(options: AppOptions) {
   const { log, tracing, metrics, verifyJwt } = options;
-  const pool = openDatabase(options);
+  const pool = openDatabase({ ...options, onDisk: logDisk(log) });
   metrics?.watch(pool);
   const database = tracing?.database(pool) ?? pool;
   const health = createHealth(pool);
@@ -159,6 +171,7 @@ export function createApp(options: AppOptions) {
     createContext: (caller: Caller, selects: Selects) => createContext(parts, caller, selects),
     spend: options.costPerMinute === 0 ? undefined : createBudgets(options.costPerMinute),
     runOperation: createRunOperation(options),
+    restDocs: options.restDocs,
     inTurn: createLanes<string>({ width: runningPerConnection * options.poolSize, maxWaiting }),
   };
   const graphql = createGraphqlListener({ ...options, ...callers, buildSchema });

@@ -49,6 +49,10 @@ export const environment = z.object({
     must: 'a whole number from 1 to 65535',
     description: 'A port for Prometheus, which needs no token there. Without it, nothing is counted.',
   }),
+  METRICS_HOST: z.string().default('127.0.0.1').meta({
+    must: 'a host name or address',
+    description: 'The address that METRICS_PORT listens on. By default, only this machine reaches it.',
+  }),
   DATABASE_URL: z
     .url({ protocol: /^postgres(ql)?$/ })
     .optional()
@@ -80,10 +84,10 @@ export const environment = z.object({
     must: 'true or false',
     description: '`false` where a pooler gives each transaction another connection, such as PgBouncer.',
   }),
-  DATA_DIR: z
-    .string()
-    .default('.data')
-    .meta({ must: 'the path of a directory', description: 'Where its own PostgreSQL keeps its data.' }),
+  DATA_DIR: z.string().default('.data').meta({
+    must: 'the path of a directory',
+    description: 'Where its own PostgreSQL keeps its data. Only its owner has access.',
+  }),
   MIGRATE: onOrOff().optional().meta({
     must: 'true or false',
     description:
@@ -91,7 +95,8 @@ export const environment = z.object({
   }),
   NODE_ENV: z.enum(['development', 'production', 'test']).default('development').meta({
     must: 'development, production or test',
-    description: '`production` switches GraphiQL, introspection and the migrations at start off.',
+    description:
+      '`production` switches off GraphiQL, introspection, the REST reference, the demo tenant and the migrations at start.',
   }),
   GRAPHIQL: onOrOff().optional().meta({
     must: 'true or false',
@@ -101,6 +106,11 @@ export const environment = z.object({
     must: 'true or false',
     description:
       'Whether clients may ask for the schema, and messages suggest names of it. Left out, they may, but not in production. Gateways get the schema from `_service` in any case.',
+  }),
+  REST_DOCS: onOrOff().optional().meta({
+    must: 'true or false',
+    description:
+      'Whether `/docs` and `/openapi.json` are served. Without it, they are, except in production.',
   }),
   CORS_ORIGINS: z
     .string()
@@ -198,6 +208,7 @@ export interface Config {
   port: number;
   /** undefined: nothing is counted. */
   metricsPort: number | undefined;
+  metricsHost: string;
   /** Absolute. Where the embedded PostgreSQL keeps its data. */
   dataDir: string;
   /** undefined: start the embedded PostgreSQL. */
@@ -217,9 +228,13 @@ export interface Config {
   collector: string | undefined;
   /** How long it serves after SIGTERM while it says that it is not ready. */
   drainDelayMs: number;
+  /** Whether npm started this process, which then stops when npm ends. */
+  endsWithParent: boolean;
   logLevel: string;
   graphiql: boolean;
   exposesSchema: boolean;
+  /** Serve the REST reference and its OpenAPI document. */
+  restDocs: boolean;
   corsOrigins: readonly string[];
   operationTimeoutMs: number;
   /** 0: no limit. */
@@ -233,6 +248,9 @@ export interface JwtConfig {
   tenantClaim: string;
   scopeClaim: string;
 }
+
+/** The npm scripts, and npx, that run the service until it is stopped. Any other script may leave it in the background. */
+const npmScripts = ['start', 'dev', 'npx'];
 
 type Variable = keyof typeof environment.shape;
 
@@ -303,6 +321,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Readonly<Confi
     host: data.HOST,
     port: data.PORT,
     metricsPort: data.METRICS_PORT,
+    metricsHost: data.METRICS_HOST,
     dataDir: resolve(data.DATA_DIR),
     databaseUrl: data.DATABASE_URL,
     database: {
@@ -317,9 +336,11 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Readonly<Confi
     sessionKeys: sessionKeysOf(data),
     collector: data.OTEL_EXPORTER_OTLP_ENDPOINT,
     drainDelayMs: data.DRAIN_DELAY_MS ?? (production ? 3000 : 0),
+    endsWithParent: npmScripts.includes(env.npm_lifecycle_event ?? ''),
     logLevel: data.LOG_LEVEL,
     graphiql: data.GRAPHIQL ?? !production,
     exposesSchema: data.INTROSPECTION ?? !production,
+    restDocs: data.REST_DOCS ?? !production,
     corsOrigins: data.CORS_ORIGINS ?? [],
     operationTimeoutMs: data.OPERATION_TIMEOUT_MS,
     costPerMinute: data.RATE_LIMIT,

@@ -16,7 +16,9 @@ export function createRouter(options: RestOptions): Rest {
   customerRoutes(rest);
   settingRoutes(rest);
   tenantRoutes(rest);
-  documentRoutes(rest);
-  docsRoutes(rest);
+  if (options.restDocs) {
+    documentRoutes(rest);
+    docsRoutes(rest);
+  }
   return rest;
 }

@@ -83,7 +83,8 @@ async function findDatabase(
   if (config.databaseUrl !== undefined) return { ...found, connection: { url: config.databaseUrl } };
   const running = await runningEmbedded(config.dataDir);
   if (running !== undefined) return { ...found, connection: running };
-  return { ...(await startEmbedded({ dataDir: config.dataDir })), started: true };
+  const { dataDir } = config;
+  return { ...(await startEmbedded({ dataDir, onNotice: console.error })), started: true };
 }
 
 /**

@@ -38,15 +38,22 @@ const connections = {
 
 type StopSignal = keyof typeof finishMs;
 
-/** Listens on a port that `variable` chose. */
-function listen(server: Server, host: string, port: number, variable = 'PORT'): Promise<AddressInfo> {
+interface Address {
+  host: string;
+  port: number;
+  /** What the names of the two variables begin with. */
+  prefix: '' | 'METRICS_';
+}
+
+/** @throws StartupError if the address cannot be listened on */
+function listen(server: Server, { host, port, prefix }: Address): Promise<AddressInfo> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const problems: Record<string, string> = {
-        EADDRINUSE: `Port ${port} on ${host} is in use by another program: stop it, or choose another port with ${variable}.`,
-        EADDRNOTAVAIL: `This machine has no address ${host}: choose another with HOST.`,
-        EACCES: `Port ${port} may not be used by this user: choose another with ${variable}.`,
-        ENOTFOUND: `The host ${host} is not known: choose another with HOST.`,
+        EADDRINUSE: `Port ${port} on ${host} is in use by another program: stop it, or choose another port with ${prefix}PORT.`,
+        EADDRNOTAVAIL: `This machine has no address ${host}: choose another with ${prefix}HOST.`,
+        EACCES: `Port ${port} may not be used by this user: choose another with ${prefix}PORT.`,
+        ENOTFOUND: `The host ${host} is not known: choose another with ${prefix}HOST.`,
       };
       reject(
         new StartupError(problems[error.code ?? ''] ?? `Cannot listen on ${host}:${port}: ${error.message}.`),
@@ -62,13 +69,15 @@ interface Storage {
   token: string | undefined;
   /** The session keys that the embedded database brings along, unless others are configured. */
   sessionKeys: readonly KeyObject[] | undefined;
+  /** undefined: nothing can tell. */
+  isDiskFull?: () => boolean;
   close(): Promise<void>;
 }
 
-/** The demo's token, in the embedded database and where nobody but this machine can reach the service. */
+/** Returns the token of the demo tenant, which exists only outside production, in the embedded database, on loopback. */
 async function demoToken(config: Config, database: Database, log: Logger): Promise<string | undefined> {
   if (config.databaseUrl !== undefined) return undefined;
-  if (isLoopback(config.host)) return ensureDemo(database, config.dataDir, log);
+  if (!config.production && isLoopback(config.host)) return ensureDemo(database, config.dataDir, log);
   await revokeDemo(database, config.dataDir);
   return undefined;
 }
@@ -94,12 +103,16 @@ async function openStorage(config: Config, log: Logger): Promise<Storage> {
     const token = await prepare(config, connection, log);
     return { connection, token, sessionKeys: undefined, close: () => Promise.resolve() };
   }
-  const embedded = await startEmbedded({ dataDir: config.dataDir, onExit: (reason) => log.error(reason) });
+  const embedded = await startEmbedded({
+    dataDir: config.dataDir,
+    onNotice: (text) => log.warn(text),
+    onExit: (reason) => log.error(reason),
+  });
   try {
-    const { connection } = embedded;
+    const { connection, isDiskFull, stop } = embedded;
     const token = await prepare(config, connection, log);
     const sessionKeys = config.sessionKeys ? undefined : await ensureSessionKeys(config.dataDir);
-    return { connection, token, sessionKeys, close: embedded.stop };
+    return { connection, token, sessionKeys, isDiskFull, close: stop };
   } catch (error) {
     await embedded.stop();
     throw error;
@@ -149,25 +162,30 @@ async function openLog({ logLevel, collector }: Config) {
 
 interface Counted {
   metrics: Metrics;
-  port: number;
+  address: Address;
   /** Answers whoever collects the numbers. */
   server: Server;
 }
 
 /** Counts where that is asked for; what does so takes a while to load. */
-async function openMetrics({ metricsPort }: Config): Promise<Counted | undefined> {
+async function openMetrics({ metricsHost, metricsPort }: Config): Promise<Counted | undefined> {
   if (metricsPort === undefined) return undefined;
   const { createMetrics } = await import('../observe/metrics.ts');
   const metrics = createMetrics();
-  return { metrics, port: metricsPort, server: createServer(connections, metrics.answer) };
+  const address: Address = { host: metricsHost, port: metricsPort, prefix: 'METRICS_' };
+  return { metrics, address, server: createServer(connections, metrics.answer) };
 }
 
 /** Listens for requests and, where they are counted, for those who collect the numbers; answers where. */
 async function listenAll(server: Server, config: Config, counted: Counted | undefined) {
-  const host = config.host.includes(':') ? `[${config.host}]` : config.host;
-  if (counted !== undefined) await listen(counted.server, config.host, counted.port, 'METRICS_PORT');
-  const { port } = await listen(server, config.host, config.port);
-  return { url: `http://${host}:${port}`, metricsUrl: counted && `http://${host}:${counted.port}/metrics` };
+  if (counted !== undefined) await listen(counted.server, counted.address);
+  const { host } = config;
+  const { port } = await listen(server, { host, port: config.port, prefix: '' });
+  return { url: urlOf({ host, port }), metricsUrl: counted && `${urlOf(counted.address)}/metrics` };
+}
+
+function urlOf({ host, port }: Pick<Address, 'host' | 'port'>): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 /** What requests may send in place of documents and keys. */
@@ -192,11 +210,11 @@ async function start(config: Config): Promise<(signal: StopSignal) => Promise<vo
   const trust = await readTrust(config, log);
   const storage = await openStorage(config, log);
   const [{ createApp }, { endpoint }] = await loading;
-  const { connection, token } = storage;
+  const { connection, token, isDiskFull } = storage;
   const graphiql = !config.graphiql ? undefined : { tabs: exampleTabs, token };
   const observed = { log, tracing: traces?.tracing, metrics: counted?.metrics };
   const sessionKeys = trust.sessionKeys ?? storage.sessionKeys ?? [];
-  const parts = { ...observed, ...trust, connection, graphiql, sessionKeys };
+  const parts = { ...observed, ...trust, connection, isDiskFull, graphiql, sessionKeys };
   const app = createApp({ ...config, ...config.database, ...parts });
   const server = createServer(connections, app.listener).on('clientError', answerMalformed);
   const close = async () => {
@@ -221,7 +239,19 @@ async function start(config: Config): Promise<(signal: StopSignal) => Promise<vo
   };
 }
 
-/** `accountgraph serve`: runs the service until SIGTERM or SIGINT. */
+const parentCheckMs = 500;
+
+/** Calls `onEnd` once the parent process has ended; even a SIGKILL then changes the parent of this process. */
+function watchParent(onEnd: () => void): void {
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    onEnd();
+  }, parentCheckMs).unref();
+}
+
+/** `accountgraph serve`: runs the service until SIGTERM, SIGINT, or the end of the npm that started it. */
 export async function serveCommand(): Promise<void> {
   const config = readConfig();
   const started = start(config);
@@ -233,5 +263,7 @@ export async function serveCommand(): Promise<void> {
     process.exit(0);
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal));
+  // npm hands on SIGTERM and SIGINT, but a npm that is killed leaves the service behind.
+  if (config.endsWithParent) watchParent(() => void stop('SIGTERM'));
   await started;
 }

@@ -3,8 +3,17 @@ import type { PgDatabase } from 'drizzle-orm/pg-core';
 import { drizzle, type PostgresJsQueryResultHKT } from 'drizzle-orm/postgres-js';
 import type postgres from 'postgres';
 import type { CancelSignal } from '../lib/cancel.ts';
+import type { UnavailableError } from '../lib/errors.ts';
 import { mayRunAgain, unavailability } from './constraint.ts';
-import { closePool, type Limits, openPool, type Pool, useSession } from './pool.ts';
+import {
+  closePool,
+  type Limits,
+  noteDiskWorks,
+  openPool,
+  type Pool,
+  type PoolOptions,
+  useSession,
+} from './pool.ts';
 import type { Backend, Connection, Session } from './session.ts';
 import type { Begin, Statement } from './statement.ts';
 
@@ -32,6 +41,10 @@ export interface Database {
   sinceAnswer(): number;
   /** The connections for requests, and the calls that wait for one. */
   usage(): { used: number; idle: number; waiting: number };
+  /** Why the database's disk fails; undefined while it works, as far as calls have shown. */
+  diskError(): UnavailableError | undefined;
+  /** Has the database write a megabyte to its disk; `diskError` is undefined after that. Throws UnavailableError. */
+  probeDisk(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -51,6 +64,8 @@ export interface DatabaseOptions {
   prepare?: boolean;
   /** undefined: a command that runs once may take its time. */
   limits?: DatabaseLimits | undefined;
+  onDisk?: PoolOptions['onDisk'];
+  isDiskFull?: PoolOptions['isDiskFull'];
 }
 
 const patience: Limits & { connectTimeoutMs: number } = {
@@ -79,6 +94,13 @@ function openings({ prepare = true, limits }: DatabaseOptions) {
   const sets = Object.entries(timeouts(limits)).map(([name, value]) => `set local ${name} = ${value}`);
   return { begin: ['begin', ...sets].join('; '), settings: { TimeZone: 'UTC' } };
 }
+
+/**
+ * Writes a megabyte to a temporary file in the default tablespace. Unlike a table, that takes no transaction id and no
+ * write-ahead log: PostgreSQL ends itself if the log finds the disk full.
+ */
+const diskProbe = `set local work_mem = '64kB'; set local temp_tablespaces = '';
+  select count(*) from generate_series(1, 50000)`;
 
 const maxTries = 4;
 const retryDelayMs = 20;
@@ -207,11 +229,20 @@ function prepareOn(orm: Orm) {
 
 /** Opens a database; connections are made when they are needed. */
 export function openDatabase(options: DatabaseOptions): Database {
-  const { connection, poolSize, prepare = true, limits } = options;
+  const { connection, poolSize, prepare = true, limits, onDisk, isDiskFull } = options;
   const { begin, settings } = openings(options);
-  const pool = openPool({ ...patience, ...limits, connection, poolSize, prepare, settings });
+  const pool = openPool({
+    ...patience,
+    ...limits,
+    connection,
+    poolSize,
+    prepare,
+    settings,
+    onDisk,
+    isDiskFull,
+  });
   const patient = openings({ ...options, limits: undefined });
-  const atEase = openPool({ ...pool.options, ...patience, settings: patient.settings });
+  const atEase = openPool({ ...pool.options, ...patience, settings: patient.settings, onDisk: undefined });
   const { client, within } = pooledClient(pool, begin);
   const run = prepareOn(drizzle(client, { casing: 'snake_case' }));
   const runners = new WeakMap<Session, Run>();
@@ -235,6 +266,13 @@ export function openDatabase(options: DatabaseOptions): Database {
         withRetry(() => transact(session, { begin, work: () => work(runnerOf(session)), signal })),
       ),
     sinceAnswer: () => performance.now() - pool.answeredAt,
+    diskError: () => pool.diskError,
+    async probeDisk() {
+      await useSession(pool, (session) =>
+        transact(session, { begin, work: async () => session.client.unsafe(diskProbe), signal: undefined }),
+      );
+      noteDiskWorks(pool);
+    },
     usage: () => ({ used: pool.busy.size, idle: pool.idle.length, waiting: pool.waiting.length }),
     async close() {
       await Promise.all([closePool(pool), closePool(atEase)]);

@@ -35,6 +35,16 @@ const cannotServe = /^(08|28|3D|53|57|58)|^(25P03|25006)$/;
 /** It took a statement back that ran, or waited for a lock, for too long, or that it kept taking back for others. */
 const tookBack = ['57014', '55P03', '40001', '40P01'];
 
+/** The statement failed, and with it its transaction, because the database's machine lacks something. */
+const shortages: Record<string, UnavailableError['reason']> = {
+  '53000': 'EXHAUSTED',
+  '53100': 'DISK_FULL',
+  '53200': 'EXHAUSTED',
+  '53300': 'EXHAUSTED',
+  '53400': 'EXHAUSTED',
+  '58030': 'DISK_FAILS',
+};
+
 /** What the driver and the system call a connection that failed. */
 const connectionFailed = /^(CONNECT|E[A-Z]{4})/;
 
@@ -44,8 +54,10 @@ const connectionFailed = /^(CONNECT|E[A-Z]{4})/;
  */
 export function unavailability(error: unknown, entered: boolean): UnavailableError | undefined {
   for (const known of [error, (error as Error).cause]) if (known instanceof UnavailableError) return known;
-  if (!entered) return new UnavailableError('UNREACHABLE', error);
   const { code = '' } = driverError(error);
+  const shortage = shortages[code];
+  if (shortage !== undefined) return new UnavailableError(shortage, error);
+  if (!entered) return new UnavailableError('UNREACHABLE', error);
   if (tookBack.includes(code)) return new UnavailableError('SLOW', error);
   return cannotServe.test(code) || connectionFailed.test(code)
     ? new UnavailableError('LOST', error)

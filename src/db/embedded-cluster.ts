@@ -1,21 +1,27 @@
 import { spawn } from 'node:child_process';
 import { closeSync, constants, openSync, statSync } from 'node:fs';
-import { access, chown, mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import {
+  access,
+  chmod,
+  chown,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+} from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { getSystemErrorMap } from 'node:util';
 import { StartupError } from '../lib/errors.ts';
+import { type Account, giveAway, idleAccount } from './embedded-account.ts';
 import { type Binaries, unlessCode } from './embedded-binaries.ts';
-
-/** User and database of the service. */
-export const NAME = 'accountgraph';
+import { alterPassword, makePassword, NAME, writeRules } from './embedded-password.ts';
 
 const LARGEST_LOG_BYTES = 1024 * 1024;
-
-export interface Account {
-  uid: number;
-  gid: number;
-}
 
 /** Where everything of one embedded server is, and as whom it runs. */
 export interface Cluster {
@@ -27,21 +33,45 @@ export interface Cluster {
   account: Account | undefined;
 }
 
+/** What the service keeps in its data directory, and what a file system adds to its root. */
+const ownEntries =
+  /^(postgres|postgres\.log|postgres-password(\.new)?|session-key|demo-token|service\.\w+|initdb-\w+|lost\+found)$/;
+
 /**
- * Makes the data directory if need be.
- * @throws StartupError when that fails or this user cannot write to it
+ * Makes the data directory if need be, and closes it to other users.
+ * @param onNotice is told that the directory has been closed
+ * @throws StartupError if that fails or this user cannot write to the directory
  */
-export async function prepareDirectory(dataDir: string): Promise<void> {
+export async function prepareDirectory(dataDir: string, onNotice?: (text: string) => void): Promise<void> {
   try {
     await makeDirectory(dataDir);
     // The dot has the system say so when it is not a directory.
     await access(`${dataDir}/.`, constants.R_OK | constants.W_OK | constants.X_OK);
+    await closeDirectory(dataDir, onNotice);
   } catch (error) {
+    if (error instanceof StartupError) throw error;
     throw new StartupError(
       `The data directory ${dataDir} cannot be used (${reasonOf(error)}): make it writable for this user or point DATA_DIR at another directory.`,
       { cause: error },
     );
   }
+}
+
+/** Closes a directory that others can access, unless other programs may need it open. */
+async function closeDirectory(dataDir: string, onNotice?: (text: string) => void): Promise<void> {
+  const { mode, uid } = await stat(dataDir);
+  if ((mode & 0o077) === 0) return;
+  const permissions = (mode & 0o7777).toString(8).padStart(4, '0');
+  const isOwn = uid === process.getuid?.() && (await readdir(dataDir)).every((name) => ownEntries.test(name));
+  if (!isOwn) {
+    throw new StartupError(
+      `Other users can access the data directory ${dataDir} (mode ${permissions}), which belongs to another user or holds other files: close it with "chmod 700 ${dataDir}" or point DATA_DIR at a directory of its own.`,
+    );
+  }
+  await chmod(dataDir, 0o700);
+  onNotice?.(
+    `Other users could access the data directory ${dataDir} (mode ${permissions}): it is now closed.`,
+  );
 }
 
 /** Node's own `recursive` never returns below a directory that takes no entries, such as /proc. */
@@ -55,34 +85,6 @@ async function makeDirectory(path: string, parentMade = false): Promise<void> {
     await makeDirectory(dirname(path));
     await makeDirectory(path, true);
   }
-}
-
-/**
- * As whom PostgreSQL runs: undefined means this process's user; root hands over to the owner of existing data
- * or to nobody.
- * @throws StartupError when the data belongs to a user as whom it cannot run
- */
-export async function serverAccount(directory: string): Promise<Account | undefined> {
-  const user = process.getuid?.();
-  const owner = await stat(directory).catch(unlessCode('ENOENT'));
-  if (user !== 0) {
-    if (!owner || owner.uid === user) return undefined;
-    throw new StartupError(
-      `The database in ${directory} belongs to another user (uid ${owner.uid}; root keeps its database as nobody): start the service as the user who started it before, or point DATA_DIR at another directory.`,
-    );
-  }
-  if (owner?.uid === 0) {
-    throw new StartupError(
-      `The database in ${directory} belongs to root, as whom PostgreSQL refuses to run: give it away with "chown -R nobody ${directory}".`,
-    );
-  }
-  return owner ? { uid: owner.uid, gid: owner.gid } : nobody();
-}
-
-async function nobody(): Promise<Account> {
-  const users = await readFile('/etc/passwd', 'utf8').catch(() => '');
-  const found = /^nobody:[^:]*:(-?\d+):(-?\d+):/m.exec(users);
-  return { uid: Number(found?.[1] ?? 65534) >>> 0, gid: Number(found?.[2] ?? 65534) >>> 0 };
 }
 
 /**
@@ -115,14 +117,19 @@ async function initialise(cluster: Cluster): Promise<void> {
   if (!cluster.account) requireUserName();
   const temporary = await mkdtemp(join(cluster.dataDir, 'initdb-'));
   try {
-    if (cluster.account) await chown(temporary, cluster.account.uid, cluster.account.gid);
-    const here = { ...cluster, directory: temporary };
+    // initdb and single-user mode refuse a user without a name, as the server's is.
+    const maker = cluster.account && (await idleAccount());
+    if (maker) await chown(temporary, maker.uid, maker.gid);
+    const here = { ...cluster, account: maker, directory: temporary };
     await initdb(here);
     // Renaming the default database takes a fraction of the time that making another one does.
-    const renameDatabase = `ALTER DATABASE postgres RENAME TO ${NAME}\n`;
+    const { verifier } = await makePassword(cluster.dataDir);
+    const statements = `ALTER DATABASE postgres RENAME TO ${NAME}\n${alterPassword(verifier)}\n`;
     const quiet = ['-c', 'exit_on_error=on', '-c', 'log_checkpoints=off'];
     const single = ['--single', ...directoryArguments(here), ...quiet, 'template1'];
-    await run(here, here.binaries.postgres, single, renameDatabase);
+    await run(here, here.binaries.postgres, single, statements);
+    await writeRules(temporary, 'scram-sha-256');
+    if (cluster.account) await giveAway(temporary, cluster.account);
     await rename(temporary, cluster.directory);
     await syncDirectory(cluster.dataDir);
   } catch (error) {
@@ -138,7 +145,7 @@ async function initialise(cluster: Cluster): Promise<void> {
 const characterTypes = ['C.UTF-8', 'en_US.UTF-8', 'C'];
 
 async function initdb(cluster: Cluster, [characterType, ...others] = characterTypes): Promise<void> {
-  // No passwords: the directory that holds the socket is closed to everyone but its owner.
+  // Nothing listens yet: the rules for connections are written before the first server starts.
   const rules = ['-A', 'trust', '-E', 'UTF8', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
   const args = [...rules, `--lc-ctype=${characterType}`, '-U', NAME, '--no-instructions'];
   try {

@@ -6,15 +6,16 @@ import { release } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StartupError } from '../lib/errors.ts';
+import { giveAway } from './embedded-account.ts';
 import {
   type Cluster,
   directoryArguments,
   firstComplaint,
-  NAME,
   openLog,
   reasonOf,
   spawnOptions,
 } from './embedded-cluster.ts';
+import { NAME } from './embedded-password.ts';
 
 /** The server's socket, in its data directory. */
 export const SOCKET = '.s.PGSQL.5432';
@@ -71,6 +72,8 @@ export interface Server {
 /** The one server of a cluster at a time; `stopping` forbids a new one. */
 export interface ServerState {
   stopping: boolean;
+  /** Whether the last start failed because the disk is full. */
+  isDiskFull: boolean;
   server?: Server;
 }
 
@@ -94,13 +97,34 @@ export async function launch(cluster: Cluster, state: ServerState): Promise<void
       );
     }
     if (Date.now() - begun > CONFLICT_PATIENCE_MS) {
-      throw new StartupError(
-        `The database in ${cluster.directory} is in use by another PostgreSQL server: stop that one or point DATA_DIR at another directory.`,
-      );
+      throw inUse(cluster);
     }
     await clearLeftovers(cluster, Date.now() - begun > 1000 ? 'SIGKILL' : 'SIGQUIT');
     await sleep(100);
   }
+}
+
+function inUse({ directory }: Cluster): StartupError {
+  return new StartupError(
+    `The database in ${directory} is in use by another PostgreSQL server: stop that one or point DATA_DIR at another directory.`,
+  );
+}
+
+/**
+ * Gives an existing cluster to the account that will run it, once no server runs there as the earlier one. Call it only
+ * while holding the lock.
+ * @throws StartupError if a server of somebody else runs there
+ */
+export async function takeOver(cluster: Cluster): Promise<void> {
+  const { account, directory } = cluster;
+  if (!account || (await stat(directory)).uid === account.uid) return;
+  const begun = Date.now();
+  while ((await serverProcesses(directory))?.length) {
+    if (Date.now() - begun > CONFLICT_PATIENCE_MS) throw inUse(cluster);
+    await clearLeftovers(cluster, Date.now() - begun > 1000 ? 'SIGKILL' : 'SIGQUIT');
+    await sleep(100);
+  }
+  await giveAway(directory, account);
 }
 
 function spawnServer(cluster: Cluster): Server {

@@ -2,33 +2,33 @@ import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StartupError } from '../lib/errors.ts';
+import { serverAccount } from './embedded-account.ts';
 import { findBinaries, reachableByOthers } from './embedded-binaries.ts';
-import {
-  type Cluster,
-  ensureDatabase,
-  NAME,
-  prepareDirectory,
-  reasonOf,
-  serverAccount,
-} from './embedded-cluster.ts';
+import { type Cluster, ensureDatabase, prepareDirectory, reasonOf } from './embedded-cluster.ts';
 import { acquireLock, answers, socketPath } from './embedded-lock.ts';
-import { launch, readyPid, type ServerState, SOCKET, terminate } from './embedded-server.ts';
+import { ensurePassword, NAME, readPassword, writeRules } from './embedded-password.ts';
+import { launch, readyPid, type ServerState, SOCKET, takeOver, terminate } from './embedded-server.ts';
 
 /** Options for postgres.js; `path` is the server's Unix socket. */
 export interface EmbeddedConnection {
   path: string;
   user: string;
   database: string;
+  password: string;
 }
 
 export interface EmbeddedPostgres {
   connection: EmbeddedConnection;
+  /** Whether the server cannot start because its disk is full; it is tried again every second. */
+  isDiskFull: () => boolean;
   /** Ends the server within 3 s; open connections are cut. Calling it again is harmless. */
   stop: () => Promise<void>;
 }
 
 export interface EmbeddedOptions {
   dataDir: string;
+  /** Told what a person should know about the data directory. */
+  onNotice?: (text: string) => void;
   /** Told each time the server ended unasked or could not come back; it is being restarted then. */
   onExit?: (reason: string) => void;
 }
@@ -44,16 +44,21 @@ const STABLE_MS = 10_000;
  */
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
   const places = placesOf(options.dataDir);
-  await prepareDirectory(places.dataDir);
-  const connection = connectionOf(places.directory);
-  const state: ServerState = { stopping: false };
+  await prepareDirectory(places.dataDir, options.onNotice);
+  const socket = socketOf(places.directory);
+  const state: ServerState = { stopping: false, isDiskFull: false };
   let cluster: Cluster | undefined;
   let release: (() => Promise<void>) | undefined;
+  let password: string;
   try {
     release = await acquireLock(socketPath(places.lock), places.dataDir);
     cluster = await openCluster(places);
     await ensureDatabase(cluster);
+    await takeOver(cluster);
+    const hasPassword = (await readPassword(places.dataDir)) !== undefined;
+    await writeRules(places.directory, hasPassword ? 'scram-sha-256' : 'trust');
     await launch(cluster, state);
+    password = await ensurePassword(places, socket, () => state.server?.child.kill('SIGHUP'));
   } catch (error) {
     if (cluster && state.server) await terminate(cluster, state.server);
     await release?.();
@@ -62,7 +67,8 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedP
   const stop = keepRunning(cluster, state, options.onExit);
   let stopped: Promise<void> | undefined;
   return {
-    connection,
+    connection: { ...socket, password },
+    isDiskFull: () => state.isDiskFull,
     stop: () => {
       stopped ??= stop().then(release);
       return stopped;
@@ -77,14 +83,15 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedP
  */
 export async function runningEmbedded(dataDir: string): Promise<EmbeddedConnection | undefined> {
   const places = placesOf(dataDir);
-  const connection = connectionOf(places.directory);
+  const socket = socketOf(places.directory);
   const lock = socketPath(places.lock);
   const deadline = Date.now() + READY_PATIENCE_MS;
   while (await answers(lock)) {
     const pid = await readyPid(places.directory).catch((error: unknown) => {
       throw asSentence(error, places.dataDir);
     });
-    if (pid !== undefined && (await answers(connection.path))) return connection;
+    const password = pid === undefined ? undefined : await readPassword(places.dataDir);
+    if (password !== undefined && (await answers(socket.path))) return { ...socket, password };
     if (Date.now() > deadline) {
       throw new StartupError(
         `The service on the data directory ${places.dataDir} has no database ready: see ${places.log}.`,
@@ -105,7 +112,7 @@ function placesOf(dataDir: string) {
   };
 }
 
-function connectionOf(directory: string): EmbeddedConnection {
+function socketOf(directory: string): Omit<EmbeddedConnection, 'password'> {
   return { path: socketPath(join(directory, SOCKET)), user: NAME, database: NAME };
 }
 
@@ -128,9 +135,11 @@ function keepRunning(cluster: Cluster, state: ServerState, onExit?: (reason: str
     await sleep(delay, undefined, { signal: interrupt.signal, ref: false }).catch(() => undefined);
     try {
       await launch(cluster, state);
+      state.isDiskFull = false;
       return delay;
     } catch (error) {
       if (state.stopping) return delay;
+      state.isDiskFull = reasonOf(error).includes('No space left on device');
       onExit?.(reasonOf(error));
       return relaunch(slower(delay));
     }

@@ -14,6 +14,10 @@ export interface Limits {
 export interface PoolOptions extends SessionOptions, Limits {
   /** How many sessions there are at most. */
   poolSize: number;
+  /** Whether the database cannot be reached because its disk is full, if anything can tell. */
+  isDiskFull?: (() => boolean) | undefined;
+  /** Called when the disk of the database begins to fail, with the error of the call, and when it works again. */
+  onDisk?: ((error: UnavailableError | undefined) => void) | undefined;
 }
 
 interface Call {
@@ -45,6 +49,8 @@ export interface Pool {
   now: number;
   /** When the database last answered, by the clock of `performance.now`. */
   answeredAt: number;
+  /** Why the database's disk fails; undefined while it works. */
+  diskError: UnavailableError | undefined;
   /** One timer watches over all calls; undefined while there are none. */
   sweep: NodeJS.Timeout | undefined;
   closing: boolean;
@@ -66,6 +72,7 @@ export function openPool(options: PoolOptions): Pool {
     attempts: 0,
     now: 0,
     answeredAt: Number.NEGATIVE_INFINITY,
+    diskError: undefined,
     sweep: undefined,
     closing: false,
   };
@@ -80,10 +87,11 @@ export function useSession<T>(pool: Pool, work: (session: Session) => Promise<T>
         resolve(await work(session));
         pool.answeredAt = performance.now();
       } catch (error) {
-        const unavailable = unavailability(error, session.entered);
+        const unavailable = explained(pool, unavailability(error, session.entered));
         // A connection that failed is still there for a moment; and one to a standby stays useless.
         if (unavailable === undefined) pool.answeredAt = performance.now();
-        else if (unavailable.reason !== 'SLOW') session.destroy();
+        else if (!session.entered || !keepsSession.includes(unavailable.reason)) session.destroy();
+        if (unavailable !== undefined) noteDisk(pool, unavailable);
         reject((unavailable ?? error) as Error);
       }
     };
@@ -94,6 +102,30 @@ export function useSession<T>(pool: Pool, work: (session: Session) => Promise<T>
       reject(new UnavailableError('BUSY'));
     else pool.waiting.push({ ...call, run: inTurn(run) });
   });
+}
+
+type Reason = UnavailableError['reason'];
+
+/** The database answered, and its session is as good as before. */
+const keepsSession: Reason[] = ['SLOW', 'DISK_FULL', 'DISK_FAILS', 'EXHAUSTED'];
+
+/** Replaces the error of a database that cannot be reached if the reason is known. */
+function explained<T extends UnavailableError | undefined>(pool: Pool, error: T): T | UnavailableError {
+  const isFull = error?.reason === 'UNREACHABLE' && pool.options.isDiskFull?.();
+  return isFull ? new UnavailableError('DISK_FULL', error.cause) : error;
+}
+
+function noteDisk(pool: Pool, error: UnavailableError): void {
+  if (pool.diskError !== undefined || !['DISK_FULL', 'DISK_FAILS'].includes(error.reason)) return;
+  pool.diskError = error;
+  pool.options.onDisk?.(error);
+}
+
+/** Notes that the disk of the database works. */
+export function noteDiskWorks(pool: Pool): void {
+  if (pool.diskError === undefined) return;
+  pool.diskError = undefined;
+  pool.options.onDisk?.(undefined);
 }
 
 /** What runs once its turn has come belongs, for who traces it, to its own request, not to the one before it. */
@@ -134,7 +166,7 @@ function forget(pool: Pool, session: Session): void {
 function abandon(pool: Pool, session: Session, call: Call): void {
   if (pool.busy.get(session) !== call) return;
   pool.busy.delete(session);
-  call.refuse(new UnavailableError(session.entered ? 'LOST' : 'UNREACHABLE'));
+  call.refuse(explained(pool, new UnavailableError(session.entered ? 'LOST' : 'UNREACHABLE')));
   session.destroy();
   startWaiting(pool);
 }

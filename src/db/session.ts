@@ -5,7 +5,7 @@ import postgres from 'postgres';
 import { UnavailableError } from '../lib/errors.ts';
 
 /** Where a PostgreSQL is: a URL from the configuration, or the socket of the embedded one. */
-export type Connection = { url: string } | { path: string; user: string; database: string };
+export type Connection = { url: string } | { path: string; user: string; database: string; password: string };
 
 export interface SessionOptions {
   connection: Connection;

@@ -37,6 +37,9 @@ const unavailable = {
   BUSY: 'More requests have come than can be served. Nothing was done',
   UNREACHABLE: 'The database cannot be reached. Nothing was done',
   SLOW: 'The database took too long, and the request was taken back. Nothing was written',
+  DISK_FULL: "The database's disk is full. Nothing was written",
+  DISK_FAILS: 'The database cannot read or write its disk. Nothing was written',
+  EXHAUSTED: 'The database is out of memory or connections. Nothing was written',
   ISSUER: 'The keys of the issuer of this token cannot be had. Nothing was done',
   LOST: 'The database gave no answer, so a write may or may not have taken place. With its `idempotencyKey` it takes place once, however often it is sent',
 } as const;

@@ -4,7 +4,9 @@ import type { Database } from '../db/client.ts';
 import { isMigrated } from '../db/migrate.ts';
 
 /** As `/health/ready` tells it. */
-type Readiness = 'ready' | 'draining' | 'no database' | 'not migrated';
+type Readiness = 'ready' | 'draining' | 'no database' | 'not migrated' | 'disk full' | 'disk fails';
+
+type Disk = Extract<Readiness, `disk ${string}`>;
 
 /** An answer of the database holds for so long: however often readiness is asked, it costs one statement a second. */
 const freshForMs = 1000;
@@ -18,21 +20,29 @@ const paths = ['/health/live', '/health/ready'];
  */
 function createReadiness(database: Database): () => Promise<Readiness> {
   let migrated = false;
-  let probe: { since: number; outcome: Promise<Readiness> } | undefined;
+  let probe: { since: number; disk: Disk | undefined; outcome: Promise<Readiness> } | undefined;
+
+  const diskOf = (): Disk | undefined => {
+    const reason = database.diskError()?.reason;
+    return reason === undefined ? undefined : reason === 'DISK_FULL' ? 'disk full' : 'disk fails';
+  };
 
   async function ask(): Promise<Readiness> {
     try {
+      // A balancer sends no writes to a replica that is not ready, so only a write of its own shows that writes work.
+      if (diskOf() !== undefined) await database.probeDisk();
       migrated = await isMigrated(database);
       return migrated ? 'ready' : 'not migrated';
     } catch {
-      return 'no database';
+      return diskOf() ?? 'no database';
     }
   }
   return async () => {
-    if (migrated && database.sinceAnswer() < freshForMs) return 'ready';
-    if (probe === undefined || performance.now() - probe.since > freshForMs) {
-      const late = sleep(probePatienceMs, 'no database' as const, { ref: false });
-      probe = { since: performance.now(), outcome: Promise.race([ask(), late]) };
+    const disk = diskOf();
+    if (migrated && disk === undefined && database.sinceAnswer() < freshForMs) return 'ready';
+    if (probe === undefined || probe.disk !== disk || performance.now() - probe.since > freshForMs) {
+      const late = sleep<Readiness>(probePatienceMs, disk ?? 'no database', { ref: false });
+      probe = { since: performance.now(), disk, outcome: Promise.race([ask(), late]) };
     }
     return probe.outcome;
   };

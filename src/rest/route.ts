@@ -21,6 +21,8 @@ export interface RestOptions {
   /** undefined: requests may cost what they will. */
   spend: Spend | undefined;
   runOperation: RunOperation;
+  /** Whether `/docs` and `/openapi.json` are served. */
+  restDocs: boolean;
 }
 
 export interface RestEnv {

@@ -122,7 +122,8 @@ export function createRest(options: RestOptions): Rest {
   rest.use(methodNotAllowed({ app: rest, onMethodNotAllowed: methodRefusal }));
   rest.use(limited);
   rest.notFound((c) => {
-    const message = 'Nothing is at this path; /openapi.json lists those there are.';
+    const hint = options.restDocs ? ' `/openapi.json` lists all paths.' : '';
+    const message = `Nothing is at this path.${hint}`;
     return refuse(c, refusalOf(new RequestError(404, 'UNKNOWN_PATH', message)));
   });
   rest.onError((error, c) => {

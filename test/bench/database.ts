@@ -4,17 +4,17 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import postgres from 'postgres';
 import { openDatabase } from '../../src/db/client.ts';
+import { serverAccount } from '../../src/db/embedded-account.ts';
 import { findBinaries } from '../../src/db/embedded-binaries.ts';
 import {
   type Cluster,
   directoryArguments,
   ensureDatabase,
-  NAME,
   openLog,
   prepareDirectory,
-  serverAccount,
   spawnOptions,
 } from '../../src/db/embedded-cluster.ts';
+import { NAME } from '../../src/db/embedded-password.ts';
 import { applyMigrations } from '../../src/db/migrate.ts';
 import { createKey, createTenant } from '../../src/tenant/write.ts';
 import { until } from '../db/processes.ts';

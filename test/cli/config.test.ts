@@ -16,8 +16,11 @@ it('needs nothing', () => {
     jwt: undefined,
     sessionKeys: undefined,
     logLevel: 'info',
+    metricsHost: '127.0.0.1',
+    endsWithParent: false,
     graphiql: true,
     exposesSchema: true,
+    restDocs: true,
     corsOrigins: [],
     operationTimeoutMs: 10_000,
     costPerMinute: 60_000_000,
@@ -40,14 +43,28 @@ it.each([
   expect(readConfig(env).migrate).toBe(migrate);
 });
 
-it('shows neither GraphiQL nor the schema in production, unless told', () => {
+it('shows GraphiQL, the schema and the REST reference in production only if configured', () => {
   const production = { NODE_ENV: 'production' };
-  expect(readConfig(production)).toMatchObject({ graphiql: false, exposesSchema: false });
-  const told = { ...production, GRAPHIQL: 'true', INTROSPECTION: 'true' };
-  expect(readConfig(told)).toMatchObject({ graphiql: true, exposesSchema: true });
-  const untold = readConfig({ GRAPHIQL: 'false', INTROSPECTION: 'false' });
-  expect(untold).toMatchObject({ graphiql: false, exposesSchema: false });
+  const hidden = { graphiql: false, exposesSchema: false, restDocs: false };
+  expect(readConfig(production)).toMatchObject(hidden);
+  const on = { ...production, GRAPHIQL: 'true', INTROSPECTION: 'true', REST_DOCS: 'true' };
+  expect(readConfig(on)).toMatchObject({ graphiql: true, exposesSchema: true, restDocs: true });
+  const off = { GRAPHIQL: 'false', INTROSPECTION: 'false', REST_DOCS: 'false' };
+  expect(readConfig(off)).toMatchObject(hidden);
 });
+
+it.each([
+  ['start', true],
+  ['dev', true],
+  ['npx', true],
+  ['deploy', false],
+  ['', false],
+])(
+  'with the npm script %j says whether the service ends with npm: %j',
+  (npm_lifecycle_event, endsWithParent) => {
+    expect(readConfig({ npm_lifecycle_event })).toMatchObject({ endsWithParent });
+  },
+);
 
 it('takes origins with commas between them', () => {
   const { corsOrigins } = readConfig({ CORS_ORIGINS: 'https://a.example.com, http://localhost:3000' });
@@ -61,6 +78,7 @@ it.each([
   ['TRUSTED_DOCUMENTS_ONLY', ['yes'], 'true or false'],
   ['GRAPHIQL', ['yes'], 'true or false'],
   ['INTROSPECTION', ['on'], 'true or false'],
+  ['REST_DOCS', ['on'], 'true or false'],
   [
     'CORS_ORIGINS',
     ['*', 'https://a.example.com/', 'a.example.com', 'https://a.example.com,', 'null'],

@@ -26,7 +26,8 @@ export function usePostgres() {
     await admin.close();
     server.close();
   });
-  const urlOf = (name: string) => `postgres://accountgraph@127.0.0.1:${port}/${name}`;
+  const urlOf = (name: string) =>
+    `postgres://accountgraph:${inject('server').password}@127.0.0.1:${port}/${name}`;
   return {
     urlOf,
     /** The URL of a new database, empty or a copy of another. */

@@ -47,6 +47,15 @@ describe.concurrent('a start or a command is refused in one sentence', patience,
     expect(sentence).toMatch(/^The data directory .*file\/data cannot be used \(not a directory\)/);
   });
 
+  it('when others can access a data directory that holds other files', async () => {
+    const DATA_DIR = programs.path('shared');
+    await mkdir(DATA_DIR, { mode: 0o755 });
+    await writeFile(programs.path('shared/letter.txt'), '');
+    expect(sentenceOf(await programs.run(['migrate'], { DATA_DIR }))).toBe(
+      `Other users can access the data directory ${DATA_DIR} (mode 0755), which belongs to another user or holds other files: close it with "chmod 700 ${DATA_DIR}" or point DATA_DIR at a directory of its own.`,
+    );
+  });
+
   it.runIf(process.platform === 'linux')('when the system lets nobody write there', async () => {
     const sentence = sentenceOf(await programs.run(['migrate'], { DATA_DIR: '/proc/accountgraph' }));
     expect(sentence).toMatch(/^The data directory \/proc\/accountgraph cannot be used/);

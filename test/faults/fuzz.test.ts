@@ -74,6 +74,7 @@ beforeAll(async () => {
     NODE_ENV: 'production',
     LOG_LEVEL: 'error',
     RATE_LIMIT: '0',
+    REST_DOCS: 'true',
   });
   origin = new URL(running.url);
   openapi = await (await fetch(new URL('/openapi.json', origin))).json();

@@ -20,7 +20,7 @@ afterEach(async () => {
 async function behindPgBouncer(settings = '') {
   const direct = new URL(await server.create(templateName));
   const name = direct.pathname.slice(1);
-  const pooler = await startPgBouncer(Number(direct.port), settings);
+  const pooler = await startPgBouncer({ port: Number(direct.port), password: direct.password }, settings);
   poolers.push(pooler);
   return { DATABASE_URL: pooler.urlOf(name), connection: { ...inject('server'), database: name } };
 }

@@ -36,7 +36,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
 }
 
 /** A PgBouncer, and the TCP port that it needs to reach the server's socket. */
-async function startPooler({ path }: EmbeddedConnection) {
+async function startPooler({ path, password }: EmbeddedConnection) {
   const bridge = createServer((client) => {
     const upstream = connect(path);
     client.pipe(upstream).pipe(client);
@@ -44,7 +44,8 @@ async function startPooler({ path }: EmbeddedConnection) {
     upstream.on('error', () => client.destroy());
   });
   await once(bridge.listen(0, '127.0.0.1'), 'listening');
-  const pooler = await startPgBouncer((bridge.address() as AddressInfo).port);
+  const { port } = bridge.address() as AddressInfo;
+  const pooler = await startPgBouncer({ port, password });
   return {
     port: pooler.port,
     async stop() {

@@ -13,11 +13,14 @@ export interface Pooler {
   stop(): Promise<void>;
 }
 
-/** PgBouncer in transaction mode before a PostgreSQL on a TCP port, with fewer connections than the service asks for. */
-export async function startPgBouncer(port: number, settings = ''): Promise<Pooler> {
+/** Starts PgBouncer in transaction mode in front of a PostgreSQL on a TCP port, with fewer connections than the service asks for. */
+export async function startPgBouncer(
+  { port, password }: { port: number; password: string },
+  settings = '',
+): Promise<Pooler> {
   const directory = await mkdtemp(join(tmpdir(), 'ag-pgbouncer-'));
   const listenPort = await freePort();
-  await writeFile(join(directory, 'users.txt'), '"accountgraph" ""\n');
+  await writeFile(join(directory, 'users.txt'), `"accountgraph" "${password}"\n`);
   await writeFile(
     join(directory, 'pgbouncer.ini'),
     `[databases]

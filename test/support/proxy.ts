@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll } from 'vitest';
+import { afterAll, beforeAll, inject } from 'vitest';
 
 /** What the proxy does to connections from now on, those that are open included. */
 export type Fault =
@@ -108,7 +108,8 @@ export function useProxy(upstream: () => string) {
     cutAll('reset');
   });
   return {
-    urlOf: (database: string) => `postgres://accountgraph@127.0.0.1:${port}/${database}`,
+    urlOf: (database: string) =>
+      `postgres://accountgraph:${inject('server').password}@127.0.0.1:${port}/${database}`,
     connections: () => proxy.pairs.size,
     async set(fault: Fault): Promise<void> {
       const refused = proxy.fault.kind === 'refuse';

@@ -121,6 +121,7 @@ export function openApp(connection: Connection, options: Partial<AppOptions> = {
       documents: { trusted: new Map(), trustedOnly: false },
       tracing: undefined,
       exposesSchema: true,
+      restDocs: true,
       operationTimeoutMs: 10_000,
       sessionKeys: [sessionKey],
       costPerMinute: 0,
