@@ -16,6 +16,9 @@ import { type Client, type Json, useService } from '../support/service.ts';
 const service = useService();
 
 const accounts = ['A1', 'A2', 'A3'] as const;
+// Accounts that operations create: values that may have been aliases.
+const created = ['v3', 'v4'] as const;
+const allAccounts = [...accounts, ...created];
 // The last one is an id: it belongs to its account for ever.
 const values = ['v1', 'v2', 'v3', 'v4', 'A1'] as const;
 const years = [2001, 2002, 2003, 2004, 2901, 2902, 2903, 2904];
@@ -39,6 +42,14 @@ const drawn: fc.Arbitrary<Operation> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('add' as const), account, spans }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('remove' as const), account, value, at: edge }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('transfer' as const), account, value, at: edge }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('create' as const),
+      account: fc.constantFrom(...created),
+      spans,
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('archive' as const), account }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('restore' as const), account }) },
 );
@@ -74,12 +85,15 @@ const toInstant = (ms: number | undefined) =>
 
 function mutationOf(operation: Operation): [MutationName, object] {
   switch (operation.kind) {
+    case 'create':
     case 'add': {
       const datedAliases = operation.spans.map(({ value, from, until }) => ({
         value,
         effectiveFrom: toInstant(from),
         effectiveUntil: toInstant(until),
       }));
+      if (operation.kind === 'create')
+        return ['createAccount', accountInput({ id: operation.account, datedAliases })];
       return ['addAliases', { accountId: operation.account, datedAliases }];
     }
     case 'remove': {
@@ -132,7 +146,7 @@ const readDocument = `query(${places.map((place) => `$t${place}: DateTime!`).joi
     ...values.map(
       (value, i) => `h${place}_${i}: accountByAlias(alias: "${value}", effectiveOn: $t${place}) { id }`,
     ),
-    ...accounts.map(
+    ...allAccounts.map(
       (id, i) => `a${place}_${i}: account(id: "${id}") { aliases(effectiveOn: $t${place}) { value } }`,
     ),
   ])
@@ -145,8 +159,8 @@ async function readAt(client: Client, instants: number[]): Promise<Json[]> {
   expect(errors).toBeUndefined();
   return instants.map((_, place) => ({
     holders: values.map((_, i) => data[`h${place}_${i}`]?.id),
-    aliases: accounts.map((_, i) =>
-      data[`a${place}_${i}`].aliases.map(({ value }: Json) => value).toSorted(),
+    aliases: allAccounts.map((_, i) =>
+      (data[`a${place}_${i}`]?.aliases ?? []).map(({ value }: Json) => value).toSorted(),
     ),
   }));
 }
@@ -156,7 +170,7 @@ async function expectSameReads({ client, model, instants }: Run): Promise<void> 
   const all = [...new Set([...edges, ...instants.map((at) => at + 1)])].toSorted((a, b) => a - b);
   const modelled = all.map((at) => ({
     holders: values.map((value) => holderAt(model, value, at)),
-    aliases: accounts.map((id) => valuesAt(model, id, at)),
+    aliases: allAccounts.map((id) => valuesAt(model, id, at)),
   }));
   const read: Json[] = [];
   for (let start = 0; start < all.length; start += instantsPerRead) {
@@ -172,8 +186,8 @@ async function newRun(): Promise<Run> {
   const client = await service.newTenant();
   const inputs = accounts.map((id) => accountInput({ id }));
   const { data } = await client.send(beginning, { inputs, customer: customerInput() });
-  const created = accounts.map(() => ({ __typename: 'CreateAccountSuccess' }));
-  expect(data.createAccounts).toEqual(created);
+  const successes = accounts.map(() => ({ __typename: 'CreateAccountSuccess' }));
+  expect(data.createAccounts).toEqual(successes);
   return { client, model: newModel(accounts), instants: [] };
 }
 

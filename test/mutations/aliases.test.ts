@@ -108,9 +108,9 @@ describe.concurrent('addAliases', () => {
       ),
     ],
     [
-      'what another held before, while it held it',
+      'what another held before, for a time in which it held it',
       'addAliases',
-      { aliases: ['old'] },
+      { datedAliases: [span('old', y2001)] },
       taken({ value: 'old', accountId: 'A3' }),
     ],
     [

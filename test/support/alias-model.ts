@@ -8,13 +8,20 @@ export interface Span {
 }
 
 export type Operation =
+  | { kind: 'create'; account: string; spans: { value: string; from: number; until: number }[] }
   | { kind: 'add'; account: string; spans: { value: string; from: number; until: number }[] }
   | { kind: 'remove'; account: string; value: string; at: number | undefined }
   | { kind: 'transfer'; account: string; value: string; at: number | undefined }
   | { kind: 'archive'; account: string }
   | { kind: 'restore'; account: string };
 
-export type Outcome = 'ACCEPTED' | 'ALIAS_TAKEN' | 'NOT_FOUND' | 'INVALID_INPUT' | 'NOT_ALLOWED_IN_STATUS';
+export type Outcome =
+  | 'ACCEPTED'
+  | 'ID_TAKEN'
+  | 'ALIAS_TAKEN'
+  | 'NOT_FOUND'
+  | 'INVALID_INPUT'
+  | 'NOT_ALLOWED_IN_STATUS';
 
 /** The state of a tenant: who has which value when, and what ended with the archive of each archived account. */
 export interface Model {
@@ -22,7 +29,7 @@ export interface Model {
   archived: Map<string, Span[]>;
 }
 
-/** Accounts hold their own ids for ever. */
+/** The first accounts hold their own ids for ever. */
 export function newModel(accounts: readonly string[]): Model {
   const own = accounts.map((id) => ({ value: id, account: id, from: -Infinity, until: Infinity }));
   return { spans: own, archived: new Map() };
@@ -44,7 +51,16 @@ function endAt(spans: Span[], ending: Span[], at: number): Span[] {
 
 type Next = Model | Exclude<Outcome, 'ACCEPTED'>;
 
-function claim(model: Model, spans: Span[]): Next {
+/** A span without a beginning begins at the latest end of the past spans that it overlaps, if that is before its end. */
+function settle(model: Model, span: Span, now: number): Span {
+  if (span.from !== -Infinity) return span;
+  const past = model.spans.filter((other) => overlaps(span, other) && other.until <= now);
+  const from = Math.max(-Infinity, ...past.map(({ until }) => until));
+  return from < span.until ? { ...span, from } : span;
+}
+
+function claim(model: Model, given: Span[], now: number): Next {
+  const spans = given.map((span) => settle(model, span, now));
   if (spans.some((span) => model.spans.some((other) => overlaps(span, other)))) return 'ALIAS_TAKEN';
   return { ...model, spans: [...model.spans, ...spans] };
 }
@@ -63,7 +79,7 @@ function remove(model: Model, account: string, value: string, at: number, now: n
 function transfer(model: Model, to: string, value: string, at: number): Next {
   const span = model.spans.find((one) => one.value === value && one.from <= at && one.until > at);
   if (span === undefined) return 'NOT_FOUND';
-  if (isOwnId(span) || span.account === to) return 'INVALID_INPUT';
+  if (isOwnId(span) || span.account === to || value === to) return 'INVALID_INPUT';
   if (model.archived.has(to) || model.archived.has(span.account)) return 'NOT_ALLOWED_IN_STATUS';
   const left = endAt(model.spans, [span], at);
   return { ...model, spans: [...left, { ...span, account: to, from: at }] };
@@ -87,20 +103,24 @@ function restore(model: Model, account: string, now: number): Next {
   return claim(
     { ...model, archived },
     returning.map((span) => ({ ...span, from: Math.max(span.from, now) })),
+    now,
   );
+}
+
+function create(model: Model, account: string, spans: Span[], now: number): Next {
+  const own = claim(model, [{ value: account, account, from: -Infinity, until: Infinity }], now);
+  return typeof own === 'string' ? 'ID_TAKEN' : claim(own, spans, now);
 }
 
 /** The model after an operation at `now`, or why it is refused. */
 export function apply(model: Model, operation: Operation, now: number): Next {
   const { account } = operation;
   switch (operation.kind) {
+    case 'create':
     case 'add': {
       if (model.archived.has(account)) return 'NOT_ALLOWED_IN_STATUS';
-      const spans = operation.spans.map((span) => ({ ...span, account }));
-      return claim(
-        model,
-        spans.filter((span) => !isOwnId(span)),
-      );
+      const spans = operation.spans.map((span) => ({ ...span, account })).filter((span) => !isOwnId(span));
+      return operation.kind === 'add' ? claim(model, spans, now) : create(model, account, spans, now);
     }
     case 'remove':
       return remove(model, account, operation.value, operation.at ?? now, now);
