@@ -6,6 +6,7 @@ import { customerLoaders } from './customer/read.ts';
 import type { Database } from './db/client.ts';
 import type { ChangeFeed } from './history/feed.ts';
 import type { CancelSignal } from './lib/cancel.ts';
+import { UnavailableError } from './lib/errors.ts';
 import { createGate, createGates, type Gate } from './lib/gate.ts';
 import type { Share } from './lib/share.ts';
 import { settingLoaders } from './setting/read.ts';
@@ -29,11 +30,15 @@ export interface PoolShares {
   ofTenant(tenantId: number): Gate;
 }
 
+/** Whether the database is away: what waits for its share would only find that out later. */
+const isOutage = (error: unknown): boolean =>
+  error instanceof UnavailableError && ['UNREACHABLE', 'LOST'].includes(error.reason);
+
 /** Half of the pool for a tenant, and a quarter for a request. */
 export function createPoolShares(poolSize: number): PoolShares {
   return {
     perRequest: Math.max(1, Math.floor(poolSize / 4)),
-    ofTenant: createGates<number>(Math.max(1, Math.floor(poolSize / 2))),
+    ofTenant: createGates<number>({ width: Math.max(1, Math.floor(poolSize / 2)), failsAll: isOutage }),
   };
 }
 
@@ -66,7 +71,10 @@ type Statements = Pick<Ctx, 'run' | 'share' | 'transaction'>;
 /** The share of one request, within that of its tenant. A statement that waits for it takes no connection. */
 function gateOf(shares: PoolShares | undefined, tenantId: number): Gate {
   if (shares === undefined) return (work) => work();
-  const [ofRequest, ofTenant] = [createGate(shares.perRequest), shares.ofTenant(tenantId)];
+  const [ofRequest, ofTenant] = [
+    createGate({ width: shares.perRequest, failsAll: isOutage }),
+    shares.ofTenant(tenantId),
+  ];
   return (work) => ofRequest(() => ofTenant(work));
 }
 
