@@ -20,7 +20,7 @@ export interface Case {
   mayFail?: boolean | undefined;
 }
 
-const warmUpConnections = 8;
+const maxWarmUpConnections = 8;
 
 /** Returns how many statements PostgreSQL has run in the database of a service. */
 async function statementsOf({ database: { admin } }: Bench, { database }: Running): Promise<number> {
@@ -69,11 +69,12 @@ function medians(runs: Record<string, number>[]): Record<string, number> {
 export async function compare(bench: Bench, part: string, cases: Case[]): Promise<Row[]> {
   const { rounds, seconds, warmUpSeconds } = bench.timing;
   const warm = new Set<string>();
+  const mostConnections = Math.max(...cases.map(({ connections }) => connections));
+  const connections = Math.min(maxWarmUpConnections, mostConnections);
   for (const { name, entries, mayFail } of cases) {
     for (const entry of entries) {
       const key = `${name} ${entry.column}`;
-      if (!warm.has(key))
-        await measure(bench, entry, { connections: warmUpConnections, mayFail }, warmUpSeconds);
+      if (!warm.has(key)) await measure(bench, entry, { connections, mayFail }, warmUpSeconds);
       warm.add(key);
     }
   }

@@ -15,8 +15,8 @@ export interface Options {
 
 export const fullTiming: Timing = {
   rounds: 3,
-  seconds: 0.6,
-  warmUpSeconds: 1.5,
+  seconds: 0.5,
+  warmUpSeconds: 1,
   steadySeconds: 10,
   coldSeconds: 30,
 };
@@ -24,7 +24,7 @@ const quickTiming: Timing = {
   rounds: 1,
   seconds: 0.3,
   warmUpSeconds: 0.3,
-  steadySeconds: 2,
+  steadySeconds: 1.5,
   coldSeconds: 2,
 };
 

@@ -8,7 +8,7 @@ import { type Json, type SelectionField, selectionFields } from '../workloads.ts
 
 const part = 'documents';
 const selections = 60;
-const connectionCounts = [1, 32];
+const connectionCountsOf = ({ isQuick }: Bench) => (isQuick ? [32] : [1, 32]);
 const fieldNames = Object.keys(selectionFields) as SelectionField[];
 
 /** The fields of a selection: those whose bit is set in a number that visits different subsets. */
@@ -57,8 +57,8 @@ async function check(running: Running[]): Promise<void> {
   }
 }
 
-function casesOf(running: Running[]): Case[] {
-  return connectionCounts.flatMap((connections) =>
+function casesOf(bench: Bench, running: Running[]): Case[] {
+  return connectionCountsOf(bench).flatMap((connections) =>
     ways.map(({ name, change }) => ({
       ...{ name, connections },
       entries: running.map((service) => ({
@@ -74,7 +74,7 @@ async function measure(bench: Bench) {
   const services = bench.services.filter(({ dialect }) => dialect.fields !== undefined);
   return withServices(bench, await bench.small(), services, async (running) => {
     await check(running);
-    return compare(bench, part, casesOf(running));
+    return compare(bench, part, casesOf(bench, running));
   });
 }
 

@@ -10,7 +10,7 @@ export const mixedPart: Part = {
   name: part,
   title: 'A mixed load of 70 % reads and 30 % writes',
   async run(bench) {
-    const connectionCounts = bench.isQuick ? [1, 32] : [1, 8, 32];
+    const connectionCounts = bench.isQuick ? [32] : [1, 8, 32];
     const rows = await withServices(bench, await bench.small(), bench.services, async (running) => {
       for (const [workload] of mixShares) await checkResponses(running, workload);
       const entries = running.map((service) => ({

@@ -7,7 +7,7 @@ import { comparisonTables, type Ratio, serviceRatios } from '../tables.ts';
 import { type Json, ownAccount, variablesOf } from '../workloads.ts';
 
 const part = 'rest';
-const connectionCounts = [1, 32];
+const connectionCountsOf = ({ isQuick }: Bench) => (isQuick ? [32] : [1, 32]);
 
 const graphql = (query: string, variables: Json): Request => ({
   path: '/graphql',
@@ -57,7 +57,7 @@ const indexes = () => Array.from({ length: 1000 }, (_, n) => n);
 function casesOf(bench: Bench, running: Running[]): Case[] {
   const columnOf = (way: string, { title }: Running) => (bench.isAgainst ? `${way}, ${title}` : way);
   return operations.flatMap(({ name, ...ways }) =>
-    connectionCounts.map((connections) => ({
+    connectionCountsOf(bench).map((connections) => ({
       ...{ name, connections },
       entries: running.flatMap((service) => [
         { column: columnOf('GraphQL', service), service, requests: ways.graphql() },

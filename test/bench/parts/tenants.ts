@@ -6,6 +6,7 @@ import { comparisonTables } from '../tables.ts';
 import type { Workload } from '../workloads.ts';
 
 const workloads: Workload[] = ['W2', 'W6', 'W3', 'W4', 'W7', 'W1'];
+const quickWorkloads: Workload[] = ['W2', 'W6', 'W1'];
 const tenantCounts = [1, 8];
 const connections = 32;
 const part = 'tenants';
@@ -17,7 +18,7 @@ export const tenantsPart: Part = {
     const services = bench.services.filter(isOwn);
     const rows = await withServices(bench, await bench.small(), services, async (running) => {
       const all: Row[] = [];
-      for (const workload of workloads) {
+      for (const workload of bench.isQuick ? quickWorkloads : workloads) {
         await checkResponses(running, workload);
         const entries = tenantCounts.flatMap((tenants) =>
           running.map((service) => ({

@@ -10,6 +10,10 @@ import type { Workload } from '../workloads.ts';
 const smallWorkloads: Workload[] = ['W5', 'W2', 'W6', 'W3', 'W4', 'W7', 'W7 plain', 'W1', 'W1 plain'];
 const part = 'workloads';
 
+/** These are measured at the fewest and the most connections only, for the sake of time. */
+const fewer = new Set<Workload>(['W1 plain', 'W7 plain', 'W8']);
+const extremes = [1, 32];
+
 async function measureWorkload(
   bench: Bench,
   running: Running[],
@@ -22,7 +26,8 @@ async function measureWorkload(
     service,
     requests: requestsOf(service, workload, size),
   }));
-  const cases: Case[] = bench.connections.map((connections) => ({ name: workload, connections, entries }));
+  const counts = bench.connections.filter((count) => !fewer.has(workload) || extremes.includes(count));
+  const cases: Case[] = counts.map((connections) => ({ name: workload, connections, entries }));
   const rows = await compare(bench, part, cases);
   console.error(`  ${workload} is done.`);
   return rows;
