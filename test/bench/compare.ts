@@ -31,7 +31,7 @@ async function statementsOf({ database: { admin } }: Bench, { database }: Runnin
 }
 
 async function usageOf(bench: Bench, service: Running) {
-  const [serviceUs = 0, databaseUs = 0] = await cpuUs(service.pid, bench.database.pid);
+  const [serviceUs = 0, databaseUs = 0] = cpuUs(service.pid, bench.database.pid);
   return { serviceUs, databaseUs, statements: await statementsOf(bench, service) };
 }
 
@@ -56,7 +56,8 @@ async function measure(
     databaseUs: per('databaseUs'),
     statements: per('statements'),
     memoryMb: await memoryMb(service.pid),
-    failed: done.failed + done.refused,
+    failed: done.failed,
+    refused: done.refused,
   };
 }
 

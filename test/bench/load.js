@@ -3,6 +3,8 @@ import { createInterface } from 'node:readline';
 import { openConnection } from './client.js';
 
 const tooManyRequests = 429;
+const unavailable = 503;
+const refusalMarks = ['"SERVICE_UNAVAILABLE"', '"TIMEOUT"'].map((mark) => Buffer.from(mark));
 const errorMarks = ['"errors":', '"code":', '"result":null'].map((mark) => Buffer.from(mark));
 
 /** Replaces the parts of a request that differ each time it is sent. */
@@ -26,6 +28,8 @@ function requestsOf({ headers, requests }, prefix) {
   };
 }
 
+const hasMark = (body, marks) => marks.some((mark) => body.includes(mark));
+
 function percentile(sorted, share) {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
 }
@@ -36,9 +40,9 @@ function recorder(start) {
   const counts = { refused: 0, failed: 0, firstError: undefined };
   return {
     record(begun, { status, body }) {
-      if (status === tooManyRequests) counts.refused += 1;
-      else if (status < 200 || status > 299 || errorMarks.some((mark) => body.includes(mark))) {
-        counts.failed += 1;
+      if (status < 200 || status > 299 || hasMark(body, errorMarks)) {
+        const isRefused = [tooManyRequests, unavailable].includes(status) || hasMark(body, refusalMarks);
+        counts[isRefused ? 'refused' : 'failed'] += 1;
         counts.firstError ??= body.toString('utf8').split('\r\n\r\n').at(-1).slice(0, 600);
       } else samples.push({ at: begun - start, ms: performance.now() - begun });
     },

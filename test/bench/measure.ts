@@ -1,20 +1,28 @@
 import { spawn } from 'node:child_process';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdirSync, readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 const clockTicksPerSecond = 100;
 
 /** Returns the fields of /proc/<pid>/stat after the name, because the name may contain spaces. */
-async function statOf(pid: number): Promise<string[]> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+function statOf(pid: number): string[] {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  } catch {
+    // The process has ended.
+    return [];
+  }
 }
 
 /** Returns the CPU time of each process with its descendants in microseconds, ended descendants included. */
-export async function cpuUs(...roots: number[]): Promise<number[]> {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
-  const stats = await Promise.all(pids.map(async (pid) => ({ pid, stat: await statOf(pid) })));
+export function cpuUs(...roots: number[]): number[] {
+  const pids = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+  const stats = pids.map((pid) => ({ pid, stat: statOf(pid) }));
   const ticksOf = (root: number): number =>
     stats.reduce((sum, { pid, stat }) => {
       const ofProcess = stat.slice(11, 15).reduce((ticks, field) => ticks + Number(field), 0);
@@ -63,7 +71,7 @@ interface Latency {
 export interface Load extends Latency {
   requests: number;
   seconds: number;
-  /** Responses with status 429. */
+  /** Responses that tell the client to try again later, or that a timeout ended. */
   refused: number;
   failed: number;
   firstError?: string;
@@ -92,7 +100,7 @@ export function startLoader(script = 'load.js') {
       child.stdin.write(`${JSON.stringify({ ...job, prefix: `${child.pid}_${jobs}` })}\n`);
       return next<Result>();
     },
-    /** @throws if a response was an error. */
+    /** @throws if a response was an error other than a refusal. */
     async load(job: Job): Promise<Load> {
       const result = await this.run(job);
       if (result.failed > 0)

@@ -79,16 +79,16 @@ function readmeTable(rows: Row[], { date, machine, command }: Circumstances): st
 }
 
 /** Writes results into docs/performance.md, and those of the workloads also into the README and the charts. */
-export async function publish(results: [Part, PartResult][], circumstances: Circumstances): Promise<void> {
+export async function publish(
+  { name }: Part,
+  { rows, markdown }: PartResult,
+  circumstances: Circumstances,
+): Promise<void> {
   const file = join(root, 'docs', 'performance.md');
-  let page = await readFile(file, 'utf8');
-  for (const [{ name }, { markdown }] of results) {
-    page = between(page, name, `${describe(circumstances)}\n\n${markdown}`);
-  }
-  await writeFile(file, page);
-  const workloads = results.find(([{ name }]) => name === 'workloads')?.[1].rows;
-  const measured = workloads?.filter(({ part }) => part === 'workloads');
-  if (measured === undefined) return;
+  const page = await readFile(file, 'utf8');
+  await writeFile(file, between(page, name, `${describe(circumstances)}\n\n${markdown}`));
+  if (name !== 'workloads') return;
+  const measured = rows.filter(({ part }) => part === 'workloads');
   await drawCharts(measured);
   const readme = join(root, 'README.md');
   const text = between(await readFile(readme, 'utf8'), 'bench', readmeTable(measured, circumstances));

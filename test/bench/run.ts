@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { buildCommit } from './against.ts';
-import { accounts, type Bench, manyAccounts, type Part, type PartResult, templates } from './bench.ts';
+import { accounts, type Bench, manyAccounts, type Part, type Row, templates } from './bench.ts';
 import { type BenchDatabase, startDatabase } from './database.ts';
 import { startLoader } from './measure.ts';
 import { type Options, readOptions } from './options.ts';
@@ -50,25 +50,33 @@ function openBench(database: BenchDatabase, options: Options, services: Bench['s
   };
 }
 
+/** Runs the parts. One that fails does not keep the others from running. */
 async function runParts(bench: Bench, chosen: Part[], options: Options): Promise<void> {
-  const measured: [Part, PartResult][] = [];
-  for (const part of chosen) {
-    console.error(`${part.title} …`);
-    const result = await part.run(bench);
-    measured.push([part, result]);
-    console.log(`\n## ${part.title}\n\n${result.markdown}`);
-  }
-  const circumstances = { machine: describeMachine(), command: commandOf(process.argv.slice(2)) };
+  const { timing } = options;
   const date = new Date().toISOString();
+  const circumstances = {
+    date,
+    machine: describeMachine(),
+    command: commandOf(process.argv.slice(2)),
+    timing,
+  };
   const file = options.json ?? join(results, `${date.replaceAll(':', '-')}.json`);
   await mkdir(dirname(file), { recursive: true });
-  const rows = measured.flatMap(([, result]) => result.rows);
-  await writeFile(
-    file,
-    `${JSON.stringify({ date, ...circumstances, timing: options.timing, rows }, null, 1)}\n`,
-  );
+  const rows: Row[] = [];
+  for (const part of chosen) {
+    console.error(`${part.title} …`);
+    try {
+      const result = await part.run(bench);
+      console.log(`\n## ${part.title}\n\n${result.markdown}`);
+      rows.push(...result.rows);
+      await writeFile(file, `${JSON.stringify({ ...circumstances, rows }, null, 1)}\n`);
+      if (options.isPublished) await publish(part, result, circumstances);
+    } catch (error) {
+      console.error(error);
+      process.exitCode = 1;
+    }
+  }
   console.error(`The results are in ${file}.`);
-  if (options.isPublished) await publish(measured, { date, ...circumstances, timing: options.timing });
 }
 
 async function main(): Promise<void> {

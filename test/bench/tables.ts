@@ -48,7 +48,8 @@ export function pivot(rows: Row[], { head, figure, ratios = [], isHigherBetter =
       const figures = row.find((one) => one.column === column)?.figures;
       if (figures === undefined) return '';
       const shown = typeof figure === 'string' ? whole(figures[figure] ?? 0) : figure(figures);
-      return figures.failed ? `${shown} (${whole(figures.failed)} failed)` : shown;
+      const { failed = 0, refused = 0 } = figures;
+      return failed + refused > 0 ? `${shown} (${whole(failed + refused)} refused)` : shown;
     });
     const compared = typeof figure === 'string' ? figure : 'p50';
     return [label, ...cells, ...ratios.map((ratio) => ratioOf(row, compared, ratio, isHigherBetter))];

@@ -2,7 +2,8 @@ import { accounts, type Bench, type Part, withServices } from '../bench.ts';
 import { type Case, compare } from '../compare.ts';
 import { accountId } from '../data.ts';
 import type { Request } from '../measure.ts';
-import { isOwn, type Running } from '../services.ts';
+import { requireEqual } from '../requests.ts';
+import { isOwn, type Running, send } from '../services.ts';
 import { comparisonTables, type Ratio, serviceRatios } from '../tables.ts';
 import { type Json, ownAccount, variablesOf } from '../workloads.ts';
 
@@ -67,13 +68,18 @@ function casesOf(bench: Bench, running: Running[]): Case[] {
   );
 }
 
-/** @throws if REST and GraphQL do not name the same account. */
-async function check({ url, headers }: Running): Promise<void> {
-  for (const [id] of [[accountId(13)]]) {
-    const response = await fetch(`${url}/accounts/${id}`, { headers: headers[0]?.[0] ?? {} });
-    const account = await response.json();
-    if (account.id !== id) throw new Error(`GET /accounts/${id} responds with ${JSON.stringify(account)}`);
-  }
+/** @throws if REST and GraphQL return different values of an account. */
+async function check(service: Running): Promise<void> {
+  const id = accountId(13);
+  const response = await fetch(`${service.url}/accounts/${id}`, { headers: service.headers[0]?.[0] ?? {} });
+  const rest = await response.json();
+  const query = `{ account(id: "${id}") { id name status invoiceCurrency netTermDays primaryEmail } }`;
+  const { account } = await send(service, 'W2', { query });
+  const data = Object.fromEntries(Object.keys(account).map((key) => [key, rest[key]]));
+  requireEqual(`GET /accounts/${id}`, [
+    { title: 'GraphQL', data: account },
+    { title: 'REST', data },
+  ]);
 }
 
 export const restPart: Part = {

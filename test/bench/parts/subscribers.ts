@@ -39,11 +39,11 @@ async function follow(follower: Follower, { url, headers }: Running, seconds: nu
 async function measure(bench: Bench, follower: Follower | undefined, service: Running, fixedRate?: number) {
   const { steadySeconds: seconds } = bench.timing;
   const following = follower && (await follow(follower, service, seconds + 2));
-  const [before = 0] = await cpuUs(service.pid);
+  const [before = 0] = cpuUs(service.pid);
   const clients = [{ headers: service.headers[0]?.[0] ?? {}, requests: writes() }];
   const job = { url: service.url, clients, connections, seconds };
   const done = await bench.loader.load(fixedRate === undefined ? job : { ...job, rate: fixedRate });
-  const [after = 0] = await cpuUs(service.pid);
+  const [after = 0] = cpuUs(service.pid);
   const serviceUs = (after - before) / done.requests;
   const delivery = await following?.result();
   return {
