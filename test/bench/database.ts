@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import postgres from 'postgres';
 import { openDatabase } from '../../src/db/client.ts';
@@ -19,9 +19,9 @@ import { applyMigrations } from '../../src/db/migrate.ts';
 import { createKey, createTenant } from '../../src/tenant/write.ts';
 import { until } from '../db/processes.ts';
 import { freePort } from '../support/ports.ts';
-import { loadAccounts } from './data.ts';
+import { loadAccounts, type Size } from './data.ts';
 
-/** As an operator of a machine with a few gigabytes would set it; durable, as PostgreSQL is by default. */
+/** The settings of a machine with a few gigabytes. fsync stays on. */
 const settings = {
   shared_preload_libraries: 'pg_stat_statements',
   shared_buffers: '512MB',
@@ -48,23 +48,42 @@ async function openCluster(dataDir: string): Promise<Cluster> {
   return cluster;
 }
 
-/** Makes a database with accounts of one tenant; answers with the token of a key. */
+/** A database that is copied for each service, and the API keys of its tenants. */
+export interface Template {
+  name: string;
+  /** Two keys of each tenant: one key may hold 50 subscriptions. */
+  tokens: string[][];
+}
+
+const keysPerTenant = 2;
+
+/** Creates a migrated database with the accounts of each tenant. */
 export async function makeDatabase(
   { admin, urlOf }: BenchDatabase,
   name: string,
-  accounts: number,
-): Promise<string> {
+  size: Size,
+): Promise<Template> {
   await admin.unsafe(`create database ${name}`);
   const database = openDatabase({ connection: { url: urlOf(name) }, poolSize: 2 });
   await applyMigrations(database);
-  const { id } = await createTenant(database, { name: 'bench' });
-  const { token } = await createKey(database, id, 'bench');
+  const tokens: string[][] = [];
+  for (let tenant = 1; tenant <= size.tenants; tenant += 1) {
+    const { id } = await createTenant(database, { name: `bench-${tenant}` });
+    const keys: string[] = [];
+    for (let key = 0; key < keysPerTenant; key += 1) {
+      keys.push((await createKey(database, id, `bench-${key}`)).token);
+    }
+    tokens.push(keys);
+  }
   await database.close();
-  await loadAccounts(urlOf(name), accounts);
-  return token;
+  await loadAccounts(urlOf(name), size);
+  const sql = postgres(urlOf(name), { max: 1, onnotice: () => undefined });
+  await sql.unsafe(await readFile(join(import.meta.dirname, 'peers', 'postgraphile.sql'), 'utf8'));
+  await sql.end();
+  return { name, tokens };
 }
 
-/** The one PostgreSQL of a benchmark, of the binaries that the service brings, on a port that all services reach alike. */
+/** Starts the PostgreSQL that all services use, from the binaries of the embedded PostgreSQL. */
 export async function startDatabase(dataDir: string): Promise<BenchDatabase> {
   const cluster = await openCluster(dataDir);
   const port = await freePort();

@@ -1,17 +1,32 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { closeSync, openSync } from 'node:fs';
+import { mkdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { until } from '../db/processes.ts';
 import { freePort } from '../support/ports.ts';
-import { type Dialect, limit, own, peer, postgraphile, type Workload } from './workloads.ts';
+import type { Template } from './database.ts';
+import {
+  type Dialect,
+  type Json,
+  limit,
+  own,
+  pathOf,
+  peer,
+  postgraphile,
+  type Workload,
+} from './workloads.ts';
 
-const root = join(import.meta.dirname, '..', '..');
-export const poolSize = 8;
+export const root = join(import.meta.dirname, '..', '..');
+export const results = join(root, 'test', 'bench', 'results');
+const serviceLog = join(results, 'services.log');
+const poolSize = 8;
 
-export interface Contestant {
+export interface Service {
   name: string;
   title: string;
-  /** Run by the shell in the root of the repository, as its documentation says to run it in production. */
+  /** A checkout of this repository. */
+  root: string;
+  /** A shell command that is run in `root`, as the documentation recommends for production. */
   command: string;
   dialect: Dialect;
   path(workload: Workload): string;
@@ -19,109 +34,114 @@ export interface Contestant {
 
 const graphql = () => '/graphql';
 
-export async function contestants(): Promise<Contestant[]> {
-  const { scripts } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
-  const script = (name: string, node = 'node') => `exec ${node} test/bench/peers/${name}.js`;
-  const newNode = 'test/bench/node_modules/.bin/node';
-  return [
-    { name: 'accountgraph', title: 'this service', command: scripts.start, dialect: own, path: graphql },
-    { name: 'limit', title: 'the limit', command: script('limit'), dialect: limit, path: (one) => `/${one}` },
-    { name: 'mercurius', title: 'Mercurius', command: script('mercurius'), dialect: peer, path: graphql },
-    { name: 'apollo', title: 'Apollo Server', command: script('apollo'), dialect: peer, path: graphql },
-    {
-      name: 'postgraphile',
-      title: 'PostGraphile',
-      command: script('postgraphile', newNode),
-      dialect: postgraphile,
-      path: graphql,
-    },
-  ];
+/** This service from a checkout that is built. */
+export async function ownService(checkout: string, name: string, title: string): Promise<Service> {
+  const { scripts } = JSON.parse(await readFile(join(checkout, 'package.json'), 'utf8'));
+  return { name, title, root: checkout, command: scripts.start, dialect: own, path: graphql };
 }
 
-export interface Running extends Contestant {
+/** The peers and the limit. A quick run has one peer. */
+export function peerServices(isQuick: boolean): Service[] {
+  const script = (name: string, node = 'node') => `exec ${node} test/bench/peers/${name}.js`;
+  const newNode = 'test/bench/node_modules/.bin/node';
+  const mercurius = script('mercurius');
+  const graphqlPeer = (name: string, title: string, command: string, dialect = peer) => ({
+    ...{ name, title, root, command, dialect, path: graphql },
+  });
+  const all = [
+    { ...graphqlPeer('limit', 'the limit', script('limit'), limit), path: pathOf },
+    graphqlPeer('mercurius', 'Mercurius', mercurius),
+    graphqlPeer('mercurius-jit', 'Mercurius, jit', `export JIT=1; ${mercurius}`),
+    graphqlPeer('apollo', 'Apollo Server', script('apollo')),
+    graphqlPeer('postgraphile', 'PostGraphile', script('postgraphile', newNode), postgraphile),
+  ];
+  return isQuick ? all.filter(({ name }) => ['limit', 'mercurius-jit'].includes(name)) : all;
+}
+
+export interface Running extends Service {
   pid: number;
   /** The name of its database. */
   database: string;
   url: string;
-  headers: Record<string, string>;
-  /** From the start of the process to its first answer. */
+  /** Headers by tenant and key; peers know one tenant and no keys. */
+  headers: Record<string, string>[][];
+  /** From the start of the process to its first response. */
   startMs: number;
   stop(): Promise<void>;
 }
+
+export const isOwn = ({ dialect }: Service): boolean => dialect === own;
 
 function ended(child: ChildProcess): Promise<unknown> {
   return child.exitCode === null ? new Promise((resolve) => child.once('exit', resolve)) : Promise.resolve();
 }
 
-/** Sends one request; the answer as JSON. */
-export async function ask({ url, path, headers, dialect }: Running, workload: Workload, variables: unknown) {
+/** Sends a GraphQL request as the first tenant. @throws if the response has errors. */
+export async function send(
+  { url, headers, path }: Running,
+  workload: Workload,
+  request: Json,
+): Promise<Json> {
   const response = await fetch(url + path(workload), {
     method: 'POST',
-    headers: { 'content-type': 'application/json', ...headers },
-    body: JSON.stringify(dialect.ask(workload, variables)),
+    headers: { 'content-type': 'application/json', ...headers[0]?.[0] },
+    body: JSON.stringify(request),
   });
   const { data, errors } = await response.json();
   if (errors !== undefined) throw new Error(JSON.stringify(errors));
-  return dialect.read(workload, data);
+  return data;
 }
 
-/** What a service runs on: a database, and a key of its tenant. */
-export interface Ground {
-  database: string;
-  url: string;
-  token: string;
-}
-
-function environment(
-  port: number,
-  metricsPort: number,
-  databaseUrl: string,
-): Record<string, string | undefined> {
+function environment(port: number, metricsPort: number, url: string): Record<string, string | undefined> {
   return {
     PATH: process.env.PATH,
     NODE_ENV: 'production',
     GRAPHILE_ENV: 'production',
     PORT: String(port),
     METRICS_PORT: String(metricsPort),
-    DATABASE_URL: databaseUrl,
+    DATABASE_URL: url,
     DATABASE_POOL_SIZE: String(poolSize),
-    // Counted, but never reached: one token sends everything here.
+    // The budget is counted but never spent.
     RATE_LIMIT: '999999999',
   };
 }
 
-/** Starts a service on a database and waits for its first answer. */
+/** Starts a service on a database and waits for its first response. */
 export async function start(
-  contestant: Contestant,
-  { database, url: databaseUrl, token }: Ground,
+  service: Service,
+  database: { name: string; url: string; tokens: Template['tokens'] },
 ): Promise<Running> {
   const port = await freePort();
   const begun = performance.now();
-  const child = spawn('sh', ['-c', contestant.command], {
-    cwd: root,
-    stdio: ['ignore', 'ignore', 'inherit'],
-    env: environment(port, await freePort(), databaseUrl),
+  await mkdir(dirname(serviceLog), { recursive: true });
+  const log = openSync(serviceLog, 'a');
+  const child = spawn('sh', ['-c', service.command], {
+    cwd: service.root,
+    stdio: ['ignore', 'ignore', log],
+    env: environment(port, await freePort(), database.url),
   });
+  closeSync(log);
+  const headersOf = (token: string) => (isOwn(service) ? { authorization: `Bearer ${token}` } : {});
   const running: Running = {
-    ...contestant,
+    ...service,
     pid: child.pid ?? 0,
-    database,
+    database: database.name,
     url: `http://127.0.0.1:${port}`,
-    headers: contestant.name === 'accountgraph' ? { authorization: `Bearer ${token}` } : {},
+    headers: database.tokens.map((keys) => keys.map(headersOf)),
     startMs: 0,
     async stop() {
       child.kill('SIGTERM');
       await ended(child);
     },
   };
-  const answers = () =>
-    ask(running, 'W5', {}).then(
-      (answer) => answer === 'Query',
+  const isReady = () =>
+    send(running, 'W5', service.dialect.request('W5', {})).then(
+      (data) => service.dialect.read('W5', data) === 'Query',
       () => false,
     );
-  await until(answers, 30_000).catch(async (error) => {
+  await until(isReady, 30_000).catch(async (error) => {
     await running.stop();
-    throw new Error(`${contestant.title} did not start.`, { cause: error });
+    throw new Error(`${service.title} did not start. See ${serviceLog}.`, { cause: error });
   });
   running.startMs = performance.now() - begun;
   return running;

@@ -23,7 +23,7 @@ await app.register(mercurius, {
       settings: children(settingsByAccounts),
     },
   },
-  // Compiles a document from its first repetition on.
-  jit: 1,
+  // 1 compiles a document from its second execution on, literals of the request included. 0 compiles nothing.
+  jit: Number(process.env.JIT ?? 0),
 });
 await app.listen({ host: '127.0.0.1', port: Number(process.env.PORT) });

@@ -1,6 +1,6 @@
 import * as db from './sql.js';
 
-/** The same questions and answers as this service's, of the types that the benchmark needs. */
+/** The part of this service's schema that the benchmark uses. */
 export const schema = `
   scalar DateTime
   scalar _Any
@@ -19,19 +19,22 @@ export const schema = `
   type Query {
     account(id: ID!): Account
     accountByAlias(alias: String!): Account
-    accounts(first: Int = 20, filter: AccountFilter): AccountConnection!
+    accounts(first: Int = 20, filter: AccountFilter, orderBy: AccountOrder): AccountConnection!
     _entities(representations: [_Any!]!): [_Entity]!
   }
-  input AccountFilter { search: String }
+  input AccountFilter { search: String tag: String }
+  input AccountOrder { field: String! direction: String! }
   input AddressInput { line1: String city: String postalCode: String country: String }
   input SettingInput { id: ID! namespace: String! name: String! dataType: String! value: String! }
   input CreateAccountInput {
-    id: ID! name: String! customerId: ID! address: AddressInput aliases: [String!] settings: [SettingInput!]
+    id: ID! name: String! customerId: ID! invoiceCurrency: String netTermDays: Int address: AddressInput aliases: [String!] settings: [SettingInput!]
   }
-  input UpdateAccountInput { id: ID! name: String! }
+  input UpdateAccountInput { id: ID! name: String! expectedVersion: Int }
   type Mutation {
     createAccount(input: CreateAccountInput!): Account
+    createAccountPlain(input: CreateAccountInput!): Account
     updateAccount(input: UpdateAccountInput!): Account
+    updateAccountPlain(input: UpdateAccountInput!): Account
   }
 `;
 
@@ -39,8 +42,8 @@ export const resolvers = {
   Query: {
     account: async (_, { id }) => (await db.accountsByIds([id]))[0],
     accountByAlias: async (_, { alias }) => (await db.accountByAlias(alias))[0],
-    accounts: async (_, { first, filter }) => {
-      const rows = await (filter ? db.searchPage(filter.search, first) : db.accountPage(first));
+    accounts: async (_, { first, filter, orderBy }) => {
+      const rows = await (filter ? db.searchPage({ ...filter, orderBy }, first) : db.accountPage(first));
       const nodes = rows.slice(0, first);
       return {
         nodes,
@@ -57,7 +60,9 @@ export const resolvers = {
   },
   Mutation: {
     createAccount: async (_, { input }) => (await db.createAccount(input))[0],
+    createAccountPlain: async (_, { input }) => (await db.createAccountPlain(input))[0],
     updateAccount: async (_, { input }) => (await db.updateAccount(input))[0],
+    updateAccountPlain: async (_, { input }) => (await db.updateAccountPlain(input))[0],
   },
   Account: { address: (account) => account },
 };

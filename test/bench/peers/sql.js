@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import postgres from 'postgres';
 
-/** The tables' only tenant: what a peer would take from a token, it is spared. */
+/** The peers know one tenant: they read no token and look up no tenant. */
 const tenant = 1;
 
 export const sql = postgres(process.env.DATABASE_URL, { max: Number(process.env.DATABASE_POOL_SIZE) });
@@ -40,59 +40,86 @@ export const accountPage = (first) =>
 const comparable = (value) => sql`replace(lower((${value}) collate "default"), E'\n', E'\nX')`;
 
 /** Ids of the accounts that have a text in their own row or in an alias; by the indexes that this service looks into. */
-const idsLike = (search) => {
+const idsLike = (search, tag) => {
   const pattern = comparable(sql`${`%${search}%`}::text`);
   const own = comparable(sql`E'\n' || id || E'\n' || name || E'\n' || coalesce(primary_email, '')`);
   return sql`select id from accounts
-      where array['T' || tenant_id::text, status, address_country, invoice_currency]::text[] || tags::text[] @> array['T1']
+      where array['T' || tenant_id::text, status, address_country, invoice_currency]::text[] || tags::text[] @> ${tag === null ? ['T1'] : ['T1', tag]}
         and ${own} like ${pattern}
     union select account_id from aliases
       where tenant_id = ${tenant} and value <> account_id and ${comparable(sql`E'\n' || value`)} like ${pattern}`;
 };
 
-/** A page of those, in the order of all pages. */
-export const searchPage = (search, first) =>
+/** A page of the accounts that a search finds. */
+export const searchPage = ({ search, tag = null, orderBy }, first) =>
   sql`select ${accountColumns} from accounts
-    where tenant_id = ${tenant} and id = any(array(${idsLike(search)})) and status <> 'ARCHIVED'
-    order by updated_at desc, id limit ${first + 1}`;
+    where tenant_id = ${tenant} and id = any(array(${idsLike(search, tag)})) and status <> 'ARCHIVED'
+      ${tag === null ? sql`` : sql`and ${tag} = any(tags)`}
+    order by ${searchOrder(orderBy)} limit ${first + 1}`;
+
+export const searchOrder = (orderBy) =>
+  orderBy?.field === 'NAME' ? sql`name collate "C", id` : sql`"updatedAt" desc, id`;
 
 export const cursorOf = ({ updatedAt, id }) =>
   Buffer.from(JSON.stringify([updatedAt, id])).toString('base64url');
 
-/** One statement for the account, its names, its settings and its line of history, as this service writes them. */
-export const createAccount = (input) => {
+/** Creates an account in one statement. */
+const create = (input, history) => {
   const { id, name, customerId, address = {}, aliases = [], settings = [] } = input;
-  const after = { name, ...address, aliases, settings };
   return sql`with
     customer as (select id, name from customers
       where tenant_id = ${tenant} and id = ${customerId} and status = 'ACTIVE' for share),
-    account as (insert into accounts (tenant_id, id, node_id, customer_id, name, status, address_line1, address_city,
-        address_postal_code, address_country, tags, metadata, version, created_at, updated_at)
-      select ${tenant}, ${id}, ${randomUUID()}, customer.id, ${name}, 'ACTIVE', ${address.line1 ?? null},
+    account as (insert into accounts (tenant_id, id, node_id, customer_id, name, status, invoice_currency, net_term_days,
+        address_line1, address_city, address_postal_code, address_country, tags, metadata, version, created_at, updated_at)
+      select ${tenant}, ${id}, ${randomUUID()}, customer.id, ${name}, 'ACTIVE',
+        ${input.invoiceCurrency ?? null}, ${input.netTermDays ?? null}, ${address.line1 ?? null},
         ${address.city ?? null}, ${address.postalCode ?? null}, ${address.country ?? null}, '{}', '{}', 1, now(), now()
       from customer returning *),
     alias as (insert into aliases select ${tenant}, value, account.id, '-infinity', 'infinity', now()
       from account, unnest(${[id, ...aliases]}::text[]) value),
     setting as (insert into settings (tenant_id, owner_type, owner_id, namespace, id, name, data_type, value)
       select ${tenant}, 'ACCOUNT', account.id, namespace, s.id, s.name, "dataType", value from account,
-        json_to_recordset(${settings}) s(namespace text, id text, name text, "dataType" text, value text)),
-    change as (insert into changes (tenant_id, id, customer_id, account_id, kind, at, actor, request_id, version, after)
-      select ${tenant}, ${randomUUID()}, customer_id, account.id, 'ACCOUNT_CREATED', now(), 'bench', 'bench', 1, ${after}
-      from account)
+        json_to_recordset(${settings}) s(namespace text, id text, name text, "dataType" text, value text))
+    ${history}
     select account.id, account.name, account.customer_id as "customerId", customer.name as "customerName"
     from account, customer`;
 };
 
-export const updateAccount = ({ id, name }) =>
-  sql`with
+/** Does the work of this service: writes the history row in the same statement. */
+export const createAccount = (input) => {
+  const { name, address = {}, aliases = [], settings = [] } = input;
+  const after = { name, ...address, aliases, settings };
+  return create(
+    input,
+    sql`, change as (insert into changes (tenant_id, id, customer_id, account_id, kind, at, actor, request_id, version, after)
+      select ${tenant}, ${randomUUID()}, customer_id, account.id, 'ACCOUNT_CREATED', now(), 'bench', 'bench', 1, ${after}
+      from account)`,
+  );
+};
+
+export const createAccountPlain = (input) => create(input, sql``);
+
+async function requireRow(query) {
+  const rows = await query;
+  if (rows.length === 0) throw new Error('The account does not exist or has another version.');
+  return rows;
+}
+
+/** Does the work of this service: checks the version and writes the history row in the same statement. */
+export const updateAccount = ({ id, name, expectedVersion }) =>
+  requireRow(sql`with
     before as (select name from accounts where tenant_id = ${tenant} and id = ${id} and status <> 'ARCHIVED'
-      for no key update),
+      and (${expectedVersion ?? null}::int is null or version = ${expectedVersion ?? null}) for no key update),
     after as (update accounts set name = ${name}, version = version + 1, updated_at = now() from before
       where tenant_id = ${tenant} and id = ${id} returning accounts.*),
     change as (insert into changes (tenant_id, id, customer_id, account_id, kind, at, actor, request_id, version, before, after)
       select ${tenant}, ${randomUUID()}, after.customer_id, after.id, 'ACCOUNT_UPDATED', now(), 'bench', 'bench',
         after.version, jsonb_build_object('name', before.name), jsonb_build_object('name', after.name) from before, after)
-    select id, name, version from after`;
+    select id, name, version from after`);
+
+export const updateAccountPlain = ({ id, name }) =>
+  requireRow(sql`update accounts set name = ${name}, version = version + 1, updated_at = now()
+    where tenant_id = ${tenant} and id = ${id} and status <> 'ARCHIVED' returning id, name, version`);
 
 /** Groups rows by account, in the order of the ids that were asked for. */
 export function groupByAccount(ids, rows) {
