@@ -1,5 +1,15 @@
-import { describe, expect, it } from 'vitest';
-import { accountIdByAlias, accountInput, customerInput, tenantWithCustomer } from '../support/account.ts';
+import { describe, expect, it, vi } from 'vitest';
+import { accountIdByAlias, accountInput } from '../support/account.ts';
+import {
+  type Api,
+  apis,
+  endOf,
+  type Lists,
+  newAliasWorld,
+  span,
+  spansOf,
+  ways,
+} from '../support/alias-api.ts';
 import { listOf } from '../support/limits.ts';
 import {
   accepted,
@@ -10,8 +20,8 @@ import {
   mutated,
   refused,
 } from '../support/mutations.ts';
-import { type RestAnswer, type RestClient, useRest } from '../support/rest.ts';
-import { type Json, useService } from '../support/service.ts';
+import { useRest } from '../support/rest.ts';
+import { useService } from '../support/service.ts';
 import { changesOfAccount, stored } from '../support/stored.ts';
 
 const service = useService();
@@ -21,109 +31,27 @@ const y2001 = '2001-01-01T00:00:00.000Z';
 const y2010 = '2010-01-01T00:00:00.000Z';
 const y2900 = '2900-01-01T00:00:00.000Z';
 const y2950 = '2950-01-01T00:00:00.000Z';
-const span = (value: string, effectiveFrom?: string, effectiveUntil?: string) => ({
-  value,
-  ...(effectiveFrom && { effectiveFrom }),
-  ...(effectiveUntil && { effectiveUntil }),
-});
 const justBefore = (instant: string) => new Date(Date.parse(instant) - 1).toISOString();
 
-interface Lists {
-  aliases?: string[];
-  dated?: object[];
+/** Counts the look-ups of existing spans during `work`, and runs `then` after the first one. */
+async function lookUps(work: () => Promise<void>, then: () => Promise<unknown> = async () => undefined) {
+  const { database } = service;
+  const run = database.run.bind(database);
+  let count = 0;
+  vi.spyOn(database, 'run').mockImplementation(async (statement, values) => {
+    const rows = await run(statement, values);
+    if (statement.name === 'standing_claims' && ++count === 1) await then();
+    return rows;
+  });
+  try {
+    await work();
+  } finally {
+    vi.restoreAllMocks();
+  }
+  return count;
 }
 
-type Outcome = { code: string; message: string };
-type Send = (id: string, lists: Lists, idempotencyKey?: string) => Promise<Outcome>;
-
-/** The writes of aliases over one API. Each returns the code of its refusal, or ACCEPTED or REPLAYED. */
-interface Api {
-  add: Send;
-  create: Send;
-  createWithCustomer: Send;
-  remove(id: string, value: string): Promise<unknown>;
-  archive(id: string): Promise<unknown>;
-}
-
-function graphqlApi({ graphql: client }: RestClient): Api {
-  const outcome = ({ replayed, code, message }: Json): Outcome =>
-    replayed === undefined ? { code, message } : { code: replayed ? 'REPLAYED' : 'ACCEPTED', message: '' };
-  const names = ({ aliases, dated }: Lists) => ({ aliases, datedAliases: dated });
-  return {
-    add: async (accountId, lists, idempotencyKey) =>
-      outcome(await mutate(client, 'addAliases', { accountId, ...names(lists), idempotencyKey })),
-    create: async (id, lists, idempotencyKey) =>
-      outcome(await mutate(client, 'createAccount', accountInput({ id, ...names(lists), idempotencyKey }))),
-    createWithCustomer: async (id, lists, idempotencyKey) => {
-      const account = { id, name: 'First', ...names(lists) };
-      const input = customerInput({ id: `C-${id}`, account, idempotencyKey });
-      return outcome(await mutate(client, 'createCustomer', input));
-    },
-    remove: (accountId, value) => mutated(client, 'removeAliases', { accountId, aliases: [value] }),
-    archive: (id) => mutated(client, 'archiveAccount', { id }),
-  };
-}
-
-function restApi(client: RestClient): Api {
-  const outcome = ({ status, headers, body }: RestAnswer): Outcome => {
-    if (status >= 400) return { code: headers.get('x-error-code') ?? '', message: body.message };
-    return { code: headers.has('idempotent-replayed') ? 'REPLAYED' : 'ACCEPTED', message: '' };
-  };
-  const done = ({ status, body }: RestAnswer) => {
-    if (status >= 400) throw new Error(JSON.stringify(body));
-  };
-  const names = ({ aliases, dated }: Lists) => ({ aliases, accountAliases: dated });
-  const post = async (path: string, body: object, key?: string) =>
-    outcome(await client.post(path, body, key === undefined ? {} : { 'Idempotency-Key': key }));
-  return {
-    add: (id, lists, key) => post(`/accounts/${id}/add_aliases`, names(lists), key),
-    create: (id, lists, key) => post('/accounts', accountInput({ id, ...names(lists) }), key),
-    createWithCustomer: (id, lists, key) => {
-      const account = { id, name: 'First', ...names(lists) };
-      return post('/customers', customerInput({ id: `C-${id}`, account }), key);
-    },
-    remove: async (id, value) =>
-      done(await client.post(`/accounts/${id}/remove_aliases`, { aliases: [value] })),
-    archive: async (id) => done(await client.delete(`/accounts/${id}`)),
-  };
-}
-
-const apis = { GraphQL: graphqlApi, REST: restApi };
-const ways = ['add', 'create', 'createWithCustomer'] as const;
-
-interface World {
-  client: RestClient;
-  api: Api;
-}
-
-/** A tenant with the customer C1 and the accounts A1 and A2, without aliases. */
-async function newWorld(name: keyof typeof apis): Promise<World> {
-  const client = rest.of(await tenantWithCustomer(service));
-  await createBatch(client.graphql, [accountInput(), accountInput({ id: 'A2' })]);
-  return { client, api: apis[name](client) };
-}
-
-const timelineDocument = `query($id: ID!) { account(id: $id) {
-  aliasTimeline { nodes { value effectiveFrom effectiveUntil } } } }`;
-
-/** The spans of an account as `[value, effectiveFrom, effectiveUntil]`. */
-async function spansOf({ client }: World, id: string): Promise<Json[]> {
-  const { data } = await client.graphql.send(timelineDocument, { id });
-  const { nodes } = data.account.aliasTimeline;
-  return nodes.map(({ value, effectiveFrom, effectiveUntil }: Json) => [
-    value,
-    effectiveFrom,
-    effectiveUntil,
-  ]);
-}
-
-async function endOf(world: World, id: string, value: string): Promise<string> {
-  const found = (await spansOf(world, id)).filter(([name]) => name === value);
-  return found
-    .map(([, , until]) => until)
-    .toSorted()
-    .at(-1);
-}
+const newWorld = (name: keyof typeof apis) => newAliasWorld(service, rest, name);
 
 const claim = (api: Api, way: (typeof ways)[number], lists: Lists, key?: string) =>
   api[way](way === 'add' ? 'A2' : 'N', lists, key);
@@ -281,8 +209,8 @@ describe.each(Object.keys(apis) as (keyof typeof apis)[])('over %s, a plain alia
   });
 });
 
-describe('one answer', () => {
-  it('shows and replays the beginning that was stored', async () => {
+describe('the response', () => {
+  it('shows the beginning that was stored, also when it is replayed', async () => {
     const { client } = await newWorld('GraphQL');
     await mutated(client.graphql, 'addAliases', { accountId: 'A1', aliases: ['x', 'y'] });
     await mutated(client.graphql, 'archiveAccount', { id: 'A1' });
@@ -302,7 +230,7 @@ describe('one answer', () => {
     }
   });
 
-  it('has a value removed and added by mutations of one document, at one instant', async () => {
+  it('shows a value that the same document removed and added, at one instant', async () => {
     const world = await newWorld('GraphQL');
     const { client, api } = world;
     await api.add('A1', { aliases: ['x'] });
@@ -342,7 +270,7 @@ describe('createAccounts', () => {
 });
 
 describe('restoreAccount and transferAlias', () => {
-  it('bring back and move values that others had for a while', async () => {
+  it('brings back and moves values that others had for a while', async () => {
     const world = await newWorld('GraphQL');
     const { client, api } = world;
     await api.add('A1', { aliases: ['x'] });
@@ -372,28 +300,57 @@ describe('restoreAccount and transferAlias', () => {
   });
 });
 
-describe('of many requests at once', () => {
-  it.each(['addAliases', 'createAccount', 'id'])('one gets a freed value: %s', async (way) => {
+describe('the exclusion constraint', () => {
+  it('decides alone, without a look-up, while no value was in use before', async () => {
     const { client, api } = await newWorld('GraphQL');
-    await createBatch(
-      client.graphql,
-      listOf(10, (index) => accountInput({ id: `B-${index}` })),
-    );
-    await api.add('A1', { aliases: ['prize'] });
-    await api.remove('A1', 'prize');
-    const results = await atOnce(10, (runner) => {
-      if (way === 'addAliases' || (way === 'id' && runner % 2 === 0))
-        return mutate(client.graphql, 'addAliases', { accountId: `B-${runner}`, aliases: ['prize'] });
-      const input = way === 'id' ? { id: 'prize' } : { id: `N-${runner}`, aliases: ['prize'] };
-      return mutate(client.graphql, 'createAccount', accountInput(input));
+    const looked = await lookUps(async () => {
+      await api.add('A1', { aliases: ['x'] });
+      await api.create('N', { aliases: ['y'] });
+      await api.createWithCustomer('M', { aliases: ['z'] });
     });
-    expect(accepted(results)).toHaveLength(1);
-    for (const { code } of refused(results)) expect(code).toMatch(/^(ALIAS|ID)_TAKEN$/);
-    const holder = await accountIdByAlias(client.graphql, 'prize');
-    expect(accepted(results).map(({ account }) => account.id)).toEqual([holder]);
+    expect(looked).toBe(0);
+    expect(await accountIdByAlias(client.graphql, 'z', y2001)).toBe('M');
   });
 
-  it('each gets its own result when some claim freed values, and some claim values in use', async () => {
+  it.each(ways)('refuses a value that another account took after the look-up: %s', async (way) => {
+    const { client, api } = await newWorld('GraphQL');
+    await createBatch(client.graphql, [accountInput({ id: 'B' })]);
+    await api.add('A1', { aliases: ['x'] });
+    await api.remove('A1', 'x');
+    const taken = async () =>
+      expect(await api.add('B', { aliases: ['x'] })).toMatchObject({ code: 'ACCEPTED' });
+    let outcome: unknown;
+    await lookUps(async () => {
+      outcome = await claim(api, way, { aliases: ['x'] });
+    }, taken);
+    expect(outcome).toMatchObject({ code: 'ALIAS_TAKEN' });
+    expect(await accountIdByAlias(client.graphql, 'x')).toBe('B');
+  });
+
+  it.each(['addAliases', 'createAccount', 'id'])(
+    'lets one of many requests have a freed value: %s',
+    async (way) => {
+      const { client, api } = await newWorld('GraphQL');
+      await createBatch(
+        client.graphql,
+        listOf(10, (index) => accountInput({ id: `B-${index}` })),
+      );
+      await api.add('A1', { aliases: ['prize'] });
+      await api.remove('A1', 'prize');
+      const results = await atOnce(10, (runner) => {
+        if (way === 'addAliases' || (way === 'id' && runner % 2 === 0))
+          return mutate(client.graphql, 'addAliases', { accountId: `B-${runner}`, aliases: ['prize'] });
+        const input = way === 'id' ? { id: 'prize' } : { id: `N-${runner}`, aliases: ['prize'] };
+        return mutate(client.graphql, 'createAccount', accountInput(input));
+      });
+      expect(accepted(results)).toHaveLength(1);
+      for (const { code } of refused(results)) expect(code).toMatch(/^(ALIAS|ID)_TAKEN$/);
+      const holder = await accountIdByAlias(client.graphql, 'prize');
+      expect(accepted(results).map(({ account }) => account.id)).toEqual([holder]);
+    },
+  );
+
+  it('gives each request its own result, also if others claim freed values or values in use', async () => {
     const world = await newWorld('GraphQL');
     const { client, api } = world;
     const values = listOf(5, (index) => `freed-${index}`);
@@ -410,44 +367,5 @@ describe('of many requests at once', () => {
     const end = await endOf(world, 'A1', 'freed-0');
     expect(await spansOf(world, 'N-0')).toEqual([['freed-0', end, null]]);
     expect(await spansOf(world, 'N-2')).toEqual([['new-2', null, null]]);
-  });
-});
-
-describe('the limit of 100 aliases in force', () => {
-  const tens = listOf(10, (ten) => listOf(10, (one) => `v${ten}-${one}`));
-
-  it('leaves out removed aliases that had no beginning', async () => {
-    const { client, api } = await newWorld('GraphQL');
-    const removeTen = (aliases: string[]) =>
-      mutated(client.graphql, 'removeAliases', { accountId: 'A1', aliases });
-    for (const aliases of tens) {
-      expect(await api.add('A1', { aliases })).toMatchObject({ code: 'ACCEPTED' });
-      await removeTen(aliases);
-    }
-    expect(await api.add('A1', { dated: [span('dated', y2001)] })).toMatchObject({ code: 'ACCEPTED' });
-    for (const aliases of tens.slice(0, 9)) {
-      expect(await api.add('A1', { aliases })).toMatchObject({ code: 'ACCEPTED' });
-    }
-    expect(await api.add('A1', { aliases: tens[9] ?? [] })).toMatchObject({ code: 'LIMIT_EXCEEDED' });
-    for (const aliases of tens.slice(0, 9)) await removeTen(aliases);
-    for (const ten of listOf(9, (index) => index)) {
-      const aliases = listOf(10, (one) => `w${ten}-${one}`);
-      expect(await api.add('A1', { aliases })).toMatchObject({ code: 'ACCEPTED' });
-    }
-    const nine = { aliases: listOf(9, (one) => `z${one}`) };
-    expect(await api.add('A1', nine)).toMatchObject({ code: 'ACCEPTED' });
-    expect(await aliasValues(client.graphql, 'A1')).toHaveLength(100);
-    expect(await api.add('A1', { aliases: ['more'] })).toMatchObject({ code: 'LIMIT_EXCEEDED' });
-  });
-
-  it('counts aliases that were removed but had a beginning, at an instant at which they were in force', async () => {
-    const { client, api } = await newWorld('GraphQL');
-    for (const values of tens) {
-      await api.add('A1', { dated: values.map((value) => span(value, y2001)) });
-      await mutated(client.graphql, 'removeAliases', { accountId: 'A1', aliases: values });
-    }
-    const past = { dated: [span('past', y2001, y2010)] };
-    expect(await api.add('A1', past)).toMatchObject({ code: 'LIMIT_EXCEEDED' });
-    expect(await api.add('A1', { aliases: ['plain'] })).toMatchObject({ code: 'ACCEPTED' });
   });
 });

@@ -83,10 +83,8 @@ describe.concurrent('archiveAccount', () => {
     expect(await accountIdByAlias(client, 'x')).toBe('A2');
     expect(await accountIdByAlias(client, 'x', justBefore(updatedAt))).toBe('A1');
     const claim = () => mutate(client, 'addAliases', { accountId: 'A2', aliases: ['A1', 'y'] });
-    expect((await writesNothing(service, [client], claim)).clashes).toEqual([
-      { value: 'A1', accountId: 'A1' },
-      { value: 'y', accountId: 'A1' },
-    ]);
+    const clashes = [{ value: 'A1', accountId: 'A1' }];
+    expect((await writesNothing(service, [client], claim)).clashes).toEqual(clashes);
   });
 });
 
