@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
@@ -74,6 +75,7 @@ beforeAll(async () => {
     NODE_ENV: 'production',
     LOG_LEVEL: 'error',
     RATE_LIMIT: '0',
+    SESSION_KEYS: randomBytes(32).toString('base64url'),
     REST_DOCS: 'true',
   });
   origin = new URL(running.url);

@@ -1,4 +1,4 @@
 import { testAgainstReference } from '../support/differential.ts';
 
-// With one seed, so that it fails only when the code has changed; `npm run test:long` takes another seed each time.
+// With one seed, so that it fails only when the code has changed.
 testAgainstReference(200, 20261129);

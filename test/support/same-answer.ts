@@ -22,7 +22,7 @@ function merge(target: Json, source: Json): void {
 }
 
 const own = (value: Json, name: string | number): Json =>
-  Object.hasOwn(value, name) ? value[name] : undefined;
+  value != null && Object.hasOwn(value, name) ? value[name] : undefined;
 
 /** The answer that the parts of a multipart answer add up to. */
 export function whole(parts: Json[]): Json {
@@ -33,10 +33,12 @@ export function whole(parts: Json[]): Json {
     ...later.flatMap(({ incremental = [] }) => incremental),
   ]) {
     answer.errors.push(...(part.errors ?? []));
-    if (part.data) merge(part.path.reduce(own, answer.data), part.data);
+    // What is below a fragment that an error has made null has no place.
+    const target = part.data && part.path.reduce(own, answer.data);
+    if (target) merge(target, part.data);
     // A list may be streamed twice: for a fragment that is deferred at one place and not at another.
     const list = part.items && part.path.slice(0, -1).reduce(own, answer.data);
-    for (const [index, item] of (part.items ?? []).entries()) list[part.path.at(-1) + index] = item;
+    if (list) for (const [index, item] of part.items.entries()) list[part.path.at(-1) + index] = item;
   }
   return answer;
 }
