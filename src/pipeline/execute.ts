@@ -8,6 +8,7 @@ import {
   execute,
   type GraphQLSchema,
   getOperationAST,
+  getVariableValues,
   type OperationDefinitionNode,
 } from 'graphql';
 import { isAsyncIterable, isPromise, mapAsyncIterator } from 'graphql-yoga';
@@ -76,6 +77,12 @@ function executeWhole(args: ExecutionArgs): ExecutionResult | Promise<ExecutionR
   return isPromise(result) ? result.then(clearCache) : clearCache(result);
 }
 
+/** Whether variables fit their types. The executor for parts would show an error for each that does not. */
+function variablesFit({ schema }: Engine, { definition, params }: Operation): boolean {
+  const { variableDefinitions = [] } = definition;
+  return getVariableValues(schema, variableDefinitions, params.variables ?? {}).errors === undefined;
+}
+
 /** Ends a subscription when its connection closes, also if it closed before the subscription began. */
 function endWhenClosed<T>(events: AsyncIterableIterator<T>, { closed }: Exchange): AsyncIterableIterator<T> {
   const end = () => void events.return?.();
@@ -117,7 +124,7 @@ export function createExecute({ createContext, runOperation, tracing }: ExecuteO
   }
   async function subscribe(exchange: Exchange, engine: Engine, operation: Operation): Promise<Result> {
     const args = argsFor(engine, operation);
-    const events = await createSourceEventStream(args);
+    const events = await createSourceEventStream({ ...args, options });
     if (!isAsyncIterable(events)) return events;
     // Each event has its own instant, and loaders that remember nothing.
     const answer = (rootValue: unknown) => {
@@ -135,7 +142,9 @@ export function createExecute({ createContext, runOperation, tracing }: ExecuteO
       !looksLikePromise.test(params.query);
     // The context is made when the operation begins: while it waits, it takes little memory.
     const run = (): Part | Promise<Result> | Result =>
-      inParts ? engine.executeInParts(argsFor(engine, operation)) : executeWhole(argsFor(engine, operation));
+      inParts && variablesFit(engine, operation)
+        ? engine.executeInParts(argsFor(engine, operation))
+        : executeWhole(argsFor(engine, operation));
     const traced = tracing === undefined ? run : () => inSpan(tracing, operation, run);
     return runOperation({ caller, cost, arrivedAt: exchange.arrivedAt }, traced);
   };
