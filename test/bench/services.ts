@@ -73,7 +73,8 @@ export interface Running extends Service {
 export const isOwn = ({ dialect }: Service): boolean => dialect === own;
 
 function ended(child: ChildProcess): Promise<unknown> {
-  return child.exitCode === null ? new Promise((resolve) => child.once('exit', resolve)) : Promise.resolve();
+  const isRunning = child.exitCode === null && child.signalCode === null;
+  return isRunning ? new Promise((resolve) => child.once('exit', resolve)) : Promise.resolve();
 }
 
 /** Sends a GraphQL request as the first tenant. @throws if the response has errors. */
