@@ -7,7 +7,7 @@ import { latency, pivot, table, whole } from '../tables.ts';
 const part = 'neighbour';
 const rate = 50;
 const connections = 16;
-const aliases = 190;
+const aliases = 120;
 const heavyConnections = [1, 8];
 
 /** A document close to the limits: every alias counts the accounts that a search finds. */
