@@ -19,7 +19,7 @@ function createCounted({ width, failsAll }: GateOptions) {
 
   async function enter(): Promise<void> {
     if (running < width) running += 1;
-    // Whoever leaves hands its place on.
+    // Work that ends hands its place on.
     else await new Promise<void>((begin, reject) => waiting.push({ begin, reject }));
   }
   function leave(): void {

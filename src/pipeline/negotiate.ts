@@ -36,7 +36,7 @@ const typeOf = (entry: string | undefined) => entry?.split(';', 1)[0];
 function read(accept: string): Accepts {
   const negotiator = new Negotiator({ headers: { accept } });
   const best = (available: string[]) => typeOf(negotiator.mediaTypes(available)[0]);
-  // `*/*` includes streams, but whoever sends it expects one body.
+  // `*/*` includes streams, but its clients expect one body.
   const namesStream = /multipart\/mixed|text\/event-stream/i.test(accept);
   return {
     json: best(json) as JsonType | undefined,
