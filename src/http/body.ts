@@ -4,25 +4,24 @@ import { MIMEType } from 'node:util';
 /** The longest body that either API reads. */
 export const maxBodyBytes = 1_000_000;
 
-/** Bytes of an oversized body that are read and dropped: a client that is cut off while it sends sees no response. */
-const maxDroppedBytes = 8 * maxBodyBytes;
+/**
+ * The bytes that are read and dropped of a body that is refused: a client that is cut off while it sends may lose the
+ * response.
+ */
+export const maxDroppedBytes = 8 * maxBodyBytes;
 
 /** Why a body cannot be read. */
 export class BodyError extends Error {
   override name = 'BodyError';
   readonly status: 400 | 413 | 415;
-  /** Whether the connection is in the middle of the body, and must be closed. */
-  readonly closes: boolean;
 
-  constructor(status: BodyError['status'], message: string, closes = false) {
+  constructor(status: BodyError['status'], message: string) {
     super(message);
     this.status = status;
-    this.closes = closes;
   }
 }
 
-const tooLarge = (closes = false) =>
-  new BodyError(413, `The body must have at most ${maxBodyBytes} bytes.`, closes);
+const tooLarge = () => new BodyError(413, `The body must have at most ${maxBodyBytes} bytes.`);
 const brokenOff = () => new BodyError(400, 'The connection closed before the end of the body.');
 
 /** Throws BodyError 415 unless the headers announce JSON in UTF-8 without compression. */
@@ -62,12 +61,9 @@ function readIncoming(request: IncomingMessage): Promise<string> {
     request.on('data', (chunk: Buffer) => {
       length += chunk.length;
       if (length <= maxBodyBytes) chunks.push(chunk);
-      else if (length > maxBodyBytes + maxDroppedBytes) {
-        request.pause();
-        reject(tooLarge(true));
-      }
+      else reject(tooLarge());
     });
-    request.on('end', () => (length > maxBodyBytes ? reject(tooLarge()) : resolve(Buffer.concat(chunks))));
+    request.on('end', () => resolve(Buffer.concat(chunks)));
     request.on('error', () => reject(brokenOff()));
     request.on('close', () => {
       if (!request.complete) reject(brokenOff());
@@ -88,6 +84,19 @@ export function bodyOf(request: IncomingMessage): () => Promise<string> {
     if (request.socket.destroyed) throw brokenOff();
     return body === null ? '' : decodeText(body);
   };
+}
+
+/** Reads and drops the rest of a body, and returns whether it has ended. */
+export function dropRest(request: IncomingMessage): Promise<boolean> {
+  if (request.destroyed) return Promise.resolve(false);
+  return new Promise((resolve) => {
+    let length = 0;
+    request.on('data', (chunk: Buffer) => {
+      length += chunk.length;
+      if (length > maxDroppedBytes) resolve(false);
+    });
+    request.once('close', () => resolve(request.complete));
+  });
 }
 
 /** How much a body may hold of what costs more than its bytes. */

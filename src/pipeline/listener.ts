@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GraphQLError, GraphQLSchema } from 'graphql';
 import { isAsyncIterable } from 'graphql-yoga';
 import type { Logger } from 'pino';
-import { bodyOf } from '../http/body.ts';
+import { bodyOf, dropRest } from '../http/body.ts';
 import type { InLane } from '../http/lanes.ts';
 import { requestIdFrom } from '../http/request.ts';
 import { createCancel } from '../lib/cancel.ts';
@@ -40,7 +40,9 @@ function openExchange(incoming: IncomingMessage, response: ServerResponse): Exch
   };
 }
 
-function write({ status, headers, body }: Answer, response: ServerResponse): void {
+async function write({ status, headers, body }: Answer, response: ServerResponse): Promise<void> {
+  const { req } = response;
+  if (!req.complete && !(await dropRest(req))) response.shouldKeepAlive = false;
   response.writeHead(status, headers).end(body);
 }
 

@@ -33,9 +33,8 @@ export function requestError(
 
 const badRequest = (message: string, status = 400) => requestError('BAD_REQUEST', message, status);
 
-function bodyError({ message, status, closes }: BodyError): GraphQLError {
-  const code = status === 413 ? 'PAYLOAD_TOO_LARGE' : 'BAD_REQUEST';
-  return requestError(code, message, status, closes ? { connection: 'close' } : {});
+function bodyError({ message, status }: BodyError): GraphQLError {
+  return requestError(status === 413 ? 'PAYLOAD_TOO_LARGE' : 'BAD_REQUEST', message, status);
 }
 
 /** The parameters of a request as its client sent them. */

@@ -1,7 +1,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import type { MiddlewareHandler } from 'hono';
 import { methodNotAllowed } from 'hono/method-not-allowed';
-import { assertJson, BodyError, decodeText, excessIn, maxBodyBytes } from '../http/body.ts';
+import { assertJson, BodyError, decodeText, excessIn, maxBodyBytes, maxDroppedBytes } from '../http/body.ts';
 import { compress } from '../http/compression.ts';
 import { requestIdFrom } from '../http/request.ts';
 import { InvalidInputError } from '../lib/errors.ts';
@@ -45,24 +45,20 @@ function tooLarge(message = `The body must have at most ${maxBodyBytes} bytes.`)
   throw new BodyError(413, message);
 }
 
-/** Reads a body, giving up as soon as it is too large. */
-async function readWhole(
-  body: ReadableStream<Uint8Array>,
-  declared: string | undefined,
-): Promise<Uint8Array> {
-  if (Number(declared ?? 0) > maxBodyBytes) tooLarge();
+/** Reads a body. One that is too large is read and dropped, up to a limit. */
+async function readWhole(body: ReadableStream<Uint8Array>): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of body) {
     length += chunk.byteLength;
-    if (length > maxBodyBytes) tooLarge();
-    chunks.push(chunk);
+    if (length > maxBodyBytes + maxDroppedBytes) break;
+    if (length <= maxBodyBytes) chunks.push(chunk);
   }
-  return Buffer.concat(chunks);
+  return length > maxBodyBytes ? tooLarge() : Buffer.concat(chunks);
 }
 
 async function readText(c: RestContext, body: ReadableStream<Uint8Array>): Promise<string> {
-  const bytes = await readWhole(body, c.req.header('content-length'));
+  const bytes = await readWhole(body);
   // A call without a body may have any content type.
   if (bytes.length === 0) return '';
   assertJson(c.req.header('content-type'), c.req.header('content-encoding'));

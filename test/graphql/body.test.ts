@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { setImmediate } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { breakOff, json, sendRaw } from '../support/http.ts';
@@ -36,7 +37,12 @@ async function sendThenRead(request: string): Promise<string> {
   await once(server, 'listening');
   const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
   try {
-    await promisify(socket.write.bind(socket) as (text: string, done: () => void) => void)(request);
+    const write = promisify(socket.write.bind(socket) as (text: string, done: () => void) => void);
+    // A piece at a time: one that is sent after the service has closed the connection fails.
+    for (const [piece] of request.matchAll(/.{1,20000}/gs)) {
+      await write(piece);
+      await setImmediate();
+    }
     return await text(socket);
   } finally {
     socket.destroy();
@@ -197,6 +203,30 @@ describe('a body', () => {
     );
     expect(answer).toMatch(/^HTTP\/1\.1 413 /);
     expect(answer).toContain('PAYLOAD_TOO_LARGE');
+  });
+
+  it.each([
+    [401, 'POST /graphql', 'authorization: Bearer nobody'],
+    [404, 'POST /graphql/x', ''],
+    [405, 'PUT /graphql', ''],
+    [406, 'POST /graphql', 'accept: image/png'],
+    [415, 'POST /graphql', 'content-type: text/plain'],
+    [413, 'POST /accounts', ''],
+    [413, 'POST /accounts', 'authorization: Bearer nobody'],
+    [413, 'DELETE /nothing', ''],
+  ])('that nobody reads is received to its end, and answered with %i', async (status, line, header) => {
+    const client = await service.newTenant();
+    const body = bodyOf(megabytes(2));
+    const headers = [
+      'host: localhost',
+      'connection: close',
+      ...(header.startsWith('authorization') ? [] : [`authorization: Bearer ${client.token}`]),
+      ...(header.startsWith('content-type') ? [] : ['content-type: application/json']),
+      ...(header === '' ? [] : [header]),
+      `content-length: ${body.length}`,
+    ];
+    const answer = await sendThenRead(`${line} HTTP/1.1\r\n${headers.join('\r\n')}\r\n\r\n${body}`);
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
   });
 
   it.each([

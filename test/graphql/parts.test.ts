@@ -88,6 +88,17 @@ it('names, in a part, the scope that the key lacks', async () => {
   });
 });
 
+it('sends one error if several items of a streamed list fail at once', async () => {
+  await createdAccount(client, { id: 'A4', customerId: 'C1', aliases: ['x', 'y', 'z'] });
+  const failing = 'account { customer { accounts(first: 1, last: 1) { totalCount } } }';
+  const { parts } = await partsTo(
+    `{ account(id: "A4") { aliases @stream(initialCount: 0) { ${failing} } } }`,
+    multipart,
+  );
+  const later = parts.flatMap((part) => part.incremental ?? []);
+  expect(later).toMatchObject([{ items: null, errors: [{ extensions: { code: 'BAD_REQUEST' } }] }]);
+});
+
 it('costs as many statements as the whole answer', async () => {
   const inParts = await service.statements(() => partsTo(streamed, multipart));
   const whole = await service.statements(() => client.send(streamed.replace(/@stream\([^)]*\)/, '')));

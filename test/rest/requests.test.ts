@@ -50,8 +50,6 @@ describe('a body', () => {
     const long = JSON.stringify(account).padEnd(maxBodyBytes);
     expect((await client.post('/accounts', long)).status).toBe(201);
     expectRefusal(await client.post('/accounts', `${long} `), 413, 'PAYLOAD_TOO_LARGE');
-    const declared = { 'content-length': String(maxBodyBytes + 1) };
-    expectRefusal(await client.post('/accounts', '{}', declared), 413, 'PAYLOAD_TOO_LARGE');
     const deep = `{"metadata": ${'['.repeat(10_000)}${']'.repeat(10_000)}}`;
     expectRefusal(await client.post('/accounts', deep), 413, 'PAYLOAD_TOO_LARGE');
   });

@@ -93,10 +93,7 @@ interface Compared {
   schema: GraphQLSchema;
   /** The trusted documents of the service. */
   trusted: Map<string, string>;
-  counts: Record<
-    'documents' | 'mutations' | 'written' | 'withData' | 'requests' | 'inParts' | 'lostErrors',
-    number
-  >;
+  counts: Record<'documents' | 'mutations' | 'written' | 'withData' | 'requests' | 'inParts', number>;
 }
 
 /** The plain way: graphql-js's own functions and a context that shares nothing; undefined for an invalid document. */
@@ -163,8 +160,7 @@ async function checkQuery(compared: Compared, sent: Operation): Promise<void> {
       accepts.map(async (accept) => {
         const answer = await way(sent, accept);
         if (isTooComplex(answer)) return;
-        const found = expectSame(answer, expected, accept === oneBody, `${name}, ${accept}, time ${time}`);
-        if (found === 'lost error') compared.counts.lostErrors += 1;
+        expectSame(answer, expected, accept === oneBody, `${name}, ${accept}, time ${time}`);
       }),
     );
     await Promise.all(checks);
@@ -183,8 +179,7 @@ async function checkMutation(compared: Compared, sent: Operation, isReferenceFir
   const answers: Json[] = [];
   for (const answer of isValid ? order : byDoor) answers.push(await answer());
   if (answers.some(isTooComplex)) return;
-  for (const [index, answer] of answers.entries())
-    if (expectSame(answer, answers[0], false, `answer ${index}`) === 'lost error') counts.lostErrors += 1;
+  for (const [index, answer] of answers.entries()) expectSame(answer, answers[0], false, `answer ${index}`);
   const [first = [], ...later] = answers.map((answer) =>
     Array.from(JSON.stringify(answer).matchAll(/"replayedProbe":(true|false)/g), ([, value]) => value),
   );
@@ -225,7 +220,6 @@ export function testAgainstReference(count: number, seed?: number): void {
     withData: 0,
     requests: 0,
     inParts: 0,
-    lostErrors: 0,
   };
   let client: Client;
   let pool: Pool;
@@ -244,8 +238,6 @@ export function testAgainstReference(count: number, seed?: number): void {
     console.log(`differential: ${JSON.stringify(counts)}, seed ${found.seed}`);
     const { message } = (found.errorInstance ?? {}) as Partial<Error>;
     expect(found.failed ? `seed ${found.seed}: ${message}` : '').toBe('');
-    // A stream has ended without the error of an item, seen once in 83,426 requests; why is not known yet.
-    expect(counts.lostErrors).toBeLessThanOrEqual(1 + count / 1000);
     expect(counts.documents).toBeGreaterThan(count * 0.9);
     expect(counts.withData).toBeGreaterThan(count * 0.25);
     expect(counts.written).toBeGreaterThan(count * 0.015);
