@@ -1,21 +1,37 @@
 import { Address } from '../address/graphql.ts';
 import { addressOf } from '../address/rules.ts';
-import { Customer } from '../customer/graphql.ts';
-import type { CustomerRow } from '../customer/read.ts';
-import { orderDescription } from '../entity/inputs.ts';
+import { AliasTakenError } from '../alias/rules.ts';
 import { builder } from '../graphql/builder.ts';
 import { toConnection } from '../graphql/connection.ts';
 import { describeRule } from '../graphql/describe.ts';
+import { Change, ChangeConnection } from '../history/graphql.ts';
+import { accountChanges } from '../history/read.ts';
 import { byId, entityKeyOf } from '../lib/entity-key.ts';
+import { InvalidInputError, NotFoundError } from '../lib/errors.ts';
 import { metadata } from '../lib/fields.ts';
 import { toTypeId } from '../lib/id.ts';
 import { requireScope } from '../lib/scope.ts';
-import { accountFilter } from './filters.ts';
-import { AccountStatus } from './inputs.ts';
-import { accountPage, customerAccountPage } from './list.ts';
-import { AccountFilter, AccountOrder } from './list-inputs.ts';
-import type { AccountRow } from './read.ts';
+import { issuesOf } from '../lib/wording.ts';
+import { orderDescription } from '../listing/inputs.ts';
+import { IdTakenError, NotAllowedInStatusError, VersionConflictError } from '../writing/errors.ts';
+import { commonErrors, replayedDescription } from '../writing/graphql.ts';
+import type { Written } from '../writing/idempotency.ts';
+import { entityInput } from '../writing/rules.ts';
+import { createAccount, createAccounts } from './create.ts';
+import {
+  AccountFilter,
+  AccountOrder,
+  AccountStatus,
+  ArchiveAccountInput,
+  CreateAccountInput,
+  RestoreAccountInput,
+  UpdateAccountInput,
+} from './inputs.ts';
+import { accountByKey, accountPage } from './read.ts';
 import * as rules from './rules.ts';
+import { accountFilter } from './rules.ts';
+import type { AccountRow } from './table.ts';
+import { archiveAccount, restoreAccount, updateAccount } from './write.ts';
 
 const BillingInformation = builder
   .objectRef<{ emailRecipients: string[]; additionalEmailRecipients: string[] }>('BillingInformation')
@@ -45,13 +61,6 @@ export const Account = builder.node(builder.objectRef<AccountRow>('Account'), {
     name: t.exposeString('name', { description: describeRule(rules.name) }),
     status: t.expose('status', { type: AccountStatus, description: 'Where the account is in its life.' }),
     customerId: t.exposeID('customerId', { description: 'The id of the customer it belongs to.' }),
-    customer: t.field({
-      type: Customer,
-      description: 'The customer it belongs to, an archived one too.',
-      // A foreign key sees to it that there is one.
-      resolve: ({ customerId }, _, ctx) =>
-        ctx.loaders.customer.load(byId(customerId)) as Promise<CustomerRow>,
-    }),
     invoiceCurrency: t.string({
       description: describeRule(
         rules.invoiceCurrency,
@@ -93,11 +102,11 @@ builder.asEntity(Account, {
   resolveReference: (reference, ctx) => {
     requireScope(ctx.viewer, 'accounts:read');
     const key = entityKeyOf('Account', reference);
-    return key === undefined ? null : ctx.loaders.account.load(key);
+    return key === undefined ? null : ctx.load(accountByKey, key);
   },
 });
 
-const AccountConnection = builder.connectionObject(
+export const AccountConnection = builder.connectionObject(
   {
     type: Account,
     name: 'AccountConnection',
@@ -107,7 +116,7 @@ const AccountConnection = builder.connectionObject(
   { name: 'AccountEdge', description: 'An account in a list.' },
 );
 
-const filterRule = { schema: accountFilter };
+export const filterRule = { schema: accountFilter };
 
 builder.queryFields((t) => ({
   account: t.field({
@@ -117,7 +126,7 @@ builder.queryFields((t) => ({
     description:
       'The account with this id, an archived one too; `null` when there is none. To look up by alias, use `accountByAlias`.',
     args: { id: t.arg.id({ required: true, description: describeRule(rules.id) }) },
-    resolve: (_, { id }, ctx) => ctx.loaders.account.load(byId(id)),
+    resolve: (_, { id }, ctx) => ctx.load(accountByKey, byId(id)),
   }),
   accounts: t.connection(
     {
@@ -135,19 +144,171 @@ builder.queryFields((t) => ({
   ),
 }));
 
-builder.objectField(Customer, 'accounts', (t) =>
+builder.objectField(Change, 'account', (t) =>
+  t.field({
+    type: Account,
+    nullable: true,
+    description: 'The account that was changed, as it is now; `null` for a change of a customer itself.',
+    resolve: ({ accountId }, _, ctx) => (accountId === null ? null : ctx.load(accountByKey, byId(accountId))),
+  }),
+);
+
+builder.objectField(Account, 'history', (t) =>
   t.connection(
     {
-      type: Account,
+      type: Change,
       description:
-        'The accounts of the customer, archived ones left out unless the filter asks for them. One look into the database for each customer it is selected for.',
-      args: {
-        filter: t.arg({ type: AccountFilter, validate: filterRule, description: 'Without it, all of them.' }),
-        orderBy: t.arg({ type: AccountOrder, description: orderDescription }),
-      },
-      resolve: async (customer, { filter, orderBy, ...page }, ctx) =>
-        toConnection(await customerAccountPage(ctx, page, customer.id, filter, orderBy)),
+        'Every accepted write of the account, the newest first. One look into the database for each account it is selected for.',
+      resolve: async (account, page, ctx) => toConnection(await accountChanges(ctx, account.id, page)),
     },
-    AccountConnection,
+    ChangeConnection,
   ),
+);
+
+/** The success of a mutation that answers with an account. */
+export function accountSuccess(name: string, description: string, accountDescription: string) {
+  return builder.objectRef<{ account: AccountRow; replayed: boolean }>(name).implement({
+    description,
+    fields: (t) => ({
+      account: t.expose('account', { type: Account, description: accountDescription }),
+      replayed: t.exposeBoolean('replayed', { description: replayedDescription }),
+    }),
+  });
+}
+
+/** What such a success is made of. */
+export function toAccountSuccess({ written, replayed }: Written<AccountRow>) {
+  return { account: written, replayed };
+}
+
+const CreateAccountSuccess = accountSuccess(
+  'CreateAccountSuccess',
+  'The account was created, with its aliases, settings and first line of history.',
+  'The new account.',
+);
+
+// One union for both mutations: the errors plugin makes one for each name of a result.
+const createAccountResult = {
+  types: [...commonErrors, NotFoundError, IdTakenError, AliasTakenError, NotAllowedInStatusError],
+  result: { name: 'CreateAccountSuccess' },
+  union: { name: 'CreateAccountResult', description: 'The new account, or why it was refused.' },
+};
+
+builder.mutationField('createAccount', (t) =>
+  t.field({
+    authScopes: { scope: 'accounts:write' },
+    type: CreateAccountSuccess,
+    description:
+      'Creates an account of a customer, with its aliases and settings: all of it or, when anything is refused, nothing.',
+    args: {
+      input: t.arg({
+        type: CreateAccountInput,
+        required: true,
+        validate: { schema: rules.createAccountInput },
+        description: 'The new account.',
+      }),
+    },
+    errors: createAccountResult,
+    resolve: async (_, { input }, ctx) => {
+      const { written, replayed } = await createAccount(ctx, input);
+      return { account: written.account, replayed };
+    },
+  }),
+);
+
+builder.mutationField('createAccounts', (t) =>
+  t.field({
+    authScopes: { scope: 'accounts:write' },
+    type: [CreateAccountSuccess],
+    description: `Creates ${rules.minAccountsPerCall} to ${rules.maxAccountsPerCall} accounts, each on its own: one that is refused does not stop the others. The answers are in the order of the inputs.`,
+    args: {
+      inputs: t.arg({
+        type: [CreateAccountInput],
+        required: true,
+        validate: { minLength: rules.minAccountsPerCall, maxLength: rules.maxAccountsPerCall },
+        description: `The new accounts, ${rules.minAccountsPerCall} to ${rules.maxAccountsPerCall}. The customers must exist.`,
+      }),
+    },
+    itemErrors: createAccountResult,
+    resolve: async (_, { inputs }, ctx) => {
+      const parsed = inputs.map((input) => rules.createAccountInput.safeParse(input));
+      const valid = parsed.flatMap((one) => (one.success ? [one.data] : []));
+      const results = (await createAccounts(ctx, valid)).values();
+      return parsed.map((one) => {
+        // The errors plugin takes errors for items, though its types do not say so.
+        if (!one.success) return new InvalidInputError(issuesOf(one.error)) as never;
+        const { value: result } = results.next();
+        if (result === undefined) throw new Error('An input was left without an answer.');
+        if (result instanceof Error) return result as never;
+        return { account: result.written.account, replayed: result.replayed };
+      });
+    },
+  }),
+);
+
+const changeErrors = [...commonErrors, NotFoundError, VersionConflictError, NotAllowedInStatusError];
+
+builder.mutationField('updateAccount', (t) =>
+  t.field({
+    authScopes: { scope: 'accounts:write' },
+    type: accountSuccess('UpdateAccountSuccess', 'The account was changed.', 'The account as it is now.'),
+    description: 'Changes fields of an account. An archived one must be restored first.',
+    args: {
+      input: t.arg({
+        type: UpdateAccountInput,
+        required: true,
+        validate: { schema: rules.updateAccountInput },
+        description: 'What to change.',
+      }),
+    },
+    errors: {
+      types: changeErrors,
+      union: { name: 'UpdateAccountResult', description: 'The changed account, or why it was refused.' },
+    },
+    resolve: async (_, { input }, ctx) => toAccountSuccess(await updateAccount(ctx, input)),
+  }),
+);
+
+builder.mutationField('archiveAccount', (t) =>
+  t.field({
+    authScopes: { scope: 'accounts:write' },
+    type: accountSuccess('ArchiveAccountSuccess', 'The account is archived.', 'The archived account.'),
+    description:
+      'Puts an account away: its aliases end now, lists leave it out unless asked, and it refuses every change but a restore. It stays readable by id.',
+    args: {
+      input: t.arg({
+        type: ArchiveAccountInput,
+        required: true,
+        validate: { schema: entityInput },
+        description: 'Which account.',
+      }),
+    },
+    errors: {
+      types: changeErrors,
+      union: { name: 'ArchiveAccountResult', description: 'The archived account, or why it was refused.' },
+    },
+    resolve: async (_, { input }, ctx) => toAccountSuccess(await archiveAccount(ctx, input)),
+  }),
+);
+
+builder.mutationField('restoreAccount', (t) =>
+  t.field({
+    authScopes: { scope: 'accounts:write' },
+    type: accountSuccess('RestoreAccountSuccess', 'The account is in use again.', 'The restored account.'),
+    description:
+      'Brings an archived account back to ACTIVE, with the aliases that ended when it was archived: they name it again from now on. Refused while one of them names another account, or while its customer is archived.',
+    args: {
+      input: t.arg({
+        type: RestoreAccountInput,
+        required: true,
+        validate: { schema: entityInput },
+        description: 'Which account.',
+      }),
+    },
+    errors: {
+      types: [...changeErrors, AliasTakenError],
+      union: { name: 'RestoreAccountResult', description: 'The restored account, or why it was refused.' },
+    },
+    resolve: async (_, { input }, ctx) => toAccountSuccess(await restoreAccount(ctx, input)),
+  }),
 );

@@ -3,10 +3,12 @@ import { aliasListDescriptions, DatedAliasInput } from '../alias/inputs.ts';
 import { builder } from '../graphql/builder.ts';
 import { describeRule } from '../graphql/describe.ts';
 import { describedEnum } from '../graphql/errors.ts';
-import { idempotencyKey } from '../idempotency/rules.ts';
 import { expectedVersion, metadata } from '../lib/fields.ts';
+import { commonFilterFields, orderInput } from '../listing/inputs.ts';
 import { SettingInput } from '../setting/inputs.ts';
 import { maxSettingsPerCall } from '../setting/rules.ts';
+import { entityFields, neverCleared } from '../writing/graphql.ts';
+import { idempotencyKey } from '../writing/rules.ts';
 import * as rules from './rules.ts';
 
 export const AccountStatus = describedEnum<rules.AccountStatus>(
@@ -24,17 +26,6 @@ export const BillingInformationInput = builder.inputType('BillingInformationInpu
 });
 
 type InputFields = PothosSchemaTypes.InputFieldBuilder<typeof builder.$inferSchemaTypes, 'InputObject'>;
-
-export const neverCleared = 'Cannot be cleared.';
-
-/** What every archive and restore takes. */
-export function entityFields(t: InputFields, idDescription: string) {
-  return {
-    id: t.id({ required: true, description: idDescription }),
-    expectedVersion: t.int({ description: describeRule(expectedVersion) }),
-    idempotencyKey: t.string({ description: describeRule(idempotencyKey) }),
-  };
-}
 
 /** The fields of a new account, whether it comes alone or as the first one of a new customer. */
 function newAccountFields(t: InputFields) {
@@ -120,3 +111,21 @@ export const RestoreAccountInput = builder.inputType('RestoreAccountInput', {
   description: 'The account to bring back.',
   fields: (t) => entityFields(t, 'The id of the account.'),
 });
+
+export const AccountFilter = builder.inputType('AccountFilter', {
+  description: 'Which accounts a list holds: those that meet every condition given.',
+  fields: (t) => ({
+    ...commonFilterFields(t, 'the id, the name, the primary email and the aliases in force now'),
+    customerId: t.id({ description: 'Those of the customer with this id.' }),
+    status: t.field({ type: [AccountStatus], description: describeRule(rules.statusConditions) }),
+    invoiceCurrency: t.string({
+      description: describeRule(
+        rules.invoiceCurrency,
+        "Those invoiced in it, be it their own currency or the tenant's.",
+      ),
+    }),
+    tag: t.string({ description: describeRule(rules.tagCondition) }),
+  }),
+});
+
+export const AccountOrder = orderInput('Account');

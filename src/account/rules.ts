@@ -1,11 +1,11 @@
-import currencyCodes from 'currency-codes';
 import { address } from '../address/rules.ts';
 import * as alias from '../alias/rules.ts';
-import { idempotencyKey } from '../idempotency/rules.ts';
 import * as fields from '../lib/fields.ts';
 import { neverCleared, report, text, unique } from '../lib/rule.ts';
 import { z } from '../lib/zod.ts';
+import { commonFilter, statusFilter } from '../listing/rules.ts';
 import { settings } from '../setting/rules.ts';
+import { idempotencyKey } from '../writing/rules.ts';
 
 export const statuses = {
   DRAFT: 'Being prepared; may become ACTIVE.',
@@ -22,23 +22,10 @@ export const id = alias.value.describe(
 export const name = fields.name.describe('What people call the account.');
 export const primaryEmail = fields.email.describe('The first address to write to about this account.');
 
-const currencies = new Set(currencyCodes.codes());
-
-export const invoiceCurrency = z
-  .string()
-  .check((payload) => {
-    if (!currencies.has(payload.value)) {
-      report(payload, 'INVALID_VALUE', 'must be an ISO 4217 currency code in upper case, such as USD');
-    }
-  })
-  .meta({ maxLength: 3 })
-  .describe('The currency of the invoices, an ISO 4217 code in upper case, such as `USD`.');
-
-export const netTermDays = z
-  .int()
-  .min(0)
-  .max(365)
-  .describe('Days from the date of an invoice until it is due.');
+export const invoiceCurrency = fields.currency.describe(
+  'The currency of the invoices, an ISO 4217 code in upper case, such as `USD`.',
+);
+export const netTermDays = fields.netTermDays;
 
 const recipients = z
   .array(fields.email)
@@ -126,15 +113,6 @@ export const updateAccountInput = z.object({
 
 export type UpdateAccountInput = z.output<typeof updateAccountInput>;
 
-/** Names one account or customer to archive or restore. */
-export const entityInput = z.object({
-  id,
-  expectedVersion: fields.expectedVersion.nullish(),
-  idempotencyKey: idempotencyKey.nullish(),
-});
-
-export type EntityInput = z.output<typeof entityInput>;
-
 interface Recipients {
   emailRecipients: string[] | null;
   additionalEmailRecipients: string[] | null;
@@ -145,3 +123,19 @@ export function billingInformationOf({ emailRecipients, additionalEmailRecipient
   if (emailRecipients === null || additionalEmailRecipients === null) return null;
   return { emailRecipients, additionalEmailRecipients };
 }
+
+export const statusConditions = statusFilter(Object.keys(statuses) as [AccountStatus]);
+export const tagCondition = tag
+  .transform((value) => value.toLowerCase())
+  .describe('Those that have this tag, in upper or lower case.');
+
+/** Which accounts a list holds: those that meet every condition. */
+export const accountFilter = z.object({
+  ...commonFilter,
+  customerId: id.nullish(),
+  status: statusConditions.nullish(),
+  invoiceCurrency: invoiceCurrency.nullish(),
+  tag: tagCondition.nullish(),
+});
+
+export type AccountFilter = z.output<typeof accountFilter>;

@@ -1,6 +1,6 @@
 import { builder } from '../graphql/builder.ts';
 import { describeRule } from '../graphql/describe.ts';
-import { idempotencyKey } from '../idempotency/rules.ts';
+import { idempotencyKey } from '../writing/rules.ts';
 import * as rules from './rules.ts';
 
 const dated = rules.datedAlias.shape;

@@ -1,20 +1,39 @@
+import { Account, AccountConnection, filterRule } from '../account/graphql.ts';
+import { AccountFilter, AccountOrder } from '../account/inputs.ts';
+import { customerAccountPage, customerByKey } from '../account/read.ts';
 import { Address } from '../address/graphql.ts';
 import { addressOf, billingAddressOf } from '../address/rules.ts';
+import { AliasTakenError } from '../alias/rules.ts';
 import { builder } from '../graphql/builder.ts';
+import { toConnection } from '../graphql/connection.ts';
 import { describeRule } from '../graphql/describe.ts';
-import { describedEnum } from '../graphql/errors.ts';
+import { Change, ChangeConnection } from '../history/graphql.ts';
+import { customerChanges } from '../history/read.ts';
 import { byId, entityKeyOf } from '../lib/entity-key.ts';
+import { NotFoundError } from '../lib/errors.ts';
 import { metadata } from '../lib/fields.ts';
 import { toTypeId } from '../lib/id.ts';
 import { requireScope } from '../lib/scope.ts';
-import type { CustomerRow } from './read.ts';
+import { orderDescription } from '../listing/inputs.ts';
+import { IdTakenError, NotAllowedInStatusError, VersionConflictError } from '../writing/errors.ts';
+import { commonErrors, replayedDescription } from '../writing/graphql.ts';
+import type { Written } from '../writing/idempotency.ts';
+import { entityInput } from '../writing/rules.ts';
+import { createCustomer } from './create.ts';
+import {
+  ArchiveCustomerInput,
+  CreateCustomerInput,
+  CustomerFilter,
+  CustomerOrder,
+  CustomerStatus,
+  RestoreCustomerInput,
+  UpdateCustomerInput,
+} from './inputs.ts';
+import { customerPage } from './read.ts';
 import * as rules from './rules.ts';
-
-export const CustomerStatus = describedEnum<rules.CustomerStatus>(
-  'CustomerStatus',
-  'Where a customer is in its life.',
-  rules.statuses,
-);
+import { customerFilter } from './rules.ts';
+import type { CustomerRow } from './table.ts';
+import { archiveCustomer, restoreCustomer, updateCustomer } from './write.ts';
 
 const CustomerRef = builder.objectRef<CustomerRow>('Customer');
 
@@ -62,7 +81,7 @@ builder.asEntity(Customer, {
   resolveReference: (reference, ctx) => {
     requireScope(ctx.viewer, 'customers:read');
     const key = entityKeyOf('Customer', reference);
-    return key === undefined ? null : ctx.loaders.customer.load(key);
+    return key === undefined ? null : ctx.load(customerByKey, key);
   },
 });
 
@@ -73,6 +92,195 @@ builder.queryField('customer', (t) =>
     nullable: true,
     description: 'The customer with this id, an archived one too; `null` when there is none.',
     args: { id: t.arg.id({ required: true, description: describeRule(rules.id) }) },
-    resolve: (_, { id }, ctx) => ctx.loaders.customer.load(byId(id)),
+    resolve: (_, { id }, ctx) => ctx.load(customerByKey, byId(id)),
+  }),
+);
+
+builder.objectField(Account, 'customer', (t) =>
+  t.field({
+    type: Customer,
+    description: 'The customer it belongs to, an archived one too.',
+    // A foreign key ensures that there is one.
+    resolve: ({ customerId }, _, ctx) => ctx.load(customerByKey, byId(customerId)) as Promise<CustomerRow>,
+  }),
+);
+
+builder.objectField(Change, 'customer', (t) =>
+  t.field({
+    type: Customer,
+    nullable: true,
+    description: 'The customer that was changed, or to whom the account belongs, as it is now.',
+    resolve: ({ customerId }, _, ctx) => ctx.load(customerByKey, byId(customerId)),
+  }),
+);
+
+builder.objectField(Customer, 'accounts', (t) =>
+  t.connection(
+    {
+      type: Account,
+      description:
+        'The accounts of the customer, archived ones left out unless the filter asks for them. One look into the database for each customer it is selected for.',
+      args: {
+        filter: t.arg({ type: AccountFilter, validate: filterRule, description: 'Without it, all of them.' }),
+        orderBy: t.arg({ type: AccountOrder, description: orderDescription }),
+      },
+      resolve: async (customer, { filter, orderBy, ...page }, ctx) =>
+        toConnection(await customerAccountPage(ctx, page, customer.id, filter, orderBy)),
+    },
+    AccountConnection,
+  ),
+);
+
+builder.objectField(Customer, 'history', (t) =>
+  t.connection(
+    {
+      type: Change,
+      description:
+        'Every accepted write of the customer itself, the newest first; its accounts have histories of their own. One look into the database for each customer it is selected for.',
+      resolve: async (customer, page, ctx) => toConnection(await customerChanges(ctx, customer.id, page)),
+    },
+    ChangeConnection,
+  ),
+);
+
+builder.queryField('customers', (t) =>
+  t.connection(
+    {
+      authScopes: { scope: 'customers:read' },
+      type: Customer,
+      description: 'The customers of the tenant, archived ones left out unless the filter asks for them.',
+      args: {
+        filter: t.arg({
+          type: CustomerFilter,
+          validate: { schema: customerFilter },
+          description: 'Without it, all of them.',
+        }),
+        orderBy: t.arg({ type: CustomerOrder, description: orderDescription }),
+      },
+      resolve: async (_, { filter, orderBy, ...page }, ctx) =>
+        toConnection(await customerPage(ctx, page, filter, orderBy)),
+    },
+    {
+      name: 'CustomerConnection',
+      description: 'A page of customers.',
+      authScopes: { scope: 'customers:read' },
+    },
+    { name: 'CustomerEdge', description: 'A customer in a list.' },
+  ),
+);
+
+function customerSuccess(name: string, description: string, customerDescription: string) {
+  return builder.objectRef<{ customer: CustomerRow; replayed: boolean }>(name).implement({
+    description,
+    fields: (t) => ({
+      customer: t.expose('customer', { type: Customer, description: customerDescription }),
+      replayed: t.exposeBoolean('replayed', { description: replayedDescription }),
+    }),
+  });
+}
+
+function toCustomerSuccess({ written, replayed }: Written<CustomerRow>) {
+  return { customer: written, replayed };
+}
+
+builder.mutationField('createCustomer', (t) =>
+  t.field({
+    authScopes: (_, { input }) => ({
+      $all: { scope: 'customers:write', $all: input.account ? { scope: 'accounts:write' } : { key: true } },
+    }),
+    type: customerSuccess(
+      'CreateCustomerSuccess',
+      'The customer was created, and its first account with it when one was given.',
+      'The new customer.',
+    ),
+    description:
+      'Creates a customer and, when `account` is given, its first account: all of it or, when anything is refused, nothing.',
+    args: {
+      input: t.arg({
+        type: CreateCustomerInput,
+        required: true,
+        validate: { schema: rules.createCustomerInput },
+        description: 'The new customer.',
+      }),
+    },
+    errors: {
+      types: [...commonErrors, IdTakenError, AliasTakenError],
+      union: { name: 'CreateCustomerResult', description: 'The new customer, or why it was refused.' },
+    },
+    resolve: async (_, { input }, ctx) => {
+      const { written, replayed } = await createCustomer(ctx, input);
+      return { customer: written.customer, replayed };
+    },
+  }),
+);
+
+const changeErrors = [...commonErrors, NotFoundError, VersionConflictError, NotAllowedInStatusError];
+
+builder.mutationField('updateCustomer', (t) =>
+  t.field({
+    authScopes: { scope: 'customers:write' },
+    type: customerSuccess('UpdateCustomerSuccess', 'The customer was changed.', 'The customer as it is now.'),
+    description: 'Changes fields of a customer. An archived one must be restored first.',
+    args: {
+      input: t.arg({
+        type: UpdateCustomerInput,
+        required: true,
+        validate: { schema: rules.updateCustomerInput },
+        description: 'What to change.',
+      }),
+    },
+    errors: {
+      types: changeErrors,
+      union: { name: 'UpdateCustomerResult', description: 'The changed customer, or why it was refused.' },
+    },
+    resolve: async (_, { input }, ctx) => toCustomerSuccess(await updateCustomer(ctx, input)),
+  }),
+);
+
+builder.mutationField('archiveCustomer', (t) =>
+  t.field({
+    authScopes: { scope: 'customers:write' },
+    type: customerSuccess('ArchiveCustomerSuccess', 'The customer is archived.', 'The archived customer.'),
+    description:
+      'Puts a customer away: lists leave it out unless asked, and it refuses every change but a restore. Refused while it has accounts that are not archived; the refusal names them.',
+    args: {
+      input: t.arg({
+        type: ArchiveCustomerInput,
+        required: true,
+        validate: { schema: entityInput },
+        description: 'Which customer.',
+      }),
+    },
+    errors: {
+      types: changeErrors,
+      union: { name: 'ArchiveCustomerResult', description: 'The archived customer, or why it was refused.' },
+    },
+    resolve: async (_, { input }, ctx) => toCustomerSuccess(await archiveCustomer(ctx, input)),
+  }),
+);
+
+builder.mutationField('restoreCustomer', (t) =>
+  t.field({
+    authScopes: { scope: 'customers:write' },
+    type: customerSuccess(
+      'RestoreCustomerSuccess',
+      'The customer is in use again.',
+      'The restored customer.',
+    ),
+    description:
+      'Brings an archived customer back to ACTIVE. Its accounts stay archived until they are restored themselves.',
+    args: {
+      input: t.arg({
+        type: RestoreCustomerInput,
+        required: true,
+        validate: { schema: entityInput },
+        description: 'Which customer.',
+      }),
+    },
+    errors: {
+      types: changeErrors,
+      union: { name: 'RestoreCustomerResult', description: 'The restored customer, or why it was refused.' },
+    },
+    resolve: async (_, { input }, ctx) => toCustomerSuccess(await restoreCustomer(ctx, input)),
   }),
 );

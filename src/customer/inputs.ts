@@ -1,12 +1,21 @@
-import { entityFields, FirstAccountInput, neverCleared } from '../account/inputs.ts';
+import { FirstAccountInput } from '../account/inputs.ts';
 import { AddressInput } from '../address/inputs.ts';
 import { builder } from '../graphql/builder.ts';
 import { describeRule } from '../graphql/describe.ts';
-import { idempotencyKey } from '../idempotency/rules.ts';
+import { describedEnum } from '../graphql/errors.ts';
 import { expectedVersion, metadata } from '../lib/fields.ts';
+import { commonFilterFields, orderInput } from '../listing/inputs.ts';
 import { SettingInput } from '../setting/inputs.ts';
 import { maxSettingsPerCall } from '../setting/rules.ts';
+import { entityFields, neverCleared } from '../writing/graphql.ts';
+import { idempotencyKey } from '../writing/rules.ts';
 import * as rules from './rules.ts';
+
+export const CustomerStatus = describedEnum<rules.CustomerStatus>(
+  'CustomerStatus',
+  'Where a customer is in its life.',
+  rules.statuses,
+);
 
 export const CreateCustomerInput = builder.inputType('CreateCustomerInput', {
   description: 'A new customer, perhaps with its first account.',
@@ -61,3 +70,13 @@ export const RestoreCustomerInput = builder.inputType('RestoreCustomerInput', {
   description: 'The customer to bring back.',
   fields: (t) => entityFields(t, 'The id of the customer.'),
 });
+
+export const CustomerFilter = builder.inputType('CustomerFilter', {
+  description: 'Which customers a list holds: those that meet every condition given.',
+  fields: (t) => ({
+    ...commonFilterFields(t, 'the id, the name and the primary email'),
+    status: t.field({ type: [CustomerStatus], description: describeRule(rules.statusConditions) }),
+  }),
+});
+
+export const CustomerOrder = orderInput('Customer');

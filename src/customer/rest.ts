@@ -1,33 +1,47 @@
+import { customerByKey } from '../account/read.ts';
 import {
   AccountAnswer,
+  FirstAccountBody,
+  inDomainWords,
   MetadataAnswer,
-  maxEmbedded,
-  SettingOfOwner,
   showAccount,
-  showSettings,
-} from '../account/answer.ts';
-import { FirstAccountBody, inDomainWords } from '../account/bodies.ts';
+} from '../account/rest.ts';
 import { AddressAnswer, showAddress } from '../address/rest.ts';
 import { billingAddressOf } from '../address/rules.ts';
 import type { Ctx } from '../ctx.ts';
-import { search } from '../entity/list-rules.ts';
-import { keyOf, writeHeaders, written } from '../idempotency/rest.ts';
 import { byId } from '../lib/entity-key.ts';
 import { NotFoundError } from '../lib/errors.ts';
 import { toTypeId } from '../lib/id.ts';
 import { requireScope } from '../lib/scope.ts';
+import { search } from '../listing/rules.ts';
 import { present, Success } from '../rest/answer.ts';
 import { facade } from '../rest/facade.ts';
 import { askedPage, pageAnswer, pageOf, pageQuery, parsedFilter } from '../rest/page.ts';
 import { nameInPath } from '../rest/path.ts';
 import { answer, body, call, type Rest } from '../rest/route.ts';
 import { z } from '../rest/zod.ts';
+import { maxEmbedded, SettingOfOwner, showSettings } from '../setting/rest.ts';
+import { keyOf, writeHeaders, written } from '../writing/rest.ts';
 import { createCustomer } from './create.ts';
-import { exampleCustomer } from './example.ts';
-import { customerPage } from './list.ts';
-import type { CustomerRow } from './read.ts';
+import { customerPage } from './read.ts';
+import type { CreateCustomerInput } from './rules.ts';
 import * as rules from './rules.ts';
+import type { CustomerRow } from './table.ts';
 import { archiveCustomer, updateCustomer } from './write.ts';
+
+/** The customer that examples are of. */
+export const exampleCustomer = {
+  id: 'C1234qwd',
+  name: 'Acme Enterprise',
+  primaryEmail: 'admin@example.com',
+  address: {
+    line1: '2281 Broadway Street',
+    postalCode: '29501',
+    city: 'Florence',
+    state: 'South Carolina',
+    country: 'US',
+  },
+} satisfies CreateCustomerInput;
 
 const tags = ['Customers'];
 const status = z.enum(Object.keys(rules.statuses) as [rules.CustomerStatus]);
@@ -83,7 +97,7 @@ const UpdateCustomerBody = facade(z.object(changes))
 const customerPath = nameInPath(
   'id',
   id,
-  async ({ loaders }, name) => (await loaders.customer.load(byId(name))) !== null,
+  async (ctx, name) => (await ctx.load(customerByKey, byId(name))) !== null,
 );
 
 const exampleAnswer = {
@@ -196,7 +210,7 @@ function reads(rest: Rest): void {
   rest.openapi(getRoute, async (c) => {
     const { ctx } = c.var;
     const { id } = c.req.valid('param');
-    const customer = await ctx.loaders.customer.load(byId(id));
+    const customer = await ctx.load(customerByKey, byId(id));
     if (customer === null) throw new NotFoundError('Customer', id);
     return c.json(await showCustomer(ctx, customer), 200);
   });

@@ -1,10 +1,11 @@
 import { firstAccountInput } from '../account/rules.ts';
 import { address } from '../address/rules.ts';
-import { idempotencyKey } from '../idempotency/rules.ts';
 import * as fields from '../lib/fields.ts';
 import { identifier, neverCleared, report } from '../lib/rule.ts';
 import { z } from '../lib/zod.ts';
+import { commonFilter, statusFilter } from '../listing/rules.ts';
 import { settings } from '../setting/rules.ts';
+import { idempotencyKey } from '../writing/rules.ts';
 
 export const statuses = {
   ACTIVE: 'Buys from you; accounts may be added.',
@@ -52,3 +53,10 @@ export const updateCustomerInput = z.object({
 });
 
 export type UpdateCustomerInput = z.output<typeof updateCustomerInput>;
+
+export const statusConditions = statusFilter(Object.keys(statuses) as [CustomerStatus]);
+
+/** Which customers a list holds: those that meet every condition. */
+export const customerFilter = z.object({ ...commonFilter, status: statusConditions.nullish() });
+
+export type CustomerFilter = z.output<typeof customerFilter>;

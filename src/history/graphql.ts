@@ -1,13 +1,9 @@
-import { Account } from '../account/graphql.ts';
-import { Customer } from '../customer/graphql.ts';
 import { builder } from '../graphql/builder.ts';
-import { toConnection } from '../graphql/connection.ts';
 import { describedEnum } from '../graphql/errors.ts';
-import { byId } from '../lib/entity-key.ts';
 import { toTypeId } from '../lib/id.ts';
 import { presentFields } from './present.ts';
-import { accountChanges, type ChangeRow, customerChanges } from './read.ts';
 import { type ChangeKind, changeKinds, maxFollowersPerKey, maxWaitingChanges } from './rules.ts';
+import type { ChangeRow } from './table.ts';
 
 const ChangeKindEnum = describedEnum<ChangeKind>('ChangeKind', 'What kind of change was made.', changeKinds);
 
@@ -47,49 +43,12 @@ export const Change = builder.objectRef<ChangeRow>('Change').implement({
       description: `The fields as the change left them. ${fieldsDescription}; \`null\` when nothing is recorded of them.`,
       resolve: (change) => presentFields(change.after),
     }),
-    account: t.field({
-      type: Account,
-      nullable: true,
-      description: 'The account that was changed, as it is now; `null` for a change of a customer itself.',
-      resolve: ({ accountId }, _, ctx) =>
-        accountId === null ? null : ctx.loaders.account.load(byId(accountId)),
-    }),
-    customer: t.field({
-      type: Customer,
-      nullable: true,
-      description: 'The customer that was changed, or to whom the account belongs, as it is now.',
-      resolve: ({ customerId }, _, ctx) => ctx.loaders.customer.load(byId(customerId)),
-    }),
   }),
 });
 
-const ChangeConnection = builder.connectionObject(
+export const ChangeConnection = builder.connectionObject(
   { type: Change, name: 'ChangeConnection', description: 'A page of a history.' },
   { name: 'ChangeEdge', description: 'A change in a history.' },
-);
-
-builder.objectField(Account, 'history', (t) =>
-  t.connection(
-    {
-      type: Change,
-      description:
-        'Every accepted write of the account, the newest first. One look into the database for each account it is selected for.',
-      resolve: async (account, page, ctx) => toConnection(await accountChanges(ctx, account.id, page)),
-    },
-    ChangeConnection,
-  ),
-);
-
-builder.objectField(Customer, 'history', (t) =>
-  t.connection(
-    {
-      type: Change,
-      description:
-        'Every accepted write of the customer itself, the newest first; its accounts have histories of their own. One look into the database for each customer it is selected for.',
-      resolve: async (customer, page, ctx) => toConnection(await customerChanges(ctx, customer.id, page)),
-    },
-    ChangeConnection,
-  ),
 );
 
 builder.subscriptionField('accountChanged', (t) =>

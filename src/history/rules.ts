@@ -20,4 +20,10 @@ export const maxWaitingChanges = 2000;
 export const maxFollowersPerKey = 50;
 export const maxFollowers = 1000;
 
+/** The changes that a subscriber gets: all, or those of an account or of the accounts of a customer. */
+export interface ChangeFilter {
+  accountId?: string | null | undefined;
+  customerId?: string | null | undefined;
+}
+
 export type ChangeKind = keyof typeof changeKinds;

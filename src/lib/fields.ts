@@ -1,4 +1,6 @@
-import { report, text, trimmedText } from './rule.ts';
+import currencyCodes from 'currency-codes';
+import { iso31661 } from 'iso-3166';
+import { identifier, report, text, trimmedText } from './rule.ts';
 import { issuesOf } from './wording.ts';
 import { z } from './zod.ts';
 
@@ -61,3 +63,50 @@ export const metadata = z
   .describe(
     `Your own key-value pairs, such as ids of other systems: at most ${maxMetadataKeys} keys of ${metadataKeyLength.min} to ${metadataKeyLength.max} characters; values are strings of at most ${metadataValueLength.max}.`,
   );
+
+/** Account ids and alias values share one look-up space, so they share one rule. Customer ids follow it, too. */
+export const entityId = identifier({ min: 1, max: 50 });
+
+const earliest = new Date('0001-01-01T00:00:00Z');
+const latest = new Date('9999-12-31T23:59:59.999Z');
+
+export const instant = z.date().check((payload) => {
+  if (payload.value < earliest || payload.value > latest) {
+    report(payload, 'INVALID_VALUE', 'must lie in the years 0001 to 9999');
+  }
+});
+
+const countries = new Set(
+  iso31661.filter((entry) => entry.state === 'assigned').map((entry) => entry.alpha2),
+);
+
+export const country = z
+  .string()
+  .check((payload) => {
+    if (payload.value !== '' && !countries.has(payload.value)) {
+      report(
+        payload,
+        'INVALID_VALUE',
+        'must be an ISO 3166-1 alpha-2 country code in upper case, such as US',
+      );
+    }
+  })
+  .meta({ maxLength: 2 })
+  .describe('Country, an ISO 3166-1 alpha-2 code in upper case, such as `US`.');
+
+const currencies = new Set(currencyCodes.codes());
+
+export const currency = z
+  .string()
+  .check((payload) => {
+    if (!currencies.has(payload.value)) {
+      report(payload, 'INVALID_VALUE', 'must be an ISO 4217 currency code in upper case, such as USD');
+    }
+  })
+  .meta({ maxLength: 3 });
+
+export const netTermDays = z
+  .int()
+  .min(0)
+  .max(365)
+  .describe('Days from the date of an invoice until it is due.');

@@ -1,3 +1,4 @@
+import { accountByKey, customerByKey } from '../account/read.ts';
 import type { Ctx } from '../ctx.ts';
 import { builder } from '../graphql/builder.ts';
 import { entityKeyOf } from '../lib/entity-key.ts';
@@ -13,7 +14,7 @@ async function loadNode(ctx: Ctx, nodeId: string) {
   requireScope(ctx.viewer, type === 'Account' ? 'accounts:read' : 'customers:read');
   const key = entityKeyOf(type, { nodeId });
   if (key === undefined) return null;
-  return type === 'Account' ? ctx.loaders.account.load(key) : ctx.loaders.customer.load(key);
+  return type === 'Account' ? ctx.load(accountByKey, key) : ctx.load(customerByKey, key);
 }
 
 builder.queryFields((t) => ({

@@ -1,7 +1,7 @@
 import { builder } from '../graphql/builder.ts';
 import { describeRule } from '../graphql/describe.ts';
 import { describedEnum } from '../graphql/errors.ts';
-import { idempotencyKey } from '../idempotency/rules.ts';
+import { idempotencyKey } from '../writing/rules.ts';
 import * as rules from './rules.ts';
 
 export const SettingDataType = describedEnum<rules.SettingDataType>(

@@ -1,4 +1,4 @@
-import { invoiceCurrency, netTermDays } from '../account/rules.ts';
+import { currency, netTermDays } from '../lib/fields.ts';
 import { report, text } from '../lib/rule.ts';
 import { scopes as names } from '../lib/scope.ts';
 import { z } from '../lib/zod.ts';
@@ -45,6 +45,6 @@ export const expiry = z.string().transform((value, { addIssue }) => {
 
 export const newTenant = z.object({
   name,
-  baseCurrency: invoiceCurrency.default('USD'),
+  baseCurrency: currency.default('USD'),
   netTermDays: netTermDays.default(30),
 });

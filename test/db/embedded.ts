@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import postgres from 'postgres';
 import { expect } from 'vitest';
-import { type EmbeddedConnection, startEmbedded } from '../../src/db/embedded.ts';
+import { type EmbeddedConnection, startEmbedded } from '../../src/embedded/postgres.ts';
 import { StartupError } from '../../src/lib/errors.ts';
 import { processesIn, until } from './processes.ts';
 

@@ -4,7 +4,7 @@ import { parse, validate } from 'graphql';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { environment } from '../../src/config.ts';
 import { documentLimits } from '../../src/pipeline/limits.ts';
-import { topLevelCodes } from '../../src/pipeline/receive.ts';
+import { topLevelCodes } from '../../src/pipeline/request-error.ts';
 import { restCodes } from '../../src/rest/errors.ts';
 import { buildSchema } from '../../src/schema.ts';
 import { usePostgres } from '../cli/postgres.ts';

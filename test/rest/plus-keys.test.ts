@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fingerprint } from '../../src/idempotency/rules.ts';
+import { fingerprint } from '../../src/writing/rules.ts';
 import { newSmallWorld } from '../support/mutation-cases.ts';
 import {
   addAccounts,
