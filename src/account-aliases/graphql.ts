@@ -19,7 +19,7 @@ import { commonErrors } from '../writing/graphql.ts';
 import { type AliasKey, accountByAlias } from './read.ts';
 import { addAliases, removeAliases, transferAlias } from './write.ts';
 
-const effectiveOn = 'The instant to look at; now when it is left out.';
+const effectiveOn = 'The instant to read at. Default: now.';
 
 builder.objectField(Alias, 'account', (t) =>
   t.field({
@@ -33,8 +33,7 @@ builder.objectField(Alias, 'account', (t) =>
 builder.objectField(Account, 'aliases', (t) =>
   t.field({
     type: [Alias],
-    description:
-      'The aliases in force at an instant, in the order in which they were recorded, then by value.',
+    description: 'The aliases in force at an instant, in the order of their creation, then by value.',
     args: {
       effectiveOn: t.arg({ type: 'DateTime', validate: { schema: instant }, description: effectiveOn }),
     },
@@ -48,7 +47,7 @@ builder.objectField(Account, 'aliasTimeline', (t) =>
     {
       type: Alias,
       description:
-        'Every span of time in which an alias has named, names or will name the account: those without a beginning first, then by beginning, then by value. One look into the database for each account it is selected for.',
+        "All spans of the account's aliases: past, current and future. Ordered by start, spans without a start first, then by value. Costs one database query per account.",
       resolve: async (account, page, ctx) => toConnection(await aliasTimeline(ctx, account.id, page)),
     },
     { name: 'AliasConnection', description: 'A page of aliases.' },
@@ -62,7 +61,7 @@ builder.queryField('accountByAlias', (t) =>
     type: Account,
     nullable: true,
     description:
-      "The account that a usage event means by this name: an alias in force at the instant, or an account's own id. An id that was an alias before means its account only from the end of that alias. `null` if the name means no account.",
+      'The account that this name means in a usage event: the holder of the alias at the instant, or the account with this id. An id that was an alias before means its account only from the end of that alias. `null` if the name means no account.',
     args: {
       alias: t.arg.string({ required: true, description: describeRule(rules.value) }),
       effectiveOn: t.arg({ type: 'DateTime', validate: { schema: instant }, description: effectiveOn }),
@@ -74,15 +73,18 @@ builder.queryField('accountByAlias', (t) =>
 
 const AccountReference = builder.objectRef<AliasKey>('AccountReference').implement({
   description:
-    'An account as another subgraph knows it: by what a usage event called it, and when. Such a subgraph has fields of this type that give the two, and the supergraph finds the account.',
+    'An account that another subgraph refers to by alias and instant, as usage events do. That subgraph returns this type with both fields, and the supergraph resolves the account.',
   authScopes: { scope: 'accounts:read' },
   fields: (t) => ({
     alias: t.exposeString('value', { description: describeRule(rules.value) }),
-    effectiveOn: t.expose('on', { type: 'DateTime', description: 'The instant at which the name is meant.' }),
+    effectiveOn: t.expose('on', {
+      type: 'DateTime',
+      description: 'The instant at which the name is resolved.',
+    }),
     account: t.field({
       type: Account,
       nullable: true,
-      description: 'As `accountByAlias` answers: the account meant, or `null` when the name means nobody.',
+      description: 'The account that `accountByAlias` returns, or `null`.',
       resolve: (key, _, ctx) => ctx.load(accountByAlias, key),
     }),
   }),
@@ -105,21 +107,21 @@ const errors = [...commonErrors, NotFoundError, NotAllowedInStatusError];
 builder.mutationField('addAliases', (t) =>
   t.field({
     authScopes: { scope: 'accounts:write' },
-    type: accountSuccess('AddAliasesSuccess', 'The aliases were added.', 'The account they name.'),
-    description: 'Gives an account further aliases: all of them or, when one is refused, none.',
+    type: accountSuccess('AddAliasesSuccess', 'The aliases were added.', 'The account with the new aliases.'),
+    description: 'Adds aliases to an account. If one is refused, none is added.',
     args: {
       input: t.arg({
         type: AddAliasesInput,
         required: true,
         validate: { schema: rules.addAliasesInput },
-        description: 'Which aliases, and of which account.',
+        description: 'The aliases and the account.',
       }),
     },
     errors: {
       types: [...errors, AliasTakenError, LimitExceededError],
       union: {
         name: 'AddAliasesResult',
-        description: 'The account with its aliases, or why they were refused.',
+        description: 'The account with its aliases, or the error.',
       },
     },
     resolve: async (_, { input }, ctx) => toAccountSuccess(await addAliases(ctx, input)),
@@ -129,22 +131,22 @@ builder.mutationField('addAliases', (t) =>
 builder.mutationField('removeAliases', (t) =>
   t.field({
     authScopes: { scope: 'accounts:write' },
-    type: accountSuccess('RemoveAliasesSuccess', 'The aliases end.', 'The account that they named.'),
+    type: accountSuccess('RemoveAliasesSuccess', 'The aliases ended.', 'The account without the aliases.'),
     description:
-      'Ends aliases of an account, now or at a given instant: all of them or, when one is refused, none. What was in force stays in the timeline.',
+      'Ends aliases of an account now or at a given instant. If one is refused, none ends. Past spans stay in the timeline.',
     args: {
       input: t.arg({
         type: RemoveAliasesInput,
         required: true,
         validate: { schema: rules.removeAliasesInput },
-        description: 'Which aliases, and of which account.',
+        description: 'The aliases and the account.',
       }),
     },
     errors: {
       types: errors,
       union: {
         name: 'RemoveAliasesResult',
-        description: 'The account without the aliases, or why that was refused.',
+        description: 'The account without the aliases, or the error.',
       },
     },
     resolve: async (_, { input }, ctx) => toAccountSuccess(await removeAliases(ctx, input)),
@@ -154,24 +156,19 @@ builder.mutationField('removeAliases', (t) =>
 builder.mutationField('transferAlias', (t) =>
   t.field({
     authScopes: { scope: 'accounts:write' },
-    type: accountSuccess(
-      'TransferAliasSuccess',
-      'The alias has a new account.',
-      'The account that has it now.',
-    ),
-    description:
-      'Moves an alias from the account that has it to another, at one instant: no event falls between the two.',
+    type: accountSuccess('TransferAliasSuccess', 'The alias was moved.', 'The new account of the alias.'),
+    description: 'Moves an alias to another account at one instant, without a gap between the two.',
     args: {
       input: t.arg({
         type: TransferAliasInput,
         required: true,
         validate: { schema: rules.transferAliasInput },
-        description: 'Which alias, and to which account.',
+        description: 'The alias and its new account.',
       }),
     },
     errors: {
       types: [...errors, AliasTakenError, LimitExceededError],
-      union: { name: 'TransferAliasResult', description: 'The new holder, or why the transfer was refused.' },
+      union: { name: 'TransferAliasResult', description: 'The new account of the alias, or the error.' },
     },
     resolve: async (_, { input }, ctx) => toAccountSuccess(await transferAlias(ctx, input)),
   }),

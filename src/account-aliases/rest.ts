@@ -54,7 +54,7 @@ export const RemoveAliasesBody = facade(
 const instant = (description: string) => z.iso.datetime().describe(description);
 
 const AliasAnswer = z
-  .strictObject({ value: rules.value, createdAt: instant('When the alias was recorded.') })
+  .strictObject({ value: rules.value, createdAt: instant("The time of the alias's creation.") })
   .describe('A value that names an account now.')
   .openapi('Alias');
 
@@ -66,7 +66,7 @@ const AccountAliasAnswer = z
       `From when the value names the account; \`${noBeginning}\` when it has no beginning.`,
     ),
     effectiveUntil: instant(`From when it no longer does; \`${noEnd}\` when it has no end.`),
-    createdAt: instant('When the alias was recorded.'),
+    createdAt: instant("The time of the alias's creation."),
   })
   .describe('A span of time in which a value has named, names or will name an account.')
   .openapi('AccountAlias');
@@ -89,7 +89,7 @@ const addRoute = call(['accounts:write'], {
   operationId: 'addAliases',
   tags,
   summary: 'Add aliases to an account',
-  description: 'Gives an account further aliases: all of them or, when one is refused, none.',
+  description: 'Adds aliases to an account. If one is refused, none is added.',
   request: {
     params: accountPath,
     headers: writeHeaders,

@@ -48,52 +48,62 @@ const BillingInformation = builder
   });
 
 export const Account = builder.node(builder.objectRef<AccountRow>('Account'), {
-  description: 'The thing that is billed. Belongs to one customer for ever.',
+  description: 'An account is billed. It belongs to one customer, which never changes.',
   id: {
     resolve: (account) => toTypeId('Account', account.nodeId),
-    description:
-      'Made by the system: unique across all types and tenants, sortable by creation, never changed.',
+    description: "The system's id: unique across types and tenants, sortable by creation time, immutable.",
   },
   authScopes: { scope: 'accounts:read' },
   isTypeOf: (row) => 'customerId' in (row as object),
   fields: (t) => ({
     id: t.exposeID('id', { description: describeRule(rules.id) }),
     name: t.exposeString('name', { description: describeRule(rules.name) }),
-    status: t.expose('status', { type: AccountStatus, description: 'Where the account is in its life.' }),
-    customerId: t.exposeID('customerId', { description: 'The id of the customer it belongs to.' }),
+    status: t.expose('status', { type: AccountStatus, description: "The account's status." }),
+    customerId: t.exposeID('customerId', { description: "The id of the account's customer." }),
     invoiceCurrency: t.string({
       description: describeRule(
         rules.invoiceCurrency,
-        "The account's own, or else the tenant's base currency.",
+        "The account's own currency, or the tenant's base currency.",
       ),
       resolve: (account, _, ctx) => account.invoiceCurrency ?? ctx.viewer.tenant.baseCurrency,
     }),
     netTermDays: t.int({
-      description: describeRule(rules.netTermDays, "The account's own, or else the tenant's net terms."),
+      description: describeRule(rules.netTermDays, "The account's own terms, or the tenant's."),
       resolve: (account, _, ctx) => account.netTermDays ?? ctx.viewer.tenant.netTermDays,
     }),
     primaryEmail: t.exposeString('primaryEmail', {
       nullable: true,
-      description: describeRule(rules.primaryEmail, '`null` when there is none.'),
+      description: describeRule(rules.primaryEmail, '`null` if there is none.'),
     }),
     address: t.field({
       type: Address,
       nullable: true,
       description:
-        'Where the invoices of this account go; `null` when the account has no address of its own.',
+        'The address for the invoices of this account. `null` if the account has no address of its own.',
       resolve: addressOf,
     }),
     billingInformation: t.field({
       type: BillingInformation,
       nullable: true,
-      description: describeRule(rules.billingInformation, '`null` when nothing is said of them.'),
+      description: describeRule(
+        rules.billingInformation,
+        '`null` if the account has no billing information.',
+      ),
       resolve: rules.billingInformationOf,
     }),
     tags: t.exposeStringList('tags', { description: describeRule(rules.tags) }),
     metadata: t.expose('metadata', { type: 'JSONObject', description: describeRule(metadata) }),
-    version: t.exposeInt('version', { description: 'Begins at 1; every write of the account adds 1.' }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the account was created.' }),
-    updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'When the account was last changed.' }),
+    version: t.exposeInt('version', {
+      description: "The account's version. It starts at 1, and every change adds 1.",
+    }),
+    createdAt: t.expose('createdAt', {
+      type: 'DateTime',
+      description: "The time of the account's creation.",
+    }),
+    updatedAt: t.expose('updatedAt', {
+      type: 'DateTime',
+      description: "The time of the account's last change.",
+    }),
   }),
 });
 
@@ -124,7 +134,7 @@ builder.queryFields((t) => ({
     type: Account,
     nullable: true,
     description:
-      'The account with this id, an archived one too; `null` when there is none. To look up by alias, use `accountByAlias`.',
+      'The account with this id, also if it is archived. `null` if there is none. To look up an alias, use `accountByAlias`.',
     args: { id: t.arg.id({ required: true, description: describeRule(rules.id) }) },
     resolve: (_, { id }, ctx) => ctx.load(accountByKey, byId(id)),
   }),
@@ -132,9 +142,13 @@ builder.queryFields((t) => ({
     {
       authScopes: { scope: 'accounts:read' },
       type: Account,
-      description: 'The accounts of the tenant, archived ones left out unless the filter asks for them.',
+      description: "The tenant's accounts. Archived accounts are excluded unless the filter includes them.",
       args: {
-        filter: t.arg({ type: AccountFilter, validate: filterRule, description: 'Without it, all of them.' }),
+        filter: t.arg({
+          type: AccountFilter,
+          validate: filterRule,
+          description: 'Default: all except archived ones.',
+        }),
         orderBy: t.arg({ type: AccountOrder, description: orderDescription }),
       },
       resolve: async (_, { filter, orderBy, ...page }, ctx) =>
@@ -148,7 +162,7 @@ builder.objectField(Change, 'account', (t) =>
   t.field({
     type: Account,
     nullable: true,
-    description: 'The account that was changed, as it is now; `null` for a change of a customer itself.',
+    description: 'The changed account in its current state. `null` for a change of a customer.',
     resolve: ({ accountId }, _, ctx) => (accountId === null ? null : ctx.load(accountByKey, byId(accountId))),
   }),
 );
@@ -157,8 +171,7 @@ builder.objectField(Account, 'history', (t) =>
   t.connection(
     {
       type: Change,
-      description:
-        'Every accepted write of the account, the newest first. One look into the database for each account it is selected for.',
+      description: 'All changes of the account, newest first. Costs one database query per account.',
       resolve: async (account, page, ctx) => toConnection(await accountChanges(ctx, account.id, page)),
     },
     ChangeConnection,
@@ -183,7 +196,7 @@ export function toAccountSuccess({ written, replayed }: Written<AccountRow>) {
 
 const CreateAccountSuccess = accountSuccess(
   'CreateAccountSuccess',
-  'The account was created, with its aliases, settings and first line of history.',
+  'The account was created with its aliases, settings and first change.',
   'The new account.',
 );
 
@@ -191,7 +204,7 @@ const CreateAccountSuccess = accountSuccess(
 const createAccountResult = {
   types: [...commonErrors, NotFoundError, IdTakenError, AliasTakenError, NotAllowedInStatusError],
   result: { name: 'CreateAccountSuccess' },
-  union: { name: 'CreateAccountResult', description: 'The new account, or why it was refused.' },
+  union: { name: 'CreateAccountResult', description: 'The new account, or the error.' },
 };
 
 builder.mutationField('createAccount', (t) =>
@@ -199,7 +212,7 @@ builder.mutationField('createAccount', (t) =>
     authScopes: { scope: 'accounts:write' },
     type: CreateAccountSuccess,
     description:
-      'Creates an account of a customer, with its aliases and settings: all of it or, when anything is refused, nothing.',
+      'Creates an account with its aliases and settings. If any part is refused, nothing is created.',
     args: {
       input: t.arg({
         type: CreateAccountInput,
@@ -220,7 +233,7 @@ builder.mutationField('createAccounts', (t) =>
   t.field({
     authScopes: { scope: 'accounts:write' },
     type: [CreateAccountSuccess],
-    description: `Creates ${rules.minAccountsPerCall} to ${rules.maxAccountsPerCall} accounts, each on its own: one that is refused does not stop the others. The answers are in the order of the inputs.`,
+    description: `Creates ${rules.minAccountsPerCall} to ${rules.maxAccountsPerCall} accounts, each independently: a refused one does not affect the others. The results have the order of the inputs.`,
     args: {
       inputs: t.arg({
         type: [CreateAccountInput],
@@ -258,12 +271,12 @@ builder.mutationField('updateAccount', (t) =>
         type: UpdateAccountInput,
         required: true,
         validate: { schema: rules.updateAccountInput },
-        description: 'What to change.',
+        description: 'The changes.',
       }),
     },
     errors: {
       types: changeErrors,
-      union: { name: 'UpdateAccountResult', description: 'The changed account, or why it was refused.' },
+      union: { name: 'UpdateAccountResult', description: 'The changed account, or the error.' },
     },
     resolve: async (_, { input }, ctx) => toAccountSuccess(await updateAccount(ctx, input)),
   }),
@@ -272,20 +285,20 @@ builder.mutationField('updateAccount', (t) =>
 builder.mutationField('archiveAccount', (t) =>
   t.field({
     authScopes: { scope: 'accounts:write' },
-    type: accountSuccess('ArchiveAccountSuccess', 'The account is archived.', 'The archived account.'),
+    type: accountSuccess('ArchiveAccountSuccess', 'The account was archived.', 'The archived account.'),
     description:
-      'Puts an account away: its aliases end now, lists leave it out unless asked, and it refuses every change but a restore. It stays readable by id.',
+      'Archives an account. Its aliases end immediately, lists exclude it by default, and it accepts only a restore. It can still be read by id.',
     args: {
       input: t.arg({
         type: ArchiveAccountInput,
         required: true,
         validate: { schema: entityInput },
-        description: 'Which account.',
+        description: 'The account.',
       }),
     },
     errors: {
       types: changeErrors,
-      union: { name: 'ArchiveAccountResult', description: 'The archived account, or why it was refused.' },
+      union: { name: 'ArchiveAccountResult', description: 'The archived account, or the error.' },
     },
     resolve: async (_, { input }, ctx) => toAccountSuccess(await archiveAccount(ctx, input)),
   }),
@@ -294,20 +307,20 @@ builder.mutationField('archiveAccount', (t) =>
 builder.mutationField('restoreAccount', (t) =>
   t.field({
     authScopes: { scope: 'accounts:write' },
-    type: accountSuccess('RestoreAccountSuccess', 'The account is in use again.', 'The restored account.'),
+    type: accountSuccess('RestoreAccountSuccess', 'The account was restored.', 'The restored account.'),
     description:
-      'Brings an archived account back to ACTIVE, with the aliases that ended when it was archived: they name it again from now on. Refused while one of them names another account, or while its customer is archived.',
+      'Restores an archived account to `ACTIVE`. The aliases that ended with the archiving name it again from now on. Refused while one of them names another account, or while its customer is archived.',
     args: {
       input: t.arg({
         type: RestoreAccountInput,
         required: true,
         validate: { schema: entityInput },
-        description: 'Which account.',
+        description: 'The account.',
       }),
     },
     errors: {
       types: [...changeErrors, AliasTakenError],
-      union: { name: 'RestoreAccountResult', description: 'The restored account, or why it was refused.' },
+      union: { name: 'RestoreAccountResult', description: 'The restored account, or the error.' },
     },
     resolve: async (_, { input }, ctx) => toAccountSuccess(await restoreAccount(ctx, input)),
   }),

@@ -13,7 +13,7 @@ import * as rules from './rules.ts';
 
 export const AccountStatus = describedEnum<rules.AccountStatus>(
   'AccountStatus',
-  'Where an account is in its life.',
+  'The status decides what can be done with an account.',
   rules.statuses,
 );
 
@@ -33,14 +33,14 @@ function newAccountFields(t: InputFields) {
     id: t.id({ required: true, description: describeRule(rules.id) }),
     name: t.string({ required: true, description: describeRule(rules.name) }),
     invoiceCurrency: t.string({
-      description: describeRule(rules.invoiceCurrency, "Without it, the tenant's base currency."),
+      description: describeRule(rules.invoiceCurrency, "Default: the tenant's base currency."),
     }),
     netTermDays: t.int({
-      description: describeRule(rules.netTermDays, "Without it, the tenant's net terms."),
+      description: describeRule(rules.netTermDays, "Default: the tenant's net terms."),
     }),
     primaryEmail: t.string({ description: describeRule(rules.primaryEmail) }),
     status: t.field({ type: AccountStatus, description: describeRule(rules.createStatus) }),
-    address: t.field({ type: AddressInput, description: 'Where the invoices of this account go.' }),
+    address: t.field({ type: AddressInput, description: 'The address for the invoices of this account.' }),
     billingInformation: t.field({
       type: BillingInformationInput,
       description: describeRule(rules.billingInformation),
@@ -49,7 +49,7 @@ function newAccountFields(t: InputFields) {
     datedAliases: t.field({ type: [DatedAliasInput], description: aliasListDescriptions.datedAliases }),
     settings: t.field({
       type: [SettingInput],
-      description: `Settings of the account, at most ${maxSettingsPerCall} here; more with \`putSettings\`.`,
+      description: `The account's settings, at most ${maxSettingsPerCall}. Add more with \`putSettings\`.`,
     }),
     tags: t.stringList({ description: describeRule(rules.tags) }),
     metadata: t.field({ type: 'JSONObject', description: describeRule(metadata) }),
@@ -62,7 +62,7 @@ export const CreateAccountInput = builder.inputType('CreateAccountInput', {
     ...newAccountFields(t),
     customerId: t.id({
       required: true,
-      description: 'The id of the customer it belongs to for ever; not an archived one.',
+      description: 'The id of the customer, which must not be archived. It cannot change later.',
     }),
     idempotencyKey: t.string({ description: describeRule(idempotencyKey) }),
   }),
@@ -75,27 +75,30 @@ export const FirstAccountInput = builder.inputType('FirstAccountInput', {
 
 export const UpdateAccountInput = builder.inputType('UpdateAccountInput', {
   description:
-    'Changes of an account. For every field: leaving it out keeps it, `null` clears it, a value sets it. Aliases and settings have mutations of their own; the customer never changes.',
+    'Changes of an account. A field that is left out keeps its value, and `null` clears it. Aliases and settings have their own mutations. The customer never changes.',
   fields: (t) => ({
     id: t.id({ required: true, description: 'The id of the account to change.' }),
     name: t.string({ description: describeRule(rules.name, neverCleared) }),
     status: t.field({ type: AccountStatus, description: describeRule(rules.updateStatus, neverCleared) }),
     invoiceCurrency: t.string({
-      description: describeRule(rules.invoiceCurrency, "`null`: the tenant's base currency again."),
+      description: describeRule(rules.invoiceCurrency, "`null` selects the tenant's base currency."),
     }),
     netTermDays: t.int({
-      description: describeRule(rules.netTermDays, "`null`: the tenant's net terms again."),
+      description: describeRule(rules.netTermDays, "`null` selects the tenant's net terms."),
     }),
     primaryEmail: t.string({ description: describeRule(rules.primaryEmail) }),
-    address: t.field({ type: AddressInput, description: 'Where the invoices go; replaced as a whole.' }),
+    address: t.field({
+      type: AddressInput,
+      description: 'The address for the invoices. Replaced as a whole.',
+    }),
     billingInformation: t.field({
       type: BillingInformationInput,
       description: describeRule(rules.billingInformation, 'Replaced as a whole.'),
     }),
-    tags: t.stringList({ description: describeRule(rules.tags, 'Replaced as a whole; `null`: none.') }),
+    tags: t.stringList({ description: describeRule(rules.tags, 'Replaced as a whole. `null` removes all.') }),
     metadata: t.field({
       type: 'JSONObject',
-      description: describeRule(metadata, 'Replaced as a whole; `null`: none.'),
+      description: describeRule(metadata, 'Replaced as a whole. `null` removes all.'),
     }),
     expectedVersion: t.int({ description: describeRule(expectedVersion) }),
     idempotencyKey: t.string({ description: describeRule(idempotencyKey) }),
@@ -103,25 +106,25 @@ export const UpdateAccountInput = builder.inputType('UpdateAccountInput', {
 });
 
 export const ArchiveAccountInput = builder.inputType('ArchiveAccountInput', {
-  description: 'The account to put away.',
+  description: 'The account to archive, optionally at an expected version.',
   fields: (t) => entityFields(t, 'The id of the account.'),
 });
 
 export const RestoreAccountInput = builder.inputType('RestoreAccountInput', {
-  description: 'The account to bring back.',
+  description: 'The account to restore, optionally at an expected version.',
   fields: (t) => entityFields(t, 'The id of the account.'),
 });
 
 export const AccountFilter = builder.inputType('AccountFilter', {
-  description: 'Which accounts a list holds: those that meet every condition given.',
+  description: 'A filter for accounts. All conditions must match.',
   fields: (t) => ({
-    ...commonFilterFields(t, 'the id, the name, the primary email and the aliases in force now'),
-    customerId: t.id({ description: 'Those of the customer with this id.' }),
+    ...commonFilterFields(t, 'id, name, primary email and current aliases'),
+    customerId: t.id({ description: 'Matches the id of the customer.' }),
     status: t.field({ type: [AccountStatus], description: describeRule(rules.statusConditions) }),
     invoiceCurrency: t.string({
       description: describeRule(
         rules.invoiceCurrency,
-        "Those invoiced in it, be it their own currency or the tenant's.",
+        "Matches the account's own currency, or the tenant's base currency if the account has none.",
       ),
     }),
     tag: t.string({ description: describeRule(rules.tagCondition) }),

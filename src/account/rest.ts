@@ -62,13 +62,13 @@ export const AccountAnswer = z
   .strictObject({
     id: rules.id,
     togaiAccountId: systemId('account'),
-    customerId: rules.id.describe('The id of the customer it belongs to.'),
+    customerId: rules.id.describe("The id of the account's customer."),
     togaiCustomerId: systemId('customer'),
     name: rules.name,
     status: z.enum(Object.keys(rules.statuses) as [rules.AccountStatus]).describe('Where it is in its life.'),
     invoiceCurrency: rules.invoiceCurrency
       .optional()
-      .describe("The account's own currency, or else the tenant's base currency."),
+      .describe("The account's own currency, or the tenant's base currency."),
     address: AddressAnswer.optional(),
     primaryEmail: rules.primaryEmail.optional(),
     billingInformation: z
@@ -77,7 +77,7 @@ export const AccountAnswer = z
         additionalEmailRecipients: rules.additionalEmailRecipients.optional(),
       })
       .optional()
-      .describe('Who receives the invoices of this account.'),
+      .describe("The recipients of this account's invoices."),
     aliases: z
       .array(z.strictObject({ alias: aliasValue }))
       .max(maxEmbedded)
@@ -90,13 +90,13 @@ export const AccountAnswer = z
       .max(maxEmbedded)
       .optional()
       .describe(
-        `The settings, the first ${maxEmbedded} in the order of their namespaces and ids. \`/settings\` has all.`,
+        `The settings, the first ${maxEmbedded} ordered by namespace, then id. \`/settings\` has all.`,
       ),
-    netTermDays: rules.netTermDays.optional().describe("The account's own net terms, or else the tenant's."),
+    netTermDays: rules.netTermDays.optional().describe("The account's own terms, or the tenant's."),
     metadata: MetadataAnswer.optional(),
     tags: rules.tags.optional(),
   })
-  .describe('The thing that is billed. A field that is not there holds nothing.')
+  .describe('An account. A missing field has no value.')
   .openapi('Account');
 
 type AccountBody = z.input<typeof AccountAnswer>;
@@ -200,7 +200,7 @@ const createRoute = call(['accounts:write'], {
   tags,
   summary: 'Create an account',
   description:
-    'Creates an account of a customer, with its aliases and settings: all of it or, when anything is refused, nothing.',
+    'Creates an account with its aliases and settings. If any part is refused, nothing is created.',
   request: { headers: writeHeaders, body: body(CreateAccountBody, exampleAccount) },
   responses: { 201: answer(AccountAnswer, 'The new account.', exampleAnswer) },
 });
@@ -238,7 +238,7 @@ const getRoute = call(['accounts:read'], {
   operationId: 'getAccount',
   tags,
   summary: 'Get an account',
-  description: 'The account with this id, an archived one too.',
+  description: 'The account with this id, also if it is archived.',
   request: {
     params: accountPath,
     query: z.strictObject({
@@ -281,7 +281,7 @@ const deleteRoute = call(['accounts:write'], {
   description:
     'Archives the account, for nothing is ever deleted: its aliases end now, lists leave it out, it stays readable by id, and its settings stay with it.',
   request: { params: accountPath, headers: writeHeaders },
-  responses: { 200: answer(Success, 'The account is archived.') },
+  responses: { 200: answer(Success, 'The account was archived.') },
 });
 
 function reads(rest: Rest): void {

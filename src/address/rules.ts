@@ -8,9 +8,9 @@ export const phoneNumber = text({ max: 30 })
       report(payload, 'INVALID_FORMAT', 'must consist of digits, spaces and the characters + ( ) - . / x');
     }
   })
-  .describe('A phone number as people write it: digits, spaces and `+()-./x`.');
+  .describe('A phone number in any common notation: digits, spaces and `+()-./x`.');
 
-export const line1 = text({ max: 255 }).describe('Street and number, or the first line of the address.');
+export const line1 = text({ max: 255 }).describe('The street and number, or the first line of the address.');
 export const line2 = text({ max: 255 }).describe('Suite, floor or building.');
 export const postalCode = text({ max: 20 }).describe('Postal or ZIP code.');
 export const city = text({ max: 100 }).describe('City or town.');
@@ -34,7 +34,7 @@ export const address = z
     state: state.nullish(),
     country: country.nullish(),
   })
-  .describe('A postal address with a phone number. An address with nothing in it is `null`.');
+  .describe('A postal address with a phone number. An empty address is `null`.');
 
 export type AddressInput = z.output<typeof address>;
 

@@ -7,21 +7,20 @@ import type { AliasRow } from './table.ts';
 
 export const Alias = builder.objectRef<AliasRow>('Alias').implement({
   description:
-    'Another name under which usage events may name an account. At any instant a value names at most one account of the tenant.',
+    'Another name of an account in usage events. At any instant, a value names at most one account of the tenant.',
   fields: (t) => ({
     value: t.exposeString('value', { description: describeRule(rules.value) }),
     effectiveFrom: t.expose('effectiveFrom', {
       type: 'DateTime',
       nullable: true,
-      description: 'The instant from which the value names the account; `null` when it has no beginning.',
+      description: 'The instant from which the value names the account. `null` if it has no start.',
     }),
     effectiveUntil: t.expose('effectiveUntil', {
       type: 'DateTime',
       nullable: true,
-      description:
-        'The instant from which the value no longer names the account; `null` while it has no end.',
+      description: 'The instant from which the value no longer names the account. `null` if it has no end.',
     }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the alias was recorded.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: "The time of the alias's creation." }),
   }),
 });
 

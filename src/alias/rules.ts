@@ -10,7 +10,7 @@ export const maxAliasesPerCall = 10;
 export const maxAliasesInForce = 100;
 
 export const value = entityId.describe(
-  'The name that usage events carry: an email, a phone number, a device id. Case-sensitive.',
+  'The name in usage events, such as an email, a phone number or a device id. Case-sensitive.',
 );
 
 export const datedAlias = z
@@ -19,11 +19,11 @@ export const datedAlias = z
     effectiveFrom: instant
       .nullish()
       .describe(
-        'The instant from which the value names the account. Default: the end of the last past span that the alias would overlap, of any account; without such a span, the alias has no beginning. Must be before `effectiveUntil`.',
+        'The instant from which the value names the account. Default: the end of the last past span of the value, of any account; without such a span, the alias has no start. Must be before `effectiveUntil`.',
       ),
     effectiveUntil: instant
       .nullish()
-      .describe('The instant from which the value no longer names the account; without it, there is no end.'),
+      .describe('The instant from which the value no longer names the account. Default: no end.'),
   })
   .check((payload) => {
     const { effectiveFrom, effectiveUntil } = payload.value;
@@ -39,7 +39,7 @@ export const aliases = z
   .max(maxAliasesPerCall)
   .check(unique((alias) => alias, 'the value'))
   .describe(
-    'Values that name the account without an end. Each begins when the value last ended as an alias, or has no beginning if it is new.',
+    'Values that name the account without an end. Each starts when the value last ended as an alias; a new value has no start.',
   );
 export const datedAliases = z
   .array(datedAlias)
@@ -117,7 +117,7 @@ const { checkSpans, checkSome } = aliasListRules('datedAliases');
 /** Beside the rules of its fields, that of an input with `aliases` and `datedAliases`. */
 export const checkAliasLists = checkSpans;
 
-const accountId = value.describe('The id of the account whose aliases these are.');
+const accountId = value.describe('The id of the account.');
 
 export const addAliasesInput = z
   .object({

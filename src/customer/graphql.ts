@@ -38,11 +38,10 @@ import { archiveCustomer, restoreCustomer, updateCustomer } from './write.ts';
 const CustomerRef = builder.objectRef<CustomerRow>('Customer');
 
 export const Customer = builder.node(CustomerRef, {
-  description: 'A company that buys from the tenant. Owns accounts.',
+  description: 'A company that buys from the tenant. It owns accounts.',
   id: {
     resolve: (customer) => toTypeId('Customer', customer.nodeId),
-    description:
-      'Made by the system: unique across all types and tenants, sortable by creation, never changed.',
+    description: "The system's id: unique across types and tenants, sortable by creation time, immutable.",
   },
   authScopes: { scope: 'customers:read' },
   isTypeOf: (row) => 'customerId' in (row as object) === false,
@@ -51,27 +50,32 @@ export const Customer = builder.node(CustomerRef, {
     name: t.exposeString('name', { description: describeRule(rules.name) }),
     status: t.expose('status', {
       type: CustomerStatus,
-      description: 'Whether the customer is in use or put away.',
+      description: "The customer's status.",
     }),
     primaryEmail: t.exposeString('primaryEmail', { description: describeRule(rules.primaryEmail) }),
     address: t.field({
       type: Address,
       nullable: true,
-      description: 'Where the customer is. Given when it is created, and never cleared.',
+      description: "The customer's address. It is set at creation and cannot be cleared.",
       resolve: addressOf,
     }),
     billingAddress: t.string({
       nullable: true,
       description:
-        'The address on one line: the parts that are present of line1, line2, postalCode, city, state and country, joined by `, `; `null` when none is.',
+        'The address on one line: line1, line2, postalCode, city, state and country, if present, joined by `, `. `null` if all are missing.',
       resolve: billingAddressOf,
     }),
     metadata: t.expose('metadata', { type: 'JSONObject', description: describeRule(metadata) }),
-    version: t.exposeInt('version', { description: 'Begins at 1; every write of the customer adds 1.' }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the customer was created.' }),
+    version: t.exposeInt('version', {
+      description: "The customer's version. It starts at 1, and every change adds 1.",
+    }),
+    createdAt: t.expose('createdAt', {
+      type: 'DateTime',
+      description: "The time of the customer's creation.",
+    }),
     updatedAt: t.expose('updatedAt', {
       type: 'DateTime',
-      description: 'When the customer was last changed.',
+      description: "The time of the customer's last change.",
     }),
   }),
 });
@@ -90,7 +94,7 @@ builder.queryField('customer', (t) =>
     authScopes: { scope: 'customers:read' },
     type: Customer,
     nullable: true,
-    description: 'The customer with this id, an archived one too; `null` when there is none.',
+    description: 'The customer with this id, also if it is archived. `null` if there is none.',
     args: { id: t.arg.id({ required: true, description: describeRule(rules.id) }) },
     resolve: (_, { id }, ctx) => ctx.load(customerByKey, byId(id)),
   }),
@@ -99,7 +103,7 @@ builder.queryField('customer', (t) =>
 builder.objectField(Account, 'customer', (t) =>
   t.field({
     type: Customer,
-    description: 'The customer it belongs to, an archived one too.',
+    description: "The account's customer, also if it is archived.",
     // A foreign key ensures that there is one.
     resolve: ({ customerId }, _, ctx) => ctx.load(customerByKey, byId(customerId)) as Promise<CustomerRow>,
   }),
@@ -109,7 +113,7 @@ builder.objectField(Change, 'customer', (t) =>
   t.field({
     type: Customer,
     nullable: true,
-    description: 'The customer that was changed, or to whom the account belongs, as it is now.',
+    description: "The changed customer, or the changed account's customer, in its current state.",
     resolve: ({ customerId }, _, ctx) => ctx.load(customerByKey, byId(customerId)),
   }),
 );
@@ -119,9 +123,13 @@ builder.objectField(Customer, 'accounts', (t) =>
     {
       type: Account,
       description:
-        'The accounts of the customer, archived ones left out unless the filter asks for them. One look into the database for each customer it is selected for.',
+        "The customer's accounts. Archived accounts are excluded unless the filter includes them. Costs one database query per customer.",
       args: {
-        filter: t.arg({ type: AccountFilter, validate: filterRule, description: 'Without it, all of them.' }),
+        filter: t.arg({
+          type: AccountFilter,
+          validate: filterRule,
+          description: 'Default: all except archived ones.',
+        }),
         orderBy: t.arg({ type: AccountOrder, description: orderDescription }),
       },
       resolve: async (customer, { filter, orderBy, ...page }, ctx) =>
@@ -136,7 +144,7 @@ builder.objectField(Customer, 'history', (t) =>
     {
       type: Change,
       description:
-        'Every accepted write of the customer itself, the newest first; its accounts have histories of their own. One look into the database for each customer it is selected for.',
+        'All changes of the customer, newest first. Its accounts have their own histories. Costs one database query per customer.',
       resolve: async (customer, page, ctx) => toConnection(await customerChanges(ctx, customer.id, page)),
     },
     ChangeConnection,
@@ -148,12 +156,12 @@ builder.queryField('customers', (t) =>
     {
       authScopes: { scope: 'customers:read' },
       type: Customer,
-      description: 'The customers of the tenant, archived ones left out unless the filter asks for them.',
+      description: "The tenant's customers. Archived customers are excluded unless the filter includes them.",
       args: {
         filter: t.arg({
           type: CustomerFilter,
           validate: { schema: customerFilter },
-          description: 'Without it, all of them.',
+          description: 'Default: all except archived ones.',
         }),
         orderBy: t.arg({ type: CustomerOrder, description: orderDescription }),
       },
@@ -190,11 +198,11 @@ builder.mutationField('createCustomer', (t) =>
     }),
     type: customerSuccess(
       'CreateCustomerSuccess',
-      'The customer was created, and its first account with it when one was given.',
+      'The customer was created, with its first account if one was given.',
       'The new customer.',
     ),
     description:
-      'Creates a customer and, when `account` is given, its first account: all of it or, when anything is refused, nothing.',
+      'Creates a customer and, if `account` is given, its first account. If any part is refused, nothing is created.',
     args: {
       input: t.arg({
         type: CreateCustomerInput,
@@ -205,7 +213,7 @@ builder.mutationField('createCustomer', (t) =>
     },
     errors: {
       types: [...commonErrors, IdTakenError, AliasTakenError],
-      union: { name: 'CreateCustomerResult', description: 'The new customer, or why it was refused.' },
+      union: { name: 'CreateCustomerResult', description: 'The new customer, or the error.' },
     },
     resolve: async (_, { input }, ctx) => {
       const { written, replayed } = await createCustomer(ctx, input);
@@ -226,12 +234,12 @@ builder.mutationField('updateCustomer', (t) =>
         type: UpdateCustomerInput,
         required: true,
         validate: { schema: rules.updateCustomerInput },
-        description: 'What to change.',
+        description: 'The changes.',
       }),
     },
     errors: {
       types: changeErrors,
-      union: { name: 'UpdateCustomerResult', description: 'The changed customer, or why it was refused.' },
+      union: { name: 'UpdateCustomerResult', description: 'The changed customer, or the error.' },
     },
     resolve: async (_, { input }, ctx) => toCustomerSuccess(await updateCustomer(ctx, input)),
   }),
@@ -240,20 +248,20 @@ builder.mutationField('updateCustomer', (t) =>
 builder.mutationField('archiveCustomer', (t) =>
   t.field({
     authScopes: { scope: 'customers:write' },
-    type: customerSuccess('ArchiveCustomerSuccess', 'The customer is archived.', 'The archived customer.'),
+    type: customerSuccess('ArchiveCustomerSuccess', 'The customer was archived.', 'The archived customer.'),
     description:
-      'Puts a customer away: lists leave it out unless asked, and it refuses every change but a restore. Refused while it has accounts that are not archived; the refusal names them.',
+      'Archives a customer. Lists exclude it by default, and it accepts only a restore. Refused while it has accounts that are not archived; the error lists them.',
     args: {
       input: t.arg({
         type: ArchiveCustomerInput,
         required: true,
         validate: { schema: entityInput },
-        description: 'Which customer.',
+        description: 'The customer.',
       }),
     },
     errors: {
       types: changeErrors,
-      union: { name: 'ArchiveCustomerResult', description: 'The archived customer, or why it was refused.' },
+      union: { name: 'ArchiveCustomerResult', description: 'The archived customer, or the error.' },
     },
     resolve: async (_, { input }, ctx) => toCustomerSuccess(await archiveCustomer(ctx, input)),
   }),
@@ -262,24 +270,19 @@ builder.mutationField('archiveCustomer', (t) =>
 builder.mutationField('restoreCustomer', (t) =>
   t.field({
     authScopes: { scope: 'customers:write' },
-    type: customerSuccess(
-      'RestoreCustomerSuccess',
-      'The customer is in use again.',
-      'The restored customer.',
-    ),
-    description:
-      'Brings an archived customer back to ACTIVE. Its accounts stay archived until they are restored themselves.',
+    type: customerSuccess('RestoreCustomerSuccess', 'The customer was restored.', 'The restored customer.'),
+    description: 'Restores an archived customer to `ACTIVE`. Its accounts stay archived.',
     args: {
       input: t.arg({
         type: RestoreCustomerInput,
         required: true,
         validate: { schema: entityInput },
-        description: 'Which customer.',
+        description: 'The customer.',
       }),
     },
     errors: {
       types: changeErrors,
-      union: { name: 'RestoreCustomerResult', description: 'The restored customer, or why it was refused.' },
+      union: { name: 'RestoreCustomerResult', description: 'The restored customer, or the error.' },
     },
     resolve: async (_, { input }, ctx) => toCustomerSuccess(await restoreCustomer(ctx, input)),
   }),

@@ -58,17 +58,15 @@ const customer = {
     .string()
     .describe('The address on one line, without the phone number; empty when nothing else is known of it.'),
   address: AddressAnswer,
-  status: status.describe('Whether the customer is in use or put away.'),
+  status: status.describe("The customer's status."),
   settings: z
     .array(SettingOfOwner)
     .max(maxEmbedded)
     .optional()
-    .describe(
-      `The settings, the first ${maxEmbedded} in the order of their namespaces and ids. \`/settings\` has all.`,
-    ),
+    .describe(`The settings, the first ${maxEmbedded} ordered by namespace, then id. \`/settings\` has all.`),
   metadata: MetadataAnswer.optional(),
-  createdAt: instant('When the customer was created.'),
-  updatedAt: instant('When the customer was last changed.'),
+  createdAt: instant("The time of the customer's creation."),
+  updatedAt: instant("The time of the customer's last change."),
 };
 
 const CustomerAnswer = z
@@ -148,7 +146,7 @@ const getRoute = call(['customers:read'], {
   operationId: 'getCustomer',
   tags,
   summary: 'Get a customer',
-  description: 'The customer with this id, an archived one too.',
+  description: 'The customer with this id, also if it is archived.',
   request: { params: customerPath },
   responses: { 200: answer(CustomerAnswer, 'The customer.', exampleAnswer) },
 });
@@ -177,7 +175,7 @@ const deleteRoute = call(['customers:write'], {
   description:
     'Archives the customer, for nothing is ever deleted. Refused while it has accounts that are not archived; the refusal names them.',
   request: { params: customerPath, headers: writeHeaders },
-  responses: { 200: answer(Success, 'The customer is archived.') },
+  responses: { 200: answer(Success, 'The customer was archived.') },
 });
 
 async function showCustomer(ctx: Ctx, row: CustomerRow) {

@@ -90,7 +90,7 @@ builder.objectType(InvalidInputError, {
 
 builder.objectType(NotFoundError, {
   name: 'NotFoundError',
-  description: 'The input refers to something that the tenant does not have.',
+  description: 'The input refers to an entity that does not exist.',
   interfaces: [ErrorInterface],
   fields: (t) => ({
     type: t.exposeString('type', { description: 'The type of the missing entity, such as `Customer`.' }),

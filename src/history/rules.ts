@@ -8,8 +8,8 @@ export const changeKinds = {
   ACCOUNT_ARCHIVED: 'The account was archived.',
   ACCOUNT_RESTORED: 'The account was restored.',
   ALIASES_ADDED: 'Aliases were added to the account.',
-  ALIASES_REMOVED: 'Aliases of the account were ended.',
-  ALIAS_TRANSFERRED: 'An alias went from one account to another; each of the two has such a change.',
+  ALIASES_REMOVED: 'Aliases of the account ended.',
+  ALIAS_TRANSFERRED: 'An alias moved from one account to another. Both accounts have this change.',
   SETTINGS_PUT: 'Settings were added or changed.',
   SETTINGS_REMOVED: 'Settings were removed.',
 } as const;

@@ -5,14 +5,14 @@ export class StartupError extends Error {
 
 export const errorCodes = {
   INVALID_INPUT: 'The input breaks a rule; `issues` lists every problem with its path.',
-  NOT_FOUND: 'Nothing of this type has this id in your tenant.',
+  NOT_FOUND: 'The tenant has no entity of this type with this id.',
   ID_TAKEN: 'The id already names an account or a customer, or is an alias that has not ended.',
   ALIAS_TAKEN: 'An alias already names another account for some or all of the time.',
-  VERSION_CONFLICT: 'The entity has changed since the version you expected.',
+  VERSION_CONFLICT: 'The entity has changed since the expected version.',
   NOT_ALLOWED_IN_STATUS: 'The status of the entity, or of its customer, does not allow this change.',
   IDEMPOTENCY_KEY_REUSED: 'The idempotency key was used before with another input.',
   IDEMPOTENCY_IN_PROGRESS: 'The first request with this idempotency key is still running.',
-  LIMIT_EXCEEDED: 'The change would take the entity over one of its limits.',
+  LIMIT_EXCEEDED: 'The change would exceed a limit of the entity.',
 } as const;
 
 export type ErrorCode = keyof typeof errorCodes;

@@ -26,7 +26,7 @@ export const expectedVersion = z
   .int()
   .min(1)
   .describe(
-    'The version you read. When the entity has changed since, the write is refused with the current one.',
+    'The version that you read. If the entity has changed since then, the write is refused with `VERSION_CONFLICT`.',
   );
 
 /** zod would drop a key called `__proto__` without a word; refuse it before. */
@@ -61,7 +61,7 @@ function checkMetadata(payload: z.core.ParsePayload<Record<string, string>>): vo
 export const metadata = z
   .preprocess(refuseProto, z.record(z.string(), text(metadataValueLength)).check(checkMetadata))
   .describe(
-    `Your own key-value pairs, such as ids of other systems: at most ${maxMetadataKeys} keys of ${metadataKeyLength.min} to ${metadataKeyLength.max} characters; values are strings of at most ${metadataValueLength.max}.`,
+    `Your own key-value pairs, such as ids in other systems. At most ${maxMetadataKeys} keys of ${metadataKeyLength.min} to ${metadataKeyLength.max} characters; values are strings of up to ${metadataValueLength.max}.`,
   );
 
 /** Account ids and alias values share one look-up space, so they share one rule. Customer ids follow it, too. */
@@ -109,4 +109,4 @@ export const netTermDays = z
   .int()
   .min(0)
   .max(365)
-  .describe('Days from the date of an invoice until it is due.');
+  .describe("The number of days from an invoice's date to its due date.");

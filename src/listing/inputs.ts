@@ -5,7 +5,7 @@ import * as rules from './rules.ts';
 
 export const OrderDirection = describedEnum<rules.Direction>(
   'OrderDirection',
-  'Which way a list goes.',
+  'Ascending or descending.',
   rules.directions,
 );
 
@@ -14,11 +14,11 @@ const DateTimeRange = builder.inputType('DateTimeRange', {
   fields: (t) => ({
     from: t.field({
       type: 'DateTime',
-      description: 'The first instant in the span; without it, the span has no beginning.',
+      description: 'The first instant in the span. Default: no start.',
     }),
     until: t.field({
       type: 'DateTime',
-      description: 'The first instant after the span; without it, the span has no end.',
+      description: 'The first instant after the span. Default: no end.',
     }),
   }),
 });
@@ -39,12 +39,14 @@ export function commonFilterFields(
   return {
     metadata: t.field({
       type: MetadataFilter,
-      description: 'Those whose metadata has this key with this value.',
+      description: 'Matches one key and its value in the metadata.',
     }),
-    country: t.string({ description: describeRule(rules.countryFilter, 'Those whose address is there.') }),
-    createdAt: t.field({ type: DateTimeRange, description: 'Those created in this span of time.' }),
-    updatedAt: t.field({ type: DateTimeRange, description: 'Those last changed in this span of time.' }),
-    search: t.string({ description: describeRule(rules.search, `Looks at ${searched}.`) }),
+    country: t.string({
+      description: describeRule(rules.countryFilter, 'Matches the country of the address.'),
+    }),
+    createdAt: t.field({ type: DateTimeRange, description: 'Matches the time of creation.' }),
+    updatedAt: t.field({ type: DateTimeRange, description: 'Matches the time of the last change.' }),
+    search: t.string({ description: describeRule(rules.search, `Searches ${searched}.`) }),
   };
 }
 
@@ -53,16 +55,20 @@ export function orderInput(type: 'Account' | 'Customer') {
   const things = `${type.toLowerCase()}s`;
   const OrderField = describedEnum<rules.OrderField>(
     `${type}OrderField`,
-    `What a list of ${things} is ordered by.`,
+    `The fields that a list of ${things} can be ordered by.`,
     rules.orderFields,
   );
   return builder.inputType(`${type}Order`, {
-    description: `How a list of ${things} is ordered. Those that are equal there follow in the order of their ids, ascending.`,
+    description: `The order of a list of ${things}. Ties are ordered by id, ascending.`,
     fields: (t) => ({
-      field: t.field({ type: OrderField, required: true, description: 'What decides first.' }),
-      direction: t.field({ type: OrderDirection, required: true, description: 'Which way the list goes.' }),
+      field: t.field({ type: OrderField, required: true, description: 'The field to order by.' }),
+      direction: t.field({
+        type: OrderDirection,
+        required: true,
+        description: 'The direction of the order.',
+      }),
     }),
   });
 }
 
-export const orderDescription = 'Without it, the latest change first. A cursor holds for one order only.';
+export const orderDescription = 'Default: the latest change first. A cursor is valid for one order only.';

@@ -3,17 +3,17 @@ import { report, text, trimmedText } from '../lib/rule.ts';
 import { z } from '../lib/zod.ts';
 
 export const orderFields = {
-  UPDATED_AT: 'By the time of the last change.',
-  CREATED_AT: 'By the time of creation.',
-  NAME: 'By name, character by character by code point: upper case before lower case.',
-  ID: 'By id, character by character by code point.',
+  UPDATED_AT: 'The time of the last change.',
+  CREATED_AT: 'The time of creation.',
+  NAME: 'The name, by code points: upper case before lower case.',
+  ID: 'The id, by code points.',
 } as const;
 
 export type OrderField = keyof typeof orderFields;
 
 export const directions = {
-  ASC: 'The smallest or earliest first.',
-  DESC: 'The greatest or latest first.',
+  ASC: 'Smallest or earliest first.',
+  DESC: 'Largest or latest first.',
 } as const;
 
 export type Direction = keyof typeof directions;
@@ -24,7 +24,7 @@ export const search = trimmedText({ min: 1, max: 100 })
       report(payload, 'INVALID_FORMAT', 'must not contain control characters');
   })
   .describe(
-    'Upper or lower case is all the same. Found anywhere in a value when it has three letters or digits in a row, of whatever script; else only at its beginning.',
+    'Ignores case. Text with three letters or digits in a row matches anywhere in a value; other text matches only at its start.',
   );
 
 export const metadataEntry = z
@@ -53,7 +53,7 @@ export function statusFilter<Status extends string>(words: [Status]) {
     .min(1)
     .max(words.length)
     .transform((values) => [...new Set(values)])
-    .describe('Those in one of these statuses. Without it, all but the archived ones.');
+    .describe('Matches any of these statuses. Default: all except `ARCHIVED`.');
 }
 
 /** The conditions that lists of accounts and of customers share. */

@@ -11,12 +11,12 @@ import { commonErrors, replayedDescription } from '../writing/graphql.ts';
 import type { Written } from '../writing/idempotency.ts';
 import { putSettings, removeSettings, type SettingsOwner } from './write.ts';
 
-const order = 'in the order of their namespaces and ids';
+const order = 'ordered by namespace, then id';
 
 builder.objectField(Account, 'settings', (t) =>
   t.field({
     type: [Setting],
-    description: `The settings of the account, ${order}.`,
+    description: `The account's settings, ${order}.`,
     resolve: (account, _, ctx) => ctx.load(settingsOfOwner, { type: 'ACCOUNT', id: account.id }),
   }),
 );
@@ -24,7 +24,7 @@ builder.objectField(Account, 'settings', (t) =>
 builder.objectField(Customer, 'settings', (t) =>
   t.field({
     type: [Setting],
-    description: `The settings of the customer, ${order}.`,
+    description: `The customer's settings, ${order}.`,
     resolve: (customer, _, ctx) => ctx.load(settingsOfOwner, { type: 'CUSTOMER', id: customer.id }),
   }),
 );
@@ -36,12 +36,12 @@ function settingsSuccess(name: string, description: string) {
       account: t.expose('account', {
         type: Account,
         nullable: true,
-        description: 'The account that owns the settings; `null` when a customer does.',
+        description: 'The account that owns the settings, or `null` if a customer does.',
       }),
       customer: t.expose('customer', {
         type: Customer,
         nullable: true,
-        description: 'The customer that owns the settings; `null` when an account does.',
+        description: 'The customer that owns the settings, or `null` if an account does.',
       }),
       replayed: t.exposeBoolean('replayed', { description: replayedDescription }),
     }),
@@ -61,22 +61,22 @@ const errors = [...commonErrors, NotFoundError, NotAllowedInStatusError];
 builder.mutationField('putSettings', (t) =>
   t.field({
     authScopes: (_, { input }) => ownerScope(input),
-    type: settingsSuccess('PutSettingsSuccess', 'The settings are as you sent them.'),
+    type: settingsSuccess('PutSettingsSuccess', 'The settings were written.'),
     description:
-      'Adds settings to an account or customer, and changes those it has with the same namespace and id: all of them or, when one is refused, none.',
+      'Adds settings to an account or customer, and replaces those with the same namespace and id. If one is refused, none is written.',
     args: {
       input: t.arg({
         type: PutSettingsInput,
         required: true,
         validate: { schema: rules.putSettingsInput },
-        description: 'Which settings, and of whom.',
+        description: 'The settings and their owner.',
       }),
     },
     errors: {
       types: [...errors, LimitExceededError],
       union: {
         name: 'PutSettingsResult',
-        description: 'The owner with its settings, or why they were refused.',
+        description: 'The owner with its settings, or the error.',
       },
     },
     resolve: async (_, { input }, ctx) => toSuccess(await putSettings(ctx, input)),
@@ -86,21 +86,21 @@ builder.mutationField('putSettings', (t) =>
 builder.mutationField('removeSettings', (t) =>
   t.field({
     authScopes: (_, { input }) => ownerScope(input),
-    type: settingsSuccess('RemoveSettingsSuccess', 'The settings are gone.'),
-    description: 'Removes settings of an account or customer: all of them or, when one is not there, none.',
+    type: settingsSuccess('RemoveSettingsSuccess', 'The settings were removed.'),
+    description: 'Removes settings of an account or customer. If one does not exist, none is removed.',
     args: {
       input: t.arg({
         type: RemoveSettingsInput,
         required: true,
         validate: { schema: rules.removeSettingsInput },
-        description: 'Which settings, and of whom.',
+        description: 'The settings and their owner.',
       }),
     },
     errors: {
       types: errors,
       union: {
         name: 'RemoveSettingsResult',
-        description: 'The owner without the settings, or why that was refused.',
+        description: 'The owner without the settings, or the error.',
       },
     },
     resolve: async (_, { input }, ctx) => toSuccess(await removeSettings(ctx, input)),

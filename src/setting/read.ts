@@ -29,7 +29,7 @@ const settingsByOwners = statement('settings_by_owners', (orm) =>
     .orderBy(settings.namespace, settings.id),
 );
 
-/** Reads the settings of accounts and customers, in the order of their namespaces and ids. */
+/** Reads the settings of accounts and customers, ordered by namespace, then id. */
 export const settingsOfOwner: Loader<SettingOwner, SettingRow[]> = {
   name: 'settings',
   turn: 4,

@@ -21,16 +21,14 @@ export const dataTypes = {
 export type SettingDataType = keyof typeof dataTypes;
 
 export const id = identifier({ min: 1, max: 50 }).describe(
-  'The key of the setting in its namespace, chosen by you.',
+  "The setting's id in its namespace, chosen by you.",
 );
 export const namespace = identifier({ min: 1, max: 50 }).describe(
-  'Keeps the settings of different uses apart, such as `USER`. A setting is named by its namespace and id.',
+  "The setting's namespace, such as `USER`. The namespace and id identify a setting of its owner.",
 );
-export const name = text({ min: 1, max: 255 }).describe('What people call the setting.');
-export const dataType = z
-  .enum(Object.keys(dataTypes) as [SettingDataType])
-  .describe('How `value` is to be read.');
-export const value = text({ max: 4096 }).describe('Always a string; it must be a value of its `dataType`.');
+export const name = text({ min: 1, max: 255 }).describe("The setting's display name.");
+export const dataType = z.enum(Object.keys(dataTypes) as [SettingDataType]).describe('The type of `value`.');
+export const value = text({ max: 4096 }).describe('The value as a string. It must be valid for `dataType`.');
 
 /** What is longer is refused for that, and not read besides: UTF-16 has at most two units for a character. */
 const mostUnits = 2 * maxLength(value);
@@ -196,7 +194,7 @@ export function readFullId(text: string): FullId[] {
   });
 }
 
-/** As `settings` lists them: in the order of their namespaces and ids. */
+/** As `settings` lists them: ordered by namespace, then id. */
 export function inSettingOrder<T extends { namespace: string; id: string }>(settings: T[]): T[] {
   return settings.toSorted((a, b) => byBytes(a.namespace, b.namespace) || byBytes(a.id, b.id));
 }

@@ -76,10 +76,10 @@ builder.objectType(IdempotencyError, {
 
 builder.objectType(VersionConflictError, {
   name: 'VersionConflictError',
-  description: 'The version of the entity differs from `expectedVersion`, because somebody else changed it.',
+  description: "The entity's version differs from `expectedVersion` because another request changed it.",
   interfaces: [ErrorInterface],
   fields: (t) => ({
-    currentVersion: t.exposeInt('currentVersion', { description: 'The version that the entity has now.' }),
+    currentVersion: t.exposeInt('currentVersion', { description: "The entity's current version." }),
   }),
 });
 
@@ -96,4 +96,4 @@ builder.objectType(LimitExceededError, {
 export const commonErrors = [InvalidInputError, IdempotencyError];
 
 export const replayedDescription =
-  'Whether this repeats the first result of the same idempotency key. Data that the first request did not change is current.';
+  'Whether this is the first result of the same idempotency key. Data that the first request did not change is current.';

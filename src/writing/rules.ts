@@ -14,7 +14,7 @@ export const idempotencyKey = z
   })
   .meta({ minLength: 1, maxLength: 255 })
   .describe(
-    'Makes the request safe to send again: within 24 hours the same key with the same input gets the first answer, marked `replayed`, and nothing is written. A refused input uses up no key.',
+    'Makes the request safe to retry. Within 24 hours, the same key with the same input returns the first result, marked `replayed`, and writes nothing. A refused input does not use the key.',
   );
 
 /** What a write is given for its idempotency. */

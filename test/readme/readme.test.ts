@@ -186,7 +186,7 @@ describe('the documentation', { timeout: 180_000 }, () => {
   it('maps every folder of the source', async () => {
     const entries = await readdir(join(root, 'src'), { withFileTypes: true });
     const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => `src/${name}/`);
-    const mapped = [...textOf('ARCHITECTURE.md').matchAll(/`(src\/\w+\/)`/g)].map(([, name]) => name);
+    const mapped = [...textOf('ARCHITECTURE.md').matchAll(/`(src\/[\w-]+\/)`/g)].map(([, name]) => name);
     expect([...new Set(mapped)].toSorted()).toEqual(folders.sort());
   });
 
