@@ -64,7 +64,7 @@ export interface ProcessOptions {
 }
 
 function startProcess(dataDir: string, options: ProcessOptions): ChildProcess {
-  const module = options.module ?? join(root, 'src', 'db', 'embedded.ts');
+  const module = options.module ?? join(root, 'src', 'embedded', 'postgres.ts');
   const code = `
     import { startEmbedded } from ${JSON.stringify(module)};
     try {
