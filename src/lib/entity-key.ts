@@ -4,8 +4,9 @@ import { isStorable } from './rule.ts';
 /** Names an entity by the id its creator chose or by its node id's UUID, so that one loader and one batch serve both. */
 export type EntityKey = `id:${string}` | `uuid:${string}`;
 
+/** Names an entity by its id, which is stored in normal form C. */
 export function byId(id: string): EntityKey {
-  return `id:${id}`;
+  return `id:${id.normalize('NFC')}`;
 }
 
 export function byUuid(uuid: string): EntityKey {

@@ -65,18 +65,57 @@ export function trimmedText(limits: TextLimits) {
   return text(limits, z.string().trim());
 }
 
-/** A name that machines compare: white space, control characters and second spellings are refused, not mended. */
+/** A character that shows nothing, or only moves others. */
+const hidden = /[\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\ufff9-\ufffb\u2800]/u;
+/** Joiners, selectors and tags that Persian, Indic scripts and emoji need. */
+const joining = /\u200c|\u200d|[\ufe00-\ufe0f]|[\u{e0020}-\u{e007f}]|[\u{e0100}-\u{e01ef}]/gu;
+const control = /\p{Cc}/u;
+const override = /[\u202a-\u202e\u2066-\u2069]/u;
+
+/** Returns whether a text shows nothing. */
+export function isBlank(value: string): boolean {
+  return value.replaceAll(/[\p{White_Space}\p{Default_Ignorable_Code_Point}\u2800]/gu, '') === '';
+}
+
+function checkControls(payload: Payload<string>): void {
+  if (control.test(payload.value.replaceAll('\u0000', '')))
+    report(payload, 'INVALID_FORMAT', 'must not contain control characters');
+}
+
+/** A line of text for people: trimmed, empty if it is blank, and then changed by `fold`. */
+export function lineText(limits: TextLimits, fold = (value: string) => value) {
+  const line = z.string().overwrite((value) => (isBlank(value) ? '' : fold(value.trim())));
+  return text(limits, line).check((payload) => {
+    checkControls(payload);
+    if (/[\p{Zl}\p{Zp}]/u.test(payload.value))
+      report(payload, 'INVALID_FORMAT', 'must not contain line breaks');
+    if (override.test(payload.value))
+      report(payload, 'INVALID_FORMAT', 'must not contain bidirectional overrides');
+  });
+}
+
+function checkEnds(payload: Payload<string>): void {
+  if (payload.value !== payload.value.trim())
+    report(payload, 'INVALID_FORMAT', 'must not begin or end with white space');
+}
+
+/** A name that machines compare. It is refused, not corrected, if it has another spelling that looks the same. */
 export function identifier(limits: TextLimits) {
   return text(limits).check((payload) => {
     const { value } = payload;
-    if (value !== value.trim()) report(payload, 'INVALID_FORMAT', 'must not begin or end with white space');
-    if (/\p{Cc}/u.test(value.replaceAll('\u0000', ''))) {
-      report(payload, 'INVALID_FORMAT', 'must not contain control characters');
-    }
-    if (value.isWellFormed() && value !== value.normalize('NFC')) {
+    checkEnds(payload);
+    checkControls(payload);
+    if (value.isWellFormed() && value !== value.normalize('NFC'))
       report(payload, 'INVALID_FORMAT', 'must be in Unicode normal form C (NFC)');
-    }
+    if (hidden.test(value.replaceAll(joining, '')))
+      report(payload, 'INVALID_FORMAT', 'must not contain invisible characters');
   });
+}
+
+/** A name of something that exists, which an earlier version may have accepted. It is normalised to NFC. */
+export function reference(limits: TextLimits) {
+  const normal = z.string().overwrite((value) => value.normalize('NFC'));
+  return text(limits, normal).check(checkEnds, checkControls);
 }
 
 /** Refuses a second element whose key was seen before; `keyOf` may return undefined for "never equal". */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { entityId, expectedVersion } from '../lib/fields.ts';
+import { entityReference, expectedVersion } from '../lib/fields.ts';
 import { report } from '../lib/rule.ts';
 import { z } from '../lib/zod.ts';
 
@@ -37,7 +37,7 @@ export function fingerprint(mutation: string, input: unknown): string {
 
 /** Names one account or customer to archive or restore. */
 export const entityInput = z.object({
-  id: entityId,
+  id: entityReference,
   expectedVersion: expectedVersion.nullish(),
   idempotencyKey: idempotencyKey.nullish(),
 });
