@@ -24,10 +24,10 @@ export const expectedVersion = z
   .int()
   .min(1)
   .describe(
-    'The version you read. When the entity has changed since, the write is refused with the current one.',
+    'The version you read. If the entity has changed since, the write is refused with the current version.',
   );
 
-/** zod would drop a key called `__proto__` without a word; refuse it before. */
+/** Refuses the key `__proto__`, which zod would silently drop. */
 function refuseProto(input: unknown, ctx: z.RefinementCtx): unknown {
   if (typeof input === 'object' && input !== null && Object.hasOwn(input, '__proto__')) {
     ctx.addIssue({
@@ -42,7 +42,7 @@ function refuseProto(input: unknown, ctx: z.RefinementCtx): unknown {
 
 const metadataKey = text(metadataKeyLength);
 
-/** Not by zod's own key rule, which would hide every other problem of the input. */
+/** Checks keys separately, because the key schema of `z.record` would hide all other problems of the input. */
 function checkMetadata(payload: z.core.ParsePayload<Record<string, string>>): void {
   const keys = Object.keys(payload.value);
   if (keys.length > maxMetadataKeys) {
@@ -51,7 +51,7 @@ function checkMetadata(payload: z.core.ParsePayload<Record<string, string>>): vo
   for (const key of keys) {
     const { error } = metadataKey.safeParse(key);
     for (const { code, message } of error ? issuesOf(error) : []) {
-      report(payload, code, `has a key that ${message}`, [key]);
+      report(payload, code, `is not a valid key: it ${message}`, [key]);
     }
   }
 }
@@ -59,5 +59,5 @@ function checkMetadata(payload: z.core.ParsePayload<Record<string, string>>): vo
 export const metadata = z
   .preprocess(refuseProto, z.record(z.string(), text(metadataValueLength)).check(checkMetadata))
   .describe(
-    `Your own key-value pairs, such as ids of other systems: at most ${maxMetadataKeys} keys of ${metadataKeyLength.min} to ${metadataKeyLength.max} characters; values are strings of at most ${metadataValueLength.max}.`,
+    `Your own key-value pairs, such as ids of other systems: at most ${maxMetadataKeys} keys of ${metadataKeyLength.min} to ${metadataKeyLength.max} characters, with string values of at most ${metadataValueLength.max} characters.`,
   );

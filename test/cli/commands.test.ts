@@ -82,7 +82,7 @@ describe.concurrent('a command', { timeout: 60_000 }, () => {
     async (expiry) => {
       const args = ['keys', 'create', '--tenant', 'nobody', '--name', 'x', '--expires', expiry];
       expect(sentenceOf(await programs.run(args, env))).toBe(
-        'The expiry must be days such as 90d, or a date such as 2030-01-31 or an instant such as 2030-01-31T12:00:00Z, in the future.',
+        'The expiry must be in the future, and must be days such as 90d, a date such as 2030-01-31, or an instant such as 2030-01-31T12:00:00Z.',
       );
     },
   );
