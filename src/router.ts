@@ -8,7 +8,7 @@ import { createRest } from './rest/server.ts';
 import { settingRoutes } from './setting/rest.ts';
 import { tenantRoutes } from './tenant/rest.ts';
 
-/** The REST facade with all its calls. */
+/** Creates the REST API with all its routes. */
 export function createRouter(options: RestOptions): Rest {
   const rest = createRest(options);
   accountRoutes(rest);
