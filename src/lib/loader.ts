@@ -1,17 +1,17 @@
 import DataLoader from 'dataloader';
 
-/** What a request reads by key, in batches, each key once. */
+/** Reads values by key, in batches and each key once per request. */
 export interface Loader<Key, Value> {
-  /** What is known already comes at once: a promise for each value costs a page of 50 accounts 3 to 12 % of its time. */
+  /** Returns a known value without a promise, because a promise for each value is slow on large pages. */
   load(key: Key): Value | Promise<Value>;
-  /** Makes a value known, unless one is. */
+  /** Caches a value unless the key has one. */
   prime(key: Key, value: Value): Loader<Key, Value>;
   clear(key: Key): Loader<Key, Value>;
   clearAll(): Loader<Key, Value>;
 }
 
 export interface LoaderOptions<Key, Value> {
-  /** Answers in the order of the keys. */
+  /** Returns values in the order of the keys. */
   load(keys: readonly Key[]): Promise<Value[]>;
   schedule(flush: () => void): void;
   nameOf(key: Key): string;
@@ -22,7 +22,7 @@ export function createLoader<Key, Value>({
   schedule,
   nameOf,
 }: LoaderOptions<Key, Value>): Loader<Key, Value> {
-  // Of the loaders of a request, few are used; and what has all been read along needs no batches.
+  // Created on first use: a request uses few of its loaders, and primed values need no batches.
   let known: Map<string, Value> | undefined;
   let made: DataLoader<Key, Value, string> | undefined;
   const loader: Loader<Key, Value> = {
