@@ -50,7 +50,7 @@ export const expectedVersion = z
     'The version that you read. If the entity has changed since then, the write is refused with `VERSION_CONFLICT`.',
   );
 
-/** zod would drop a key called `__proto__` without a word; refuse it before. */
+/** Refuses the key `__proto__`, which zod would silently drop. */
 function refuseProto(input: unknown, ctx: z.RefinementCtx): unknown {
   if (typeof input === 'object' && input !== null && Object.hasOwn(input, '__proto__')) {
     ctx.addIssue({
@@ -78,7 +78,7 @@ function trimKeys(input: unknown, ctx: z.RefinementCtx): unknown {
   return Object.fromEntries(entries);
 }
 
-/** Not by zod's own key rule, which would hide every other problem of the input. */
+/** Checks keys separately, because the key schema of `z.record` would hide all other problems of the input. */
 function checkMetadata(payload: z.core.ParsePayload<Record<string, string>>): void {
   const keys = Object.keys(payload.value);
   if (keys.length > maxMetadataKeys) {
@@ -87,7 +87,7 @@ function checkMetadata(payload: z.core.ParsePayload<Record<string, string>>): vo
   for (const key of keys) {
     const { error } = metadataKey.safeParse(key);
     for (const { code, message } of error ? issuesOf(error) : []) {
-      report(payload, code, `has a key that ${message}`, [key]);
+      report(payload, code, `is not a valid key: it ${message}`, [key]);
     }
   }
 }

@@ -1,7 +1,7 @@
 import type { IssueCode } from './errors.ts';
 import { z } from './zod.ts';
 
-/** Unicode code points: what varchar(n) and JSON Schema's maxLength count, unlike String.length. */
+/** Counts Unicode code points, like varchar(n) and JSON Schema's maxLength, and unlike String.length. */
 function countCharacters(value: string): number {
   let count = 0;
   for (const _ of value) count += 1;
@@ -10,7 +10,7 @@ function countCharacters(value: string): number {
 
 type Payload<T> = z.core.ParsePayload<T>;
 
-/** Reports a broken rule with a code of our own and a sentence that reads on from the field's name. */
+/** Reports a broken rule with an IssueCode. The message continues a sentence that starts with the field's name. */
 export function report<T>(
   payload: Payload<T>,
   code: IssueCode,
@@ -27,7 +27,7 @@ export function report<T>(
   });
 }
 
-/** Whether PostgreSQL can hold a text; what it cannot hold names nothing. */
+/** Whether PostgreSQL can store a text. If not, nothing has this text as its name. */
 export function isStorable(value: string): boolean {
   return value.isWellFormed() && !value.includes('\u0000');
 }
@@ -36,7 +36,7 @@ function checkStorable(payload: Payload<string>): void {
   if (payload.value.includes('\u0000'))
     report(payload, 'INVALID_FORMAT', 'must not contain the character U+0000');
   if (!payload.value.isWellFormed())
-    report(payload, 'INVALID_FORMAT', 'must be well-formed Unicode: it holds half of a surrogate pair');
+    report(payload, 'INVALID_FORMAT', 'must be well-formed Unicode: it contains half of a surrogate pair');
 }
 
 function checkLength({ min = 0, max }: TextLimits) {
@@ -53,14 +53,14 @@ export interface TextLimits {
   max: number;
 }
 
-/** Free text that PostgreSQL can store, limits in characters (Unicode code points). */
+/** Text that PostgreSQL can store. Limits are in characters (Unicode code points). */
 export function text(limits: TextLimits, base: z.ZodString = z.string()) {
   return base
     .check(checkStorable, checkLength(limits))
     .meta({ ...(limits.min ? { minLength: limits.min } : {}), maxLength: limits.max });
 }
 
-/** Text whose leading and trailing white space is dropped before its limits are checked. */
+/** Text that is trimmed before its limits are checked. */
 export function trimmedText(limits: TextLimits) {
   return text(limits, z.string().trim());
 }
@@ -118,7 +118,7 @@ export function reference(limits: TextLimits) {
   return text(limits, normal).check(checkEnds, checkControls);
 }
 
-/** Refuses a second element whose key was seen before; `keyOf` may return undefined for "never equal". */
+/** Refuses elements with the same key. Elements whose key is undefined are never equal. */
 export function unique<T>(keyOf: (element: T) => string | undefined, what: string) {
   return (payload: Payload<T[]>): void => {
     const firstAt = new Map<string, number>();
@@ -132,22 +132,22 @@ export function unique<T>(keyOf: (element: T) => string | undefined, what: strin
   };
 }
 
-/** A field of an update that may be left out, which keeps it, but not be cleared: null is refused. */
+/** A field of an update that can be absent, which keeps its value, but not null. */
 export function neverCleared<T extends z.ZodType>(rule: T) {
   return rule.nullish().check((payload) => {
     if (payload.value === null)
-      report(payload, 'REQUIRED', 'cannot be cleared; leave it out to keep it as it is');
+      report(payload, 'REQUIRED', 'must not be null; leave it out to keep its value');
   });
 }
 
-/** The longest text a rule admits, in characters; a table's column takes its length from here. */
+/** Returns the maximum length of a rule in characters. Columns take their length from it. */
 export function maxLength(rule: z.ZodType): number {
   const limit = jsonSchemaOf(rule).maxLength;
   if (limit === undefined) throw new Error('This rule has no maximum length.');
   return limit;
 }
 
-/** A rule's limits as JSON Schema: read by columns, GraphQL descriptions and OpenAPI. */
+/** Returns a rule as JSON Schema, from which columns, GraphQL descriptions and OpenAPI take its limits. */
 export function jsonSchemaOf(rule: z.ZodType): z.core.JSONSchema.BaseSchema {
   return z.toJSONSchema(rule, { io: 'input', unrepresentable: 'any' });
 }
