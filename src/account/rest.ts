@@ -189,7 +189,7 @@ const exampleAnswer = {
   netTermDays: exampleAccount.netTermDays,
   address: exampleAccount.address,
   primaryEmail: exampleAccount.primaryEmail,
-  aliases: exampleAccount.aliases.toSorted().map((alias) => ({ alias })),
+  aliases: exampleAccount.aliases.map((alias) => ({ alias })),
   settings: exampleAccount.settings,
 };
 

@@ -79,7 +79,11 @@ const shape = {
 export const firstAccountInput = z.object(shape).check(alias.checkAliasLists);
 
 export const createAccountInput = z
-  .object({ ...shape, customerId: fields.entityReference, idempotencyKey: idempotencyKey.nullish() })
+  .object({
+    ...shape,
+    customerId: fields.entityReference.describe('The id of an existing customer.'),
+    idempotencyKey: idempotencyKey.nullish(),
+  })
   .check(alias.checkAliasLists);
 
 export const minAccountsPerCall = 1;
@@ -99,7 +103,7 @@ export const updateStatus = z
 
 /** Absent keeps, null clears, a value sets. */
 export const updateAccountInput = z.object({
-  id: fields.entityReference,
+  id: fields.entityReference.describe('The id of an existing account.'),
   name: neverCleared(name),
   status: neverCleared(updateStatus),
   invoiceCurrency: invoiceCurrency.nullish(),

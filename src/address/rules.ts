@@ -14,7 +14,8 @@ function plainPhone(value: string): string {
 export const phoneNumber = lineText({ max: 50 }, plainPhone)
   .check((payload) => {
     const { value } = payload;
-    if (/[^\p{L}\p{M}\p{Nd} +()\-./#*,;:=&]/u.test(value)) {
+    // Control characters have a problem of their own.
+    if (/[^\p{L}\p{M}\p{Nd}\p{Cc} +()\-./#*,;:=&]/u.test(value)) {
       const message = 'must consist of digits, letters, spaces and the characters + ( ) - . / # * , ; : = &';
       report(payload, 'INVALID_FORMAT', message);
     } else if (value !== '' && (value.match(/\p{Nd}/gu) ?? []).length < 2)

@@ -119,7 +119,7 @@ export const checkAliasLists = checkSpans;
 
 const accountId = entityReference.describe('The id of the account.');
 /** A value that an account may have had before a rule changed. */
-const heldValue = reference({ min: 1, max: 255 });
+const heldValue = reference({ min: 1, max: 255 }).describe('The value of an alias.');
 
 export const addAliasesInput = z
   .object({

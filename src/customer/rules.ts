@@ -42,7 +42,7 @@ export type CreateCustomerInput = z.output<typeof createCustomerInput>;
 
 /** Absent keeps, null clears, a value sets. */
 export const updateCustomerInput = z.object({
-  id: fields.entityReference,
+  id: fields.entityReference.describe('The id of an existing customer.'),
   name: neverCleared(name),
   primaryEmail: neverCleared(primaryEmail),
   address: neverCleared(requiredAddress),

@@ -27,13 +27,15 @@ function emailProblem(value: string): string | undefined {
 }
 
 export const email = z
-  .email({ pattern: z.regexes.unicodeEmail, abort: true })
+  .email({ pattern: z.regexes.unicodeEmail })
   .check((payload) => {
+    // The pattern has reported any other text.
+    if (!z.regexes.unicodeEmail.test(payload.value)) return;
     const problem = emailProblem(payload.value);
     if (problem !== undefined)
       report(payload, problem.includes('bytes') ? 'TOO_LONG' : 'INVALID_FORMAT', problem);
   })
-  .meta({ maxLength: maxEmailBytes });
+  .meta({ maxLength: maxEmailBytes, format: 'idn-email' });
 
 /** An optional email. A blank one counts as absent. */
 export const optionalEmail = (rule: z.ZodType<string, string>) =>

@@ -37,7 +37,7 @@ interface OrderedRow {
 export function listOrder(list: string, table: ListedTable, { field, direction }: OrderBy): ListOrder {
   // A row may have an id or a name that today's rules refuse.
   const isText = (value: string) => value.length <= 2 * 255 && isStorable(value);
-  const isId = (value: string) => value !== '' && isText(value);
+  const isId = (value: string) => value !== '' && value.length <= 2 * 50 && isStorable(value);
   const common = { list, name: `${list} ${field} ${direction}`, byChange: false, range: undefined };
   const byInstant = (column: PgColumn, name: 'created' | 'updated') => ({
     ...common,

@@ -34,7 +34,7 @@ const customerCopy = (changed: Record<string, SQL>) => (tenantId: number) =>
 const cases: [string, string, (tenantId: number) => SQL][] = [
   ['an account whose id is taken', 'accounts_pkey', accountCopy({ id: sql`'A1'` })],
   ['an account with an empty id', 'accounts_id_check', accountCopy({ id: sql`''` })],
-  ['an account with a short name', 'accounts_name_check', accountCopy({ name: sql`'ab'` })],
+  ['an account with an empty name', 'accounts_name_check', accountCopy({ name: sql`''` })],
   ['an account in no known status', 'accounts_status_check', accountCopy({ status: sql`'OPEN'` })],
   [
     'a currency in lower case',
@@ -71,7 +71,7 @@ const cases: [string, string, (tenantId: number) => SQL][] = [
   ],
   ['an alias without a value', 'aliases_value_check', aliasCopy({ value: sql`''` })],
   ['a customer whose id is taken', 'customers_pkey', customerCopy({ id: sql`'C1'` })],
-  ['a customer with a short name', 'customers_name_check', customerCopy({ name: sql`'ab'` })],
+  ['a customer with an empty name', 'customers_name_check', customerCopy({ name: sql`''` })],
   ['a customer of no tenant', 'customers_tenant_id_fkey', customerCopy({ tenant_id: sql`-1` })],
   ['a customer in no known status', 'customers_status_check', customerCopy({ status: sql`'DRAFT'` })],
 ];

@@ -32,8 +32,8 @@ const expected = {
   address: example.address,
   billingInformation: null,
   aliases: [
-    { value: 'acme_1', ...always },
     { value: 'acme_primary', ...always },
+    { value: 'acme_1', ...always },
   ],
   settings: example.settings,
   tags: [],

@@ -119,12 +119,12 @@ it('keeps dated aliases with their spans to the millisecond, whatever their time
     ],
   });
   expect(aliases.map(({ createdAt: _, ...alias }: Json) => alias)).toEqual([
+    { value: 'ends', effectiveFrom: null, effectiveUntil: '9999-12-31T23:59:59.999Z' },
     { value: 'begins', effectiveFrom: '0001-01-01T00:00:00.000Z', effectiveUntil: null },
     {
       value: 'both',
       effectiveFrom: '2020-02-29T06:30:00.123Z',
       effectiveUntil: '2999-01-01T00:00:00.001Z',
     },
-    { value: 'ends', effectiveFrom: null, effectiveUntil: '9999-12-31T23:59:59.999Z' },
   ]);
 });

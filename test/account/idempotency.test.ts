@@ -112,7 +112,7 @@ describe('a createAccount that is sent again with its key', () => {
 
 describe('a refused createAccount uses up no key', () => {
   it.each([
-    ['its input breaks a rule', { name: 'x' }, 'INVALID_INPUT'],
+    ['its input breaks a rule', { name: '' }, 'INVALID_INPUT'],
     ['its customer does not exist', { customerId: 'nobody' }, 'NOT_FOUND'],
     ['its id is taken', { id: 'TAKEN' }, 'ID_TAKEN'],
     ['its alias is taken', { aliases: ['TAKEN'] }, 'ALIAS_TAKEN'],

@@ -7,6 +7,7 @@ import {
   badIdentifiers,
   badMetadata,
   badNames,
+  badReferences,
   emailOf,
   goodAddresses,
   goodEmails,
@@ -48,9 +49,12 @@ const accepted: Accepted[] = [
   ...goodAddresses,
   ...goodMetadata,
   ...goodSettings,
+  ...['XCG', 'XAD', 'VED'].map(
+    (invoiceCurrency): Accepted => [`currency ${invoiceCurrency}`, { invoiceCurrency }],
+  ),
   ['netTermDays 0', { netTermDays: 0 }],
   ['netTermDays 365', { netTermDays: 365 }],
-  ['10 recipients with the longest email', billing([...emails(9), emailOf(320)])],
+  ['10 recipients with the longest email', billing([...emails(9), emailOf(254)])],
   ['50 recipients of each kind', billing(emails(50), emails(50))],
   ['50 tags', { tags: tags(50) }],
   ['tag of 50 characters', { tags: [x(50)] }],
@@ -66,7 +70,7 @@ const acceptedAliases: [string, Json][] = [
   ['10 aliases', { aliases: aliases(10) }],
   ['10 dated aliases', { datedAliases: aliases(10).map((value) => ({ value })) }],
   ['10 aliases, half of them dated', { aliases: ['a', 'b'], datedAliases: [{ value: 'c' }] }],
-  ...goodIdentifiers('alias', (value) => ({ aliases: [value] })),
+  ...goodIdentifiers('alias', (value) => ({ aliases: [value] }), 255),
 ];
 
 it.each(acceptedAliases)('accepts %s', async (_, fields) => {
@@ -79,7 +83,7 @@ it.each(acceptedAliases)('accepts %s', async (_, fields) => {
 const refusedLists: Refused[] = [
   ['11 aliases', { aliases: aliases(11) }, ['aliases'], 'TOO_MANY'],
   ['an alias twice', { aliases: ['a', 'b', 'a'] }, ['aliases', '2'], 'DUPLICATE'],
-  ...badIdentifiers('alias', (value) => ({ aliases: ['ok', value] }), ['aliases', '1']),
+  ...badIdentifiers('alias', (value) => ({ aliases: ['ok', value] }), ['aliases', '1'], 255),
   ['51 recipients', billing(emails(51)), ['billingInformation', 'emailRecipients'], 'TOO_MANY'],
   [
     '51 additional recipients',
@@ -111,11 +115,12 @@ const until = '2027-01-01T00:00:00Z';
 const value = 'dated';
 
 const refusedSpans: Refused[] = [
-  ...badIdentifiers('dated alias', (bad) => ({ datedAliases: [{ value: bad }] }), [
-    'datedAliases',
-    '0',
-    'value',
-  ]),
+  ...badIdentifiers(
+    'dated alias',
+    (bad) => ({ datedAliases: [{ value: bad }] }),
+    ['datedAliases', '0', 'value'],
+    255,
+  ),
   [
     '11 dated aliases',
     { datedAliases: aliases(11).map((one) => ({ value: one })) },
@@ -159,11 +164,27 @@ const refusedSpans: Refused[] = [
   ],
 ];
 
-const currencies = ['usd', 'US', 'USDD', 'ABC', '', '$', 'U\u0000D', '\ud800'];
+const currencies = [
+  'usd',
+  'US',
+  'USDD',
+  'ABC',
+  '',
+  '$',
+  'U\u0000D',
+  '\ud800',
+  'ANG',
+  'BGN',
+  'CUC',
+  'XXX',
+  'XTS',
+  'XAU',
+];
 
 const refused: Refused[] = [
   ...badIdentifiers('id', (id) => ({ id }), ['id']),
-  ...badIdentifiers('customerId', (customerId) => ({ customerId }), ['customerId']),
+  ...badReferences('customerId', (customerId) => ({ customerId }), ['customerId']),
+  ...['.', '..'].map((id): Refused => [`the id ${id}`, { id }, ['id'], 'INVALID_FORMAT']),
   ...badNames,
   ...badEmails,
   ...badAddresses,

@@ -50,8 +50,8 @@ describe('a customer', () => {
 
   it.each([
     [full.address, 'Straße 1, Hof, 10115, Berlin, BE, DE'],
-    [{ phoneNumber: '1', line1: 'Line', line2: '', country: 'US' }, 'Line, US'],
-    [{ phoneNumber: '1' }, null],
+    [{ phoneNumber: '12', line1: 'Line', line2: '', country: 'US' }, 'Line, US'],
+    [{ phoneNumber: '12' }, null],
   ])('shows the address %j on one line', async (address, billingAddress) => {
     const client = await service.newTenant();
     expect(await createdCustomer(client, { address })).toMatchObject({ billingAddress });

@@ -54,11 +54,7 @@ it('refuses the key of a createCustomer for a createAccount, and the other way r
 it('uses up no key when the customer or its account is refused', async () => {
   const client = await service.newTenant();
   await createdCustomer(client, { id: 'C0', account: { id: 'TAKEN', name: 'Taken' } });
-  const refusals = [
-    { name: 'x' },
-    { id: 'C0' },
-    { account: { id: 'A1', name: 'First', aliases: ['TAKEN'] } },
-  ];
+  const refusals = [{ name: '' }, { id: 'C0' }, { account: { id: 'A1', name: 'First', aliases: ['TAKEN'] } }];
   for (const refused of refusals) {
     expect(await createCustomer(client, { ...withAccount, ...refused })).not.toHaveProperty('customer');
   }

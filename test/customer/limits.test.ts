@@ -96,7 +96,7 @@ it('names all problems of a customer and its first account at once', async () =>
     name: ' ',
     primaryEmail: 'x',
     address: {},
-    account: { id: ' ', name: 'x', aliases: ['a', 'a'], datedAliases: [{ value: 'a' }] },
+    account: { id: ' ', name: '', aliases: ['a', 'a'], datedAliases: [{ value: 'a' }] },
   });
   const paths = issuesOf(result).map(({ path }) => path.join('.'));
   expect(paths.toSorted()).toEqual([

@@ -16,6 +16,17 @@ const known: Record<string, string[]> = {
   '0004_key_scopes.sql': ['ALTER TABLE api_keys: AT_ColumnDefault', 'ALTER TABLE api_keys: AT_AddConstraint'],
   '0006_history_by_version.sql': ['unique index on changes', 'unique index on changes'],
   '0007_longer_actors.sql': ['ALTER TABLE changes: AT_AlterColumnType'],
+  // Wider columns and looser checks, and tags that the version before would store, too.
+  '0010_accept_what_people_send.sql': [
+    'ALTER TABLE accounts: AT_DropConstraint',
+    'ALTER TABLE customers: AT_DropConstraint',
+    ...Array(3).fill('ALTER TABLE accounts: AT_AlterColumnType'),
+    'ALTER TABLE aliases: AT_AlterColumnType',
+    ...Array(3).fill('ALTER TABLE customers: AT_AlterColumnType'),
+    'ALTER TABLE accounts: AT_AddConstraint',
+    'ALTER TABLE customers: AT_AddConstraint',
+    'UpdateStmt',
+  ],
 };
 
 /** Whether the version before can go on inserting rows: it does not name the new column. */

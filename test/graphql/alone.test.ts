@@ -16,7 +16,7 @@ let client: Client;
 let nodeId: string;
 
 const address = {
-  phoneNumber: '1',
+  phoneNumber: '12',
   line1: 'l',
   line2: 'm',
   postalCode: 'p',

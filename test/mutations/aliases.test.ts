@@ -84,7 +84,7 @@ describe.concurrent('addAliases', () => {
       invalid(['datedAliases'], 'TOO_MANY'),
     ],
     ['a value twice', 'addAliases', { aliases: ['v', 'v'] }, invalid(['aliases', '1'], 'DUPLICATE')],
-    ['a long value', 'addAliases', { aliases: [x(51)] }, invalid(['aliases', '0'], 'TOO_LONG')],
+    ['a long value', 'addAliases', { aliases: [x(256)] }, invalid(['aliases', '0'], 'TOO_LONG')],
     [
       'an end that is no later than the beginning',
       'addAliases',

@@ -79,7 +79,7 @@ describe('createAccounts', () => {
     }
     const cases: [object, string][] = [
       [input('B1', { aliases: ['b'] }), 'B1'],
-      [input('B2', { name: 'x' }), 'INVALID_INPUT'],
+      [input('B2', { name: '' }), 'INVALID_INPUT'],
       [input('B1'), 'ID_TAKEN'],
       [input('B3', { aliases: ['b'] }), 'ALIAS_TAKEN'],
       [input('b'), 'ID_TAKEN'],

@@ -42,7 +42,7 @@ describe('POST /accounts', () => {
         netTermDays: seed.netTermDays,
         address: seed.address,
         primaryEmail: seed.primaryEmail,
-        aliases: seed.aliases.toSorted().map((alias) => ({ alias })),
+        aliases: seed.aliases.map((alias) => ({ alias })),
         settings: seed.settings,
       },
     });

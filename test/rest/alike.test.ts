@@ -48,7 +48,7 @@ const good: Accepted[] = [
 
 const bad: Refused[] = [
   ...badIdentifiers('id', (id) => ({ id }), ['id']),
-  ...badIdentifiers('alias', (value) => ({ aliases: ['ok', value] }), ['aliases', '1']),
+  ...badIdentifiers('alias', (value) => ({ aliases: ['ok', value] }), ['aliases', '1'], 255),
   ...badNames,
   ...badEmails,
   ...badAddresses,

@@ -91,7 +91,7 @@ describe('the OpenAPI document', () => {
     expect(required.toSorted()).toEqual(['customerId', 'id', 'name']);
     expect(properties).toMatchObject({
       id: { minLength: 1, maxLength: 50 },
-      name: { minLength: 3, maxLength: 255 },
+      name: { minLength: 1, maxLength: 255 },
       netTermDays: { minimum: 0, maximum: 365 },
       aliases: { maxItems: 10 },
       accountAliases: { maxItems: 10, items: { properties: { effectiveFrom: { format: 'date-time' } } } },

@@ -69,7 +69,7 @@ const forgeries: [string, (cursor: string) => string][] = [
   ['a cursor with U+0000', (cursor) => forge(cursor, (content) => [...content.slice(0, -1), 'a\u0000b'])],
   [
     'a cursor with a long id',
-    (cursor) => forge(cursor, (content) => [...content.slice(0, -1), 'x'.repeat(99)]),
+    (cursor) => forge(cursor, (content) => [...content.slice(0, -1), 'x'.repeat(999)]),
   ],
   ['a cursor with a number', (cursor) => forge(cursor, (content) => [...content.slice(0, -1), 5])],
   ...['', 'now', 'infinity', '2026-01-01', '2026-02-30T00:00:00.000Z', '0000-01-01T00:00:00.000Z'].map(

@@ -25,7 +25,7 @@ function templateOf(document: Json, path: string): string | undefined {
 export async function readContract(service: Service): Promise<Contract> {
   const response = await service.fetch(new Request('http://localhost/openapi.json'));
   const document = (await response.json()) as Json;
-  const ajv = new Ajv2020({ strict: false, allErrors: true });
+  const ajv = new Ajv2020({ strict: false, allErrors: true, formats: { 'idn-email': true } });
   formats.default(ajv);
   ajv.addSchema(document, 'openapi');
   const known = new Map<string, ValidateFunction>();
