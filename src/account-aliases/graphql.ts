@@ -1,4 +1,3 @@
-import { DateTimeResolver } from 'graphql-scalars';
 import { Account, accountSuccess, toAccountSuccess } from '../account/graphql.ts';
 import { accountByKey } from '../account/read.ts';
 import type { AccountRow } from '../account/table.ts';
@@ -10,6 +9,7 @@ import { AliasTakenError } from '../alias/rules.ts';
 import { builder } from '../graphql/builder.ts';
 import { toConnection } from '../graphql/connection.ts';
 import { describeRule } from '../graphql/describe.ts';
+import { readInstant } from '../graphql/scalars.ts';
 import { byId } from '../lib/entity-key.ts';
 import { InvalidInputError, NotFoundError } from '../lib/errors.ts';
 import { instant } from '../lib/fields.ts';
@@ -91,7 +91,7 @@ const AccountReference = builder.objectRef<AliasKey>('AccountReference').impleme
 });
 
 function instantOf(given: unknown): Date {
-  const parsed = instant.safeParse(DateTimeResolver.parseValue(given));
+  const parsed = instant.safeParse(readInstant(given));
   if (parsed.success) return parsed.data;
   throw new InvalidInputError(issuesOf(parsed.error).map((issue) => ({ ...issue, path: ['effectiveOn'] })));
 }

@@ -8,6 +8,7 @@ import { entityReference, instant, metadata } from '../lib/fields.ts';
 import { toTypeId } from '../lib/id.ts';
 import { search } from '../listing/rules.ts';
 import { present, Success } from '../rest/answer.ts';
+import { noBeginning, noEnd } from '../rest/dates.ts';
 import { facade } from '../rest/facade.ts';
 import { askedPage, pageAnswer, pageOf, pageQuery, parsedFilter } from '../rest/page.ts';
 import { nameInPath } from '../rest/path.ts';
@@ -160,12 +161,27 @@ export const CreateAccountBody = facade(
   .describe('The new account.')
   .openapi('CreateAccountRequest');
 
-/** The same in the words of the domain. */
-export function inDomainWords<T extends { accountAliases?: unknown }>({
+interface RestAlias {
+  effectiveFrom?: Date | null | undefined;
+  effectiveUntil?: Date | null | undefined;
+}
+
+/** Leaves out the bounds that `account_aliases` shows for "no beginning" and "no end". */
+function withoutPlaceholders<T extends RestAlias>(alias: T): T {
+  const { effectiveFrom: from, effectiveUntil: until } = alias;
+  return {
+    ...alias,
+    effectiveFrom: from?.getTime() === Date.parse(noBeginning) ? null : from,
+    effectiveUntil: until?.getTime() === Date.parse(noEnd) ? null : until,
+  };
+}
+
+/** Names the dated aliases of a body as the domain does. */
+export function inDomainWords<A extends RestAlias, T extends { accountAliases?: A[] | null | undefined }>({
   accountAliases,
   ...rest
 }: T): Omit<T, 'accountAliases'> & { datedAliases: T['accountAliases'] } {
-  return { ...rest, datedAliases: accountAliases };
+  return { ...rest, datedAliases: accountAliases?.map(withoutPlaceholders) ?? accountAliases };
 }
 
 const { id, expectedVersion: _, idempotencyKey: __, ...changes } = rules.updateAccountInput.shape;
