@@ -16,16 +16,16 @@ const long = [
   'test/contract/**/*.test.ts',
   'test/db/pool.test.ts',
   'test/faults/**/*.test.ts',
-  'test/graphql/differential-long.test.ts',
-  'test/history/**/*.test.ts',
-  'test/lists/crowd.test.ts',
-  'test/lists/filtered-orders.test.ts',
+  'test/history/subscription-*.test.ts',
+  'test/listing/filtered-orders.test.ts',
+  'test/listing/large-tenant.test.ts',
+  'test/pipeline/differential-long.test.ts',
   'test/readme/**/*.test.ts',
   'test/tenant/jwt.test.ts',
 ];
 
 /** What pulls plugs again and again, and what needs PgBouncer, haproxy and PostgreSQL's own tools. */
-const faults = ['backup', 'crash', 'overload', 'pooler', 'rolling', 'soak'].map(
+const faults = ['backup', 'crash', 'overload', 'pooler', 'rolling-restart', 'soak'].map(
   (name) => `test/faults/${name}.test.ts`,
 );
 

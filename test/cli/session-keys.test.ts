@@ -1,7 +1,7 @@
 import { chmod, chown, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { isRoot, nobody } from '../db/embedded.ts';
+import { isRoot, nobody } from '../support/embedded.ts';
 import { templateName } from '../support/global-setup.ts';
 import { usePostgres } from './postgres.ts';
 import { ask, type Running, sentenceOf, usePrograms } from './program.ts';

@@ -9,8 +9,8 @@ import { openDatabase } from '../../src/db/client.ts';
 import { runningEmbedded } from '../../src/db/embedded.ts';
 import type { Connection } from '../../src/db/session.ts';
 import { ask, usePrograms } from '../cli/program.ts';
-import { killHard, root } from '../db/embedded.ts';
 import { until } from '../db/processes.ts';
+import { killHard, root } from '../support/embedded.ts';
 import { type DebianPostgres, startDebianPostgres, toolsOfDebian } from '../support/postgresql.ts';
 import { createWriters, damage, forgotten, openTenant } from '../support/writers.ts';
 

@@ -2,8 +2,8 @@ import type { ChildProcess } from 'node:child_process';
 import { chmod, chown, cp, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, expect, it } from 'vitest';
-import { isRoot, nobody, openPlace, type Place, query, root } from '../db/embedded.ts';
 import { until } from '../db/processes.ts';
+import { isRoot, nobody, openPlace, type Place, query, root } from '../support/embedded.ts';
 
 let place: Place;
 

@@ -6,8 +6,8 @@ import { runningEmbedded } from '../../src/db/embedded.ts';
 import { readyPid } from '../../src/db/embedded-server.ts';
 import { usePostgres } from '../cli/postgres.ts';
 import { type Running, usePrograms } from '../cli/program.ts';
-import { killHard } from '../db/embedded.ts';
 import { until } from '../db/processes.ts';
+import { killHard } from '../support/embedded.ts';
 import { templateName } from '../support/global-setup.ts';
 import { createWriters, damage, openTenant, scale, spread } from '../support/writers.ts';
 

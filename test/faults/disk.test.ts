@@ -8,8 +8,8 @@ import type { Sql } from 'postgres';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { runningEmbedded } from '../../src/db/embedded.ts';
 import { ask, type Running, usePrograms } from '../cli/program.ts';
-import { isRoot, query } from '../db/embedded.ts';
 import { until } from '../db/processes.ts';
+import { isRoot, query } from '../support/embedded.ts';
 
 const programs = usePrograms();
 const run = promisify(execFile);

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { nobody } from '../db/embedded.ts';
 import { until } from '../db/processes.ts';
+import { nobody } from './embedded.ts';
 import { accepts, freePort } from './ports.ts';
 
 export interface Pooler {

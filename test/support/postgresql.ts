@@ -4,8 +4,8 @@ import { chown, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { isRoot, nobody } from '../db/embedded.ts';
 import { until } from '../db/processes.ts';
+import { isRoot, nobody } from './embedded.ts';
 import { accepts, freePort } from './ports.ts';
 
 const versions = '/usr/lib/postgresql';

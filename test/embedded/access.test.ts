@@ -5,8 +5,8 @@ import { promisify } from 'node:util';
 import type postgres from 'postgres';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { EmbeddedPostgres } from '../../src/db/embedded.ts';
-import { isRoot, nobody, openPlace, type Place, query, refusal } from './embedded.ts';
-import { processesIn } from './processes.ts';
+import { processesIn } from '../db/processes.ts';
+import { isRoot, nobody, openPlace, type Place, query, refusal } from '../support/embedded.ts';
 
 const patience = { timeout: 60_000 };
 

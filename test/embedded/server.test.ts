@@ -3,8 +3,16 @@ import { join } from 'node:path';
 import postgres from 'postgres';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type EmbeddedPostgres, runningEmbedded, startEmbedded } from '../../src/db/embedded.ts';
-import { endlessStatement, isRoot, nobody, openPlace, type Place, query, refusal } from './embedded.ts';
-import { until } from './processes.ts';
+import { until } from '../db/processes.ts';
+import {
+  endlessStatement,
+  isRoot,
+  nobody,
+  openPlace,
+  type Place,
+  query,
+  refusal,
+} from '../support/embedded.ts';
 
 let place: Place;
 

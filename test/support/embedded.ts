@@ -7,7 +7,7 @@ import postgres from 'postgres';
 import { expect } from 'vitest';
 import { type EmbeddedConnection, startEmbedded } from '../../src/db/embedded.ts';
 import { StartupError } from '../../src/lib/errors.ts';
-import { processesIn, until } from './processes.ts';
+import { processesIn, until } from '../db/processes.ts';
 
 export const root = join(import.meta.dirname, '..', '..');
 export const isRoot = process.getuid?.() === 0;

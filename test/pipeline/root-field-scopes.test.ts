@@ -73,7 +73,7 @@ describe('a key', () => {
     const fields = [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()]
       .flatMap((type) => Object.keys(type?.getFields() ?? {}).map((field) => `${type?.name}.${field}`))
       .filter((name) => !name.startsWith('Query._'));
-    // A subscription answers with events: test/history/subscriptions.test.ts sees it refused.
+    // A subscription answers with events: test/history/subscription-lifecycle.test.ts sees it refused.
     const asked = [...Object.keys(needed), 'Subscription.accountChanged'];
     expect(asked.toSorted()).toEqual(fields.toSorted());
   });

@@ -3,8 +3,16 @@ import { chmod, chown, mkdir, readdir, readFile, writeFile } from 'node:fs/promi
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { runningEmbedded } from '../../src/db/embedded.ts';
-import { endlessStatement, isRoot, killHard, nobody, openPlace, type Place, query } from '../db/embedded.ts';
 import { processesIn, until } from '../db/processes.ts';
+import {
+  endlessStatement,
+  isRoot,
+  killHard,
+  nobody,
+  openPlace,
+  type Place,
+  query,
+} from '../support/embedded.ts';
 
 const onLinux = process.platform === 'linux';
 
