@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { accountInput, customerInput } from '../support/account.ts';
-import { listOf } from '../support/limits.ts';
+import { listOf } from '../support/field-limits.ts';
 import { newWorld, setting } from '../support/mutation-cases.ts';
 import { accepted, atOnce, createBatch, mutate, mutated, refused, sendBatch } from '../support/mutations.ts';
 import { expectRequestError } from '../support/refusal.ts';

@@ -18,11 +18,11 @@ import {
   smiles,
   unstorable,
   x,
-} from '../support/limits.ts';
+} from '../support/field-limits.ts';
 import { expectAlive, expectNoInternals, issuesOf } from '../support/refusal.ts';
 import { rowCounts } from '../support/rows.ts';
 import { type Json, useService } from '../support/service.ts';
-import { badSettings, goodSettings } from '../support/setting-limits.ts';
+import { badSettings, goodSettings } from '../support/setting-field-limits.ts';
 
 const service = useService();
 const onlyTheCustomer = {

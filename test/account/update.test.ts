@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { accountInput, customerInput, readAccount, readCustomer } from '../support/account.ts';
-import { emailOf, listOf, type Refused, x } from '../support/limits.ts';
+import { emailOf, listOf, type Refused, x } from '../support/field-limits.ts';
 import { untouched } from '../support/mutation-cases.ts';
 import { issuesIn, mutate, mutated } from '../support/mutations.ts';
 

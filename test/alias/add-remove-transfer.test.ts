@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { accountIdByAlias, accountInput, readAccount } from '../support/account.ts';
-import { listOf, x } from '../support/limits.ts';
+import { listOf, x } from '../support/field-limits.ts';
 import { newSmallWorld, untouched } from '../support/mutation-cases.ts';
 import { aliasValues, issuesIn, type MutationName, mutate, mutated } from '../support/mutations.ts';
 import { type Client, type Json, useService } from '../support/service.ts';

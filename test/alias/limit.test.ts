@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { newAliasWorld, span } from '../support/alias-api.ts';
-import { listOf } from '../support/limits.ts';
+import { listOf } from '../support/field-limits.ts';
 import { aliasValues, mutated } from '../support/mutations.ts';
 import { useRest } from '../support/rest.ts';
 import { useService } from '../support/service.ts';

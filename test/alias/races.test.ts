@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { accountIdByAlias, accountInput, customerInput } from '../support/account.ts';
-import { listOf } from '../support/limits.ts';
+import { listOf } from '../support/field-limits.ts';
 import {
   accepted,
   aliasValues,

@@ -10,7 +10,7 @@ import {
   spansOf,
   ways,
 } from '../support/alias-api.ts';
-import { listOf } from '../support/limits.ts';
+import { listOf } from '../support/field-limits.ts';
 import {
   accepted,
   aliasValues,

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { until } from '../db/processes.ts';
-import { startCollector } from '../support/collector.ts';
+import { startCollector } from '../support/otlp-collector.ts';
 import { ask, usePrograms } from './program.ts';
 
 const programs = usePrograms();

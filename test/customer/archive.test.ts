@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { accountInput, customerInput, readAccount, readCustomer } from '../support/account.ts';
-import { listOf } from '../support/limits.ts';
+import { listOf } from '../support/field-limits.ts';
 import { newWorld, setting, untouched } from '../support/mutation-cases.ts';
 import { accepted, atOnce, createBatch, type MutationName, mutate, mutated } from '../support/mutations.ts';
 import { useService } from '../support/service.ts';

@@ -14,11 +14,11 @@ import {
   goodNames,
   type Refused,
   x,
-} from '../support/limits.ts';
+} from '../support/field-limits.ts';
 import { expectAlive, expectNoInternals, expectRequestError, issuesOf } from '../support/refusal.ts';
 import { rowCounts } from '../support/rows.ts';
 import { useService } from '../support/service.ts';
-import { badSettings, goodSettings } from '../support/setting-limits.ts';
+import { badSettings, goodSettings } from '../support/setting-field-limits.ts';
 
 const service = useService();
 const nothing = { customers: 0, accounts: 0, aliases: 0, settings: 0, changes: 0, idempotency_records: 0 };

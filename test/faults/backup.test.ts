@@ -10,8 +10,8 @@ import { runningEmbedded } from '../../src/db/embedded.ts';
 import type { Connection } from '../../src/db/session.ts';
 import { ask, usePrograms } from '../cli/program.ts';
 import { until } from '../db/processes.ts';
+import { type DebianPostgres, startDebianPostgres, toolsOfDebian } from '../support/debian-postgres.ts';
 import { killHard, root } from '../support/embedded.ts';
-import { type DebianPostgres, startDebianPostgres, toolsOfDebian } from '../support/postgresql.ts';
 import { createWriters, damage, forgotten, openTenant } from '../support/writers.ts';
 
 const programs = usePrograms();

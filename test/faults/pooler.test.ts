@@ -3,7 +3,7 @@ import { usePostgres } from '../cli/postgres.ts';
 import { sentenceOf, usePrograms } from '../cli/program.ts';
 import { until } from '../db/processes.ts';
 import { templateName } from '../support/global-setup.ts';
-import { type Pooler, startPgBouncer } from '../support/pooler.ts';
+import { type Pooler, startPgBouncer } from '../support/pgbouncer.ts';
 import { createWriters, damage, openTenant, scale } from '../support/writers.ts';
 
 const programs = usePrograms();

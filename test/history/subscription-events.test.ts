@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openStream, type Stream } from '../support/events.ts';
+import { openStream, type Stream } from '../support/event-stream.ts';
 import { newSmallWorld, setting } from '../support/mutation-cases.ts';
 import { type MutationName, mutated } from '../support/mutations.ts';
 import { type Client, type Json, openApp, useService } from '../support/service.ts';

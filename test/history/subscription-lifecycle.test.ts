@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { sql } from 'drizzle-orm';
 import { describe, expect, it, vi } from 'vitest';
 import { maxFollowersPerKey, maxWaitingChanges } from '../../src/history/rules.ts';
-import { openStream } from '../support/events.ts';
+import { openStream } from '../support/event-stream.ts';
 import { newSmallWorld } from '../support/mutation-cases.ts';
 import { mutated } from '../support/mutations.ts';
 import { type Client, openApp, useService } from '../support/service.ts';

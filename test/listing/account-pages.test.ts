@@ -8,7 +8,7 @@ import {
   type Listing,
   pageArguments,
   pageVariables,
-} from '../support/connection.ts';
+} from '../support/connection-contract.ts';
 import { type Client, type Service, useService } from '../support/service.ts';
 
 const service = useService();

@@ -1,5 +1,5 @@
-import { describeConnection } from '../support/connection.ts';
-import { customerAccountListing, filteredListing } from '../support/listings.ts';
+import { describeConnection } from '../support/connection-contract.ts';
+import { customerAccountListing, filteredListing } from '../support/entity-listings.ts';
 import { useService } from '../support/service.ts';
 
 const service = useService();

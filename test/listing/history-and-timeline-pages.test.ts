@@ -1,5 +1,5 @@
-import { describeConnection } from '../support/connection.ts';
-import { recordListings } from '../support/records.ts';
+import { describeConnection } from '../support/connection-contract.ts';
+import { recordListings } from '../support/history-listings.ts';
 import { useService } from '../support/service.ts';
 
 const service = useService();

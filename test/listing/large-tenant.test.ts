@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { instantOf, type Member, memberAt, tenantWithCrowd } from '../support/crowd.ts';
-import { type OrderBy, orders } from '../support/listings.ts';
+import { type OrderBy, orders } from '../support/entity-listings.ts';
+import { instantOf, type Member, memberAt, tenantWithCrowd } from '../support/large-tenant.ts';
 import { statementsOf } from '../support/rows.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
 

@@ -12,8 +12,8 @@ import {
   sendCreateCustomer,
   tenantWithCustomer,
 } from '../support/account.ts';
+import { x } from '../support/field-limits.ts';
 import { json, sendRaw } from '../support/http.ts';
-import { x } from '../support/limits.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
 
 let text = '';

@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { documentLimits } from '../../src/pipeline/limits.ts';
 import { createdAccount, tenantWithCustomer } from '../support/account.ts';
+import { listOf } from '../support/field-limits.ts';
 import { json, sendRaw } from '../support/http.ts';
-import { listOf } from '../support/limits.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
 
 const service = useService();

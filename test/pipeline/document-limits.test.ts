@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type DocumentLimit, documentLimits } from '../../src/pipeline/limits.ts';
 import { createdAccount, tenantWithCustomer } from '../support/account.ts';
+import { listOf, x } from '../support/field-limits.ts';
 import { json, sendRaw } from '../support/http.ts';
-import { listOf, x } from '../support/limits.ts';
 import { expectAlive, expectRequestError } from '../support/refusal.ts';
 import { type Client, useService } from '../support/service.ts';
 

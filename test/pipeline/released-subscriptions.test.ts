@@ -2,7 +2,7 @@ import { request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, expect, it } from 'vitest';
 import { maxFollowersPerKey } from '../../src/history/rules.ts';
-import { openStream } from '../support/events.ts';
+import { openStream } from '../support/event-stream.ts';
 import { type Client, useService } from '../support/service.ts';
 import { useSocket } from '../support/socket.ts';
 

@@ -5,8 +5,8 @@ import { text } from 'node:stream/consumers';
 import { setImmediate } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { listOf, x } from '../support/field-limits.ts';
 import { breakOff, json, sendRaw } from '../support/http.ts';
-import { listOf, x } from '../support/limits.ts';
 import { expectAlive, expectRequestError } from '../support/refusal.ts';
 import { useService } from '../support/service.ts';
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { exampleAccount } from '../../src/account/example.ts';
 import seed from '../account/create-account.request.json' with { type: 'json' };
 import { createdCustomer, readAccount, tenantWithCustomer } from '../support/account.ts';
-import { listOf } from '../support/limits.ts';
+import { listOf } from '../support/field-limits.ts';
 import { setting } from '../support/mutation-cases.ts';
 import { mutated } from '../support/mutations.ts';
 import { expectRefusal, type RestClient, useRest } from '../support/rest.ts';

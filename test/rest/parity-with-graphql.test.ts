@@ -14,11 +14,11 @@ import {
   goodNames,
   listOf,
   type Refused,
-} from '../support/limits.ts';
+} from '../support/field-limits.ts';
 import { type MutationName, mutate } from '../support/mutations.ts';
 import { type RestAnswer, type RestClient, useRest } from '../support/rest.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
-import { badSettings, goodSettings } from '../support/setting-limits.ts';
+import { badSettings, goodSettings } from '../support/setting-field-limits.ts';
 
 /** Whatever one way in takes, the other takes, too; and both refuse with the same words. */
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { fingerprint } from '../../src/idempotency/rules.ts';
 import { newSmallWorld } from '../support/mutation-cases.ts';
+import { expectRefusal, type RestAnswer, type RestClient, useRest } from '../support/rest.ts';
 import {
   addAccounts,
   addAliases,
@@ -9,8 +10,7 @@ import {
   kinds,
   removeSetting,
   settingNamed,
-} from '../support/named.ts';
-import { expectRefusal, type RestAnswer, type RestClient, useRest } from '../support/rest.ts';
+} from '../support/rest-names.ts';
 import { type Json, useService } from '../support/service.ts';
 
 /** Idempotency keys of writes whose paths hold a plus. */

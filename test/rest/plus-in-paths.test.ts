@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { newSmallWorld } from '../support/mutation-cases.ts';
 import { mutated } from '../support/mutations.ts';
+import { expectRefusal, type RestClient, useRest } from '../support/rest.ts';
 import {
   addAccounts,
   addAliases,
@@ -10,8 +11,7 @@ import {
   kinds,
   removeSetting,
   settingNamed,
-} from '../support/named.ts';
-import { expectRefusal, type RestClient, useRest } from '../support/rest.ts';
+} from '../support/rest-names.ts';
 import { type Json, useService } from '../support/service.ts';
 
 const service = useService();

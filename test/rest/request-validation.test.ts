@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { maxBodyBytes } from '../../src/http/body.ts';
 import { tenantWithCustomer } from '../support/account.ts';
+import { listOf, x } from '../support/field-limits.ts';
 import { breakOff } from '../support/http.ts';
-import { listOf, x } from '../support/limits.ts';
 import { expectRefusal, type RestClient, useRest } from '../support/rest.ts';
 import { openApp, useService } from '../support/service.ts';
 

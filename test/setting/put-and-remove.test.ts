@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { readAccount, readCustomer } from '../support/account.ts';
-import { listOf, x } from '../support/limits.ts';
+import { listOf, x } from '../support/field-limits.ts';
 import { newSmallWorld, setting, untouched } from '../support/mutation-cases.ts';
 import { accepted, atOnce, issuesIn, mutate, mutated, refused } from '../support/mutations.ts';
 import { type Client, type Json, useService } from '../support/service.ts';

@@ -1,7 +1,7 @@
 import { Trace } from '@apollo/usage-reporting-protobuf';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { until } from '../db/processes.ts';
-import { type CollectedSpan, startCollector } from '../support/collector.ts';
+import { type CollectedSpan, startCollector } from '../support/otlp-collector.ts';
 import { startApollo } from './apollo.ts';
 import { startHive } from './hive.ts';
 import { type Json, post, useSubgraphs } from './support.ts';

@@ -10,9 +10,9 @@ import { maskError } from '../../src/pipeline/errors.ts';
 import { buildSchema } from '../../src/schema.ts';
 import { createAuthenticator } from '../../src/tenant/authenticate.ts';
 import { createdAccount, createdCustomer, tenantWithCustomer } from './account.ts';
+import { expectSame, isTooComplex, partsIn, whole } from './compare-responses.ts';
 import { type Dice, diceOf, odd, type Pool } from './fuzz.ts';
 import { type Operation, operation } from './fuzz-documents.ts';
-import { expectSame, isTooComplex, partsIn, whole } from './same-answer.ts';
 import { type Client, type Json, type Service, useService } from './service.ts';
 import { useSocket } from './socket.ts';
 

@@ -6,8 +6,8 @@ import { readConfig } from '../../src/config.ts';
 import { type Connection, openDatabase } from '../../src/db/client.ts';
 import type { Scope } from '../../src/lib/scope.ts';
 import { createKey, createTenant, type NewTenant } from '../../src/tenant/write.ts';
-import { type Door, openDoor } from './door.ts';
 import { templateName } from './global-setup.ts';
+import { type Door, openDoor } from './http-server.ts';
 import { statementsDuring } from './statements.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: answers are checked by what the tests expect of them

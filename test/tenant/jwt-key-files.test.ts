@@ -5,7 +5,7 @@ import { exportJWK, exportPKCS8, exportSPKI } from 'jose';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createJwtVerifier } from '../../src/tenant/jwt.ts';
-import { acme, jwtOptions, type Key, newKey, sign, withIssuer } from '../support/issuer.ts';
+import { acme, jwtOptions, type Key, newKey, sign, withIssuer } from '../support/jwt-issuer.ts';
 import { statusOf } from '../support/replica.ts';
 import { useService } from '../support/service.ts';
 

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { describe, expect, it } from 'vitest';
 import { createAccount, createdAccount, tenantWithCustomer } from '../support/account.ts';
-import { x } from '../support/limits.ts';
+import { x } from '../support/field-limits.ts';
 import { mutated } from '../support/mutations.ts';
 import { issuesOf } from '../support/refusal.ts';
 import { withReplica } from '../support/replica.ts';

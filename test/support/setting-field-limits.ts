@@ -6,7 +6,7 @@ import {
   type Refused,
   unstorable,
   x,
-} from './limits.ts';
+} from './field-limits.ts';
 
 const setting = (overrides: object = {}) => ({
   id: 's',

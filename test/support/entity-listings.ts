@@ -1,6 +1,12 @@
 import { sql } from 'drizzle-orm';
 import { createdAccount, createdCustomer, tenantWithCustomer } from './account.ts';
-import { connectionFields, deleteRows, type Listing, pageArguments, pageVariables } from './connection.ts';
+import {
+  connectionFields,
+  deleteRows,
+  type Listing,
+  pageArguments,
+  pageVariables,
+} from './connection-contract.ts';
 import type { Client, Service } from './service.ts';
 
 type Field = 'UPDATED_AT' | 'CREATED_AT' | 'NAME' | 'ID';

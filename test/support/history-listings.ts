@@ -1,7 +1,13 @@
 import { sql } from 'drizzle-orm';
 import { newUuid, parseTypeId, toTypeId } from '../../src/lib/id.ts';
 import { createdAccount, tenantWithCustomer } from './account.ts';
-import { connectionFields, deleteRows, type Listing, pageArguments, pageVariables } from './connection.ts';
+import {
+  connectionFields,
+  deleteRows,
+  type Listing,
+  pageArguments,
+  pageVariables,
+} from './connection-contract.ts';
 import type { Client, Service } from './service.ts';
 
 const services = new WeakMap<Client, Service>();
