@@ -1,10 +1,18 @@
 import { sql } from 'drizzle-orm';
 import { describe, expect, it } from 'vitest';
-import { accountIdByAlias, accountInput, customerInput, readAccount } from '../support/account.ts';
-import { newSmallWorld, setting, untouched } from '../support/mutation-cases.ts';
-import { accepted, aliasValues, atOnce, type MutationName, mutate, mutated } from '../support/mutations.ts';
+import { changesOfAccount, stored, writesNothing } from '../support/database.ts';
+import {
+  accountInput,
+  createAccount,
+  createCustomer,
+  setting,
+  tenantWithAccounts,
+  useSharedTenant,
+} from '../support/fixtures.ts';
+import { accepted, atOnce, type MutationName, mutate, tryMutation } from '../support/mutations.ts';
+import { accountIdByAlias, aliasValues, readAccount } from '../support/reads.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
-import { changesOfAccount, stored, writesNothing } from '../support/stored.ts';
+import { justBefore } from '../support/spans.ts';
 
 const service = useService();
 
@@ -12,10 +20,9 @@ const past = '2020-01-01T00:00:00.000Z';
 const future = '2900-01-01T00:00:00.000Z';
 const later = '2950-01-01T00:00:00.000Z';
 
-const archive = (client: Client, id = 'A1') => mutated(client, 'archiveAccount', { id });
-const restore = (client: Client, id = 'A1') => mutated(client, 'restoreAccount', { id });
+const archive = (client: Client, id = 'A1') => mutate(client, 'archiveAccount', { id });
+const restore = (client: Client, id = 'A1') => mutate(client, 'restoreAccount', { id });
 
-const justBefore = (instant: string) => new Date(Date.parse(instant) - 1).toISOString();
 const inMs = (ms: number) => new Date(Date.now() + ms).toISOString();
 
 async function until(instant: string): Promise<void> {
@@ -24,9 +31,9 @@ async function until(instant: string): Promise<void> {
 
 describe.concurrent('archiveAccount', () => {
   it('ends the aliases at that instant; what was in force before stays readable', async () => {
-    const client = await newSmallWorld(service);
+    const client = await tenantWithAccounts(service);
     const dated = [{ value: 'future', effectiveFrom: future }];
-    await mutated(client, 'addAliases', { accountId: 'A1', datedAliases: dated });
+    await mutate(client, 'addAliases', { accountId: 'A1', datedAliases: dated });
     const { status, aliases, updatedAt } = await archive(client);
     expect({ status, aliases }).toEqual({ status: 'ARCHIVED', aliases: [] });
     for (const on of [undefined, updatedAt]) {
@@ -39,7 +46,7 @@ describe.concurrent('archiveAccount', () => {
   });
 
   it('leaves the account readable by its id and as a name, with all its fields, but out of lists', async () => {
-    const client = await newSmallWorld(service);
+    const client = await tenantWithAccounts(service);
     const { aliases, ...active } = await readAccount(client, 'A1');
     await archive(client);
     expect(aliases).toHaveLength(2);
@@ -57,8 +64,8 @@ describe.concurrent('archiveAccount', () => {
   });
 
   it('is refused for an archived one', async () => {
-    const client = await newSmallWorld(service);
-    const again = () => mutate(client, 'archiveAccount', { id: 'A3' });
+    const client = await tenantWithAccounts(service);
+    const again = () => tryMutation(client, 'archiveAccount', { id: 'A3' });
     expect(await writesNothing(service, [client], again)).toMatchObject({
       __typename: 'NotAllowedInStatusError',
       type: 'Account',
@@ -69,27 +76,27 @@ describe.concurrent('archiveAccount', () => {
   });
 
   it('archives a DRAFT, which comes back ACTIVE', async () => {
-    const client = await newSmallWorld(service);
-    await mutated(client, 'createAccount', accountInput({ id: 'A5', status: 'DRAFT' }));
+    const client = await tenantWithAccounts(service);
+    await createAccount(client, { id: 'A5', status: 'DRAFT' });
     expect(await archive(client, 'A5')).toMatchObject({ status: 'ARCHIVED' });
     expect(await restore(client, 'A5')).toMatchObject({ status: 'ACTIVE', version: 3 });
   });
 
   it('frees the aliases for others, but not the id', async () => {
-    const client = await newSmallWorld(service);
+    const client = await tenantWithAccounts(service);
     const { updatedAt } = await archive(client);
     const free = [{ value: 'x', effectiveFrom: updatedAt }];
-    await mutated(client, 'addAliases', { accountId: 'A2', datedAliases: free });
+    await mutate(client, 'addAliases', { accountId: 'A2', datedAliases: free });
     expect(await accountIdByAlias(client, 'x')).toBe('A2');
     expect(await accountIdByAlias(client, 'x', justBefore(updatedAt))).toBe('A1');
-    const claim = () => mutate(client, 'addAliases', { accountId: 'A2', aliases: ['A1', 'y'] });
+    const claim = () => tryMutation(client, 'addAliases', { accountId: 'A2', aliases: ['A1', 'y'] });
     const clashes = [{ value: 'A1', accountId: 'A1' }];
     expect((await writesNothing(service, [client], claim)).clashes).toEqual(clashes);
   });
 });
 
 describe.concurrent('an archived account refuses', () => {
-  const world = untouched(() => newSmallWorld(service));
+  const tenant = useSharedTenant(() => tenantWithAccounts(service));
   const writes: [MutationName, object][] = [
     ['updateAccount', { id: 'A3', name: 'New name' }],
     ['updateAccount', { id: 'A3', status: 'ACTIVE' }],
@@ -104,15 +111,15 @@ describe.concurrent('an archived account refuses', () => {
     ['removeSettings', { accountId: 'A3', settings: [{ namespace: 'n', id: 's' }] }],
   ];
   it.each(writes)('%s %j', async (name, input) => {
-    const { client } = world;
-    const answer = await writesNothing(service, [client], () => mutate(client, name, input));
+    const { client } = tenant;
+    const answer = await writesNothing(service, [client], () => tryMutation(client, name, input));
     expect(answer).toMatchObject({ code: 'NOT_ALLOWED_IN_STATUS', id: 'A3', status: 'ARCHIVED' });
   });
 });
 
 describe.concurrent('restoreAccount', () => {
   it('brings back just what ended with the archive, each with its end, from now on', async () => {
-    const client = await newSmallWorld(service);
+    const client = await tenantWithAccounts(service);
     const expiry = inMs(150);
     const datedAliases = [
       { value: 'gone', effectiveUntil: past },
@@ -120,8 +127,8 @@ describe.concurrent('restoreAccount', () => {
       { value: 'ending', effectiveFrom: past, effectiveUntil: future },
       { value: 'future', effectiveFrom: future, effectiveUntil: later },
     ];
-    await mutated(client, 'addAliases', { accountId: 'A1', datedAliases });
-    await mutated(client, 'removeAliases', { accountId: 'A1', aliases: ['y'] });
+    await mutate(client, 'addAliases', { accountId: 'A1', datedAliases });
+    await mutate(client, 'removeAliases', { accountId: 'A1', aliases: ['y'] });
     const archived = await archive(client);
     await until(expiry);
     const restored = await restore(client);
@@ -139,15 +146,15 @@ describe.concurrent('restoreAccount', () => {
   });
 
   it('is refused with every alias that was taken meanwhile and its holder, and then changes nothing', async () => {
-    const client = await newSmallWorld(service);
+    const client = await tenantWithAccounts(service);
     const dated = [{ value: 'future', effectiveFrom: future }];
-    await mutated(client, 'addAliases', { accountId: 'A1', aliases: ['w'], datedAliases: dated });
+    await mutate(client, 'addAliases', { accountId: 'A1', aliases: ['w'], datedAliases: dated });
     const { updatedAt } = await archive(client);
     const taken = ['x', 'y'].map((value) => ({ value, effectiveFrom: updatedAt }));
-    await mutated(client, 'addAliases', { accountId: 'A2', datedAliases: taken });
+    await mutate(client, 'addAliases', { accountId: 'A2', datedAliases: taken });
     const created = accountInput({ id: 'A5', datedAliases: [{ value: 'future', effectiveFrom: later }] });
-    await mutated(client, 'createAccount', created);
-    const attempt = () => mutate(client, 'restoreAccount', { id: 'A1', idempotencyKey: 'k' });
+    await mutate(client, 'createAccount', created);
+    const attempt = () => tryMutation(client, 'restoreAccount', { id: 'A1', idempotencyKey: 'k' });
     expect(await writesNothing(service, [client], attempt)).toMatchObject({
       __typename: 'AliasTakenError',
       code: 'ALIAS_TAKEN',
@@ -157,29 +164,29 @@ describe.concurrent('restoreAccount', () => {
         { value: 'y', accountId: 'A2' },
       ],
     });
-    await mutated(client, 'removeAliases', { accountId: 'A2', aliases: ['x', 'y'] });
-    await mutated(client, 'removeAliases', { accountId: 'A5', aliases: ['future'] });
+    await mutate(client, 'removeAliases', { accountId: 'A2', aliases: ['x', 'y'] });
+    await mutate(client, 'removeAliases', { accountId: 'A5', aliases: ['future'] });
     expect(await attempt()).toMatchObject({ replayed: false });
     expect(await aliasValues(client, 'A1', later)).toEqual(['future', 'w', 'x', 'y']);
   });
 
   it('leaves to others what they had of an alias meanwhile', async () => {
-    const client = await newSmallWorld(service);
+    const client = await tenantWithAccounts(service);
     const { updatedAt } = await archive(client);
     const free = [{ value: 'x', effectiveFrom: updatedAt }];
-    await mutated(client, 'addAliases', { accountId: 'A2', datedAliases: free });
+    await mutate(client, 'addAliases', { accountId: 'A2', datedAliases: free });
     await until(updatedAt);
-    await mutated(client, 'archiveAccount', { id: 'A2' });
+    await mutate(client, 'archiveAccount', { id: 'A2' });
     const restored = await restore(client);
     expect(await accountIdByAlias(client, 'x', updatedAt)).toBe('A2');
     expect(await accountIdByAlias(client, 'x', restored.updatedAt)).toBe('A1');
-    expect(await mutate(client, 'restoreAccount', { id: 'A2' })).toMatchObject({
+    expect(await tryMutation(client, 'restoreAccount', { id: 'A2' })).toMatchObject({
       clashes: [{ value: 'x', accountId: 'A1' }],
     });
   });
 
   it('brings them back from the archive on when that was made by a clock that is ahead', async () => {
-    const client = await newSmallWorld(service);
+    const client = await tenantWithAccounts(service);
     const { updatedAt } = await archive(client);
     const ahead = inMs(3_600_000);
     await service.database.orm.transaction(async (tx) => {
@@ -199,7 +206,7 @@ describe.concurrent('restoreAccount', () => {
   });
 
   it('may follow on archive again and again, and the same aliases come back', async () => {
-    const client = await newSmallWorld(service);
+    const client = await tenantWithAccounts(service);
     for (const version of [2, 4, 6]) {
       expect(await archive(client)).toMatchObject({ status: 'ARCHIVED', version, aliases: [] });
       expect(await restore(client)).toMatchObject({ status: 'ACTIVE', version: version + 1 });
@@ -215,24 +222,26 @@ describe.concurrent('restoreAccount', () => {
     ['of an account that is not archived', 'A1', 'Account', 'A1', 'ACTIVE'],
     ['of an account whose customer is archived', 'A5', 'Customer', 'C2', 'ARCHIVED'],
   ])('is refused %s', async (_, id, type, named, status) => {
-    const client = await newSmallWorld(service);
-    await mutated(client, 'createCustomer', customerInput({ id: 'C2' }));
-    await mutated(client, 'createAccount', accountInput({ id: 'A5', customerId: 'C2' }));
+    const client = await tenantWithAccounts(service);
+    await createCustomer(client, { id: 'C2' });
+    await createAccount(client, { id: 'A5', customerId: 'C2' });
     await archive(client, 'A5');
-    await mutated(client, 'archiveCustomer', { id: 'C2' });
-    const answer = await writesNothing(service, [client], () => mutate(client, 'restoreAccount', { id }));
+    await mutate(client, 'archiveCustomer', { id: 'C2' });
+    const answer = await writesNothing(service, [client], () =>
+      tryMutation(client, 'restoreAccount', { id }),
+    );
     expect(answer).toMatchObject({ code: 'NOT_ALLOWED_IN_STATUS', type, id: named, status });
   });
 });
 
 describe('at once', () => {
   it('20 archives or restores of one account write once', async () => {
-    const client = await newSmallWorld(service);
+    const client = await tenantWithAccounts(service);
     for (const [name, version] of [
       ['archiveAccount', 2],
       ['restoreAccount', 3],
     ] as const) {
-      const results = await atOnce(20, () => mutate(client, name, { id: 'A1' }));
+      const results = await atOnce(20, () => tryMutation(client, name, { id: 'A1' }));
       expect(accepted(results)).toHaveLength(1);
       expect(await readAccount(client, 'A1')).toMatchObject({ version });
     }
@@ -240,7 +249,7 @@ describe('at once', () => {
   });
 
   it('an archive and other writes of the account leave no alias in force on an archived one', async () => {
-    const client = await newSmallWorld(service);
+    const client = await tenantWithAccounts(service);
     const writes = (runner: number): [MutationName, object] =>
       [
         ['archiveAccount', { id: 'A1' }] as const,
@@ -248,7 +257,7 @@ describe('at once', () => {
         ['transferAlias', { alias: 'z', toAccountId: 'A1' }] as const,
         ['restoreAccount', { id: 'A1' }] as const,
       ][runner % 4] as [MutationName, object];
-    const results = await atOnce(20, (runner) => mutate(client, ...writes(runner)));
+    const results = await atOnce(20, (runner) => tryMutation(client, ...writes(runner)));
     for (const result of results) expect(result.code ?? 'NONE').not.toBe('INTERNAL_SERVER_ERROR');
     const left = await readAccount(client, 'A1');
     expect(left.version).toBe(1 + accepted(results).length);

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
-import { createAccount, createCustomer, createdAccount, tenantWithCustomer } from '../support/account.ts';
-import { rowCounts } from '../support/rows.ts';
+import { rowCounts } from '../support/database.ts';
+import { accountInput, createAccount, customerInput, tenantWithCustomer } from '../support/fixtures.ts';
+import { tryMutation } from '../support/mutations.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
 
 const service = useService();
@@ -26,7 +27,11 @@ const settings = [{ id: 's', namespace: 'n', name: 'n', dataType: 'STRING', valu
 it('lets one of many simultaneous accounts of one id win', async () => {
   const client = await tenantWithCustomer(service);
   const results = await race((runner) =>
-    createAccount(client, { name: `Account ${runner}`, aliases: [`alias-${runner}`], settings }),
+    tryMutation(
+      client,
+      'createAccount',
+      accountInput({ name: `Account ${runner}`, aliases: [`alias-${runner}`], settings }),
+    ),
   );
   await expectOneWinner(client, results, () => ({ __typename: 'IdTakenError', id: 'A1', accountId: 'A1' }));
   expect((await rowCounts(service, client)).aliases).toBe(2);
@@ -35,7 +40,11 @@ it('lets one of many simultaneous accounts of one id win', async () => {
 it('lets one of many simultaneous accounts that claim one alias win', async () => {
   const client = await tenantWithCustomer(service);
   const results = await race((runner) =>
-    createAccount(client, { id: `A-${runner}`, aliases: ['shared', `own-${runner}`], settings }),
+    tryMutation(
+      client,
+      'createAccount',
+      accountInput({ id: `A-${runner}`, aliases: ['shared', `own-${runner}`], settings }),
+    ),
   );
   await expectOneWinner(client, results, ({ id }) => ({
     __typename: 'AliasTakenError',
@@ -58,11 +67,15 @@ it('lets one win without a deadlock when many claim the same aliases in opposite
   await slowDownClaims(client);
   const values = Array.from({ length: 10 }, (_, index) => `alias-${index}`);
   const results = await race((runner) =>
-    createAccount(client, {
-      id: `A-${runner}`,
-      aliases: runner % 2 === 0 ? values : values.toReversed(),
-      settings,
-    }),
+    tryMutation(
+      client,
+      'createAccount',
+      accountInput({
+        id: `A-${runner}`,
+        aliases: runner % 2 === 0 ? values : values.toReversed(),
+        settings,
+      }),
+    ),
   );
   await expectOneWinner(client, results, () => ({ __typename: 'AliasTakenError' }));
   expect((await rowCounts(service, client)).aliases).toBe(11);
@@ -71,9 +84,12 @@ it('lets one win without a deadlock when many claim the same aliases in opposite
 it('lets an id or an alias of one value win, never both', async () => {
   const client = await tenantWithCustomer(service);
   const results = await race((runner) =>
-    createAccount(
+    tryMutation(
       client,
-      runner % 2 === 0 ? { id: 'x', settings } : { id: `A-${runner}`, aliases: ['x'], settings },
+      'createAccount',
+      accountInput(
+        runner % 2 === 0 ? { id: 'x', settings } : { id: `A-${runner}`, aliases: ['x'], settings },
+      ),
     ),
   );
   await expectOneWinner(client, results, () => ({ code: expect.stringMatching(/^(ID|ALIAS)_TAKEN$/) }));
@@ -83,7 +99,7 @@ it('lets all win that claim one value for spans that do not overlap', async () =
   const client = await tenantWithCustomer(service);
   const year = (runner: number) => `${2000 + runner}-01-01T00:00:00Z`;
   const accounts = await race((runner) =>
-    createdAccount(client, {
+    createAccount(client, {
       id: `A-${runner}`,
       datedAliases: [{ value: 'x', effectiveFrom: year(runner), effectiveUntil: year(runner + 1) }],
     }),
@@ -94,7 +110,11 @@ it('lets all win that claim one value for spans that do not overlap', async () =
 it('lets one of many simultaneous customers of one id win, its first account with it', async () => {
   const client = await service.newTenant();
   const results = await race((runner) =>
-    createCustomer(client, { account: { id: `A-${runner}`, name: 'First', aliases: ['x'] } }),
+    tryMutation(
+      client,
+      'createCustomer',
+      customerInput({ account: { id: `A-${runner}`, name: 'First', aliases: ['x'] } }),
+    ),
   );
   const winners = results.filter((result) => result.__typename === 'CreateCustomerSuccess');
   expect(winners).toHaveLength(1);
@@ -111,6 +131,6 @@ it('lets one of many simultaneous customers of one id win, its first account wit
 
 it('lets all simultaneous accounts of one customer win that share nothing', async () => {
   const client = await tenantWithCustomer(service);
-  await race((runner) => createdAccount(client, { id: `A-${runner}`, aliases: [`x-${runner}`] }));
+  await race((runner) => createAccount(client, { id: `A-${runner}`, aliases: [`x-${runner}`] }));
   expect(await rowCounts(service, client)).toMatchObject({ accounts: runners, aliases: 2 * runners });
 });

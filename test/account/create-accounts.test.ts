@@ -1,12 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { accountInput, customerInput } from '../support/account.ts';
+import { changesOf, statementsOf, stored, writesNothing } from '../support/database.ts';
 import { listOf } from '../support/field-limits.ts';
-import { newWorld, setting } from '../support/mutation-cases.ts';
-import { accepted, atOnce, createBatch, mutate, mutated, refused, sendBatch } from '../support/mutations.ts';
+import { accountInput, createCustomer, setting, tenantWithEverything } from '../support/fixtures.ts';
+import {
+  accepted,
+  atOnce,
+  mutate,
+  refused,
+  sendMutation,
+  tryCreateAccounts,
+  tryMutation,
+} from '../support/mutations.ts';
 import { expectRequestError } from '../support/refusal.ts';
-import { statementsOf } from '../support/rows.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
-import { changesOf, stored, writesNothing } from '../support/stored.ts';
 
 const service = useService();
 
@@ -17,7 +23,7 @@ const codesOf = (results: Json[]) => results.map((result) => result.code ?? resu
 
 async function emptyTenant(): Promise<Client> {
   const client = await service.newTenant();
-  await mutated(client, 'createCustomer', customerInput());
+  await createCustomer(client);
   return client;
 }
 
@@ -25,7 +31,7 @@ describe('createAccounts', () => {
   it('creates 100, and answers in the order of the inputs, each with its own', async () => {
     const client = await emptyTenant();
     const inputs = listOf(100, rich).toReversed();
-    const results = await createBatch(client, inputs);
+    const results = await tryCreateAccounts(client, inputs);
     expect(results.map(({ account }) => account.id)).toEqual(inputs.map(({ id }) => id));
     for (const { replayed, account } of results) {
       expect(replayed).toBe(false);
@@ -42,8 +48,8 @@ describe('createAccounts', () => {
 
   it('answers with the same fields as createAccount', async () => {
     const [one, two] = [await emptyTenant(), await emptyTenant()];
-    const [batch] = await createBatch(one, [rich(1)]);
-    const single = await mutate(two, 'createAccount', rich(1));
+    const [batch] = await tryCreateAccounts(one, [rich(1)]);
+    const single = await tryMutation(two, 'createAccount', rich(1));
     const comparable = (result: Json) =>
       JSON.stringify(result, (key, value) => (/^(nodeId|createdAt|updatedAt)$/.test(key) ? '' : value));
     expect(comparable(batch)).toBe(comparable(single));
@@ -67,15 +73,15 @@ describe('createAccounts', () => {
   it.each([0, 101])('refuses %d inputs as a whole, and writes nothing', async (count) => {
     const client = await emptyTenant();
     await writesNothing(service, [client], async () => {
-      const answer = await sendBatch(client, listOf(count, rich));
+      const answer = await sendMutation(client, 'createAccounts', listOf(count, rich));
       expectRequestError({ ...answer, data: answer.data ?? undefined }, 200, 'BAD_REQUEST');
     });
   });
 
   it('refuses each bad one by itself; the good ones among them are written', async () => {
-    const client = await newWorld(service);
+    const client = await tenantWithEverything(service);
     for (const used of ['used', 'other']) {
-      await mutated(client, 'createAccount', input(used, { idempotencyKey: used }));
+      await mutate(client, 'createAccount', input(used, { idempotencyKey: used }));
     }
     const cases: [object, string][] = [
       [input('B1', { aliases: ['b'] }), 'B1'],
@@ -106,7 +112,7 @@ describe('createAccounts', () => {
       [input('B19', { aliases: ['d'] }), 'B19'],
     ];
     const before = await stored(service, client);
-    const results = await createBatch(
+    const results = await tryCreateAccounts(
       client,
       cases.map(([one]) => one),
     );
@@ -125,19 +131,19 @@ describe('createAccounts', () => {
   });
 
   it('uses up the keys of the good ones only; sent again, they get the first answers', async () => {
-    const client = await newWorld(service);
+    const client = await tenantWithEverything(service);
     const inputs = listOf(5, (index) =>
       input(`B-${index}`, { idempotencyKey: `k-${index}`, aliases: index === 2 ? ['x'] : [`b-${index}`] }),
     );
-    const first = await createBatch(client, inputs);
+    const first = await tryCreateAccounts(client, inputs);
     expect(codesOf(first)).toEqual(['B-0', 'B-1', 'ALIAS_TAKEN', 'B-3', 'B-4']);
-    const again = await writesNothing(service, [client], () => createBatch(client, inputs));
+    const again = await writesNothing(service, [client], () => tryCreateAccounts(client, inputs));
     expect(again).toEqual(first.map((one) => (one.replayed === false ? { ...one, replayed: true } : one)));
-    const single = await mutate(client, 'createAccount', inputs[1] ?? {});
+    const single = await tryMutation(client, 'createAccount', inputs[1] ?? {});
     expect(single).toEqual({ ...first[1], replayed: true });
-    await mutated(client, 'removeAliases', { accountId: 'A1', aliases: ['x'] });
+    await mutate(client, 'removeAliases', { accountId: 'A1', aliases: ['x'] });
     const fixed = { ...inputs[2], aliases: ['b-2'] };
-    expect(await createBatch(client, [fixed])).toMatchObject([{ replayed: false }]);
+    expect(await tryCreateAccounts(client, [fixed])).toMatchObject([{ replayed: false }]);
   });
 });
 
@@ -146,7 +152,7 @@ describe('many createAccounts at once', () => {
     const client = await emptyTenant();
     const inputs = listOf(10, (index) => input(`B-${index}`, { aliases: [`b-${index}`] }));
     const results = await atOnce(10, (runner) =>
-      createBatch(client, runner % 2 ? inputs : inputs.toReversed()),
+      tryCreateAccounts(client, runner % 2 ? inputs : inputs.toReversed()),
     );
     expect(accepted(results.flat())).toHaveLength(10);
     for (const { code } of refused(results.flat())) expect(code).toBe('ID_TAKEN');
@@ -156,7 +162,7 @@ describe('many createAccounts at once', () => {
   it('that claim overlapping sets of values have one winner for each value, and no batch fails', async () => {
     const client = await emptyTenant();
     const results = await atOnce(12, (runner) =>
-      createBatch(
+      tryCreateAccounts(
         client,
         listOf(6, (place) =>
           input(`B-${runner}-${place}`, { aliases: [`v${(runner * 5 + place * 7) % 24}`] }),
@@ -174,7 +180,7 @@ describe('many createAccounts at once', () => {
   it('with the same keys write once', async () => {
     const client = await emptyTenant();
     const inputs = listOf(5, (index) => input(`B-${index}`, { idempotencyKey: `k-${index}` }));
-    const results = (await atOnce(20, () => createBatch(client, inputs))).flat();
+    const results = (await atOnce(20, () => tryCreateAccounts(client, inputs))).flat();
     expect(results.filter(({ replayed }) => replayed === false)).toHaveLength(5);
     for (const { code } of refused(results)) expect(code).toBe('IDEMPOTENCY_IN_PROGRESS');
     const { accounts, idempotency_records } = await stored(service, client);

@@ -1,14 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import {
-  accountFields,
-  accountInput,
-  createAccount,
-  createdAccount,
-  createdCustomer,
-  sendCreateAccount,
-  tenantWithCustomer,
-} from '../support/account.ts';
+import { accountInput, createAccount, createCustomer, tenantWithCustomer } from '../support/fixtures.ts';
+import { accountFields, sendMutation, tryMutation } from '../support/mutations.ts';
 import { type Json, useService } from '../support/service.ts';
 
 const service = useService();
@@ -43,8 +36,8 @@ const expected = {
 
 async function createExample() {
   const client = await service.newTenant();
-  await createdCustomer(client, { id: 'C1234qwd' });
-  return { client, account: await createdAccount(client, example) };
+  await createCustomer(client, { id: 'C1234qwd' });
+  return { client, account: await createAccount(client, example) };
 }
 
 it('creates the account of the origin’s example from its very body', async () => {
@@ -99,14 +92,14 @@ it('gives an account a node id that is a TypeID with its time of creation, and o
 it('gives accounts node ids in the order of their creation', async () => {
   const client = await tenantWithCustomer(service);
   const nodeIds: string[] = [];
-  for (const id of ['A3', 'A1', 'A2']) nodeIds.push((await createdAccount(client, { id })).nodeId);
+  for (const id of ['A3', 'A1', 'A2']) nodeIds.push((await createAccount(client, { id })).nodeId);
   expect(nodeIds).toEqual([...nodeIds].sort());
 });
 
 describe('without its optional fields an account', () => {
   it('is active, at version 1, with empty lists and the terms of a tenant that said nothing', async () => {
     const client = await tenantWithCustomer(service);
-    expect(await createdAccount(client)).toMatchObject({
+    expect(await createAccount(client)).toMatchObject({
       status: 'ACTIVE',
       version: 1,
       invoiceCurrency: 'USD',
@@ -123,8 +116,8 @@ describe('without its optional fields an account', () => {
 
   it('has the currency and net terms of its tenant', async () => {
     const client = await tenantWithCustomer(service, { baseCurrency: 'JPY', netTermDays: 0 });
-    expect(await createdAccount(client)).toMatchObject({ invoiceCurrency: 'JPY', netTermDays: 0 });
-    const own = await createdAccount(client, { id: 'A2', invoiceCurrency: 'EUR', netTermDays: 14 });
+    expect(await createAccount(client)).toMatchObject({ invoiceCurrency: 'JPY', netTermDays: 0 });
+    const own = await createAccount(client, { id: 'A2', invoiceCurrency: 'EUR', netTermDays: 14 });
     expect(own).toMatchObject({ invoiceCurrency: 'EUR', netTermDays: 14 });
   });
 
@@ -134,14 +127,14 @@ describe('without its optional fields an account', () => {
       `invoiceCurrency netTermDays primaryEmail status address billingInformation aliases datedAliases
       settings tags metadata idempotencyKey`.split(/\s+/);
     const nulls = Object.fromEntries(optional.map((field) => [field, null]));
-    const { nodeId: _1, createdAt: _2, updatedAt: _3, ...bare } = await createdAccount(client);
-    expect(await createdAccount(client, { ...nulls, id: 'A2' })).toMatchObject({ ...bare, id: 'A2' });
+    const { nodeId: _1, createdAt: _2, updatedAt: _3, ...bare } = await createAccount(client);
+    expect(await createAccount(client, { ...nulls, id: 'A2' })).toMatchObject({ ...bare, id: 'A2' });
   });
 });
 
 it('refuses an account of a customer that does not exist, by its id', async () => {
   const client = await service.newTenant();
-  expect(await createAccount(client, { customerId: 'nobody' })).toMatchObject({
+  expect(await tryMutation(client, 'createAccount', accountInput({ customerId: 'nobody' }))).toMatchObject({
     __typename: 'NotFoundError',
     code: 'NOT_FOUND',
     type: 'Customer',
@@ -179,6 +172,6 @@ it('takes the input from the text of the document as well as from variables', as
 
 it('answers a refused account with HTTP 200: the refusal is data', async () => {
   const client = await service.newTenant();
-  const { status, errors } = await sendCreateAccount(client, accountInput());
+  const { status, errors } = await sendMutation(client, 'createAccount', accountInput());
   expect({ status, errors }).toEqual({ status: 200, errors: undefined });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createAccount, createdAccount, tenantWithCustomer } from '../support/account.ts';
+import { rowCounts } from '../support/database.ts';
 import {
   type Accepted,
   badAddresses,
@@ -19,8 +19,9 @@ import {
   unstorable,
   x,
 } from '../support/field-limits.ts';
+import { accountInput, createAccount, tenantWithCustomer } from '../support/fixtures.ts';
+import { tryMutation } from '../support/mutations.ts';
 import { expectAlive, expectNoInternals, issuesOf } from '../support/refusal.ts';
-import { rowCounts } from '../support/rows.ts';
 import { type Json, useService } from '../support/service.ts';
 import { badSettings, goodSettings } from '../support/setting-field-limits.ts';
 
@@ -59,7 +60,7 @@ const accepted: Accepted[] = [
 
 it.each(accepted)('accepts %s', async (_, fields) => {
   const client = await tenantWithCustomer(service);
-  expect(await createdAccount(client, fields)).toMatchObject(fields);
+  expect(await createAccount(client, fields)).toMatchObject(fields);
 });
 
 const acceptedAliases: [string, Json][] = [
@@ -71,7 +72,7 @@ const acceptedAliases: [string, Json][] = [
 
 it.each(acceptedAliases)('accepts %s', async (_, fields) => {
   const client = await tenantWithCustomer(service);
-  const account = await createdAccount(client, fields);
+  const account = await createAccount(client, fields);
   const dated = (fields.datedAliases ?? []).map((alias: Json) => alias.value);
   expect(account.aliases.map((alias: Json) => alias.value)).toEqual([...(fields.aliases ?? []), ...dated]);
 });
@@ -187,7 +188,11 @@ const refused: Refused[] = [
 describe('with the path and kind of the problem, and without writing anything,', () => {
   it.each(refused)('refuses %s', async (_, fields, path, code) => {
     const client = await tenantWithCustomer(service);
-    const result = await createAccount(client, { idempotencyKey: 'k', ...fields });
+    const result = await tryMutation(
+      client,
+      'createAccount',
+      accountInput({ idempotencyKey: 'k', ...fields }),
+    );
     expect(issuesOf(result)).toEqual([{ path, code }]);
     expectNoInternals({ data: result, errors: undefined });
     expect(await rowCounts(service, client)).toEqual(onlyTheCustomer);

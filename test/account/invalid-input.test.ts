@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { accountInput, createAccount, sendCreateAccount, tenantWithCustomer } from '../support/account.ts';
+import { rowCounts } from '../support/database.ts';
+import { accountInput, tenantWithCustomer } from '../support/fixtures.ts';
+import { sendMutation, tryMutation } from '../support/mutations.ts';
 import { expectAlive, expectRequestError, issuesOf } from '../support/refusal.ts';
-import { rowCounts } from '../support/rows.ts';
 import { useService } from '../support/service.ts';
 
 const service = useService();
@@ -60,7 +61,7 @@ const malformed: [string, unknown][] = [
 it.each(malformed)('answers %s with BAD_REQUEST and writes nothing', async (_, input) => {
   const client = await tenantWithCustomer(service);
   const before = await rowCounts(service, client);
-  expectRequestError(await sendCreateAccount(client, input), 400, 'BAD_REQUEST');
+  expectRequestError(await sendMutation(client, 'createAccount', input), 400, 'BAD_REQUEST');
   expect(await rowCounts(service, client)).toEqual(before);
   await expectAlive(client);
 });
@@ -106,19 +107,25 @@ const theirPaths = [
 describe('an input with many problems', () => {
   it('is answered with all of them at once', async () => {
     const client = await tenantWithCustomer(service);
-    const found = issuesOf(await createAccount(client, manyProblems)).map((issue) => issue.path);
+    const found = issuesOf(await tryMutation(client, 'createAccount', accountInput(manyProblems))).map(
+      (issue) => issue.path,
+    );
     expect(found.toSorted()).toEqual(theirPaths.toSorted());
   });
 
   it('costs no statement: nothing is asked of the database before the input is good', async () => {
     const client = await tenantWithCustomer(service);
-    const texts = await service.statements(() => createAccount(client, manyProblems));
+    const texts = await service.statements(() =>
+      tryMutation(client, 'createAccount', accountInput(manyProblems)),
+    );
     expect(texts.filter((text) => !text.includes('api_keys'))).toEqual([]);
   });
 
   it('names both problems of one value', async () => {
     const client = await tenantWithCustomer(service);
-    const problems = issuesOf(await createAccount(client, { id: ` \u0007${'x'.repeat(50)}` }));
+    const problems = issuesOf(
+      await tryMutation(client, 'createAccount', accountInput({ id: ` \u0007${'x'.repeat(50)}` })),
+    );
     expect(problems).toEqual([
       { path: ['id'], code: 'TOO_LONG' },
       { path: ['id'], code: 'INVALID_FORMAT' },
@@ -137,7 +144,7 @@ describe('the sentence of a problem', () => {
     [{ metadata: { k: 1 } }, 'metadata.k must be a value of type string'],
   ])('of %j says what the value must be', async (fields, sentence) => {
     const client = await tenantWithCustomer(service);
-    expect((await createAccount(client, fields)).message).toContain(sentence);
+    expect((await tryMutation(client, 'createAccount', accountInput(fields))).message).toContain(sentence);
   });
 });
 
@@ -145,7 +152,11 @@ it.each(['0000-12-31T23:59:59Z', '0000-01-01T00:00:00Z'])(
   'refuses the instant %s, which is before the year 1',
   async (effectiveFrom) => {
     const client = await tenantWithCustomer(service);
-    const result = await createAccount(client, { datedAliases: [{ value: 'a', effectiveFrom }] });
+    const result = await tryMutation(
+      client,
+      'createAccount',
+      accountInput({ datedAliases: [{ value: 'a', effectiveFrom }] }),
+    );
     expect(issuesOf(result)).toEqual([
       { path: ['datedAliases', '0', 'effectiveFrom'], code: 'INVALID_VALUE' },
     ]);

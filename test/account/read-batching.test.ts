@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { createContext } from '../../src/context.ts';
 import { byId } from '../../src/lib/entity-key.ts';
 import { createShare } from '../../src/lib/share.ts';
-import { createdAccount, tenantWithCustomer } from '../support/account.ts';
+import { createAccount, tenantWithCustomer } from '../support/fixtures.ts';
 import { type Client, useService } from '../support/service.ts';
 
 const service = useService();
@@ -17,7 +17,7 @@ const whole = 'id name customer { id } aliases { value } settings { value }';
 async function newTenant(): Promise<Client> {
   const client = await tenantWithCustomer(service);
   for (const index of indexes)
-    await createdAccount(client, {
+    await createAccount(client, {
       id: `A${index}`,
       name: `${client.tenantId} ${index}`,
       aliases: [`alias ${index}`],
@@ -89,7 +89,7 @@ it('each request has the aliases of its own instant, though one statement reads 
     effectiveFrom: days(day).toISOString(),
     effectiveUntil: days(day + 3).toISOString(),
   }));
-  await createdAccount(client, { id: 'A1', datedAliases });
+  await createAccount(client, { id: 'A1', datedAliases });
   const parts = { database: service.database, share: createShare(), log: pino({ level: 'silent' }) };
   async function aliasesAt(now: Date, isBrief: boolean): Promise<string[]> {
     const caller = { viewer: viewerOf(client), requestId: 'test', now, cancel: new AbortController() };

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { createdAccount, readAccount, tenantWithCustomer } from '../support/account.ts';
+import { createAccount, tenantWithCustomer } from '../support/fixtures.ts';
+import { readAccount } from '../support/reads.ts';
 import { type Json, useService } from '../support/service.ts';
 
 const service = useService();
@@ -8,7 +9,7 @@ const smile = '😀'; // two UTF-16 units, one character
 /** Creates an account with these fields and reads it back in a request of its own. */
 async function roundTrip(fields: object): Promise<Json> {
   const client = await tenantWithCustomer(service);
-  const created = await createdAccount(client, fields);
+  const created = await createAccount(client, fields);
   const read = await readAccount(client, created.id);
   expect(read).toEqual(created);
   return read;

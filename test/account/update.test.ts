@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { accountInput, customerInput, readAccount, readCustomer } from '../support/account.ts';
+import { writesNothing } from '../support/database.ts';
 import { emailOf, listOf, type Refused, x } from '../support/field-limits.ts';
-import { untouched } from '../support/mutation-cases.ts';
-import { issuesIn, mutate, mutated } from '../support/mutations.ts';
-
+import { createAccount, createCustomer, useSharedTenant } from '../support/fixtures.ts';
+import { mutate, tryMutation } from '../support/mutations.ts';
+import { readAccount, readCustomer } from '../support/reads.ts';
+import { issuesOf } from '../support/refusal.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
-import { writesNothing } from '../support/stored.ts';
 
 const service = useService();
 
@@ -116,14 +116,14 @@ const entities = {
 /** A tenant whose C1 and A1 have something in every field. */
 async function fullTenant(): Promise<Client> {
   const client = await service.newTenant({ baseCurrency: 'GBP', netTermDays: 45 });
-  await mutated(client, 'createCustomer', customerInput(fullCustomer));
-  await mutated(client, 'createAccount', accountInput(fullAccount));
+  await createCustomer(client, fullCustomer);
+  await createAccount(client, fullAccount);
   return client;
 }
 
 describe.concurrent.each([entities.Account, entities.Customer])('$update', (entity) => {
   const update = (client: Client, fields: object) =>
-    mutate(client, entity.update, { id: entity.id, ...fields });
+    tryMutation(client, entity.update, { id: entity.id, ...fields });
 
   /** Fails unless the update changes just these fields, and answers with what is then read. */
   async function expectChange(sent: object, read: object): Promise<void> {
@@ -145,11 +145,11 @@ describe.concurrent.each([entities.Account, entities.Customer])('$update', (enti
   it.each(entity.clearing)('clears what is set to null: %s', (_, sent, read) => expectChange(sent, read));
   it.each(entity.setting)('sets %s and keeps the rest', (_, sent, read) => expectChange(sent, read));
 
-  const world = untouched(fullTenant);
+  const tenant = useSharedTenant(fullTenant);
   it.each(entity.required)('refuses to clear %s', async (field) => {
-    const { client } = world;
+    const { client } = tenant;
     const answer = await writesNothing(service, [client], () => update(client, { [field]: null }));
-    expect(issuesIn(answer)).toEqual([{ path: [field], code: 'REQUIRED' }]);
+    expect(issuesOf(answer)).toEqual([{ path: [field], code: 'REQUIRED' }]);
   });
 });
 
@@ -184,35 +184,37 @@ describe.concurrent('an update refuses, and then changes nothing:', () => {
     ...[...shared, ...ofAccounts].map((refused) => ['updateAccount', ...refused] as const),
     ...[...shared, ...ofCustomers].map((refused) => ['updateCustomer', ...refused] as const),
   ];
-  const world = untouched(fullTenant);
+  const tenant = useSharedTenant(fullTenant);
   it.each(cases)('%s with %s', async (name, _, fields, path, code) => {
-    const { client } = world;
+    const { client } = tenant;
     const id = name === 'updateAccount' ? 'A1' : 'C1';
     const answer = await writesNothing(service, [client], () =>
-      mutate(client, name, { id, name: 'Good name', ...fields }),
+      tryMutation(client, name, { id, name: 'Good name', ...fields }),
     );
-    expect(issuesIn(answer)).toEqual([{ path, code }]);
+    expect(issuesOf(answer)).toEqual([{ path, code }]);
   });
 
   it('updateAccount with every problem that the input has, all at once', async () => {
-    const { client } = world;
+    const { client } = tenant;
     const input = { id: 'A1', name: null, status: 'ARCHIVED', netTermDays: 366, address: { country: 'x' } };
-    const paths = issuesIn(await mutate(client, 'updateAccount', input)).map((issue) => issue.path.join('.'));
+    const paths = issuesOf(await tryMutation(client, 'updateAccount', input)).map((issue) =>
+      issue.path.join('.'),
+    );
     expect(paths.toSorted()).toEqual(['address.country', 'name', 'netTermDays', 'status']);
   });
 
   it('updateAccount from ACTIVE to DRAFT, also beside other fields; ACTIVE to ACTIVE is fine', async () => {
     const client = await fullTenant();
-    await mutated(client, 'updateAccount', { id: 'A1', status: 'ACTIVE' });
+    await mutate(client, 'updateAccount', { id: 'A1', status: 'ACTIVE' });
     const back = { id: 'A1', status: 'DRAFT', name: 'New name' };
-    const refused = await writesNothing(service, [client], () => mutate(client, 'updateAccount', back));
+    const refused = await writesNothing(service, [client], () => tryMutation(client, 'updateAccount', back));
     expect(refused).toMatchObject({
       __typename: 'NotAllowedInStatusError',
       type: 'Account',
       id: 'A1',
       status: 'ACTIVE',
     });
-    expect(await mutated(client, 'updateAccount', { id: 'A1', status: 'ACTIVE' })).toMatchObject({
+    expect(await mutate(client, 'updateAccount', { id: 'A1', status: 'ACTIVE' })).toMatchObject({
       version: 3,
     });
   });
@@ -225,10 +227,10 @@ it('an account without currency and net terms of its own follows its tenant', as
   ];
   const cleared: Json[] = [];
   for (const client of clients) {
-    await mutated(client, 'createCustomer', customerInput());
-    await mutated(client, 'createAccount', accountInput(fullAccount));
+    await createCustomer(client);
+    await createAccount(client, fullAccount);
     const input = { id: 'A1', netTermDays: null, invoiceCurrency: null };
-    cleared.push(await mutated(client, 'updateAccount', input));
+    cleared.push(await mutate(client, 'updateAccount', input));
   }
   const effective = cleared.map(({ invoiceCurrency, netTermDays }) => [invoiceCurrency, netTermDays]);
   expect(effective).toEqual([

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { accountIdByAlias, accountInput, readAccount } from '../support/account.ts';
+import { changesOfAccount, writesNothing } from '../support/database.ts';
 import { listOf, x } from '../support/field-limits.ts';
-import { newSmallWorld, untouched } from '../support/mutation-cases.ts';
-import { aliasValues, issuesIn, type MutationName, mutate, mutated } from '../support/mutations.ts';
+import { accountInput, tenantWithAccounts, useSharedTenant } from '../support/fixtures.ts';
+import { type MutationName, mutate, tryMutation } from '../support/mutations.ts';
+import { accountIdByAlias, aliasValues, readAccount } from '../support/reads.ts';
+import { issuesOf } from '../support/refusal.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
-import { changesOfAccount, writesNothing } from '../support/stored.ts';
+import { justBefore, span } from '../support/spans.ts';
 
 const service = useService();
 
@@ -12,17 +14,10 @@ const y2001 = '2001-01-01T00:00:00.000Z';
 const y2010 = '2010-01-01T00:00:00.000Z';
 const y2900 = '2900-01-01T00:00:00.000Z';
 const y2950 = '2950-01-01T00:00:00.000Z';
-const span = (value: string, effectiveFrom?: string, effectiveUntil?: string) => ({
-  value,
-  effectiveFrom,
-  effectiveUntil,
-});
 
-const justBefore = (instant: string) => new Date(Date.parse(instant) - 1).toISOString();
-
-const add = (client: Client, input: object) => mutated(client, 'addAliases', { accountId: 'A1', ...input });
+const add = (client: Client, input: object) => mutate(client, 'addAliases', { accountId: 'A1', ...input });
 const remove = (client: Client, aliases: string[], effectiveUntil?: string) =>
-  mutated(client, 'removeAliases', { accountId: 'A1', aliases, effectiveUntil });
+  mutate(client, 'removeAliases', { accountId: 'A1', aliases, effectiveUntil });
 const versions = async (client: Client) => {
   const [one, two] = await Promise.all(['A1', 'A2'].map((id) => readAccount(client, id)));
   return [one.version, two.version];
@@ -38,12 +33,12 @@ const taken = (...clashes: Json[]) => ({ __typename: 'AliasTakenError', code: 'A
 const unknown = (type: string, id: string) => ({ __typename: 'NotFoundError', type, id });
 
 async function expectRefused(client: Client, name: MutationName, input: object, error: object) {
-  expect(await writesNothing(service, [client], () => mutate(client, name, input))).toMatchObject(error);
+  expect(await writesNothing(service, [client], () => tryMutation(client, name, input))).toMatchObject(error);
 }
 
 describe.concurrent('addAliases', () => {
   it('adds plain and dated ones, up to 10 in all, in one write', async () => {
-    const client = await newSmallWorld(service);
+    const client = await tenantWithAccounts(service);
     const dated = [span('past', undefined, y2010), span('future', y2900), span('both', y2001, y2900)];
     const account = await add(client, { aliases: listOf(7, (i) => `p${i}`), datedAliases: dated });
     expect(account.version).toBe(2);
@@ -55,15 +50,15 @@ describe.concurrent('addAliases', () => {
   });
 
   it('adds a value again for a time in which nobody has it', async () => {
-    const client = await newSmallWorld(service);
+    const client = await tenantWithAccounts(service);
     await add(client, { datedAliases: [span('v', y2001, y2010), span('v', y2900)] });
-    await mutated(client, 'addAliases', { accountId: 'A2', datedAliases: [span('v', y2010, y2900)] });
+    await mutate(client, 'addAliases', { accountId: 'A2', datedAliases: [span('v', y2010, y2900)] });
     const holders = [y2001, undefined, y2950].map((on) => accountIdByAlias(client, 'v', on));
     expect(await Promise.all(holders)).toEqual(['A1', 'A2', 'A1']);
   });
 
   it('accepts the account’s own id without effect, alone and among others', async () => {
-    const client = await newSmallWorld(service);
+    const client = await tenantWithAccounts(service);
     const own = () => add(client, { aliases: ['A1'], datedAliases: [span('A1', y2001, y2010)] });
     await expect(writesNothing(service, [client], own)).rejects.toThrow('INVALID_INPUT');
     const alone = () => add(client, { datedAliases: [span('A1', y2001, y2010)] });
@@ -72,7 +67,7 @@ describe.concurrent('addAliases', () => {
     expect(await aliasValues(client, 'A1')).toEqual(['v', 'x', 'y']);
   });
 
-  const world = untouched(() => newSmallWorld(service));
+  const tenant = useSharedTenant(() => tenantWithAccounts(service));
   const refusals: Refusal[] = [
     ['no value at all', 'addAliases', {}, invalid(['aliases'], 'REQUIRED')],
     ['empty lists', 'addAliases', { aliases: [], datedAliases: [] }, invalid(['aliases'], 'REQUIRED')],
@@ -127,12 +122,12 @@ describe.concurrent('addAliases', () => {
     ],
   ];
   it.each(refusals)('refuses %s, and adds nothing', async (_, name, input, error) => {
-    const { client } = world;
+    const { client } = tenant;
     await expectRefused(client, name, { accountId: 'A1', ...input }, error);
   });
 
   it('keeps a value from becoming the id of an account, at any time', async () => {
-    const client = await newSmallWorld(service);
+    const client = await tenantWithAccounts(service);
     await add(client, { aliases: ['A7'], datedAliases: [span('A8', y2900)] });
     for (const id of ['A7', 'A8']) {
       const error = { __typename: 'IdTakenError', id, accountId: 'A1' };
@@ -143,7 +138,7 @@ describe.concurrent('addAliases', () => {
 
 describe.concurrent('removeAliases', () => {
   it('ends them now, and what was in force stays readable', async () => {
-    const client = await newSmallWorld(service);
+    const client = await tenantWithAccounts(service);
     const { updatedAt, version, aliases } = await remove(client, ['x']);
     expect([version, aliases.map(({ value }: Json) => value)]).toEqual([2, ['y']]);
     expect(await accountIdByAlias(client, 'x', justBefore(updatedAt))).toBe('A1');
@@ -152,7 +147,7 @@ describe.concurrent('removeAliases', () => {
   });
 
   it('ends them at an instant to come, or moves the end that they have', async () => {
-    const client = await newSmallWorld(service);
+    const client = await tenantWithAccounts(service);
     await add(client, { datedAliases: [span('v', y2001, y2950)] });
     await remove(client, ['x', 'v'], y2900);
     for (const value of ['x', 'v']) {
@@ -164,16 +159,16 @@ describe.concurrent('removeAliases', () => {
   });
 
   it('drops what has not begun by then; its value is free again for that time', async () => {
-    const client = await newSmallWorld(service);
+    const client = await tenantWithAccounts(service);
     await add(client, { datedAliases: [span('v', y2950), span('w', y2950)] });
     await remove(client, ['v']);
     await remove(client, ['w'], y2900);
     const free = { accountId: 'A2', aliases: ['v', 'w'] };
-    expect(await mutated(client, 'addAliases', free)).toMatchObject({ version: 2 });
+    expect(await mutate(client, 'addAliases', free)).toMatchObject({ version: 2 });
   });
 
-  const world = untouched(async () => {
-    const client = await newSmallWorld(service);
+  const tenant = useSharedTenant(async () => {
+    const client = await tenantWithAccounts(service);
     await add(client, { datedAliases: [span('ended', y2001, y2010), span('begun', y2010)] });
     return client;
   });
@@ -204,20 +199,20 @@ describe.concurrent('removeAliases', () => {
     ],
   ];
   it.each(refusals)('refuses %s, and ends nothing', async (_, name, input, error) => {
-    const { client } = world;
+    const { client } = tenant;
     await expectRefused(client, name, { accountId: 'A1', ...input }, error);
   });
 });
 
 describe.concurrent('transferAlias', () => {
   const transfer = (client: Client, input: object) =>
-    mutated(client, 'transferAlias', { alias: 'x', toAccountId: 'A2', ...input });
+    mutate(client, 'transferAlias', { alias: 'x', toAccountId: 'A2', ...input });
 
   it.each([
     ['now', undefined],
     ['at an instant to come', y2900],
   ])('%s: ends the value on one account and begins it on the other', async (_, effectiveFrom) => {
-    const client = await newSmallWorld(service);
+    const client = await tenantWithAccounts(service);
     const account = await transfer(client, { effectiveFrom });
     const instant = effectiveFrom ?? account.updatedAt;
     expect(account.id).toBe('A2');
@@ -233,7 +228,7 @@ describe.concurrent('transferAlias', () => {
   });
 
   it('takes the end of the value along, and leaves what comes after it where it is', async () => {
-    const client = await newSmallWorld(service);
+    const client = await tenantWithAccounts(service);
     await add(client, { datedAliases: [span('v', y2001, y2900), span('v', y2950)] });
     await transfer(client, { alias: 'v' });
     const at = [y2001, undefined, y2900, y2950].map((on) => accountIdByAlias(client, 'v', on));
@@ -241,7 +236,7 @@ describe.concurrent('transferAlias', () => {
   });
 
   it('moves the whole of a value at the instant of its beginning, and back again', async () => {
-    const client = await newSmallWorld(service);
+    const client = await tenantWithAccounts(service);
     await add(client, { datedAliases: [span('v', y2900)] });
     await transfer(client, { alias: 'v', effectiveFrom: y2900 });
     expect(await accountIdByAlias(client, 'v', y2950)).toBe('A2');
@@ -250,8 +245,8 @@ describe.concurrent('transferAlias', () => {
     expect(await versions(client)).toEqual([4, 3]);
   });
 
-  const world = untouched(async () => {
-    const client = await newSmallWorld(service);
+  const tenant = useSharedTenant(async () => {
+    const client = await tenantWithAccounts(service);
     await add(client, { datedAliases: [span('w', y2900)] });
     return client;
   });
@@ -275,14 +270,14 @@ describe.concurrent('transferAlias', () => {
     ],
   ];
   it.each(refusals)('is refused %s, and moves nothing', async (_, name, input, error) => {
-    const { client } = world;
+    const { client } = tenant;
     await expectRefused(client, name, { alias: 'x', toAccountId: 'A2', ...input }, error);
   });
 
   it('says what is wrong with its own fields', async () => {
-    const client = await newSmallWorld(service);
+    const client = await tenantWithAccounts(service);
     const input = { alias: ' x', toAccountId: '', effectiveFrom: y2001 };
-    const issues = issuesIn(await mutate(client, 'transferAlias', input));
+    const issues = issuesOf(await tryMutation(client, 'transferAlias', input));
     expect(issues.map(({ path }) => path.join())).toEqual(['alias', 'toAccountId']);
   });
 });

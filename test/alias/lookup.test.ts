@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { accountIdByAlias, createdAccount, tenantWithCustomer } from '../support/account.ts';
+import { createAccount, tenantWithCustomer } from '../support/fixtures.ts';
+import { accountIdByAlias } from '../support/reads.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
 
 const service = useService();
@@ -15,7 +16,7 @@ const valuesAt = (client: Client, on?: string) =>
 describe('an alias names its account', () => {
   it('from its beginning on and until right before its end', async () => {
     const client = await tenantWithCustomer(service);
-    await createdAccount(client, {
+    await createAccount(client, {
       datedAliases: [{ value: 'x', effectiveFrom: begin, effectiveUntil: end }],
     });
     const at = (instant: string) => accountIdByAlias(client, 'x', instant);
@@ -27,7 +28,7 @@ describe('an alias names its account', () => {
 
   it('for ever when it has neither beginning nor end', async () => {
     const client = await tenantWithCustomer(service);
-    await createdAccount(client, { aliases: ['x'] });
+    await createAccount(client, { aliases: ['x'] });
     for (const instant of ['0001-01-01T00:00:00Z', undefined, '9999-12-31T23:59:59.999Z']) {
       expect(await accountIdByAlias(client, 'x', instant)).toBe('A1');
     }
@@ -42,7 +43,7 @@ describe('an alias names its account', () => {
       { value: 'past', effectiveUntil: past },
       { value: 'future', effectiveFrom: future },
     ];
-    await createdAccount(client, { datedAliases });
+    await createAccount(client, { datedAliases });
     expect(await accountIdByAlias(client, 'present')).toBe('A1');
     expect(await accountIdByAlias(client, 'past')).toBeUndefined();
     expect(await accountIdByAlias(client, 'future')).toBeUndefined();
@@ -52,7 +53,7 @@ describe('an alias names its account', () => {
 
   it('by its exact value only', async () => {
     const client = await tenantWithCustomer(service);
-    await createdAccount(client, { aliases: ['Straße', 'x%', 'a_b'] });
+    await createAccount(client, { aliases: ['Straße', 'x%', 'a_b'] });
     for (const other of ['straße', 'STRASSE', 'Straße ', 'x', 'xy', 'a-b', 'Stra\u00dfe\u0301', '']) {
       expect(await accountIdByAlias(client, other)).toBeUndefined();
     }
@@ -63,7 +64,7 @@ describe('an alias names its account', () => {
 describe('accountByAlias', () => {
   it('finds an account by its own id at any time', async () => {
     const client = await tenantWithCustomer(service);
-    await createdAccount(client);
+    await createAccount(client);
     for (const instant of ['0001-01-01T00:00:00Z', undefined, '9999-12-31T23:59:59.999Z']) {
       expect(await accountIdByAlias(client, 'A1', instant)).toBe('A1');
     }
@@ -73,15 +74,15 @@ describe('accountByAlias', () => {
     'answers null to %j, which nobody can be called',
     async (alias) => {
       const client = await tenantWithCustomer(service);
-      await createdAccount(client, { aliases: ['\ufffd'] });
+      await createAccount(client, { aliases: ['\ufffd'] });
       expect(await accountIdByAlias(client, alias)).toBeUndefined();
     },
   );
 
   it('answers each of many names and instants of one document by itself', async () => {
     const client = await tenantWithCustomer(service);
-    await createdAccount(client, { datedAliases: [{ value: 'x', effectiveUntil: begin }] });
-    await createdAccount(client, { id: 'A2', datedAliases: [{ value: 'x', effectiveFrom: begin }] });
+    await createAccount(client, { datedAliases: [{ value: 'x', effectiveUntil: begin }] });
+    await createAccount(client, { id: 'A2', datedAliases: [{ value: 'x', effectiveFrom: begin }] });
     const { data } = await client.send(`{
       before: accountByAlias(alias: "x", effectiveOn: "2025-12-31T23:59:59.999Z") { id aliases(effectiveOn: "${begin}") { value } }
       after: accountByAlias(alias: "x", effectiveOn: "${begin}") { id aliases(effectiveOn: "${begin}") { value } }
@@ -103,7 +104,7 @@ describe('an instant', () => {
     'account(id: "A1") { aliases(effectiveOn: $on) { value } }',
   ])('before the year 1 is refused by %s with its path', async (field) => {
     const client = await tenantWithCustomer(service);
-    await createdAccount(client);
+    await createAccount(client);
     const { errors } = await client.send(`query($on: DateTime) { ${field} }`, { on: '0000-06-01T00:00:00Z' });
     const issues = [{ path: ['effectiveOn'], code: 'INVALID_VALUE', message: expect.any(String) }];
     expect(errors[0].extensions).toMatchObject({ code: 'BAD_REQUEST', issues });
@@ -121,7 +122,7 @@ describe('an instant', () => {
 
 it('leads from an alias back to its account', async () => {
   const client = await tenantWithCustomer(service);
-  await createdAccount(client, { aliases: ['x'] });
+  await createAccount(client, { aliases: ['x'] });
   const { data } = await client.send('{ account(id: "A1") { aliases { account { id customer { id } } } } }');
   expect(data.account.aliases).toEqual([{ account: { id: 'A1', customer: { id: 'C1' } } }]);
 });

@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { accountInput, customerInput } from '../support/account.ts';
 import {
   apply,
   holderAt,
@@ -10,7 +9,8 @@ import {
   outcomeOf,
   valuesAt,
 } from '../support/alias-model.ts';
-import { type MutationName, mutateBriefly } from '../support/mutations.ts';
+import { accountInput, customerInput } from '../support/fixtures.ts';
+import { type MutationName, tryMutation } from '../support/mutations.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
 
 const service = useService();
@@ -122,7 +122,7 @@ interface Run {
 async function step(run: Run, aimed: Aimed): Promise<void> {
   const sentAt = Date.now();
   const operation = resolve(run.model, aimed, sentAt);
-  const result: Json = await mutateBriefly(run.client, ...mutationOf(operation));
+  const result: Json = await tryMutation(run.client, ...mutationOf(operation));
   if (result.replayed === undefined) {
     // The request happened at some instant in between; it matters only when something ends in these milliseconds.
     const possible = [sentAt, Date.now()].map((now) => outcomeOf(apply(run.model, operation, now)));

@@ -1,18 +1,18 @@
 import { describe, expect, it, vi } from 'vitest';
-import { accountIdByAlias, accountInput, customerInput } from '../support/account.ts';
+import { changesOf, stored, writesNothing } from '../support/database.ts';
 import { listOf } from '../support/field-limits.ts';
+import { accountInput, createAccount, createCustomer, customerInput } from '../support/fixtures.ts';
 import {
   accepted,
-  aliasValues,
   atOnce,
-  createBatch,
   type MutationName,
   mutate,
-  mutated,
   refused,
+  tryCreateAccounts,
+  tryMutation,
 } from '../support/mutations.ts';
+import { accountIdByAlias, aliasValues } from '../support/reads.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
-import { changesOf, stored, writesNothing } from '../support/stored.ts';
 
 const service = useService();
 
@@ -22,14 +22,14 @@ const year = (count: number) => `${3000 + count}-01-01T00:00:00Z`;
 /** A tenant with this many accounts B-0, B-1 and so on. */
 async function tenantWith(count: number, fields: object = {}): Promise<Client> {
   const client = await service.newTenant();
-  await mutated(client, 'createCustomer', customerInput());
+  await createCustomer(client);
   const inputs = listOf(count, (index) => accountInput({ id: `B-${index}`, ...fields }));
-  for (const result of await createBatch(client, inputs)) expect(result.replayed).toBe(false);
+  for (const result of await tryCreateAccounts(client, inputs)) expect(result.replayed).toBe(false);
   return client;
 }
 
 const add = (client: Client, accountId: string, fields: object) =>
-  mutate(client, 'addAliases', { accountId, ...fields });
+  tryMutation(client, 'addAliases', { accountId, ...fields });
 
 const codes = (results: Json[]) => [...new Set(refused(results).map(({ code }) => code))];
 
@@ -52,11 +52,11 @@ describe('of 20 accounts that claim one value at once, one wins and the others l
     const client = await tenantWith(20);
     const transfers = ways.includes('transferAlias');
     if (transfers) {
-      await mutated(client, 'createAccount', accountInput({ id: 'H', aliases: ['prize'] }));
+      await createAccount(client, { id: 'H', aliases: ['prize'] });
     }
     if (ways.includes('restoreAccount')) {
-      await mutated(client, 'addAliases', { accountId: 'B-1', aliases: ['prize'] });
-      const { updatedAt } = await mutated(client, 'archiveAccount', { id: 'B-1' });
+      await mutate(client, 'addAliases', { accountId: 'B-1', aliases: ['prize'] });
+      const { updatedAt } = await mutate(client, 'archiveAccount', { id: 'B-1' });
       expect(updatedAt < new Date(Date.now() + 1).toISOString()).toBe(true);
     }
     const claim = [{ value: 'prize', effectiveFrom: future }];
@@ -78,7 +78,7 @@ describe('of 20 accounts that claim one value at once, one wins and the others l
     const results = await atOnce(20, (runner) => {
       const send = sends[ways[runner % ways.length] ?? ''];
       if (send === undefined) throw new Error('no such way');
-      return mutate(client, ...send(runner));
+      return tryMutation(client, ...send(runner));
     });
     // A transfer asks who holds the value when its turn comes: every one of them may win in turn.
     expect(accepted(results)).toHaveLength(transfers ? 20 : 1);
@@ -104,19 +104,19 @@ describe('a claim whose rival leaves before it can be named', () => {
     ['createCustomer', customerInput({ id: 'N', account: { id: 'N', name: 'First', ...dated } })],
   ])('is written: %s', async (name, input) => {
     const client = await tenantWith(3);
-    await mutated(client, 'addAliases', { accountId: 'B-2', ...dated });
-    await mutated(client, 'archiveAccount', { id: 'B-2' });
-    await mutated(client, 'addAliases', { accountId: 'B-1', ...dated });
+    await mutate(client, 'addAliases', { accountId: 'B-2', ...dated });
+    await mutate(client, 'archiveAccount', { id: 'B-2' });
+    await mutate(client, 'addAliases', { accountId: 'B-1', ...dated });
     const { database } = service;
     const run = database.run.bind(database);
-    const leave = () => mutated(client, 'removeAliases', { accountId: 'B-1', aliases: ['prize'] });
+    const leave = () => mutate(client, 'removeAliases', { accountId: 'B-1', aliases: ['prize'] });
     let looks = 0;
     vi.spyOn(database, 'run').mockImplementation(async (statement, values) => {
       if (statement.name === 'standing_claims' && ++looks === 1) await leave();
       return run(statement, values);
     });
     try {
-      expect(await mutate(client, name, input)).toMatchObject({ replayed: false });
+      expect(await tryMutation(client, name, input)).toMatchObject({ replayed: false });
       expect(looks).toBe(1);
     } finally {
       vi.restoreAllMocks();
@@ -145,7 +145,7 @@ describe('writers of the same values in opposite orders', () => {
       )[Math.floor(runner / 2) % 6] as [MutationName, object];
     };
     const before = (await changesOf(service, client)).length;
-    const results = await atOnce(60, (runner) => mutate(client, ...writes(runner)));
+    const results = await atOnce(60, (runner) => tryMutation(client, ...writes(runner)));
     for (const code of codes(results)) {
       expect(code).toMatch(/^(ALIAS_TAKEN|NOT_FOUND|NOT_ALLOWED_IN_STATUS|INVALID_INPUT)$/);
     }
@@ -155,10 +155,10 @@ describe('writers of the same values in opposite orders', () => {
 
   it('never wait for each other when two accounts exchange aliases', async () => {
     const client = await tenantWith(2);
-    await mutated(client, 'addAliases', { accountId: 'B-0', aliases: values.slice(0, 5) });
-    await mutated(client, 'addAliases', { accountId: 'B-1', aliases: values.slice(5) });
+    await mutate(client, 'addAliases', { accountId: 'B-0', aliases: values.slice(0, 5) });
+    await mutate(client, 'addAliases', { accountId: 'B-1', aliases: values.slice(5) });
     const results = await atOnce(10, (runner) =>
-      mutate(client, 'transferAlias', { alias: `v${runner}`, toAccountId: runner < 5 ? 'B-1' : 'B-0' }),
+      tryMutation(client, 'transferAlias', { alias: `v${runner}`, toAccountId: runner < 5 ? 'B-1' : 'B-0' }),
     );
     expect(accepted(results)).toHaveLength(10);
     expect(await aliasValues(client, 'B-0')).toEqual(values.slice(5));
@@ -181,7 +181,7 @@ describe('an account has at most 100 aliases in force at any instant:', () => {
     const client = await fullAccount();
     expect(await aliasValues(client, 'B-0')).toHaveLength(100);
     const other = accountInput({ id: 'H', aliases: ['more'], datedAliases: [] });
-    await mutated(client, 'createAccount', other);
+    await mutate(client, 'createAccount', other);
     const more = [
       { aliases: ['one-more'] },
       { datedAliases: [{ value: 'later', effectiveFrom: year(1), effectiveUntil: year(2) }] },
@@ -190,9 +190,9 @@ describe('an account has at most 100 aliases in force at any instant:', () => {
     for (const fields of more) {
       expect(await writesNothing(service, [client], () => add(client, 'B-0', fields))).toMatchObject(limited);
     }
-    const transfer = () => mutate(client, 'transferAlias', { alias: 'more', toAccountId: 'B-0' });
+    const transfer = () => tryMutation(client, 'transferAlias', { alias: 'more', toAccountId: 'B-0' });
     expect(await writesNothing(service, [client], transfer)).toMatchObject(limited);
-    await mutated(client, 'removeAliases', { accountId: 'B-0', aliases: ['v0-0'] });
+    await mutate(client, 'removeAliases', { accountId: 'B-0', aliases: ['v0-0'] });
     expect(await transfer()).toMatchObject({ replayed: false });
   });
 

@@ -1,37 +1,26 @@
 import { describe, expect, it, vi } from 'vitest';
-import { accountIdByAlias, accountInput } from '../support/account.ts';
 import {
   type Api,
   apis,
+  claimMutations,
   endOf,
   type Lists,
-  newAliasWorld,
-  span,
   spansOf,
-  ways,
+  useAliasApis,
 } from '../support/alias-api.ts';
+import { changesOfAccount, stored } from '../support/database.ts';
 import { listOf } from '../support/field-limits.ts';
-import {
-  accepted,
-  aliasValues,
-  atOnce,
-  createBatch,
-  mutate,
-  mutated,
-  refused,
-} from '../support/mutations.ts';
-import { useRest } from '../support/rest.ts';
-import { useService } from '../support/service.ts';
-import { changesOfAccount, stored } from '../support/stored.ts';
+import { accountInput } from '../support/fixtures.ts';
+import { accepted, atOnce, mutate, refused, tryCreateAccounts, tryMutation } from '../support/mutations.ts';
+import { accountIdByAlias, aliasValues } from '../support/reads.ts';
+import { justBefore, span } from '../support/spans.ts';
 
-const service = useService();
-const rest = useRest(service);
+const { service, newTenant } = useAliasApis();
 
 const y2001 = '2001-01-01T00:00:00.000Z';
 const y2010 = '2010-01-01T00:00:00.000Z';
 const y2900 = '2900-01-01T00:00:00.000Z';
 const y2950 = '2950-01-01T00:00:00.000Z';
-const justBefore = (instant: string) => new Date(Date.parse(instant) - 1).toISOString();
 
 /** Counts the look-ups of existing spans during `work`, and runs `then` after the first one. */
 async function lookUps(work: () => Promise<void>, then: () => Promise<unknown> = async () => undefined) {
@@ -51,22 +40,20 @@ async function lookUps(work: () => Promise<void>, then: () => Promise<unknown> =
   return count;
 }
 
-const newWorld = (name: keyof typeof apis) => newAliasWorld(service, rest, name);
-
-const claim = (api: Api, way: (typeof ways)[number], lists: Lists, key?: string) =>
+const claim = (api: Api, way: (typeof claimMutations)[number], lists: Lists, key?: string) =>
   api[way](way === 'add' ? 'A2' : 'N', lists, key);
-const claimant = (way: (typeof ways)[number]) => (way === 'add' ? 'A2' : 'N');
+const claimant = (way: (typeof claimMutations)[number]) => (way === 'add' ? 'A2' : 'N');
 
 describe.each(Object.keys(apis) as (keyof typeof apis)[])('over %s, a plain alias', (name) => {
-  it.each(ways)('begins when another account removed it: %s', async (way) => {
-    const world = await newWorld(name);
-    const { client, api } = world;
+  it.each(claimMutations)('begins when another account removed it: %s', async (way) => {
+    const tenant = await newTenant(name);
+    const { client, api } = tenant;
     await api.add('A1', { aliases: ['x'] });
     await api.remove('A1', 'x');
-    const end = await endOf(world, 'A1', 'x');
+    const end = await endOf(tenant, 'A1', 'x');
     expect(await claim(api, way, { aliases: ['new', 'x'] })).toMatchObject({ code: 'ACCEPTED' });
     const id = claimant(way);
-    expect(await spansOf(world, id)).toEqual([
+    expect(await spansOf(tenant, id)).toEqual([
       ['new', null, null],
       ['x', end, null],
     ]);
@@ -77,39 +64,39 @@ describe.each(Object.keys(apis) as (keyof typeof apis)[])('over %s, a plain alia
     expect(last.after.aliases).toContainEqual({ value: 'x', effectiveFrom: end, effectiveUntil: null });
   });
 
-  it.each(ways)('begins when the account that had it was archived: %s', async (way) => {
-    const world = await newWorld(name);
-    await world.api.add('A1', { aliases: ['x'] });
-    await world.api.archive('A1');
-    expect(await claim(world.api, way, { aliases: ['x'] })).toMatchObject({ code: 'ACCEPTED' });
-    const end = await endOf(world, 'A1', 'x');
-    expect(await spansOf(world, claimant(way))).toEqual([['x', end, null]]);
+  it.each(claimMutations)('begins when the account that had it was archived: %s', async (way) => {
+    const tenant = await newTenant(name);
+    await tenant.api.add('A1', { aliases: ['x'] });
+    await tenant.api.archive('A1');
+    expect(await claim(tenant.api, way, { aliases: ['x'] })).toMatchObject({ code: 'ACCEPTED' });
+    const end = await endOf(tenant, 'A1', 'x');
+    expect(await spansOf(tenant, claimant(way))).toEqual([['x', end, null]]);
   });
 
   it('begins when the same account removed it, as often as that happens', async () => {
-    const world = await newWorld(name);
+    const tenant = await newTenant(name);
     for (const _ of listOf(3, String)) {
-      expect(await world.api.add('A1', { aliases: ['x'] })).toMatchObject({ code: 'ACCEPTED' });
-      await world.api.remove('A1', 'x');
+      expect(await tenant.api.add('A1', { aliases: ['x'] })).toMatchObject({ code: 'ACCEPTED' });
+      await tenant.api.remove('A1', 'x');
     }
-    const [first, second, third] = await spansOf(world, 'A1');
+    const [first, second, third] = await spansOf(tenant, 'A1');
     expect([first[1], second[1], third[1]]).toEqual([null, first[2], second[2]]);
   });
 
-  it.each(ways)('with an end of its own begins after the last past span: %s', async (way) => {
-    const world = await newWorld(name);
-    const { api } = world;
+  it.each(claimMutations)('with an end of its own begins after the last past span: %s', async (way) => {
+    const tenant = await newTenant(name);
+    const { api } = tenant;
     await api.add('A1', { dated: [span('x', undefined, y2001), span('y', y2001, y2010)] });
     const dated = [span('x', undefined, y2010), span('y', undefined, y2900)];
     expect(await claim(api, way, { dated })).toMatchObject({ code: 'ACCEPTED' });
-    expect(await spansOf(world, claimant(way))).toEqual([
+    expect(await spansOf(tenant, claimant(way))).toEqual([
       ['x', y2001, y2010],
       ['y', y2010, y2900],
     ]);
   });
 
-  it.each(ways)('is refused if the last past span ends with it or later: %s', async (way) => {
-    const { api } = await newWorld(name);
+  it.each(claimMutations)('is refused if the last past span ends with it or later: %s', async (way) => {
+    const { api } = await newTenant(name);
     await api.add('A1', { dated: [span('x', y2001, y2010)] });
     for (const until of [y2010, justBefore(y2010)]) {
       const { code, message } = await claim(api, way, { dated: [span('x', undefined, until)] });
@@ -118,8 +105,8 @@ describe.each(Object.keys(apis) as (keyof typeof apis)[])('over %s, a plain alia
     }
   });
 
-  it.each(ways)('that is in use now is refused without a hint, whoever has it: %s', async (way) => {
-    const { api } = await newWorld(name);
+  it.each(claimMutations)('that is in use now is refused without a hint, whoever has it: %s', async (way) => {
+    const { api } = await newTenant(name);
     await api.add('A1', { aliases: ['x'], dated: [span('y', y2001, y2900), span('z', undefined, y2010)] });
     await api.add('A2', { aliases: ['own'] });
     for (const value of ['x', 'y', 'own', 'A1']) {
@@ -130,32 +117,38 @@ describe.each(Object.keys(apis) as (keyof typeof apis)[])('over %s, a plain alia
     }
   });
 
-  it.each(ways)('that is in use later is refused with the effectiveUntil that helps: %s', async (way) => {
-    const world = await newWorld(name);
-    const { api } = world;
-    await api.add('A1', { dated: [span('x', undefined, y2001), span('x', y2900, y2950)] });
-    const { code, message } = await claim(api, way, { aliases: ['x'] });
-    expect(code).toBe('ALIAS_TAKEN');
-    expect(message).toContain(`Give "x" an effectiveUntil of ${y2900} or earlier.`);
-    expect(message).not.toContain('effectiveFrom');
-    const helped = { dated: [span('x', undefined, y2900)] };
-    expect(await claim(api, way, helped)).toMatchObject({ code: 'ACCEPTED' });
-    expect(await spansOf(world, claimant(way))).toEqual([['x', y2001, y2900]]);
-  });
+  it.each(claimMutations)(
+    'that is in use later is refused with the effectiveUntil that helps: %s',
+    async (way) => {
+      const tenant = await newTenant(name);
+      const { api } = tenant;
+      await api.add('A1', { dated: [span('x', undefined, y2001), span('x', y2900, y2950)] });
+      const { code, message } = await claim(api, way, { aliases: ['x'] });
+      expect(code).toBe('ALIAS_TAKEN');
+      expect(message).toContain(`Give "x" an effectiveUntil of ${y2900} or earlier.`);
+      expect(message).not.toContain('effectiveFrom');
+      const helped = { dated: [span('x', undefined, y2900)] };
+      expect(await claim(api, way, helped)).toMatchObject({ code: 'ACCEPTED' });
+      expect(await spansOf(tenant, claimant(way))).toEqual([['x', y2001, y2900]]);
+    },
+  );
 
-  it.each(ways)('with a beginning is refused with the effectiveFrom that helps: %s', async (way) => {
-    const { api } = await newWorld(name);
-    await api.add('A1', { dated: [span('x', undefined, y2010), span('y', y2900, y2950)] });
-    const { code, message } = await claim(api, way, { dated: [span('x', y2001), span('y', y2900)] });
-    expect(code).toBe('ALIAS_TAKEN');
-    expect(message).toContain(`Give "x" an effectiveFrom of ${y2010} or later.`);
-    expect(message).toContain(`Give "y" an effectiveFrom of ${y2950} or later.`);
-    const helped = { dated: [span('x', y2010), span('y', y2950)] };
-    expect(await claim(api, way, helped)).toMatchObject({ code: 'ACCEPTED' });
-  });
+  it.each(claimMutations)(
+    'with a beginning is refused with the effectiveFrom that helps: %s',
+    async (way) => {
+      const { api } = await newTenant(name);
+      await api.add('A1', { dated: [span('x', undefined, y2010), span('y', y2900, y2950)] });
+      const { code, message } = await claim(api, way, { dated: [span('x', y2001), span('y', y2900)] });
+      expect(code).toBe('ALIAS_TAKEN');
+      expect(message).toContain(`Give "x" an effectiveFrom of ${y2010} or later.`);
+      expect(message).toContain(`Give "y" an effectiveFrom of ${y2950} or later.`);
+      const helped = { dated: [span('x', y2010), span('y', y2950)] };
+      expect(await claim(api, way, helped)).toMatchObject({ code: 'ACCEPTED' });
+    },
+  );
 
   it('is refused without a hint if another one of the request cannot be helped', async () => {
-    const { api } = await newWorld(name);
+    const { api } = await newTenant(name);
     await api.add('A1', { aliases: ['now'], dated: [span('past', undefined, y2010)] });
     const { code, message } = await api.add('A2', { aliases: ['now'], dated: [span('past', y2001)] });
     expect(code).toBe('ALIAS_TAKEN');
@@ -163,12 +156,12 @@ describe.each(Object.keys(apis) as (keyof typeof apis)[])('over %s, a plain alia
   });
 
   it('may be given twice for spans that do not overlap, and no other way', async () => {
-    const world = await newWorld(name);
-    const { api } = world;
+    const tenant = await newTenant(name);
+    const { api } = tenant;
     await api.add('A1', { dated: [span('x', undefined, y2001)] });
     const twice = { dated: [span('x', undefined, y2010), span('x', y2900)] };
     expect(await api.add('A2', twice)).toMatchObject({ code: 'ACCEPTED' });
-    expect(await spansOf(world, 'A2')).toEqual([
+    expect(await spansOf(tenant, 'A2')).toEqual([
       ['x', y2001, y2010],
       ['x', y2900, null],
     ]);
@@ -176,44 +169,44 @@ describe.each(Object.keys(apis) as (keyof typeof apis)[])('over %s, a plain alia
     expect(await api.add('A2', overlapping)).toMatchObject({ code: 'INVALID_INPUT' });
   });
 
-  it.each(ways)('is replayed with the beginning that was stored: %s', async (way) => {
-    const world = await newWorld(name);
-    const { api } = world;
+  it.each(claimMutations)('is replayed with the beginning that was stored: %s', async (way) => {
+    const tenant = await newTenant(name);
+    const { api } = tenant;
     await api.add('A1', { aliases: ['x'] });
     await api.remove('A1', 'x');
     expect(await claim(api, way, { aliases: ['x'] }, 'k')).toMatchObject({ code: 'ACCEPTED' });
-    const spans = await spansOf(world, claimant(way));
+    const spans = await spansOf(tenant, claimant(way));
     expect(await claim(api, way, { aliases: ['x'] }, 'k')).toMatchObject({ code: 'REPLAYED' });
-    expect(await spansOf(world, claimant(way))).toEqual(spans);
-    const { idempotency_records: records } = await stored(service, world.client.graphql);
-    const effectiveFrom = await endOf(world, 'A1', 'x');
+    expect(await spansOf(tenant, claimant(way))).toEqual(spans);
+    const { idempotency_records: records } = await stored(service, tenant.client.graphql);
+    const effectiveFrom = await endOf(tenant, 'A1', 'x');
     expect(records).toMatchObject([{ key: 'k' }]);
     expect(JSON.stringify(records[0].answer)).toContain(`"effectiveFrom":"${effectiveFrom}"`);
   });
 
   it('becomes the id of a new account, which begins when the alias ended', async () => {
-    const world = await newWorld(name);
-    const { client, api } = world;
+    const tenant = await newTenant(name);
+    const { client, api } = tenant;
     await api.add('A1', { aliases: ['N'] });
     await api.remove('A1', 'N');
-    const end = await endOf(world, 'A1', 'N');
+    const end = await endOf(tenant, 'A1', 'N');
     expect(await api.create('N', { aliases: ['N', 'x'] })).toMatchObject({ code: 'ACCEPTED' });
     expect(await accountIdByAlias(client.graphql, 'N', justBefore(end))).toBe('A1');
     expect(await accountIdByAlias(client.graphql, 'N', end)).toBe('N');
-    expect(await spansOf(world, 'N')).toEqual([['x', null, null]]);
+    expect(await spansOf(tenant, 'N')).toEqual([['x', null, null]]);
     expect(await api.create('N', {})).toMatchObject({ code: 'ID_TAKEN' });
     expect(await api.createWithCustomer('A2', {})).toMatchObject({ code: 'ID_TAKEN' });
     const over = { alias: 'N', toAccountId: 'N', effectiveFrom: y2001 };
-    expect(await mutate(client.graphql, 'transferAlias', over)).toMatchObject({ code: 'INVALID_INPUT' });
+    expect(await tryMutation(client.graphql, 'transferAlias', over)).toMatchObject({ code: 'INVALID_INPUT' });
     expect(await api.createWithCustomer('M', {})).toMatchObject({ code: 'ACCEPTED' });
   });
 });
 
 describe('the response', () => {
   it('shows the beginning that was stored, also when it is replayed', async () => {
-    const { client } = await newWorld('GraphQL');
-    await mutated(client.graphql, 'addAliases', { accountId: 'A1', aliases: ['x', 'y'] });
-    await mutated(client.graphql, 'archiveAccount', { id: 'A1' });
+    const { client } = await newTenant('GraphQL');
+    await mutate(client.graphql, 'addAliases', { accountId: 'A1', aliases: ['x', 'y'] });
+    await mutate(client.graphql, 'archiveAccount', { id: 'A1' });
     const { effectiveUntil: end } = (await stored(service, client.graphql)).aliases
       .map(({ effective_until }) => ({ effectiveUntil: new Date(effective_until) }))
       .find(({ effectiveUntil }) => Number.isFinite(effectiveUntil.getTime())) ?? {
@@ -223,7 +216,7 @@ describe('the response', () => {
     const created = accountInput({ id: 'N', aliases: ['y'], idempotencyKey: 'c' });
     for (const replayed of [false, true]) {
       for (const [name, input] of [['addAliases', added] as const, ['createAccount', created] as const]) {
-        const result = await mutate(client.graphql, name, input);
+        const result = await tryMutation(client.graphql, name, input);
         expect(result).toMatchObject({ replayed });
         expect(result.account.aliases).toMatchObject([{ effectiveFrom: end?.toISOString() }]);
       }
@@ -231,8 +224,8 @@ describe('the response', () => {
   });
 
   it('shows a value that the same document removed and added, at one instant', async () => {
-    const world = await newWorld('GraphQL');
-    const { client, api } = world;
+    const tenant = await newTenant('GraphQL');
+    const { client, api } = tenant;
     await api.add('A1', { aliases: ['x'] });
     const { data } = await client.graphql.send(`mutation {
       removeAliases(input: { accountId: "A1", aliases: ["x"] }) { __typename }
@@ -242,17 +235,17 @@ describe('the response', () => {
       __typename: 'AddAliasesSuccess',
       account: { aliases: [{ value: 'x' }] },
     });
-    expect(await spansOf(world, 'A2')).toEqual([['x', await endOf(world, 'A1', 'x'), null]]);
+    expect(await spansOf(tenant, 'A2')).toEqual([['x', await endOf(tenant, 'A1', 'x'), null]]);
   });
 });
 
 describe('createAccounts', () => {
   it('begins each claim after the past spans of the tenant and of the accounts before it', async () => {
-    const world = await newWorld('GraphQL');
-    const { client, api } = world;
+    const tenant = await newTenant('GraphQL');
+    const { client, api } = tenant;
     await api.add('A1', { aliases: ['old'], dated: [span('now'), span('N5', undefined, y2010)] });
     await api.remove('A1', 'old');
-    const results = await createBatch(client.graphql, [
+    const results = await tryCreateAccounts(client.graphql, [
       accountInput({ id: 'N1', aliases: ['old'] }),
       accountInput({ id: 'N2', aliases: ['now'] }),
       accountInput({ id: 'N3', datedAliases: [span('x', undefined, y2001)] }),
@@ -262,8 +255,8 @@ describe('createAccounts', () => {
     ]);
     const codes = results.map(({ code }) => code ?? 'CREATED');
     expect(codes).toEqual(['CREATED', 'ALIAS_TAKEN', 'CREATED', 'ALIAS_TAKEN', 'CREATED', 'CREATED']);
-    expect(await spansOf(world, 'N1')).toEqual([['old', await endOf(world, 'A1', 'old'), null]]);
-    expect(await spansOf(world, 'N6')).toEqual([['x', y2001, null]]);
+    expect(await spansOf(tenant, 'N1')).toEqual([['old', await endOf(tenant, 'A1', 'old'), null]]);
+    expect(await spansOf(tenant, 'N6')).toEqual([['x', y2001, null]]);
     expect(await accountIdByAlias(client.graphql, 'N5', y2001)).toBe('A1');
     expect(await accountIdByAlias(client.graphql, 'N5', y2010)).toBe('N5');
   });
@@ -271,30 +264,30 @@ describe('createAccounts', () => {
 
 describe('restoreAccount and transferAlias', () => {
   it('brings back and moves values that others had for a while', async () => {
-    const world = await newWorld('GraphQL');
-    const { client, api } = world;
+    const tenant = await newTenant('GraphQL');
+    const { client, api } = tenant;
     await api.add('A1', { aliases: ['x'] });
     await api.archive('A1');
     await api.add('A2', { aliases: ['x'] });
-    const restore = () => mutate(client.graphql, 'restoreAccount', { id: 'A1' });
+    const restore = () => tryMutation(client.graphql, 'restoreAccount', { id: 'A1' });
     const { code, message } = await restore();
     expect(code).toBe('ALIAS_TAKEN');
     expect(message).not.toContain('effective');
     await api.remove('A2', 'x');
     expect(await restore()).toMatchObject({ replayed: false });
     expect(await aliasValues(client.graphql, 'A1')).toEqual(['x']);
-    await mutated(client.graphql, 'transferAlias', { alias: 'x', toAccountId: 'A2' });
+    await mutate(client.graphql, 'transferAlias', { alias: 'x', toAccountId: 'A2' });
     await api.remove('A2', 'x');
     expect(await api.add('A1', { aliases: ['x'] })).toMatchObject({ code: 'ACCEPTED' });
     expect(await accountIdByAlias(client.graphql, 'x')).toBe('A1');
   });
 
   it('gives no hint for aliases that another account has later', async () => {
-    const { client, api } = await newWorld('GraphQL');
+    const { client, api } = await newTenant('GraphQL');
     await api.add('A1', { aliases: ['x'] });
     await api.archive('A1');
     await api.add('A2', { dated: [span('x', y2900)] });
-    const { code, message } = await mutate(client.graphql, 'restoreAccount', { id: 'A1' });
+    const { code, message } = await tryMutation(client.graphql, 'restoreAccount', { id: 'A1' });
     expect(code).toBe('ALIAS_TAKEN');
     expect(message).not.toContain('effective');
   });
@@ -302,7 +295,7 @@ describe('restoreAccount and transferAlias', () => {
 
 describe('the exclusion constraint', () => {
   it('decides alone, without a look-up, while no value was in use before', async () => {
-    const { client, api } = await newWorld('GraphQL');
+    const { client, api } = await newTenant('GraphQL');
     const looked = await lookUps(async () => {
       await api.add('A1', { aliases: ['x'] });
       await api.create('N', { aliases: ['y'] });
@@ -312,9 +305,9 @@ describe('the exclusion constraint', () => {
     expect(await accountIdByAlias(client.graphql, 'z', y2001)).toBe('M');
   });
 
-  it.each(ways)('refuses a value that another account took after the look-up: %s', async (way) => {
-    const { client, api } = await newWorld('GraphQL');
-    await createBatch(client.graphql, [accountInput({ id: 'B' })]);
+  it.each(claimMutations)('refuses a value that another account took after the look-up: %s', async (way) => {
+    const { client, api } = await newTenant('GraphQL');
+    await tryCreateAccounts(client.graphql, [accountInput({ id: 'B' })]);
     await api.add('A1', { aliases: ['x'] });
     await api.remove('A1', 'x');
     const taken = async () =>
@@ -330,8 +323,8 @@ describe('the exclusion constraint', () => {
   it.each(['addAliases', 'createAccount', 'id'])(
     'lets one of many requests have a freed value: %s',
     async (way) => {
-      const { client, api } = await newWorld('GraphQL');
-      await createBatch(
+      const { client, api } = await newTenant('GraphQL');
+      await tryCreateAccounts(
         client.graphql,
         listOf(10, (index) => accountInput({ id: `B-${index}` })),
       );
@@ -339,9 +332,9 @@ describe('the exclusion constraint', () => {
       await api.remove('A1', 'prize');
       const results = await atOnce(10, (runner) => {
         if (way === 'addAliases' || (way === 'id' && runner % 2 === 0))
-          return mutate(client.graphql, 'addAliases', { accountId: `B-${runner}`, aliases: ['prize'] });
+          return tryMutation(client.graphql, 'addAliases', { accountId: `B-${runner}`, aliases: ['prize'] });
         const input = way === 'id' ? { id: 'prize' } : { id: `N-${runner}`, aliases: ['prize'] };
-        return mutate(client.graphql, 'createAccount', accountInput(input));
+        return tryMutation(client.graphql, 'createAccount', accountInput(input));
       });
       expect(accepted(results)).toHaveLength(1);
       for (const { code } of refused(results)) expect(code).toMatch(/^(ALIAS|ID)_TAKEN$/);
@@ -351,21 +344,21 @@ describe('the exclusion constraint', () => {
   );
 
   it('gives each request its own result, also if others claim freed values or values in use', async () => {
-    const world = await newWorld('GraphQL');
-    const { client, api } = world;
+    const tenant = await newTenant('GraphQL');
+    const { client, api } = tenant;
     const values = listOf(5, (index) => `freed-${index}`);
     await api.add('A1', { aliases: values });
     await api.archive('A1');
     await api.add('A2', { aliases: ['taken'] });
     const results = await atOnce(20, (index) => {
       const aliases = [index % 4 === 0 ? `freed-${index / 4}` : index % 4 === 1 ? 'taken' : `new-${index}`];
-      return mutate(client.graphql, 'createAccount', accountInput({ id: `N-${index}`, aliases }));
+      return tryMutation(client.graphql, 'createAccount', accountInput({ id: `N-${index}`, aliases }));
     });
     for (const [index, { code }] of results.entries()) {
       expect([index, code]).toEqual([index, index % 4 === 1 ? 'ALIAS_TAKEN' : undefined]);
     }
-    const end = await endOf(world, 'A1', 'freed-0');
-    expect(await spansOf(world, 'N-0')).toEqual([['freed-0', end, null]]);
-    expect(await spansOf(world, 'N-2')).toEqual([['new-2', null, null]]);
+    const end = await endOf(tenant, 'A1', 'freed-0');
+    expect(await spansOf(tenant, 'N-0')).toEqual([['freed-0', end, null]]);
+    expect(await spansOf(tenant, 'N-2')).toEqual([['new-2', null, null]]);
   });
 });

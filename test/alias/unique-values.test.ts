@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { accountIdByAlias, createAccount, createdAccount, tenantWithCustomer } from '../support/account.ts';
-import { rowCounts } from '../support/rows.ts';
+import { rowCounts } from '../support/database.ts';
+import { accountInput, createAccount, tenantWithCustomer } from '../support/fixtures.ts';
+import { tryMutation } from '../support/mutations.ts';
+import { accountIdByAlias } from '../support/reads.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
 
 const service = useService();
@@ -12,7 +14,7 @@ const y2028 = '2028-01-01T00:00:00Z';
 /** Fails unless the creation is refused with this error and leaves nothing. */
 async function expectRefused(client: Client, overrides: object, error: object): Promise<void> {
   const before = await rowCounts(service, client);
-  expect(await createAccount(client, overrides)).toMatchObject(error);
+  expect(await tryMutation(client, 'createAccount', accountInput(overrides))).toMatchObject(error);
   expect(await rowCounts(service, client)).toEqual(before);
 }
 
@@ -26,40 +28,40 @@ const idTaken = (id: string, accountId: string) => ({
 
 it('rejects an id that another account has', async () => {
   const client = await tenantWithCustomer(service);
-  await createdAccount(client);
+  await createAccount(client);
   await expectRefused(client, { name: 'Other' }, idTaken('A1', 'A1'));
 });
 
 it('rejects an id that is an alias of another account, and names its holder', async () => {
   const client = await tenantWithCustomer(service);
-  await createdAccount(client, { aliases: ['A2'] });
+  await createAccount(client, { aliases: ['A2'] });
   await expectRefused(client, { id: 'A2' }, idTaken('A2', 'A1'));
 });
 
 it('rejects an id that will be an alias of another account', async () => {
   const client = await tenantWithCustomer(service);
   const spans = [{ value: 'future', effectiveFrom: '2999-01-01T00:00:00Z' }];
-  await createdAccount(client, { datedAliases: spans });
+  await createAccount(client, { datedAliases: spans });
   await expectRefused(client, { id: 'future' }, idTaken('future', 'A1'));
 });
 
 it('accepts an id that was an alias of another account, from the end of the alias', async () => {
   const client = await tenantWithCustomer(service);
-  await createdAccount(client, { datedAliases: [{ value: 'past', effectiveUntil: y2026 }] });
-  await createdAccount(client, { id: 'past' });
+  await createAccount(client, { datedAliases: [{ value: 'past', effectiveUntil: y2026 }] });
+  await createAccount(client, { id: 'past' });
   expect(await accountIdByAlias(client, 'past', '2025-12-31T23:59:59.999Z')).toBe('A1');
   expect(await accountIdByAlias(client, 'past', y2026)).toBe('past');
 });
 
 it('rejects an alias that another account holds', async () => {
   const client = await tenantWithCustomer(service);
-  await createdAccount(client, { aliases: ['x'] });
+  await createAccount(client, { aliases: ['x'] });
   await expectRefused(client, { id: 'A2', aliases: ['x'] }, taken({ value: 'x', accountId: 'A1' }));
 });
 
 it('rejects an alias that is the id of another account, for whatever span', async () => {
   const client = await tenantWithCustomer(service);
-  await createdAccount(client);
+  await createAccount(client);
   const clash = taken({ value: 'A1', accountId: 'A1' });
   await expectRefused(client, { id: 'A2', aliases: ['A1'] }, clash);
   const datedAliases = [{ value: 'A1', effectiveUntil: '2001-01-01T00:00:00Z' }];
@@ -68,9 +70,13 @@ it('rejects an alias that is the id of another account, for whatever span', asyn
 
 it('names every alias that is taken, each with its holder', async () => {
   const client = await tenantWithCustomer(service);
-  await createdAccount(client, { id: 'A1', aliases: ['x', 'y'] });
-  await createdAccount(client, { id: 'A2', aliases: ['z'] });
-  const result = await createAccount(client, { id: 'A3', aliases: ['free', 'z', 'A2', 'x', 'A1'] });
+  await createAccount(client, { id: 'A1', aliases: ['x', 'y'] });
+  await createAccount(client, { id: 'A2', aliases: ['z'] });
+  const result = await tryMutation(
+    client,
+    'createAccount',
+    accountInput({ id: 'A3', aliases: ['free', 'z', 'A2', 'x', 'A1'] }),
+  );
   expect(new Set(result.clashes)).toEqual(
     new Set([
       { value: 'A1', accountId: 'A1' },
@@ -90,24 +96,24 @@ it('names a holder once although it holds the value for two spans', async () => 
     { value: 'x', effectiveUntil: y2026 },
     { value: 'x', effectiveFrom: y2027 },
   ];
-  await createdAccount(client, { datedAliases: spans });
+  await createAccount(client, { datedAliases: spans });
   await expectRefused(client, { id: 'A2', aliases: ['x'] }, taken({ value: 'x', accountId: 'A1' }));
 });
 
 it('tells values apart by case, spelling and white space inside', async () => {
   const client = await tenantWithCustomer(service);
-  await createdAccount(client, { aliases: ['x y', 'straße'] });
-  await createdAccount(client, { id: 'a1', aliases: ['X Y', 'x  y', 'STRASSE', 'strasse'] });
+  await createAccount(client, { aliases: ['x y', 'straße'] });
+  await createAccount(client, { id: 'a1', aliases: ['X Y', 'x  y', 'STRASSE', 'strasse'] });
   expect(await accountIdByAlias(client, 'X Y')).toBe('a1');
   expect(await accountIdByAlias(client, 'x y')).toBe('A1');
 });
 
 it('accepts an account’s own id as its alias, plain or dated, without effect', async () => {
   const client = await tenantWithCustomer(service);
-  const account = await createdAccount(client, { aliases: ['A1'] });
+  const account = await createAccount(client, { aliases: ['A1'] });
   expect(account.aliases).toEqual([]);
   const datedAliases = [{ value: 'A2', effectiveUntil: '2001-01-01T00:00:00Z' }];
-  expect((await createdAccount(client, { id: 'A2', datedAliases })).aliases).toEqual([]);
+  expect((await createAccount(client, { id: 'A2', datedAliases })).aliases).toEqual([]);
   expect(await accountIdByAlias(client, 'A2')).toBe('A2');
   expect((await rowCounts(service, client)).aliases).toBe(2);
 });
@@ -119,10 +125,10 @@ describe('one value in two accounts', () => {
 
   it('is fine when their spans touch: the end is exclusive', async () => {
     const client = await tenantWithCustomer(service);
-    await createdAccount(client, { id: 'A1', ...holding(y2026, y2027) });
-    await createdAccount(client, { id: 'A2', ...holding(y2027, y2028) });
-    await createdAccount(client, { id: 'A3', ...holding(undefined, y2026) });
-    await createdAccount(client, { id: 'A4', ...holding(y2028) });
+    await createAccount(client, { id: 'A1', ...holding(y2026, y2027) });
+    await createAccount(client, { id: 'A2', ...holding(y2027, y2028) });
+    await createAccount(client, { id: 'A3', ...holding(undefined, y2026) });
+    await createAccount(client, { id: 'A4', ...holding(y2028) });
     expect(await accountIdByAlias(client, 'x', '2026-12-31T23:59:59.999Z')).toBe('A1');
     expect(await accountIdByAlias(client, 'x', y2027)).toBe('A2');
     expect(await accountIdByAlias(client, 'x', '2025-12-31T23:59:59.999Z')).toBe('A3');
@@ -137,7 +143,7 @@ describe('one value in two accounts', () => {
     ['the same', y2026, y2027],
   ])('is refused for %s', async (_, effectiveFrom, effectiveUntil) => {
     const client = await tenantWithCustomer(service);
-    await createdAccount(client, holding(y2026, y2027));
+    await createAccount(client, holding(y2026, y2027));
     const second = { id: 'A2', ...holding(effectiveFrom, effectiveUntil) };
     await expectRefused(client, second, taken({ value: 'x', accountId: 'A1' }));
   });
@@ -148,7 +154,7 @@ describe('one value in two accounts', () => {
       { value: 'x', effectiveUntil: y2026 },
       { value: 'x', effectiveFrom: y2026, effectiveUntil: y2027 },
     ];
-    await createdAccount(client, { datedAliases });
+    await createAccount(client, { datedAliases });
     expect(await accountIdByAlias(client, 'x', y2026)).toBe('A1');
     expect(await accountIdByAlias(client, 'x', y2027)).toBeUndefined();
   });

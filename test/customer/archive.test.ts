@@ -1,10 +1,24 @@
 import { describe, expect, it } from 'vitest';
-import { accountInput, customerInput, readAccount, readCustomer } from '../support/account.ts';
+import { stored, writesNothing } from '../support/database.ts';
 import { listOf } from '../support/field-limits.ts';
-import { newWorld, setting, untouched } from '../support/mutation-cases.ts';
-import { accepted, atOnce, createBatch, type MutationName, mutate, mutated } from '../support/mutations.ts';
+import {
+  accountInput,
+  createAccount,
+  createCustomer,
+  setting,
+  tenantWithEverything,
+  useSharedTenant,
+} from '../support/fixtures.ts';
+import {
+  accepted,
+  atOnce,
+  type MutationName,
+  mutate,
+  tryCreateAccounts,
+  tryMutation,
+} from '../support/mutations.ts';
+import { readAccount, readCustomer } from '../support/reads.ts';
 import { useService } from '../support/service.ts';
-import { stored, writesNothing } from '../support/stored.ts';
 
 const service = useService();
 
@@ -15,14 +29,14 @@ describe.concurrent('archiveCustomer', () => {
   ])(
     'is refused while %d accounts are not archived; names the first 10 and how many',
     async (total, ids, message) => {
-      const client = await newWorld(service);
+      const client = await tenantWithEverything(service);
       const idOf = (index: number) => `A-${String(index).padStart(2, '0')}`;
       const drafts = listOf(total, (index) =>
         accountInput({ id: idOf(index), customerId: 'C2', status: index % 2 ? 'DRAFT' : 'ACTIVE' }),
       );
-      await createBatch(client, [...drafts, accountInput({ id: 'A-', customerId: 'C2' })].toReversed());
-      await mutated(client, 'archiveAccount', { id: 'A-' });
-      const send = () => mutate(client, 'archiveCustomer', { id: 'C2' });
+      await tryCreateAccounts(client, [...drafts, accountInput({ id: 'A-', customerId: 'C2' })].toReversed());
+      await mutate(client, 'archiveAccount', { id: 'A-' });
+      const send = () => tryMutation(client, 'archiveCustomer', { id: 'C2' });
       expect(await writesNothing(service, [client], send)).toMatchObject({
         __typename: 'NotAllowedInStatusError',
         type: 'Customer',
@@ -36,11 +50,11 @@ describe.concurrent('archiveCustomer', () => {
   );
 
   it('archives a customer whose accounts are all archived, and leaves it readable but out of its accounts’ way', async () => {
-    const client = await newWorld(service);
-    await mutated(client, 'createAccount', accountInput({ id: 'A5', customerId: 'C2' }));
-    await mutated(client, 'archiveAccount', { id: 'A5' });
+    const client = await tenantWithEverything(service);
+    await createAccount(client, { id: 'A5', customerId: 'C2' });
+    await mutate(client, 'archiveAccount', { id: 'A5' });
     const before = await readCustomer(client, 'C2');
-    await mutated(client, 'archiveCustomer', { id: 'C2' });
+    await mutate(client, 'archiveCustomer', { id: 'C2' });
     expect(await readCustomer(client, 'C2')).toEqual({
       ...before,
       status: 'ARCHIVED',
@@ -51,22 +65,22 @@ describe.concurrent('archiveCustomer', () => {
   });
 
   it('is undone by restoreCustomer, which leaves the accounts archived', async () => {
-    const client = await newWorld(service);
-    await mutated(client, 'createAccount', accountInput({ id: 'A5', customerId: 'C2', aliases: ['w'] }));
-    await mutated(client, 'archiveAccount', { id: 'A5' });
-    await mutated(client, 'archiveCustomer', { id: 'C2' });
-    expect(await mutated(client, 'restoreCustomer', { id: 'C2' })).toMatchObject({
+    const client = await tenantWithEverything(service);
+    await createAccount(client, { id: 'A5', customerId: 'C2', aliases: ['w'] });
+    await mutate(client, 'archiveAccount', { id: 'A5' });
+    await mutate(client, 'archiveCustomer', { id: 'C2' });
+    expect(await mutate(client, 'restoreCustomer', { id: 'C2' })).toMatchObject({
       status: 'ACTIVE',
       version: 3,
     });
     expect(await readAccount(client, 'A5')).toMatchObject({ status: 'ARCHIVED', version: 2, aliases: [] });
-    const restored = await mutated(client, 'restoreAccount', { id: 'A5' });
+    const restored = await mutate(client, 'restoreAccount', { id: 'A5' });
     expect(restored).toMatchObject({ status: 'ACTIVE', aliases: [{ value: 'w' }] });
   });
 });
 
 describe.concurrent('an archived customer refuses', () => {
-  const world = untouched(() => newWorld(service));
+  const tenant = useSharedTenant(() => tenantWithEverything(service));
   const writes: [MutationName, object][] = [
     ['updateCustomer', { id: 'C3', name: 'New name' }],
     ['updateCustomer', { id: 'C3' }],
@@ -77,8 +91,8 @@ describe.concurrent('an archived customer refuses', () => {
     ['removeSettings', { customerId: 'C3', settings: [{ namespace: 'n', id: 's' }] }],
   ];
   it.each(writes)('%s %j', async (name, input) => {
-    const { client } = world;
-    const answer = await writesNothing(service, [client], () => mutate(client, name, input));
+    const { client } = tenant;
+    const answer = await writesNothing(service, [client], () => tryMutation(client, name, input));
     expect(answer).toMatchObject({
       code: 'NOT_ALLOWED_IN_STATUS',
       type: 'Customer',
@@ -88,9 +102,9 @@ describe.concurrent('an archived customer refuses', () => {
   });
 
   it('a restore does not, but an active one refuses it', async () => {
-    const client = await newWorld(service);
-    expect(await mutate(client, 'restoreCustomer', { id: 'C3' })).toMatchObject({ replayed: false });
-    const again = () => mutate(client, 'restoreCustomer', { id: 'C3' });
+    const client = await tenantWithEverything(service);
+    expect(await tryMutation(client, 'restoreCustomer', { id: 'C3' })).toMatchObject({ replayed: false });
+    const again = () => tryMutation(client, 'restoreCustomer', { id: 'C3' });
     expect(await writesNothing(service, [client], again)).toMatchObject({
       code: 'NOT_ALLOWED_IN_STATUS',
       status: 'ACTIVE',
@@ -103,12 +117,12 @@ describe('at once', () => {
   it('an archive and 10 new accounts never leave an archived customer with a live account', async () => {
     const client = await service.newTenant();
     const ids = listOf(5, (index) => `C-${index}`);
-    await Promise.all(ids.map((id) => mutated(client, 'createCustomer', customerInput({ id }))));
+    await Promise.all(ids.map((id) => createCustomer(client, { id })));
     for (const id of ids) {
       const results = await atOnce(11, (runner) =>
         runner === 3
-          ? mutate(client, 'archiveCustomer', { id })
-          : mutate(client, 'createAccount', accountInput({ id: `${id}-${runner}`, customerId: id })),
+          ? tryMutation(client, 'archiveCustomer', { id })
+          : tryMutation(client, 'createAccount', accountInput({ id: `${id}-${runner}`, customerId: id })),
       );
       const { customers, accounts } = await stored(service, client);
       const { status } = customers.find((row) => row.id === id);
@@ -123,17 +137,17 @@ describe('at once', () => {
   });
 
   it('an archive and restores of its accounts never leave an archived customer with a live account', async () => {
-    const client = await newWorld(service);
+    const client = await tenantWithEverything(service);
     const ids = listOf(10, (index) => `B-${index}`);
-    await createBatch(
+    await tryCreateAccounts(
       client,
       ids.map((id) => accountInput({ id, customerId: 'C2' })),
     );
-    await Promise.all(ids.map((id) => mutated(client, 'archiveAccount', { id })));
+    await Promise.all(ids.map((id) => mutate(client, 'archiveAccount', { id })));
     await atOnce(11, (runner) =>
       runner === 5
-        ? mutate(client, 'archiveCustomer', { id: 'C2' })
-        : mutate(client, 'restoreAccount', { id: `B-${runner % 10}` }),
+        ? tryMutation(client, 'archiveCustomer', { id: 'C2' })
+        : tryMutation(client, 'restoreAccount', { id: `B-${runner % 10}` }),
     );
     const { status } = await readCustomer(client, 'C2');
     const { accounts } = await stored(service, client);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createCustomer, createdCustomer, customerInput, sendCreateCustomer } from '../support/account.ts';
+import { rowCounts } from '../support/database.ts';
 import {
   type Accepted,
   badAddresses,
@@ -15,8 +15,9 @@ import {
   type Refused,
   x,
 } from '../support/field-limits.ts';
+import { createCustomer, customerInput } from '../support/fixtures.ts';
+import { sendMutation, tryMutation } from '../support/mutations.ts';
 import { expectAlive, expectNoInternals, expectRequestError, issuesOf } from '../support/refusal.ts';
-import { rowCounts } from '../support/rows.ts';
 import { useService } from '../support/service.ts';
 import { badSettings, goodSettings } from '../support/setting-field-limits.ts';
 
@@ -34,7 +35,7 @@ const accepted: Accepted[] = [
 
 it.each(accepted)('accepts %s', async (_, fields) => {
   const client = await service.newTenant();
-  expect(await createdCustomer(client, fields)).toMatchObject(fields);
+  expect(await createCustomer(client, fields)).toMatchObject(fields);
 });
 
 /** The same problem in the first account of a customer. */
@@ -65,7 +66,11 @@ const refused: Refused[] = [
 describe('with the path and kind of the problem, and without writing anything,', () => {
   it.each(refused)('refuses %s', async (_, fields, path, code) => {
     const client = await service.newTenant();
-    const result = await createCustomer(client, { idempotencyKey: 'k', ...fields });
+    const result = await tryMutation(
+      client,
+      'createCustomer',
+      customerInput({ idempotencyKey: 'k', ...fields }),
+    );
     expect(issuesOf(result)).toEqual([{ path, code }]);
     expectNoInternals({ data: result, errors: undefined });
     expect(await rowCounts(service, client)).toEqual(nothing);
@@ -85,19 +90,23 @@ it.each([
   ['a first account without a name', customerInput({ account: { id: 'A1' } })],
 ])('answers %s with BAD_REQUEST and writes nothing', async (_, input) => {
   const client = await service.newTenant();
-  expectRequestError(await sendCreateCustomer(client, input), 400, 'BAD_REQUEST');
+  expectRequestError(await sendMutation(client, 'createCustomer', input), 400, 'BAD_REQUEST');
   expect(await rowCounts(service, client)).toEqual(nothing);
 });
 
 it('names all problems of a customer and its first account at once', async () => {
   const client = await service.newTenant();
-  const result = await createCustomer(client, {
-    id: '',
-    name: ' ',
-    primaryEmail: 'x',
-    address: {},
-    account: { id: ' ', name: 'x', aliases: ['a', 'a'], datedAliases: [{ value: 'a' }] },
-  });
+  const result = await tryMutation(
+    client,
+    'createCustomer',
+    customerInput({
+      id: '',
+      name: ' ',
+      primaryEmail: 'x',
+      address: {},
+      account: { id: ' ', name: 'x', aliases: ['a', 'a'], datedAliases: [{ value: 'a' }] },
+    }),
+  );
   const paths = issuesOf(result).map(({ path }) => path.join('.'));
   expect(paths.toSorted()).toEqual([
     'account.aliases.1',

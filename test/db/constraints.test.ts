@@ -1,6 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm';
 import { expect, it } from 'vitest';
-import { createdAccount, tenantWithCustomer } from '../support/account.ts';
+import { createAccount, tenantWithCustomer } from '../support/fixtures.ts';
 import { type Json, useService } from '../support/service.ts';
 
 const service = useService();
@@ -78,8 +78,8 @@ const cases: [string, string, (tenantId: number) => SQL][] = [
 
 it.each(cases)('the database itself refuses %s: %s', async (_, constraint, statementFor) => {
   const client = await tenantWithCustomer(service);
-  await createdAccount(client, { aliases: ['x'] });
-  await createdAccount(client, { id: 'A2' });
+  await createAccount(client, { aliases: ['x'] });
+  await createAccount(client, { id: 'A2' });
   const violated = await service.database.orm.execute(statementFor(client.tenantId)).then(
     () => 'none',
     (error: Json) => error.cause.constraint_name ?? String(error.cause),
@@ -89,7 +89,7 @@ it.each(cases)('the database itself refuses %s: %s', async (_, constraint, state
 
 it('the database accepts the copies that the refused ones are made of', async () => {
   const client = await tenantWithCustomer(service);
-  await createdAccount(client, { aliases: ['x'] });
+  await createAccount(client, { aliases: ['x'] });
   const copies = [accountCopy({}), customerCopy({}), aliasCopy({ value: sql`'y'` })];
   for (const copy of copies) await service.database.orm.execute(copy(client.tenantId));
 });

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
-import { tenantWithCustomer } from '../support/account.ts';
+import { tenantWithCustomer } from '../support/fixtures.ts';
 import { type Client, useService } from '../support/service.ts';
 
 const service = useService();

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { expect, it } from 'vitest';
-import { tenantWithCustomer } from '../support/account.ts';
+import { tenantWithCustomer } from '../support/fixtures.ts';
 import { useService } from '../support/service.ts';
 
 const service = useService();

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { accountInput, createdAccount, createdCustomer, tenantWithCustomer } from '../support/account.ts';
-import { statementsOf } from '../support/rows.ts';
+import { statementsOf } from '../support/database.ts';
+import { accountInput, createAccount, createCustomer, tenantWithCustomer } from '../support/fixtures.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
 
 const service = useService();
@@ -14,11 +14,11 @@ let crowd: { client: Client; accounts: Json[]; customers: Json[] };
 beforeAll(async () => {
   const client = await service.newTenant();
   const customers = await Promise.all(
-    Array.from({ length: 10 }, (_, index) => createdCustomer(client, { id: `C-${index}`, settings })),
+    Array.from({ length: 10 }, (_, index) => createCustomer(client, { id: `C-${index}`, settings })),
   );
   const accounts = await Promise.all(
     Array.from({ length: 100 }, (_, index) =>
-      createdAccount(client, {
+      createAccount(client, {
         id: idOf(index),
         customerId: `C-${index % 10}`,
         aliases: [`alias-${index}`],
@@ -57,7 +57,7 @@ describe('a mutation costs one statement:', () => {
         expect.objectContaining({ __typename: expect.any(String) }),
       ]);
     });
-  const createAccount = (selection: string) =>
+  const createAccountDocument = (selection: string) =>
     `mutation($input: CreateAccountInput!) { createAccount(input: $input) { __typename
       ... on CreateAccountSuccess { replayed account { ${selection} } } } }`;
 
@@ -69,29 +69,29 @@ describe('a mutation costs one statement:', () => {
       idempotencyKey: 'k',
       address: { city: 'x' },
     });
-    expectStatements(await run(client, createAccount('id name address { city } tags'), input), 1);
+    expectStatements(await run(client, createAccountDocument('id name address { city } tags'), input), 1);
   });
 
   it('createAccount that answers with the whole account', async () => {
     const client = await tenantWithCustomer(service);
     const input = accountInput({ aliases: ['x', 'y'], settings, idempotencyKey: 'k' });
-    expectStatements(await run(client, createAccount(wholeAccount), input), 1);
+    expectStatements(await run(client, createAccountDocument(wholeAccount), input), 1);
   });
 
   it('createAccount that answers with its customer: the customer rides in the write', async () => {
     const client = await tenantWithCustomer(service);
-    const texts = await run(client, createAccount('id customer { id name version }'), accountInput());
+    const texts = await run(client, createAccountDocument('id customer { id name version }'), accountInput());
     expectStatements(texts, 1);
   });
 
   it('createAccount of no customer, which is no look-up beforehand either', async () => {
     const client = await service.newTenant();
-    expectStatements(await run(client, createAccount('id'), accountInput()), 1);
+    expectStatements(await run(client, createAccountDocument('id'), accountInput()), 1);
   });
 
   it('updateAccount with its history and idempotency record', async () => {
     const client = await tenantWithCustomer(service);
-    await createdAccount(client, { id: 'A1' });
+    await createAccount(client, { id: 'A1' });
     const document = `mutation($input: UpdateAccountInput!) { updateAccount(input: $input) { __typename
       ... on UpdateAccountSuccess { account { id name version } } } }`;
     expectStatements(await run(client, document, { id: 'A1', name: 'Changed', idempotencyKey: 'k' }), 1);

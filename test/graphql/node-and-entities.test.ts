@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { createdAccount, tenantWithCustomer } from '../support/account.ts';
+import { createAccount, tenantWithCustomer } from '../support/fixtures.ts';
 import { type Client, clientThrough, type Json, openImpatientApp, useService } from '../support/service.ts';
 
 const service = useService();
 
 async function tenantWithNodes() {
   const client = await tenantWithCustomer(service);
-  const account: Json = await createdAccount(client, { aliases: ['x'] });
+  const account: Json = await createAccount(client, { aliases: ['x'] });
   return { client, account: account.nodeId as string, customer: account.customer.nodeId as string };
 }
 
@@ -170,8 +170,8 @@ describe('references to accounts by alias', () => {
 
   it('name whom the alias means at the instant, which may be nobody', async () => {
     const client = await tenantWithCustomer(service);
-    await createdAccount(client, { id: 'A1', datedAliases: [{ value: 'x', effectiveUntil: june }] });
-    await createdAccount(client, { id: 'A2', datedAliases: [{ value: 'x', effectiveFrom: june }] });
+    await createAccount(client, { id: 'A1', datedAliases: [{ value: 'x', effectiveUntil: june }] });
+    await createAccount(client, { id: 'A2', datedAliases: [{ value: 'x', effectiveFrom: june }] });
     const named: [string, string, string | null][] = [
       ['x', may, 'A1'],
       ['x', june, 'A2'],

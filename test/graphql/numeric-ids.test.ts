@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { createdAccount, tenantWithCustomer } from '../support/account.ts';
+import { createAccount, tenantWithCustomer } from '../support/fixtures.ts';
 import { json, sendRaw } from '../support/http.ts';
 import { type Client, useService } from '../support/service.ts';
 
@@ -9,7 +9,7 @@ let client: Client;
 beforeAll(async () => {
   client = await tenantWithCustomer(service);
   for (const id of ['12345', '12345678901234567890', '0'])
-    await createdAccount(client, { id, name: `Account ${id}` });
+    await createAccount(client, { id, name: `Account ${id}` });
 });
 
 /** Sends variables as JSON text, because JavaScript has no such numbers. */

@@ -7,7 +7,7 @@ import {
 } from 'graphql';
 import { beforeAll, expect, it } from 'vitest';
 import { buildSchema } from '../../src/schema.ts';
-import { createdAccount, createdCustomer } from '../support/account.ts';
+import { createAccount, createCustomer } from '../support/fixtures.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
 
 const service = useService();
@@ -28,8 +28,8 @@ const settings = [{ id: 's', namespace: 'n', name: 'n', dataType: 'STRING', valu
 
 beforeAll(async () => {
   client = await service.newTenant();
-  await createdCustomer(client, { address, settings, metadata: { of: 'customer' } });
-  const account = await createdAccount(client, {
+  await createCustomer(client, { address, settings, metadata: { of: 'customer' } });
+  const account = await createAccount(client, {
     address: { ...address, city: 'd' },
     settings,
     invoiceCurrency: 'JPY',

@@ -1,13 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { describe, expect, it } from 'vitest';
-import {
-  accountInput,
-  createAccount,
-  createdAccount,
-  createdCustomer,
-  sendCreateAccount,
-  tenantWithCustomer,
-} from '../support/account.ts';
+import { accountInput, createAccount, createCustomer, tenantWithCustomer } from '../support/fixtures.ts';
+import { sendMutation, tryMutation } from '../support/mutations.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
 
 const service = useService();
@@ -30,7 +24,7 @@ it('keeps one row for a created account: when, who, which request, what', async 
     tags: ['T'],
     address: { country: 'DE' },
   });
-  const answer = await sendCreateAccount(client, input, { 'x-request-id': 'req-1' });
+  const answer = await sendMutation(client, 'createAccount', input, { 'x-request-id': 'req-1' });
   const [, change, ...more] = await changesOf(client);
   expect(more).toEqual([]);
   expect(change).toMatchObject({
@@ -54,14 +48,14 @@ it('keeps one row for a created account: when, who, which request, what', async 
 
 it('keeps the same request id that the answer names when the caller gave none', async () => {
   const client = await tenantWithCustomer(service);
-  const answer = await sendCreateAccount(client, accountInput());
+  const answer = await sendMutation(client, 'createAccount', accountInput());
   const [, change] = await changesOf(client);
   expect(change.request_id).toBe(answer.headers.get('x-request-id'));
 });
 
 it('keeps one row for a customer and one for the account created with it', async () => {
   const client = await service.newTenant();
-  await createdCustomer(client, {
+  await createCustomer(client, {
     account: { id: 'A1', name: 'First', aliases: ['x'] },
     settings: [setting],
   });
@@ -77,13 +71,13 @@ it('keeps one row for a customer and one for the account created with it', async
 
 it('keeps nothing of what was refused or replayed', async () => {
   const client = await tenantWithCustomer(service);
-  await createdAccount(client, { idempotencyKey: 'k' });
-  const before = await changesOf(client);
   await createAccount(client, { idempotencyKey: 'k' });
-  await createAccount(client, { idempotencyKey: 'k', name: 'Other' });
-  await createAccount(client);
-  await createAccount(client, { id: 'A2', aliases: ['A1'] });
-  await createAccount(client, { id: 'A3', name: 'x' });
+  const before = await changesOf(client);
+  await tryMutation(client, 'createAccount', accountInput({ idempotencyKey: 'k' }));
+  await tryMutation(client, 'createAccount', accountInput({ idempotencyKey: 'k', name: 'Other' }));
+  await tryMutation(client, 'createAccount', accountInput());
+  await tryMutation(client, 'createAccount', accountInput({ id: 'A2', aliases: ['A1'] }));
+  await tryMutation(client, 'createAccount', accountInput({ id: 'A3', name: 'x' }));
   expect(await changesOf(client)).toEqual(before);
 });
 

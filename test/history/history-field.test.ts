@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import { parseTypeId } from '../../src/lib/id.ts';
-import { createdAccount, createdCustomer, tenantWithCustomer } from '../support/account.ts';
-import { atOnce, mutated } from '../support/mutations.ts';
-import { statementsOf } from '../support/rows.ts';
+import { statementsOf } from '../support/database.ts';
+import { createAccount, createCustomer, tenantWithCustomer } from '../support/fixtures.ts';
+import { atOnce, mutate } from '../support/mutations.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
 
 const service = useService();
@@ -18,7 +18,7 @@ async function historyOf(client: Client, owner: string): Promise<Json[]> {
 
 it('shows a creation in the words of the API', async () => {
   const client = await tenantWithCustomer(service);
-  await createdAccount(client, {
+  await createAccount(client, {
     address: { line1: 'Main Street 1', country: 'US' },
     billingInformation: { emailRecipients: ['a@b.co'] },
     aliases: ['one'],
@@ -52,7 +52,7 @@ it('shows a creation in the words of the API', async () => {
 
 it('keeps the histories of a customer and of its accounts apart', async () => {
   const client = await service.newTenant();
-  await createdCustomer(client, { account: { id: 'A1', name: 'First' } });
+  await createCustomer(client, { account: { id: 'A1', name: 'First' } });
   const [ofCustomer] = [await historyOf(client, 'customer(id: "C1")')];
   expect(ofCustomer).toMatchObject([
     { kind: 'CUSTOMER_CREATED', before: null, account: null, customer: { id: 'C1' } },
@@ -63,7 +63,7 @@ it('keeps the histories of a customer and of its accounts apart', async () => {
 
 it('shows the newest change first, each field as it was and as it became', async () => {
   const client = await tenantWithCustomer(service);
-  await createdAccount(client);
+  await createAccount(client);
   const rename = 'mutation($name: String) { updateAccount(input: { id: "A1", name: $name }) { __typename } }';
   for (const name of ['Second', 'Third']) await client.send(rename, { name });
   const changes = await historyOf(client, 'account(id: "A1")');
@@ -76,9 +76,9 @@ it('shows the newest change first, each field as it was and as it became', async
 
 it('keeps the order of the versions when many write at once', async () => {
   const client = await tenantWithCustomer(service);
-  await createdAccount(client);
-  await atOnce(20, (runner) => mutated(client, 'updateAccount', { id: 'A1', name: `Name ${runner}` }));
-  await atOnce(20, (runner) => mutated(client, 'updateCustomer', { id: 'C1', name: `Name ${runner}` }));
+  await createAccount(client);
+  await atOnce(20, (runner) => mutate(client, 'updateAccount', { id: 'A1', name: `Name ${runner}` }));
+  await atOnce(20, (runner) => mutate(client, 'updateCustomer', { id: 'C1', name: `Name ${runner}` }));
   const newestFirst = Array.from({ length: 21 }, (_, index) => 21 - index);
   for (const owner of ['account(id: "A1")', 'customer(id: "C1")']) {
     const { data } = await client.send(
@@ -92,7 +92,7 @@ it('keeps the order of the versions when many write at once', async () => {
 
 it('costs one statement a page, and one more each for what the changes lead to', async () => {
   const client = await tenantWithCustomer(service);
-  await createdAccount(client);
+  await createAccount(client);
   const cost = async (fields: string) =>
     (
       await statementsOf(service, () =>

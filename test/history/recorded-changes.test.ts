@@ -1,17 +1,23 @@
 import { sql } from 'drizzle-orm';
 import { describe, expect, it } from 'vitest';
-import { accountInput, customerInput } from '../support/account.ts';
-import { mutationCases, newWorld, refusalsOf, setting, untouched } from '../support/mutation-cases.ts';
+import { changesOf, writesNothing } from '../support/database.ts';
 import {
-  createBatch,
+  accountInput,
+  customerInput,
+  setting,
+  tenantWithEverything,
+  useSharedTenant,
+} from '../support/fixtures.ts';
+import { mutationCases, refusalsOf } from '../support/mutation-cases.ts';
+import {
   type MutationName,
-  memberOf,
   mutate,
-  mutated,
+  resultOf,
   sendMutation,
+  tryCreateAccounts,
+  tryMutation,
 } from '../support/mutations.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
-import { changesOf, writesNothing } from '../support/stored.ts';
 
 const service = useService();
 
@@ -147,9 +153,9 @@ const recorded: [name: MutationName, input: object, ...changes: Recorded[]][] = 
 
 describe.concurrent('one row for each entity that a write changes: when, who, which request, what', () => {
   it.each(recorded)('%s %j', async (name, input, ...expected) => {
-    const client = await newWorld(service);
+    const client = await tenantWithEverything(service);
     const { answer, changes } = await historyOf(client, name, input);
-    const result = memberOf(answer, name);
+    const result = resultOf(answer, name);
     const { updatedAt } = result.account ?? result.customer;
     const rows = expected.map(([kind, account_id, customer_id, before, after]) => ({
       kind,
@@ -171,27 +177,27 @@ describe.concurrent('one row for each entity that a write changes: when, who, wh
 });
 
 describe.concurrent('a refused write leaves no row', () => {
-  const world = untouched(() => newWorld(service));
+  const tenant = useSharedTenant(() => tenantWithEverything(service));
 
   it.each(mutationCases)('$name', async (one) => {
-    const { client } = world;
+    const { client } = tenant;
     for (const input of [...refusalsOf(one), { ...one.input, idempotencyKey: 'a b' }]) {
-      const send = () => mutate(client, one.name, input);
+      const send = () => tryMutation(client, one.name, input);
       expect(await writesNothing(service, [client], send)).toMatchObject({ code: expect.any(String) });
     }
   });
 });
 
 it('keeps the request id that the caller gave', async () => {
-  const client = await newWorld(service);
+  const client = await tenantWithEverything(service);
   await sendMutation(client, 'archiveAccount', { id: 'A1' }, { 'x-request-id': 'req-7' });
   expect((await changesOf(service, client)).at(-1)).toMatchObject({ request_id: 'req-7' });
 });
 
 it('of a batch keeps one row for each account created, all of one request', async () => {
-  const client = await newWorld(service);
+  const client = await tenantWithEverything(service);
   const before = (await changesOf(service, client)).length;
-  await createBatch(client, [
+  await tryCreateAccounts(client, [
     accountInput({ id: 'B1' }),
     accountInput({ id: 'A1' }),
     accountInput({ id: 'B2' }),
@@ -202,7 +208,7 @@ it('of a batch keeps one row for each account created, all of one request', asyn
 });
 
 it('tells the whole life of an account: versions without a gap, and each row begins where the last one ended', async () => {
-  const client = await newWorld(service);
+  const client = await tenantWithEverything(service);
   const id = 'A1';
   const life: [MutationName, object][] = [
     ['updateAccount', { id, name: 'Second' }],
@@ -214,7 +220,7 @@ it('tells the whole life of an account: versions without a gap, and each row beg
     ['transferAlias', { alias: 'v', toAccountId: 'A2' }],
     ['updateAccount', { id, name: 'Fourth' }],
   ];
-  for (const [name, input] of life) await mutated(client, name, input);
+  for (const [name, input] of life) await mutate(client, name, input);
   const rows = (await changesOf(service, client)).filter((row) => row.account_id === id);
   expect(rows.map((row) => row.version)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
   const fields: Record<string, Json> = { ...rows[0].after };
@@ -232,7 +238,7 @@ it.each([
   ['delete', sql`delete from changes`],
   ['truncate', sql`truncate changes cascade`],
 ])('refuses to %s, in the database itself', async (_, statement) => {
-  const client = await newWorld(service);
+  const client = await tenantWithEverything(service);
   const attempt = async () => {
     await service.database.orm.execute(statement);
   };

@@ -1,15 +1,15 @@
 import { createClient } from 'graphql-sse';
 import { expect, it } from 'vitest';
-import { newSmallWorld } from '../support/mutation-cases.ts';
-import { mutated } from '../support/mutations.ts';
+import { tenantWithAccounts } from '../support/fixtures.ts';
+import { useServer } from '../support/http-server.ts';
+import { mutate } from '../support/mutations.ts';
 import { useService } from '../support/service.ts';
-import { useSocket } from '../support/socket.ts';
 
 const service = useService();
-const socket = useSocket((request, response) => service.listener(request, response));
+const socket = useServer((request, response) => service.listener(request, response));
 
 it('graphql-sse’s client follows the changes of an account', async () => {
-  const { token, ...client } = await newSmallWorld(service);
+  const { token, ...client } = await tenantWithAccounts(service);
   let connected = () => {};
   const connection = new Promise<void>((resolve) => {
     connected = resolve;
@@ -24,7 +24,7 @@ it('graphql-sse’s client follows the changes of an account', async () => {
   const first = changes.next();
   await connection;
   for (const name of ['Second', 'Third'])
-    await mutated({ token, ...client }, 'updateAccount', { id: 'A1', name });
+    await mutate({ token, ...client }, 'updateAccount', { id: 'A1', name });
   const answers = [await first, await changes.next()].map(({ value }) => value.data);
   expect(answers).toEqual([
     { accountChanged: { version: 2, after: { name: 'Second' } } },

@@ -1,16 +1,16 @@
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openStream, type Stream } from '../support/event-stream.ts';
-import { newSmallWorld, setting } from '../support/mutation-cases.ts';
-import { type MutationName, mutated } from '../support/mutations.ts';
+import { setting, tenantWithAccounts } from '../support/fixtures.ts';
+import { useServer } from '../support/http-server.ts';
+import { type MutationName, mutate } from '../support/mutations.ts';
 import { type Client, type Json, openApp, useService } from '../support/service.ts';
-import { useSocket } from '../support/socket.ts';
 
 const service = useService();
-const socket = useSocket((request, response) => service.listener(request, response));
+const socket = useServer((request, response) => service.listener(request, response));
 
 let replica: ReturnType<typeof openApp>;
-const second = useSocket((request, response) => replica.listener(request, response));
+const second = useServer((request, response) => replica.listener(request, response));
 beforeAll(() => {
   replica = openApp(service.connection);
 });
@@ -35,7 +35,7 @@ async function changesOf(client: Client, id: string): Promise<Json[]> {
 
 describe('a subscriber', () => {
   it('gets every kind of write of an account, with what it was before and after, and the account as it is then', async () => {
-    const client = await newSmallWorld(service);
+    const client = await tenantWithAccounts(service);
     const stream = await openStream(socket.url, client, follow, { accountId: 'A1' });
     expect(stream.headers.get('content-type')).toMatch(/^text\/event-stream/);
     const writes: [MutationName, object, kind: string][] = [
@@ -49,7 +49,7 @@ describe('a subscriber', () => {
       ['restoreAccount', { id: 'A1' }, 'ACCOUNT_RESTORED'],
     ];
     for (const [index, [name, input, kind]] of writes.entries()) {
-      await mutated(client, name, input);
+      await mutate(client, name, input);
       const [change] = await changes(stream, 1);
       const version = index + 2;
       expect(change).toMatchObject({ kind, version, account: { id: 'A1', version }, customer: { id: 'C1' } });
@@ -64,14 +64,14 @@ describe('a subscriber', () => {
   });
 
   it('of the whole tenant gets what is created, in one request too, and no change of a customer itself', async () => {
-    const client = await newSmallWorld(service);
+    const client = await tenantWithAccounts(service);
     const stream = await openStream(socket.url, client, follow);
-    await mutated(client, 'updateCustomer', { id: 'C1', name: 'Other' });
+    await mutate(client, 'updateCustomer', { id: 'C1', name: 'Other' });
     const account = (id: string) => ({ id, name: 'New one' });
     const address = { country: 'US' };
     const customer = { id: 'C2', name: 'Second', primaryEmail: 'a@b.com', address, account: account('B1') };
-    await mutated(client, 'createCustomer', customer);
-    await mutated(client, 'createAccount', { ...account('B2'), customerId: 'C2' });
+    await mutate(client, 'createCustomer', customer);
+    await mutate(client, 'createAccount', { ...account('B2'), customerId: 'C2' });
     const arrived = await changes(stream, 2);
     expect(arrived.map(({ kind, account, before }) => [kind, account.id, before])).toEqual([
       ['ACCOUNT_CREATED', 'B1', null],
@@ -81,16 +81,16 @@ describe('a subscriber', () => {
   });
 
   it('may wait for an account that is still to come, or for those of one customer', async () => {
-    const client = await newSmallWorld(service);
+    const client = await tenantWithAccounts(service);
     const [ofAccount, ofCustomer, ofBoth] = await Promise.all(
       [{ accountId: 'B1' }, { customerId: 'C1' }, { accountId: 'B1', customerId: 'C1' }].map((filter) =>
         openStream(socket.url, client, follow, filter),
       ),
     );
     const customer = { id: 'C2', name: 'Second', primaryEmail: 'a@b.com', address: { country: 'US' } };
-    await mutated(client, 'createCustomer', { ...customer, account: { id: 'B2', name: 'Of another' } });
-    await mutated(client, 'updateAccount', { id: 'A2', name: 'Of the customer' });
-    await mutated(client, 'createAccount', { id: 'B1', name: 'Awaited', customerId: 'C1' });
+    await mutate(client, 'createCustomer', { ...customer, account: { id: 'B2', name: 'Of another' } });
+    await mutate(client, 'updateAccount', { id: 'A2', name: 'Of the customer' });
+    await mutate(client, 'createAccount', { id: 'B1', name: 'Awaited', customerId: 'C1' });
     const ids = async (stream: Stream | undefined, count: number) =>
       stream && (await changes(stream, count)).map(({ account }) => account.id);
     expect(await ids(ofAccount, 1)).toEqual(['B1']);
@@ -100,25 +100,25 @@ describe('a subscriber', () => {
   });
 
   it('never gets what another tenant wrote', async () => {
-    const [client, other] = [await newSmallWorld(service), await newSmallWorld(service)];
+    const [client, other] = [await tenantWithAccounts(service), await tenantWithAccounts(service)];
     const [mine, theirs] = await Promise.all([
       openStream(socket.url, client, follow, { accountId: 'A1' }),
       openStream(socket.url, other, follow, { accountId: 'A1' }),
     ]);
-    await mutated(other, 'updateAccount', { id: 'A1', name: 'Of the other' });
-    await mutated(client, 'updateAccount', { id: 'A1', name: 'Of mine' });
+    await mutate(other, 'updateAccount', { id: 'A1', name: 'Of the other' });
+    await mutate(client, 'updateAccount', { id: 'A1', name: 'Of mine' });
     expect((await changes(mine, 1))[0].after.name).toBe('Of mine');
     expect((await changes(theirs, 1))[0].after.name).toBe('Of the other');
     for (const stream of [mine, theirs]) stream.leave();
   });
 
   it('may ask by GET as well', async () => {
-    const client = await newSmallWorld(service);
+    const client = await tenantWithAccounts(service);
     const search = new URLSearchParams({ query: 'subscription { accountChanged { kind } }' });
     const headers = { authorization: `Bearer ${client.token}`, accept: 'text/event-stream' };
     const response = await fetch(`${socket.url}?${search}`, { headers });
     expect(response.headers.get('content-type')).toMatch(/^text\/event-stream/);
-    await mutated(client, 'updateAccount', { id: 'A1', name: 'Second' });
+    await mutate(client, 'updateAccount', { id: 'A1', name: 'Second' });
     let text = '';
     for await (const chunk of response.body ?? []) {
       text += Buffer.from(chunk).toString();
@@ -130,7 +130,7 @@ describe('a subscriber', () => {
 
 describe('of writes that come at once', () => {
   it('nothing is lost, repeated or out of order, whichever replica writes and whichever is asked', async () => {
-    const client = await newSmallWorld(service);
+    const client = await tenantWithAccounts(service);
     const streams = await Promise.all([socket.url, second.url].map((url) => openStream(url, client, follow)));
     const ids = ['A1', 'A2'];
     const rounds = 10;
@@ -167,12 +167,12 @@ describe('of writes that come at once', () => {
     values (${tenantId}, uuidv7(), 'C1', ${id}, 'ACCOUNT_UPDATED', now(), 'key_x', 'r', ${version})`;
 
   it('a slow one holds no other back, and is not missed', async () => {
-    const client = await newSmallWorld(service);
+    const client = await tenantWithAccounts(service);
     const stream = await openStream(socket.url, client, follow);
     await service.database.orm.transaction(async (slow) => {
       await slow.execute(rowOf(client, 'A2', 7));
       for (const name of ['First', 'Second']) {
-        await mutated(client, 'updateAccount', { id: 'A1', name });
+        await mutate(client, 'updateAccount', { id: 'A1', name });
         expect((await changes(stream, 1))[0].after.name).toBe(name);
       }
     });
@@ -181,7 +181,7 @@ describe('of writes that come at once', () => {
   });
 
   it('a later version by an earlier transaction comes after the one before it', async () => {
-    const client = await newSmallWorld(service);
+    const client = await tenantWithAccounts(service);
     const stream = await openStream(socket.url, client, follow);
     for (let version = 2; version < 20; version += 2) {
       await service.database.orm.transaction(async (early) => {

@@ -4,13 +4,13 @@ import { sql } from 'drizzle-orm';
 import { describe, expect, it, vi } from 'vitest';
 import { maxFollowersPerKey, maxWaitingChanges } from '../../src/history/rules.ts';
 import { openStream } from '../support/event-stream.ts';
-import { newSmallWorld } from '../support/mutation-cases.ts';
-import { mutated } from '../support/mutations.ts';
+import { tenantWithAccounts } from '../support/fixtures.ts';
+import { useServer } from '../support/http-server.ts';
+import { mutate } from '../support/mutations.ts';
 import { type Client, openApp, useService } from '../support/service.ts';
-import { useSocket } from '../support/socket.ts';
 
 const service = useService();
-const socket = useSocket((request, response) => service.listener(request, response));
+const socket = useServer((request, response) => service.listener(request, response));
 const follow = 'subscription { accountChanged { kind version after account { id } customer { id } } }';
 const brief = 'subscription { accountChanged { after } }';
 
@@ -37,7 +37,7 @@ const failure = (code: string) => ({ event: 'next', data: { errors: [{ extension
 
 describe('the history is looked at', () => {
   it('only while somebody follows', async () => {
-    const client = await newSmallWorld(service);
+    const client = await tenantWithAccounts(service);
     const streams = await Promise.all([1, 2].map(() => openStream(socket.url, client, follow)));
     await vi.waitFor(async () => expect(await looks(moment)).toBeGreaterThan(0), 10_000);
     for (const stream of streams) stream.leave();
@@ -45,14 +45,14 @@ describe('the history is looked at', () => {
   });
 
   it('by one statement for all who follow, whatever their tenants', async () => {
-    const [client, other] = [await newSmallWorld(service), await newSmallWorld(service)];
+    const [client, other] = [await tenantWithAccounts(service), await tenantWithAccounts(service)];
     const followers = Array.from({ length: 40 }, (_, index) => (index % 2 ? client : other));
     const streams = await Promise.all(followers.map((each) => openStream(socket.url, each, follow)));
     const rounds = 3;
     const counted = await looks(async () => {
       for (let round = 0; round < rounds; round += 1) {
         for (const each of [client, other])
-          await mutated(each, 'updateAccount', { id: 'A1', name: `At ${round}` });
+          await mutate(each, 'updateAccount', { id: 'A1', name: `At ${round}` });
         await Promise.all(streams.map((stream) => stream.take(1)));
       }
     });
@@ -63,7 +63,7 @@ describe('the history is looked at', () => {
 
 describe('a subscription is refused', () => {
   it('to a key that may not read accounts', async () => {
-    const client = await newSmallWorld(service);
+    const client = await tenantWithAccounts(service);
     const reader = await service.newKey(client, ['customers:read']);
     const stream = await openStream(socket.url, reader, follow);
     expect(await stream.next()).toMatchObject(failure('FORBIDDEN'));
@@ -87,7 +87,7 @@ describe('a subscription is refused', () => {
   });
 
   it('to a client that takes no events', async () => {
-    const client = await newSmallWorld(service);
+    const client = await tenantWithAccounts(service);
     const response = await fetch(socket.url, {
       method: 'POST',
       headers: {
@@ -102,7 +102,7 @@ describe('a subscription is refused', () => {
   });
 
   it(`beyond ${maxFollowersPerKey} of one key, until one of them ends`, async () => {
-    const client = await newSmallWorld(service);
+    const client = await tenantWithAccounts(service);
     const streams = await Promise.all(
       Array.from({ length: maxFollowersPerKey }, () => openStream(socket.url, client, follow)),
     );
@@ -113,7 +113,7 @@ describe('a subscription is refused', () => {
     (await openStream(socket.url, another, follow)).leave();
     await vi.waitFor(async () => {
       const stream = await openStream(socket.url, client, brief);
-      await mutated(client, 'updateAccount', { id: 'A1', name: 'Second' });
+      await mutate(client, 'updateAccount', { id: 'A1', name: 'Second' });
       expect((await stream.next())?.data.data).toBeDefined();
       stream.leave();
     }, 10_000);
@@ -122,10 +122,10 @@ describe('a subscription is refused', () => {
 });
 
 it('an event names what the key may not read, and shows the rest', async () => {
-  const client = await newSmallWorld(service);
+  const client = await tenantWithAccounts(service);
   const reader = await service.newKey(client, ['accounts:read']);
   const stream = await openStream(socket.url, reader, follow);
-  await mutated(client, 'updateAccount', { id: 'A1', name: 'Second' });
+  await mutate(client, 'updateAccount', { id: 'A1', name: 'Second' });
   expect((await stream.next())?.data).toMatchObject({
     data: { accountChanged: { account: { id: 'A1' }, customer: null } },
     errors: [
@@ -144,7 +144,7 @@ it('an event names what the key may not read, and shows the rest', async () => {
 
 describe('a subscription ends', () => {
   it('with an error when its token is revoked', async () => {
-    const client = await newSmallWorld(service);
+    const client = await tenantWithAccounts(service);
     const stream = await openStream(socket.url, client, follow);
     await service.database.orm.execute(
       sql`update api_keys set revoked_at = now() where tenant_id = ${client.tenantId}`,
@@ -154,7 +154,7 @@ describe('a subscription ends', () => {
   });
 
   it('with an error when more changes come at once than may wait', async () => {
-    const client = await newSmallWorld(service);
+    const client = await tenantWithAccounts(service);
     const stream = await openStream(socket.url, client, follow);
     await writeMany(client, maxWaitingChanges + 1);
     expect(await stream.next()).toMatchObject(failure('SERVICE_UNAVAILABLE'));
@@ -166,7 +166,7 @@ describe('a subscription ends', () => {
   });
 
   it('with an error when its client does not take what comes, while others go on', async () => {
-    const client = await newSmallWorld(service);
+    const client = await tenantWithAccounts(service);
     const { hostname, port } = new URL(socket.url);
     const slow = connect(Number(port), hostname);
     const body = JSON.stringify({ query: brief });
@@ -192,7 +192,7 @@ describe('a subscription ends', () => {
   });
 
   it('without an error when the service stops, and none begins any more', async () => {
-    const client = await newSmallWorld(service);
+    const client = await tenantWithAccounts(service);
     const app = openApp(service.connection);
     const ask = () =>
       app.fetch(

@@ -6,10 +6,11 @@ import { withDeadline } from '../../src/http/deadline.ts';
 import { createCancel } from '../../src/lib/cancel.ts';
 import { DeadlineError } from '../../src/lib/errors.ts';
 import { settings } from '../../src/setting/table.ts';
-import { createdAccount, createdCustomer, readAccount } from '../support/account.ts';
+import { createAccount, createCustomer } from '../support/fixtures.ts';
+import { useServer } from '../support/http-server.ts';
+import { readAccount } from '../support/reads.ts';
 import { expectAlive, expectRequestError } from '../support/refusal.ts';
 import { type Client, clientThrough, type Json, openApp, useService } from '../support/service.ts';
-import { useSocket } from '../support/socket.ts';
 
 const service = useService({ operationTimeoutMs: 2_000 });
 
@@ -20,8 +21,8 @@ const pooled = inject('pooler') !== undefined;
 async function tenantWithAccount(): Promise<Client> {
   const client = await service.newTenant();
   const patient = openApp(service.connection, { operationTimeoutMs: 60_000 });
-  await createdCustomer(clientThrough(patient, client));
-  await createdAccount(clientThrough(patient, client));
+  await createCustomer(clientThrough(patient, client));
+  await createAccount(clientThrough(patient, client));
   await patient.close();
   return client;
 }
@@ -115,7 +116,7 @@ it('counts the time for which an operation has waited before', () => {
 describe('a request that has waited', () => {
   // Less than any request takes on its way to its operation.
   const hasty = useService({ operationTimeoutMs: 0.02 });
-  const socket = useSocket((request, response) => hasty.listener(request, response));
+  const socket = useServer((request, response) => hasty.listener(request, response));
 
   it('is given up before its operation begins', async () => {
     const { token } = await hasty.newTenant();

@@ -1,6 +1,7 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { readAccount, tenantWithCustomer } from '../support/account.ts';
+import { tenantWithCustomer } from '../support/fixtures.ts';
+import { readAccount } from '../support/reads.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
 
 const service = useService();

@@ -1,6 +1,5 @@
 import { sql } from 'drizzle-orm';
 import { describe, expect, it } from 'vitest';
-import { createdAccount, createdCustomer, tenantWithCustomer } from '../support/account.ts';
 import {
   connectionFields,
   deleteRows,
@@ -9,6 +8,7 @@ import {
   pageArguments,
   pageVariables,
 } from '../support/connection-contract.ts';
+import { createAccount, createCustomer, tenantWithCustomer } from '../support/fixtures.ts';
 import { type Client, type Service, useService } from '../support/service.ts';
 
 const service = useService();
@@ -22,7 +22,7 @@ async function makeAccounts(
 ): Promise<string[]> {
   const ids = Array.from({ length: count }, (_, index) => `A-${String(index).padStart(2, '0')}`);
   for (const [index, id] of ids.entries()) {
-    await createdAccount(client, { id });
+    await createAccount(client, { id });
     await database.orm.execute(
       sql`update accounts set updated_at = '2026-01-01'::timestamptz + make_interval(secs => ${secondsOf(index)})
         where tenant_id = ${client.tenantId} and id = ${id}`,
@@ -35,7 +35,7 @@ const ofAccounts: Omit<Listing, 'name' | 'document'> = {
   newClient: tenantWithCustomer,
   make: (on, client, count) => makeAccounts(on, client, count, (index) => -index / 1000),
   makeTied: (on, client, count) => makeAccounts(on, client, count, () => 0),
-  addFirst: async (client) => (await createdAccount(client, { id: 'new' })).id,
+  addFirst: async (client) => (await createAccount(client, { id: 'new' })).id,
   remove: (on, client, ids) => deleteRows(on, client, { table: 'accounts', column: 'id', values: ids }),
 };
 
@@ -52,7 +52,7 @@ describeConnection(service, {
     list: accounts(${pageArguments}, filter: { customerId: "C1" }) { ${connectionFields} } }`,
   newClient: async (on) => {
     const client = await tenantWithCustomer(on);
-    await createdCustomer(client, { id: 'C2', account: { id: 'other', name: 'Of another' } });
+    await createCustomer(client, { id: 'C2', account: { id: 'other', name: 'Of another' } });
     return client;
   },
 });
@@ -65,8 +65,8 @@ describe('the list of accounts', () => {
 
   it('begins with the latest change, and sorts ids by their bytes where times are equal', async () => {
     const client = await tenantWithCustomer(service);
-    for (const id of ['b', 'B', 'ä', 'a', '1', '_']) await createdAccount(client, { id });
-    await createdAccount(client, { id: 'late' });
+    for (const id of ['b', 'B', 'ä', 'a', '1', '_']) await createAccount(client, { id });
+    await createAccount(client, { id: 'late' });
     await service.database.orm.execute(
       sql`update accounts set updated_at = '2026-01-01' where tenant_id = ${client.tenantId} and id <> 'late'`,
     );
@@ -76,7 +76,7 @@ describe('the list of accounts', () => {
 
   it('leaves archived accounts out and drafts in', async () => {
     const client = await tenantWithCustomer(service);
-    for (const id of ['kept', 'gone']) await createdAccount(client, { id, status: 'DRAFT' });
+    for (const id of ['kept', 'gone']) await createAccount(client, { id, status: 'DRAFT' });
     await service.database.orm.execute(
       sql`update accounts set status = 'ARCHIVED' where tenant_id = ${client.tenantId} and id = 'gone'`,
     );
@@ -85,7 +85,7 @@ describe('the list of accounts', () => {
 
   it('is empty for a customer who does not exist', async () => {
     const client = await tenantWithCustomer(service);
-    await createdAccount(client);
+    await createAccount(client);
     expect(await list(client, '(filter: { customerId: "nobody" })')).toEqual({ ids: [], count: 0 });
   });
 
@@ -93,7 +93,7 @@ describe('the list of accounts', () => {
     'shows nothing for "%s", which is no id of a customer',
     async (id) => {
       const client = await tenantWithCustomer(service);
-      await createdAccount(client);
+      await createAccount(client);
       const document = `{ accounts(filter: { customerId: "${id}" }) { totalCount nodes { id } } }`;
       const { data, errors } = await client.send(document);
       if (errors !== undefined) expect(errors[0].extensions.code).toBe('BAD_REQUEST');
@@ -105,7 +105,7 @@ describe('the list of accounts', () => {
     'holds all accounts for %s',
     async (args) => {
       const client = await tenantWithCustomer(service);
-      await createdAccount(client);
+      await createAccount(client);
       expect(await list(client, args)).toEqual({ ids: ['A1'], count: 1 });
     },
   );

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { describe, expect, it } from 'vitest';
-import { createdAccount, createdCustomer, tenantWithCustomer } from '../support/account.ts';
+import { createAccount, createCustomer, tenantWithCustomer } from '../support/fixtures.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
 
 const service = useService();
@@ -30,9 +30,9 @@ async function setTimes(client: Client, id: string, at: string): Promise<void> {
 describe('the list of accounts', () => {
   it('is filtered by what is in force, be it the account’s own currency or the tenant’s', async () => {
     const client = await tenantWithCustomer(service, { baseCurrency: 'EUR' });
-    await createdAccount(client, { id: 'own-eur', invoiceCurrency: 'EUR' });
-    await createdAccount(client, { id: 'tenants' });
-    await createdAccount(client, { id: 'usd', invoiceCurrency: 'USD' });
+    await createAccount(client, { id: 'own-eur', invoiceCurrency: 'EUR' });
+    await createAccount(client, { id: 'tenants' });
+    await createAccount(client, { id: 'usd', invoiceCurrency: 'USD' });
     expect(await idsOf(client, 'accounts', { invoiceCurrency: 'EUR' })).toEqual(['own-eur', 'tenants']);
     expect(await idsOf(client, 'accounts', { invoiceCurrency: 'USD' })).toEqual(['usd']);
     expect(await idsOf(client, 'accounts', { invoiceCurrency: 'GBP' })).toEqual([]);
@@ -40,8 +40,8 @@ describe('the list of accounts', () => {
 
   it('is filtered by a tag, whichever case it is written in, and never by a part of one', async () => {
     const client = await tenantWithCustomer(service);
-    await createdAccount(client, { id: 'vip', tags: ['VIP', 'Straße'] });
-    await createdAccount(client, { id: 'vips', tags: ['vips', 'us'] });
+    await createAccount(client, { id: 'vip', tags: ['VIP', 'Straße'] });
+    await createAccount(client, { id: 'vips', tags: ['vips', 'us'] });
     expect(await idsOf(client, 'accounts', { tag: 'vip' })).toEqual(['vip']);
     expect(await idsOf(client, 'accounts', { tag: 'ViP' })).toEqual(['vip']);
     expect(await idsOf(client, 'accounts', { tag: 'STRAßE' })).toEqual(['vip']);
@@ -52,8 +52,8 @@ describe('the list of accounts', () => {
 
   it('is filtered by a key of the metadata and its value, exactly', async () => {
     const client = await tenantWithCustomer(service);
-    await createdAccount(client, { id: 'a', metadata: { crm: 'X1', tier: 'gold' } });
-    await createdAccount(client, { id: 'b', metadata: { crm: 'x1', other: 'X1' } });
+    await createAccount(client, { id: 'a', metadata: { crm: 'X1', tier: 'gold' } });
+    await createAccount(client, { id: 'b', metadata: { crm: 'x1', other: 'X1' } });
     expect(await idsOf(client, 'accounts', { metadata: { key: 'crm', value: 'X1' } })).toEqual(['a']);
     expect(await idsOf(client, 'accounts', { metadata: { key: 'CRM', value: 'X1' } })).toEqual([]);
     expect(await idsOf(client, 'accounts', { metadata: { key: 'crm', value: '' } })).toEqual([]);
@@ -62,11 +62,11 @@ describe('the list of accounts', () => {
 
   it('is filtered by country, customer and status, and leaves archived accounts out unless asked', async () => {
     const client = await tenantWithCustomer(service);
-    await createdCustomer(client, { id: 'C2' });
-    await createdAccount(client, { id: 'de', address: { country: 'DE' } });
-    await createdAccount(client, { id: 'draft', status: 'DRAFT' });
-    await createdAccount(client, { id: 'other', customerId: 'C2' });
-    await createdAccount(client, { id: 'gone' });
+    await createCustomer(client, { id: 'C2' });
+    await createAccount(client, { id: 'de', address: { country: 'DE' } });
+    await createAccount(client, { id: 'draft', status: 'DRAFT' });
+    await createAccount(client, { id: 'other', customerId: 'C2' });
+    await createAccount(client, { id: 'gone' });
     await service.database.orm.execute(
       sql`update accounts set status = 'ARCHIVED' where tenant_id = ${client.tenantId} and id = 'gone'`,
     );
@@ -86,7 +86,7 @@ describe('the list of accounts', () => {
     const client = await tenantWithCustomer(service);
     const days = ['2026-01-01T00:00:00.000Z', '2026-01-02T00:00:00.000Z', '2026-01-03T00:00:00.000Z'];
     for (const [index, day] of days.entries()) {
-      await createdAccount(client, { id: `d${index}` });
+      await createAccount(client, { id: `d${index}` });
       await setTimes(client, `d${index}`, day);
     }
     for (const field of ['createdAt', 'updatedAt']) {
@@ -105,9 +105,9 @@ describe('the accounts of a customer', () => {
 
   it('are filtered, too, and are none when the filter names another customer', async () => {
     const client = await tenantWithCustomer(service);
-    await createdAccount(client, { id: 'a', tags: ['x'] });
-    await createdAccount(client, { id: 'b' });
-    await createdCustomer(client, { id: 'C2', account: { id: 'c', name: 'Third', tags: ['x'] } });
+    await createAccount(client, { id: 'a', tags: ['x'] });
+    await createAccount(client, { id: 'b' });
+    await createCustomer(client, { id: 'C2', account: { id: 'c', name: 'Third', tags: ['x'] } });
     const idsWith = async (filter: object) =>
       (await client.send(document, { filter })).data.customer.accounts.nodes.map(({ id }: Json) => id);
     expect(await idsWith({ tag: 'x' })).toEqual(['a']);
@@ -120,13 +120,13 @@ describe('the accounts of a customer', () => {
 describe('the list of customers', () => {
   it('is filtered by status, country, metadata and search', async () => {
     const client = await service.newTenant();
-    await createdCustomer(client, {
+    await createCustomer(client, {
       id: 'acme',
       name: 'Acme Größe',
       metadata: { k: 'v' },
       address: { country: 'DE' },
     });
-    await createdCustomer(client, { id: 'globex', name: 'Globex', primaryEmail: 'Pay@Globex.com' });
+    await createCustomer(client, { id: 'globex', name: 'Globex', primaryEmail: 'Pay@Globex.com' });
     await service.database.orm.execute(
       sql`update customers set status = 'ARCHIVED' where tenant_id = ${client.tenantId} and id = 'globex'`,
     );
@@ -190,8 +190,8 @@ describe('a filter that cannot be', () => {
 describe('between tenants', () => {
   it('a cursor of one shows nothing of it in another', async () => {
     const [one, other] = [await tenantWithCustomer(service), await tenantWithCustomer(service)];
-    for (const id of ['a', 'b', 'c']) await createdAccount(one, { id, tags: ['x'] });
-    await createdAccount(other, { id: 'z', tags: ['x'] });
+    for (const id of ['a', 'b', 'c']) await createAccount(one, { id, tags: ['x'] });
+    await createAccount(other, { id: 'z', tags: ['x'] });
     for (const filter of [{}, { tag: 'x' }, { search: 'main' }, { customerId: 'C1' }]) {
       const { data } = await one.send(documents.accounts, { filter });
       const after = data.list.pageInfo.startCursor;
@@ -204,7 +204,7 @@ describe('between tenants', () => {
 describe('a cursor', () => {
   it('of one order or list is refused by every other', async () => {
     const client = await tenantWithCustomer(service);
-    await createdAccount(client);
+    await createAccount(client);
     const lists = ['accounts', 'customers'].flatMap((list) =>
       ['UPDATED_AT', 'CREATED_AT', 'NAME', 'ID'].flatMap((field) =>
         ['ASC', 'DESC'].map(

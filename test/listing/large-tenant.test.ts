@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { statementsOf } from '../support/database.ts';
 import { type OrderBy, orders } from '../support/entity-listings.ts';
 import { instantOf, type Member, memberAt, tenantWithCrowd } from '../support/large-tenant.ts';
-import { statementsOf } from '../support/rows.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
 
 const service = useService();

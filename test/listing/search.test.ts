@@ -2,7 +2,7 @@ import { fillPlaceholders, sql } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
-import { createdAccount, tenantWithCustomer } from '../support/account.ts';
+import { createAccount, tenantWithCustomer } from '../support/fixtures.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
 
 const service = useService();
@@ -19,17 +19,17 @@ async function search(client: Client, text: string): Promise<string[]> {
 /** A tenant whose accounts have these names. */
 async function tenantWithNames(...names: string[]): Promise<Client> {
   const client = await tenantWithCustomer(service);
-  for (const [index, name] of names.entries()) await createdAccount(client, { id: `n${index}`, name });
+  for (const [index, name] of names.entries()) await createAccount(client, { id: `n${index}`, name });
   return client;
 }
 
 describe('a search', () => {
   it('looks at the id, the name, the primary email and the aliases, in any case', async () => {
     const client = await tenantWithCustomer(service);
-    await createdAccount(client, { id: 'ACC-One', name: 'First' });
-    await createdAccount(client, { id: 'b', name: 'Globex Billing' });
-    await createdAccount(client, { id: 'c', name: 'Third', primaryEmail: 'Jane.Doe@Initech.com' });
-    await createdAccount(client, { id: 'd', name: 'Fourth', aliases: ['Device-42'] });
+    await createAccount(client, { id: 'ACC-One', name: 'First' });
+    await createAccount(client, { id: 'b', name: 'Globex Billing' });
+    await createAccount(client, { id: 'c', name: 'Third', primaryEmail: 'Jane.Doe@Initech.com' });
+    await createAccount(client, { id: 'd', name: 'Fourth', aliases: ['Device-42'] });
     expect(await search(client, 'acc-one')).toEqual(['ACC-One']);
     expect(await search(client, 'C-ONE')).toEqual(['ACC-One']);
     expect(await search(client, 'LOBEX b')).toEqual(['b']);
@@ -41,7 +41,7 @@ describe('a search', () => {
 
   it('finds the aliases that are in force now and no others', async () => {
     const client = await tenantWithCustomer(service);
-    await createdAccount(client, {
+    await createAccount(client, {
       id: 'a',
       datedAliases: [
         { value: 'past-name', effectiveUntil: '2020-01-01T00:00:00Z' },
@@ -77,7 +77,7 @@ describe('a search', () => {
       '🦊 fox',
       '--- x',
     );
-    await createdAccount(client, { id: 'x', name: 'Other', aliases: ['Ac-1'], primaryEmail: 'zz@a.co' });
+    await createAccount(client, { id: 'x', name: 'Other', aliases: ['Ac-1'], primaryEmail: 'zz@a.co' });
     expect(await search(client, 'ac')).toEqual(['n0', 'x']);
     expect(await search(client, 'Z')).toEqual(['n1', 'x']);
     expect(await search(client, 'n1')).toEqual(['n1']);
@@ -101,7 +101,7 @@ describe('a search', () => {
 
   it('never matches across two values', async () => {
     const client = await tenantWithCustomer(service);
-    await createdAccount(client, { id: 'left', name: 'right', primaryEmail: 'mail@x.co' });
+    await createAccount(client, { id: 'left', name: 'right', primaryEmail: 'mail@x.co' });
     for (const text of ['leftright', 'rightmail', 'left right'])
       expect(await search(client, text)).toEqual([]);
   });
@@ -147,7 +147,7 @@ describe('beyond what is near, a search asks an index and looks at few rows besi
     await service.database.orm.execute(sql`
       insert into aliases select ${tenantId}, 'device-' || n, 'A-' || n, '-infinity', 'infinity', now()
       from generate_series(1, ${size}::integer) n`);
-    await createdAccount(client, { id: 'old', name: '日本商事', aliases: ['🦊', '%%x'] });
+    await createAccount(client, { id: 'old', name: '日本商事', aliases: ['🦊', '%%x'] });
     await service.database.orm.execute(sql`update accounts set updated_at = '2020-01-01' where id = 'old'`);
     await service.database.orm.execute(sql`vacuum analyze accounts, aliases`);
   });

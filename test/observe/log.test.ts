@@ -6,14 +6,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'drizzle-orm';
 import { expect, it, vi } from 'vitest';
 import { createLog } from '../../src/observe/log.ts';
-import {
-  accountInput,
-  sendCreateAccount,
-  sendCreateCustomer,
-  tenantWithCustomer,
-} from '../support/account.ts';
 import { x } from '../support/field-limits.ts';
+import { accountInput, tenantWithCustomer } from '../support/fixtures.ts';
 import { json, sendRaw } from '../support/http.ts';
+import { sendMutation } from '../support/mutations.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
 
 let text = '';
@@ -57,18 +53,18 @@ async function sendAll(client: Client): Promise<void> {
   const input = accountInput(secrets);
   const literal = `{ accountByAlias(alias: "${email}") { primaryEmail address { line1 } } }`;
   const raw = (init: object) => sendRaw(service, client, { headers: json, ...init });
-  await sendCreateCustomer(client, {
+  await sendMutation(client, 'createCustomer', {
     id: 'C2',
     name: 'Leaky',
     ...secrets,
     billingInformation: undefined,
     aliases: undefined,
   });
-  await sendCreateAccount(client, input);
-  await sendCreateAccount(client, input);
-  await sendCreateAccount(client, { ...input, id: 'A2' });
-  await sendCreateAccount(client, { ...input, id: 'A3', primaryEmail: `${email}@`, name: '' });
-  await sendCreateAccount(client, { ...input, address: email });
+  await sendMutation(client, 'createAccount', input);
+  await sendMutation(client, 'createAccount', input);
+  await sendMutation(client, 'createAccount', { ...input, id: 'A2' });
+  await sendMutation(client, 'createAccount', { ...input, id: 'A3', primaryEmail: `${email}@`, name: '' });
+  await sendMutation(client, 'createAccount', { ...input, address: email });
   await client.send(literal);
   await client.send(literal.replace('line1', 'leak'));
   await client.send(literal.replace('}', `"${email}`));
@@ -90,13 +86,17 @@ async function sendAll(client: Client): Promise<void> {
 async function sendToBrokenDatabase(client: Client): Promise<void> {
   const { orm } = service.database;
   await orm.execute(sql`alter table aliases add constraint broken check (value <> 'leaky-broken')`);
-  await sendCreateAccount(client, accountInput({ ...secrets, id: 'B1', aliases: ['leaky-broken'] }));
+  await sendMutation(
+    client,
+    'createAccount',
+    accountInput({ ...secrets, id: 'B1', aliases: ['leaky-broken'] }),
+  );
   await orm.execute(sql`alter table settings rename to settings_gone`);
-  await sendCreateAccount(client, accountInput({ ...secrets, id: 'B2', aliases: [] }));
+  await sendMutation(client, 'createAccount', accountInput({ ...secrets, id: 'B2', aliases: [] }));
   await orm.execute(sql`alter table settings_gone rename to settings`);
   await orm.transaction(async (tx) => {
     await tx.execute(sql`lock table accounts in access exclusive mode`);
-    await sendCreateAccount(client, accountInput({ ...secrets, id: 'B3', aliases: [] }));
+    await sendMutation(client, 'createAccount', accountInput({ ...secrets, id: 'B3', aliases: [] }));
   });
 }
 

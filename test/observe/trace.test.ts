@@ -3,7 +3,7 @@ import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@open
 import { pino } from 'pino';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTracing } from '../../src/observe/trace.ts';
-import { accountInput, createdCustomer } from '../support/account.ts';
+import { accountInput, createCustomer } from '../support/fixtures.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
 
 const exporter = new InMemorySpanExporter();
@@ -29,7 +29,7 @@ const email = 'secret@person.example';
 
 beforeAll(async () => {
   client = await service.newTenant();
-  await createdCustomer(client);
+  await createCustomer(client);
 });
 beforeEach(() => exporter.reset());
 

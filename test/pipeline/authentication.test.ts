@@ -1,8 +1,9 @@
 import { sql } from 'drizzle-orm';
 import { describe, expect, it } from 'vitest';
 import { createKey } from '../../src/tenant/write.ts';
-import { createdCustomer, readCustomer } from '../support/account.ts';
+import { createCustomer } from '../support/fixtures.ts';
 import { json, sendRaw } from '../support/http.ts';
+import { readCustomer } from '../support/reads.ts';
 import { expectRequestError } from '../support/refusal.ts';
 import { type Client, useService } from '../support/service.ts';
 
@@ -134,7 +135,7 @@ describe('a token', () => {
 
   it('works in both of two keys of one tenant on the same data', async () => {
     const client = await service.newTenant();
-    await createdCustomer(client);
+    await createCustomer(client);
     const { token } = await createKey(service.database, client.tenantId, 'other');
     const content = JSON.stringify({ query: '{ customer(id: "C1") { id } viewer { keyName } }' });
     const headers = { ...json, authorization: `Bearer ${token}` };

@@ -7,7 +7,7 @@ import { afterEach, expect, it } from 'vitest';
 import type { Caller, Ctx, Viewer } from '../../src/ctx.ts';
 import { createLanes, type RunOperation } from '../../src/http/lanes.ts';
 import { createGraphqlListener } from '../../src/pipeline/listener.ts';
-import { useSocket } from '../support/socket.ts';
+import { useServer } from '../support/http-server.ts';
 
 const begun: string[] = [];
 const ends = new Map<string, () => void>();
@@ -38,7 +38,7 @@ const listener = createGraphqlListener({
 });
 let seen = 0;
 let last: ServerResponse;
-const socket = useSocket((incoming, response) => {
+const socket = useServer((incoming, response) => {
   seen += 1;
   last = response;
   void listener(incoming, response);

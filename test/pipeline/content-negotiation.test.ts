@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { createdAccount, tenantWithCustomer } from '../support/account.ts';
+import { createAccount, tenantWithCustomer } from '../support/fixtures.ts';
 import { json } from '../support/http.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
 
@@ -8,7 +8,7 @@ let client: Client;
 
 beforeAll(async () => {
   client = await tenantWithCustomer(service);
-  await createdAccount(client, { id: 'A1' });
+  await createAccount(client, { id: 'A1' });
 });
 
 const whole = '{ account(id: "A1") { id } }';

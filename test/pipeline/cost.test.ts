@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { documentLimits } from '../../src/pipeline/limits.ts';
-import { createdAccount, tenantWithCustomer } from '../support/account.ts';
 import { listOf } from '../support/field-limits.ts';
+import { createAccount, tenantWithCustomer } from '../support/fixtures.ts';
 import { json, sendRaw } from '../support/http.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
 
@@ -11,7 +11,7 @@ let nodeId = '';
 
 beforeAll(async () => {
   client = await tenantWithCustomer(service);
-  const account: Json = await createdAccount(client, { id: 'A1' });
+  const account: Json = await createAccount(client, { id: 'A1' });
   nodeId = account.nodeId;
 });
 

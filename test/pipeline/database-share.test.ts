@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openDatabase } from '../../src/db/client.ts';
-import { createdAccount, tenantWithCustomer } from '../support/account.ts';
+import { createAccount, tenantWithCustomer } from '../support/fixtures.ts';
 import { type Client, useService } from '../support/service.ts';
 
 const service = useService({ poolSize: 8 });
@@ -11,7 +11,7 @@ let other: Client;
 beforeAll(async () => {
   heavy = await tenantWithCustomer(service);
   other = await tenantWithCustomer(service);
-  await createdAccount(heavy, { id: 'A1' });
+  await createAccount(heavy, { id: 'A1' });
 });
 
 /** A document of many searches and counts. */

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { createdAccount, createdCustomer } from '../support/account.ts';
+import { createAccount, createCustomer } from '../support/fixtures.ts';
 import { json } from '../support/http.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
 
@@ -8,9 +8,9 @@ let client: Client;
 
 beforeAll(async () => {
   client = await service.newTenant();
-  await createdCustomer(client);
+  await createCustomer(client);
   for (const id of ['A1', 'A2', 'A3'])
-    await createdAccount(client, { id, name: `Account ${id}`, customerId: 'C1' });
+    await createAccount(client, { id, name: `Account ${id}`, customerId: 'C1' });
 });
 
 const multipart = 'multipart/mixed';
@@ -89,7 +89,7 @@ it('names, in a part, the scope that the key lacks', async () => {
 });
 
 it('sends one error if several items of a streamed list fail at once', async () => {
-  await createdAccount(client, { id: 'A4', customerId: 'C1', aliases: ['x', 'y', 'z'] });
+  await createAccount(client, { id: 'A4', customerId: 'C1', aliases: ['x', 'y', 'z'] });
   const failing = 'account { customer { accounts(first: 1, last: 1) { totalCount } } }';
   const { parts } = await partsTo(
     `{ account(id: "A4") { aliases @stream(initialCount: 0) { ${failing} } } }`,

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type DocumentLimit, documentLimits } from '../../src/pipeline/limits.ts';
-import { createdAccount, tenantWithCustomer } from '../support/account.ts';
 import { listOf, x } from '../support/field-limits.ts';
+import { createAccount, tenantWithCustomer } from '../support/fixtures.ts';
 import { json, sendRaw } from '../support/http.ts';
 import { expectAlive, expectRequestError } from '../support/refusal.ts';
 import { type Client, useService } from '../support/service.ts';
@@ -11,7 +11,7 @@ let client: Client;
 
 beforeAll(async () => {
   client = await tenantWithCustomer(service);
-  await createdAccount(client, { id: 'A1' });
+  await createAccount(client, { id: 'A1' });
 });
 
 const repeat = (count: number, make: (index: number) => string) => listOf(count, make).join(' ');

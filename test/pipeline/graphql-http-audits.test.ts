@@ -1,10 +1,10 @@
 import { serverAudits } from 'graphql-http';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { useServer } from '../support/http-server.ts';
 import { type Client, useService } from '../support/service.ts';
-import { useSocket } from '../support/socket.ts';
 
 const service = useService();
-const socket = useSocket((request, response) => service.listener(request, response));
+const socket = useServer((request, response) => service.listener(request, response));
 let client: Client;
 
 beforeAll(async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { createdCustomer, readAccount } from '../support/account.ts';
+import { createCustomer } from '../support/fixtures.ts';
 import { json, sendRaw } from '../support/http.ts';
+import { readAccount } from '../support/reads.ts';
 import { expectAlive, expectNoInternals, expectRequestError } from '../support/refusal.ts';
 import { type Json, useService } from '../support/service.ts';
 
@@ -68,7 +69,7 @@ describe('GET', () => {
 
   it('refuses a mutation, and does not run it', async () => {
     const client = await service.newTenant();
-    await createdCustomer(client);
+    await createCustomer(client);
     const mutation =
       'mutation { createAccount(input: { id: "A1", name: "Main", customerId: "C1" }) { __typename } }';
     const path = `/graphql?query=${encodeURIComponent(mutation)}`;

@@ -1,6 +1,6 @@
 import { getIntrospectionQuery } from 'graphql';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { tenantWithCustomer } from '../support/account.ts';
+import { tenantWithCustomer } from '../support/fixtures.ts';
 import { json, sendRaw } from '../support/http.ts';
 import { expectRequestError } from '../support/refusal.ts';
 import { type Client, useService } from '../support/service.ts';

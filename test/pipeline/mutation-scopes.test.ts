@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { createdAccount, readAccount, tenantWithCustomer } from '../support/account.ts';
+import { createAccount, tenantWithCustomer } from '../support/fixtures.ts';
+import { readAccount } from '../support/reads.ts';
 import { type Client, useService } from '../support/service.ts';
 
 const service = useService();
@@ -8,7 +9,7 @@ let writer: Client;
 
 beforeEach(async () => {
   client = await tenantWithCustomer(service);
-  await createdAccount(client, { id: 'A1' });
+  await createAccount(client, { id: 'A1' });
   writer = await service.newKey(client, ['accounts:write']);
 });
 

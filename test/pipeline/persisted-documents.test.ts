@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readTrustedDocuments } from '../../src/pipeline/manifest.ts';
-import { createdCustomer } from '../support/account.ts';
+import { createCustomer } from '../support/fixtures.ts';
 import { json, sendRaw } from '../support/http.ts';
 import { expectRequestError } from '../support/refusal.ts';
 import { type Client, type Service, useService } from '../support/service.ts';
@@ -64,7 +64,7 @@ describe('automatic persisted queries', () => {
 
   it('do not let a mutation run by GET', async () => {
     const client = await service.newTenant();
-    await createdCustomer(client);
+    await createCustomer(client);
     const mutation = 'mutation { archiveCustomer(input: { id: "C1" }) { __typename } }';
     const bad = { query: `${mutation} #`, ...persisted(hashOf(mutation)) };
     expectRequestError(await post(service, client, bad), 400, 'BAD_REQUEST');

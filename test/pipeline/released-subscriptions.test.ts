@@ -3,11 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, expect, it } from 'vitest';
 import { maxFollowersPerKey } from '../../src/history/rules.ts';
 import { openStream } from '../support/event-stream.ts';
+import { useServer } from '../support/http-server.ts';
 import { type Client, useService } from '../support/service.ts';
-import { useSocket } from '../support/socket.ts';
 
 const service = useService();
-const socket = useSocket((incoming, response) => service.listener(incoming, response));
+const socket = useServer((incoming, response) => service.listener(incoming, response));
 const subscription = 'subscription { accountChanged { version } }';
 let client: Client;
 

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { createdAccount, createdCustomer, tenantWithCustomer } from '../support/account.ts';
+import { createAccount, createCustomer, tenantWithCustomer } from '../support/fixtures.ts';
 import { type Answer, type Client, useService } from '../support/service.ts';
 
 const service = useService();
@@ -7,8 +7,8 @@ let client: Client;
 
 beforeAll(async () => {
   client = await tenantWithCustomer(service);
-  await createdCustomer(client, { id: 'C2' });
-  await createdAccount(client, { id: 'A1', aliases: ['x', 'y'], metadata: { plan: 'gold' } });
+  await createCustomer(client, { id: 'C2' });
+  await createAccount(client, { id: 'A1', aliases: ['x', 'y'], metadata: { plan: 'gold' } });
 });
 
 /** An answer without what differs from one request to the next. */
@@ -98,7 +98,7 @@ describe('an input with variables that are left out', () => {
       ... on UpdateAccountSuccess { replayed account { primaryEmail netTermDays } } ... on Error { code } } }`;
 
   it('keeps what they stand for, however often it is sent', async () => {
-    await createdAccount(client, { id: 'A2', primaryEmail: 'kept@acme.example' });
+    await createAccount(client, { id: 'A2', primaryEmail: 'kept@acme.example' });
     for (const netTermDays of [5, 6, 7]) {
       const { data } = await client.send(update, { id: 'A2', t: netTermDays });
       expect(data.updateAccount.account).toEqual({ primaryEmail: 'kept@acme.example', netTermDays });
@@ -106,7 +106,7 @@ describe('an input with variables that are left out', () => {
   });
 
   it('is replayed, however often it is sent', async () => {
-    await createdAccount(client, { id: 'A3' });
+    await createAccount(client, { id: 'A3' });
     for (const replayed of [false, true, true]) {
       const { data } = await client.send(update, { id: 'A3', t: 5, key: 'key-1' });
       expect(data.updateAccount).toMatchObject({ replayed });
@@ -117,7 +117,7 @@ describe('an input with variables that are left out', () => {
     const document = `mutation($id: ID!, $plan: String!) {
       updateAccount(input: { id: $id, metadata: { plan: $plan, fixed: "x" } }) {
         ... on UpdateAccountSuccess { account { metadata } } } }`;
-    await createdAccount(client, { id: 'A4' });
+    await createAccount(client, { id: 'A4' });
     for (const plan of ['a', 'b', 'c']) {
       const { data } = await client.send(document, { id: 'A4', plan });
       expect(data.updateAccount.account.metadata).toEqual({ plan, fixed: 'x' });

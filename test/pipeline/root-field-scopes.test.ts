@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Scope, scopes } from '../../src/lib/scope.ts';
 import { buildSchema } from '../../src/schema.ts';
-import { accountInput, createdAccount, tenantWithCustomer } from '../support/account.ts';
+import { accountInput, createAccount, tenantWithCustomer } from '../support/fixtures.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
 
 const service = useService();
@@ -60,7 +60,7 @@ let variables: Json;
 
 beforeAll(async () => {
   owner = await tenantWithCustomer(service);
-  const account = await createdAccount(owner, { id: 'A1', aliases: ['x'] });
+  const account = await createAccount(owner, { id: 'A1', aliases: ['x'] });
   variables = { account: account.nodeId, customer: account.customer.nodeId };
 });
 

@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import { beforeAll, expect, it } from 'vitest';
-import { createdAccount, createdCustomer } from '../support/account.ts';
+import { createAccount, createCustomer } from '../support/fixtures.ts';
 import { json, sendRaw } from '../support/http.ts';
 import { expectNoInternals } from '../support/refusal.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
@@ -20,8 +20,8 @@ let client: Client;
 
 beforeAll(async () => {
   client = await service.newTenant();
-  await createdCustomer(client);
-  await createdAccount(client, { id: 'A1' });
+  await createCustomer(client);
+  await createAccount(client, { id: 'A1' });
   await service.database.orm.execute('alter table changes rename to changes_gone');
 });
 

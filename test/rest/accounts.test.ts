@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { exampleAccount } from '../../src/account/example.ts';
 import seed from '../account/create-account.request.json' with { type: 'json' };
-import { createdCustomer, readAccount, tenantWithCustomer } from '../support/account.ts';
 import { listOf } from '../support/field-limits.ts';
-import { setting } from '../support/mutation-cases.ts';
-import { mutated } from '../support/mutations.ts';
+import { createCustomer, setting, tenantWithCustomer } from '../support/fixtures.ts';
+import { mutate } from '../support/mutations.ts';
+import { readAccount } from '../support/reads.ts';
 import { expectRefusal, type RestClient, useRest } from '../support/rest.ts';
 import { useService } from '../support/service.ts';
 
@@ -27,7 +27,7 @@ async function newAccount(fields: object = {}): Promise<RestClient> {
 describe('POST /accounts', () => {
   it('answers the example request in the shape of the example answer', async () => {
     const client = rest.of(await service.newTenant());
-    await createdCustomer(client.graphql, { id: seed.customerId });
+    await createCustomer(client.graphql, { id: seed.customerId });
     const { status, body } = await client.post('/accounts', seed);
     expect({ status, body }).toEqual({
       status: 201,
@@ -50,7 +50,7 @@ describe('POST /accounts', () => {
 
   it('answers as the document’s example says', async () => {
     const client = rest.of(await service.newTenant());
-    await createdCustomer(client.graphql, { id: exampleAccount.customerId });
+    await createCustomer(client.graphql, { id: exampleAccount.customerId });
     const { post } = rest.contract.document.paths['/accounts'];
     const { body } = await client.post('/accounts', post.requestBody.content['application/json'].example);
     const example = post.responses[201].content['application/json'].example;
@@ -95,8 +95,8 @@ describe('POST /accounts', () => {
       tags: ['gold'],
       aliases: accountAliases.map(({ value }) => ({ alias: value })),
     });
-    await mutated(client.graphql, 'addAliases', { accountId: 'A1', aliases: ['another'] });
-    await mutated(client.graphql, 'putSettings', {
+    await mutate(client.graphql, 'addAliases', { accountId: 'A1', aliases: ['another'] });
+    await mutate(client.graphql, 'putSettings', {
       accountId: 'A1',
       settings: listOf(11, (i) => setting(`s${i}`)),
     });

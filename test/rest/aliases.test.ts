@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { accountIdByAlias } from '../support/account.ts';
-import { newSmallWorld } from '../support/mutation-cases.ts';
-import { aliasValues, mutated } from '../support/mutations.ts';
+import { tenantWithAccounts } from '../support/fixtures.ts';
+import { mutate } from '../support/mutations.ts';
+import { accountIdByAlias, aliasValues } from '../support/reads.ts';
 import { expectRefusal, type RestClient, useRest } from '../support/rest.ts';
 import { type Json, useService } from '../support/service.ts';
 
@@ -10,7 +10,7 @@ const rest = useRest(service);
 
 /** A1 has the aliases x and y, A2 has z; A3 is archived. */
 async function newClient(): Promise<RestClient> {
-  return rest.of(await newSmallWorld(service));
+  return rest.of(await tenantWithAccounts(service));
 }
 
 async function spansOf(client: RestClient, id = 'A1'): Promise<Json[]> {
@@ -156,7 +156,7 @@ describe('/aliases', () => {
   it('lists those in force of all accounts, by value', async () => {
     const client = await newClient();
     const later = { accountId: 'A1', datedAliases: [{ value: 'later', effectiveFrom: future }] };
-    await mutated(client.graphql, 'addAliases', later);
+    await mutate(client.graphql, 'addAliases', later);
     const values: string[] = [];
     let page = await client.get('/aliases?pageSize=2');
     for (; page.body.nextToken; page = await client.get(`/aliases?nextToken=${page.body.nextToken}`)) {
@@ -178,7 +178,7 @@ describe('/aliases', () => {
 
   it('ends one wherever it is, once for one Idempotency-Key', async () => {
     const client = await newClient();
-    await mutated(client.graphql, 'transferAlias', { alias: 'x', toAccountId: 'A2' });
+    await mutate(client.graphql, 'transferAlias', { alias: 'x', toAccountId: 'A2' });
     const key = { 'Idempotency-Key': 'k' };
     expect(await client.delete('/aliases/x', key)).toMatchObject({ status: 200, body: { success: true } });
     expect(await aliasValues(client.graphql, 'A2')).toEqual(['z']);

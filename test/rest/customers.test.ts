@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { exampleCustomer } from '../../src/customer/example.ts';
-import { customerInput, readCustomer } from '../support/account.ts';
-import { setting } from '../support/mutation-cases.ts';
+import { customerInput, setting } from '../support/fixtures.ts';
+import { readCustomer } from '../support/reads.ts';
 import { expectRefusal, type RestClient, useRest } from '../support/rest.ts';
 import { type Json, useService } from '../support/service.ts';
 

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { tenantWithCustomer } from '../support/account.ts';
-import { createBatch } from '../support/mutations.ts';
+import { tenantWithCustomer } from '../support/fixtures.ts';
+import { tryCreateAccounts } from '../support/mutations.ts';
 import { expectRefusal, type RestClient, useRest } from '../support/rest.ts';
 import { type Json, useService } from '../support/service.ts';
 
@@ -23,7 +23,7 @@ beforeAll(async () => {
     ...overrides,
   });
   const plain = Array.from({ length: 19 }, (_, index) => account(`P${index}`));
-  await createBatch(client.graphql, [
+  await tryCreateAccounts(client.graphql, [
     ...plain,
     account('D1', { status: 'DRAFT' }),
     account('D2', { status: 'DRAFT', customerId: 'C2', invoiceCurrency: 'EUR' }),

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { customerInput, tenantWithCustomer } from '../support/account.ts';
 import {
   type Accepted,
   badAddresses,
@@ -15,21 +14,18 @@ import {
   listOf,
   type Refused,
 } from '../support/field-limits.ts';
-import { type MutationName, mutate } from '../support/mutations.ts';
+import { customerInput, tenantWithCustomer } from '../support/fixtures.ts';
+import { type MutationName, tryMutation } from '../support/mutations.ts';
 import { type RestAnswer, type RestClient, useRest } from '../support/rest.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
 import { badSettings, goodSettings } from '../support/setting-field-limits.ts';
+import { span } from '../support/spans.ts';
 
 /** Whatever one way in takes, the other takes, too; and both refuse with the same words. */
 
 const service = useService();
 const rest = useRest(service);
 
-const span = (value: string, effectiveFrom?: string, effectiveUntil?: string) => ({
-  value,
-  ...(effectiveFrom && { effectiveFrom }),
-  ...(effectiveUntil && { effectiveUntil }),
-});
 const [from, until] = ['2026-01-01T00:00:00Z', '2027-01-01T00:00:00Z'];
 
 const good: Accepted[] = [
@@ -94,7 +90,7 @@ function restDecisionOf({ status, headers, body }: RestAnswer): Json {
 async function twoTenants(): Promise<[Client, RestClient]> {
   const clients = await Promise.all([tenantWithCustomer(service), tenantWithCustomer(service)]);
   for (const client of clients) {
-    await mutate(client, 'createAccount', { id: 'A0', name: 'Main account', customerId: 'C1' });
+    await tryMutation(client, 'createAccount', { id: 'A0', name: 'Main account', customerId: 'C1' });
   }
   return [clients[0], rest.of(clients[1])];
 }
@@ -131,7 +127,7 @@ const ofChanges = <T extends [string, object, ...unknown[]]>(cases: T[]): T[] =>
 
 async function decisions({ mutation, input, send }: Way, fields: object, clients: [Client, RestClient]) {
   const sent = input(fields);
-  const result = await mutate(clients[0], mutation, sent);
+  const result = await tryMutation(clients[0], mutation, sent);
   return [decisionOf(result), restDecisionOf(await send(clients[1], sent))];
 }
 
@@ -174,7 +170,7 @@ describe('updateAccount and its call', () => {
 it('give the first answer to a key that the other way in used before, with the same input', async () => {
   const client = await tenantWithCustomer(service);
   const dated = { id: 'A1', name: 'Main account', customerId: 'C1', datedAliases: [span('x', from)] };
-  const first = await mutate(client, 'createAccount', { ...dated, idempotencyKey: 'k' });
+  const first = await tryMutation(client, 'createAccount', { ...dated, idempotencyKey: 'k' });
   const second = await rest.of(client).post('/accounts', inRestWords(dated), { 'Idempotency-Key': 'k' });
   expect(second.headers.get('idempotent-replayed')).toBe('true');
   expect(second.body.togaiAccountId).toBe(first.account.nodeId);

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { fingerprint } from '../../src/idempotency/rules.ts';
-import { newSmallWorld } from '../support/mutation-cases.ts';
-import { expectRefusal, type RestAnswer, type RestClient, useRest } from '../support/rest.ts';
+import { expectRefusal, type RestAnswer, type RestClient } from '../support/rest.ts';
 import {
   addAccounts,
   addAliases,
@@ -10,15 +9,13 @@ import {
   kinds,
   removeSetting,
   settingNamed,
+  useRestNames,
 } from '../support/rest-names.ts';
-import { type Json, useService } from '../support/service.ts';
+import type { Json } from '../support/service.ts';
 
 /** Idempotency keys of writes whose paths hold a plus. */
 
-const service = useService();
-const rest = useRest(service);
-
-const newClient = async (): Promise<RestClient> => rest.of(await newSmallWorld(service));
+const { service, newClient } = useRestNames();
 const key = { 'Idempotency-Key': 'k' };
 
 interface Write {
@@ -81,7 +78,7 @@ function expectReplay(answer: RestAnswer, first: RestAnswer): void {
 describe.each(writes)('$call with a key', ({ kind: name, write, prepare }) => {
   const kind = kinds[name] as Kind;
 
-  async function worldWith(...names: string[]): Promise<RestClient> {
+  async function clientWith(...names: string[]): Promise<RestClient> {
     const client = await newClient();
     await kind.make(client, ...names);
     await prepare?.(client, names.at(-1) ?? '');
@@ -89,7 +86,7 @@ describe.each(writes)('$call with a key', ({ kind: name, write, prepare }) => {
   }
 
   it('is replayed when the path means the name with a space', async () => {
-    const client = await worldWith('c d');
+    const client = await clientWith('c d');
     const first = await write(client, 'c+d');
     expect(first).toMatchObject({ status: 200 });
     expect(first.headers.get('idempotent-replayed')).toBeNull();
@@ -98,7 +95,7 @@ describe.each(writes)('$call with a key', ({ kind: name, write, prepare }) => {
   });
 
   it('is replayed when the name with the plus has come into being', async () => {
-    const client = await worldWith('c d');
+    const client = await clientWith('c d');
     const first = await write(client, 'c+d');
     await kind.make(client, 'c+d');
     const before = await client.get(kind.pathOf('c%2Bd'));
@@ -107,7 +104,7 @@ describe.each(writes)('$call with a key', ({ kind: name, write, prepare }) => {
   });
 
   it.each(['c%2Bd', 'c%20d'])('is refused when the path is sent again as %s', async (segment) => {
-    const client = await worldWith('c d', 'c+d');
+    const client = await clientWith('c d', 'c+d');
     const answer = await write(client, 'c+d');
     expect(answer.status).toBe(200);
     expectRefusal(await write(client, segment), 400, 'IDEMPOTENCY_KEY_REUSED');

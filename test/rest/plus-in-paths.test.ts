@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { newSmallWorld } from '../support/mutation-cases.ts';
-import { mutated } from '../support/mutations.ts';
-import { expectRefusal, type RestClient, useRest } from '../support/rest.ts';
+import { mutate } from '../support/mutations.ts';
+import { expectRefusal, type RestClient } from '../support/rest.ts';
 import {
   addAccounts,
   addAliases,
@@ -11,13 +10,11 @@ import {
   kinds,
   removeSetting,
   settingNamed,
+  useRestNames,
 } from '../support/rest-names.ts';
-import { type Json, useService } from '../support/service.ts';
+import type { Json } from '../support/service.ts';
 
-const service = useService();
-const rest = useRest(service);
-
-const newClient = async (): Promise<RestClient> => rest.of(await newSmallWorld(service));
+const { service, newClient } = useRestNames();
 
 describe.each(Object.entries(kinds))('the name of an %s in a path', (_, { make, end, pathOf, nameIn }) => {
   const read = async (client: RestClient, segment: string) => {
@@ -197,7 +194,7 @@ describe('a plus in a path that is no name of that kind', () => {
     for (const id of ['c d', 'c+d'])
       await addSetting(client, { namespace: 'n', id, entityId: 'C1' }, 'CUSTOMER');
     const settings = [{ namespace: 'n', id: 'c+d' }];
-    await mutated(client.graphql, 'removeSettings', { customerId: 'C1', settings });
+    await mutate(client.graphql, 'removeSettings', { customerId: 'C1', settings });
     expectRefusal(await client.get('/settings/setting.n.c+d.CUSTOMER.C1'), 404, 'NOT_FOUND');
   });
 

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { maxBodyBytes } from '../../src/http/body.ts';
-import { tenantWithCustomer } from '../support/account.ts';
+import { tenantWithCustomer } from '../support/fixtures.ts';
 import { openReplica } from '../support/replica.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
 
@@ -14,7 +14,7 @@ let client: Client;
 let close: () => Promise<void>;
 
 beforeAll(async () => {
-  const replica = await openReplica(service);
+  const replica = openReplica(service);
   server = createServer(replica.listener);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   close = replica.close;

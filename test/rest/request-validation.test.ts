@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { maxBodyBytes } from '../../src/http/body.ts';
-import { tenantWithCustomer } from '../support/account.ts';
 import { listOf, x } from '../support/field-limits.ts';
+import { tenantWithCustomer } from '../support/fixtures.ts';
 import { breakOff } from '../support/http.ts';
 import { expectRefusal, type RestClient, useRest } from '../support/rest.ts';
 import { openApp, useService } from '../support/service.ts';

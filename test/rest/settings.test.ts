@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fullIdOf, readFullId } from '../../src/setting/full-id.ts';
-import { newSmallWorld } from '../support/mutation-cases.ts';
-import { mutated } from '../support/mutations.ts';
+import { tenantWithAccounts } from '../support/fixtures.ts';
+import { mutate } from '../support/mutations.ts';
 import { expectRefusal, type RestClient, useRest } from '../support/rest.ts';
 import { type Json, useService } from '../support/service.ts';
 
@@ -11,7 +11,7 @@ const rest = useRest(service);
 
 /** A1 has the settings n.s and n.t. */
 async function newClient(): Promise<RestClient> {
-  return rest.of(await newSmallWorld(service));
+  return rest.of(await tenantWithAccounts(service));
 }
 
 const body = {
@@ -169,7 +169,7 @@ describe('GET /settings', () => {
     ['entity_type=CUSTOMER&entity_id=A1', []],
   ])('narrows the list down by %s', async (query, owners) => {
     const client = await newClient();
-    await mutated(client.graphql, 'putSettings', {
+    await mutate(client.graphql, 'putSettings', {
       customerId: 'C1',
       settings: [{ id: 'q', namespace: 'm', name: 'Q', dataType: 'STRING', value: '' }],
     });

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { readAccount, readCustomer } from '../support/account.ts';
+import { changesOf, stored, writesNothing } from '../support/database.ts';
 import { listOf, x } from '../support/field-limits.ts';
-import { newSmallWorld, setting, untouched } from '../support/mutation-cases.ts';
-import { accepted, atOnce, issuesIn, mutate, mutated, refused } from '../support/mutations.ts';
+import { setting, tenantWithAccounts, useSharedTenant } from '../support/fixtures.ts';
+import { accepted, atOnce, mutate, refused, tryMutation } from '../support/mutations.ts';
+import { readAccount, readCustomer } from '../support/reads.ts';
+import { issuesOf } from '../support/refusal.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
-import { changesOf, stored, writesNothing } from '../support/stored.ts';
 
 const service = useService();
 
@@ -19,12 +20,13 @@ const owners = [
 ] as const;
 
 describe.concurrent.each(owners)('the settings of %s', (_, owner, read) => {
-  const put = (client: Client, settings: object[]) => mutate(client, 'putSettings', { ...owner, settings });
+  const put = (client: Client, settings: object[]) =>
+    tryMutation(client, 'putSettings', { ...owner, settings });
   const remove = (client: Client, settings: object[]) =>
-    mutate(client, 'removeSettings', { ...owner, settings });
+    tryMutation(client, 'removeSettings', { ...owner, settings });
 
   it('are added, and changed where namespace and id are the same', async () => {
-    const client = await newSmallWorld(service);
+    const client = await tenantWithAccounts(service);
     const first = await put(client, [setting('s'), setting('s', { namespace: 'o' }), setting('t')]);
     expect(first).toMatchObject({ __typename: 'PutSettingsSuccess', replayed: false });
     expect([first.account === null, first.customer === null]).toEqual(
@@ -39,7 +41,7 @@ describe.concurrent.each(owners)('the settings of %s', (_, owner, read) => {
   });
 
   it('are removed by namespace and id, all or none', async () => {
-    const client = await newSmallWorld(service);
+    const client = await tenantWithAccounts(service);
     await put(client, [setting('s'), setting('s', { namespace: 'o' }), setting('t')]);
     const removed = await remove(client, [key('s', 'o'), key('t')]);
     expect(shown((removed.account ?? removed.customer).settings)).toEqual(['n.s=v']);
@@ -53,7 +55,7 @@ describe.concurrent.each(owners)('the settings of %s', (_, owner, read) => {
   });
 
   it('are at most 100, however they come; changing one of them is always possible', async () => {
-    const client = await newSmallWorld(service);
+    const client = await tenantWithAccounts(service);
     expect(await put(client, many(99))).toMatchObject({ replayed: false });
     const limited = { __typename: 'LimitExceededError', code: 'LIMIT_EXCEEDED', limit: 100 };
     const two = () => put(client, [setting('one'), setting('two')]);
@@ -71,7 +73,7 @@ describe.concurrent.each(owners)('the settings of %s', (_, owner, read) => {
   });
 
   it('are at most 100 when many are added at once', async () => {
-    const client = await newSmallWorld(service);
+    const client = await tenantWithAccounts(service);
     await put(client, many(90));
     const results = await atOnce(20, (runner) => put(client, [setting(`n-${runner}`)]));
     expect(accepted(results)).toHaveLength(10);
@@ -81,7 +83,7 @@ describe.concurrent.each(owners)('the settings of %s', (_, owner, read) => {
   });
 
   it('are all there when many put the same and other ones at once, in whatever order', async () => {
-    const client = await newSmallWorld(service);
+    const client = await tenantWithAccounts(service);
     const before = await changesOf(service, client);
     const results = await atOnce(20, (runner) => {
       const settings = [...many(5, 'shared'), setting(`own-${runner}`)];
@@ -145,32 +147,32 @@ describe.concurrent('putSettings and removeSettings refuse', () => {
       ],
     ],
   ];
-  const world = untouched(() => newSmallWorld(service));
+  const tenant = useSharedTenant(() => tenantWithAccounts(service));
   it.each(cases)('%s: %s', async (_, name, input, expected) => {
-    const { client } = world;
-    const answer = await writesNothing(service, [client], () => mutate(client, name, input));
-    expect(issuesIn(answer).map(({ path, code }) => `${path.join('.')} ${code}`)).toEqual(expected);
+    const { client } = tenant;
+    const answer = await writesNothing(service, [client], () => tryMutation(client, name, input));
+    expect(issuesOf(answer).map(({ path, code }) => `${path.join('.')} ${code}`)).toEqual(expected);
   });
 
   it.each([
     ['account', { accountId: 'C1' }, 'Account'],
     ['customer', { customerId: 'A1' }, 'Customer'],
   ])('an owner that is no %s', async (_, owner, type) => {
-    const { client } = world;
+    const { client } = tenant;
     const answer = await writesNothing(service, [client], () =>
-      mutate(client, 'putSettings', { ...owner, ...one }),
+      tryMutation(client, 'putSettings', { ...owner, ...one }),
     );
     expect(answer).toMatchObject({ __typename: 'NotFoundError', type });
   });
 });
 
 it('an account and a customer of one id have settings of their own', async () => {
-  const client = await newSmallWorld(service);
+  const client = await tenantWithAccounts(service);
   const account = { id: 'C1', name: 'Of the same id', customerId: 'C1' };
-  await mutated(client, 'createAccount', account);
-  await mutated(client, 'putSettings', { accountId: 'C1', settings: [setting('s', { value: 'a' })] });
-  await mutated(client, 'putSettings', { customerId: 'C1', settings: [setting('s', { value: 'c' })] });
-  await mutated(client, 'removeSettings', { accountId: 'C1', settings: [key('s')] });
+  await mutate(client, 'createAccount', account);
+  await mutate(client, 'putSettings', { accountId: 'C1', settings: [setting('s', { value: 'a' })] });
+  await mutate(client, 'putSettings', { customerId: 'C1', settings: [setting('s', { value: 'c' })] });
+  await mutate(client, 'removeSettings', { accountId: 'C1', settings: [key('s')] });
   const { settings } = await stored(service, client);
   const left = settings.filter(({ owner_id }) => owner_id === 'C1');
   expect(left).toMatchObject([{ owner_type: 'CUSTOMER', value: 'c' }]);

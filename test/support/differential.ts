@@ -9,12 +9,12 @@ import { createCancel } from '../../src/lib/cancel.ts';
 import { maskError } from '../../src/pipeline/errors.ts';
 import { buildSchema } from '../../src/schema.ts';
 import { createAuthenticator } from '../../src/tenant/authenticate.ts';
-import { createdAccount, createdCustomer, tenantWithCustomer } from './account.ts';
 import { expectSame, isTooComplex, partsIn, whole } from './compare-responses.ts';
+import { createAccount, createCustomer, tenantWithCustomer } from './fixtures.ts';
 import { type Dice, diceOf, odd, type Pool } from './fuzz.ts';
 import { type Operation, operation } from './fuzz-documents.ts';
+import { useServer } from './http-server.ts';
 import { type Client, type Json, type Service, useService } from './service.ts';
-import { useSocket } from './socket.ts';
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 const log = pino({ level: 'silent' });
@@ -34,9 +34,9 @@ function directivesForParts(): GraphQLSchema {
 
 /** Makes a few customers and accounts, and answers with the values that documents about them take. */
 async function makeWorld(client: Client): Promise<Pool> {
-  await createdCustomer(client, { id: 'C2' });
+  await createCustomer(client, { id: 'C2' });
   for (const id of world)
-    await createdAccount(client, { id, aliases: [`${id}-x`], tags: ['t'], metadata: { plan: 'gold' } });
+    await createAccount(client, { id, aliases: [`${id}-x`], tags: ['t'], metadata: { plan: 'gold' } });
   const { data } = await client.send('{ accounts { pageInfo { endCursor } nodes { nodeId } } }');
   const nodeIds = data.accounts.nodes.map(({ nodeId }: Json) => nodeId);
   return {
@@ -212,7 +212,7 @@ async function checkOne(compared: Compared, dice: Dice, pool: Pool): Promise<voi
 export function testAgainstReference(count: number, seed?: number): void {
   const trusted = new Map<string, string>();
   const service = useService({ documents: { trusted, trustedOnly: false } });
-  const socket = useSocket((request, response) => service.listener(request, response));
+  const socket = useServer((request, response) => service.listener(request, response));
   const counts = {
     documents: 0,
     mutations: 0,

@@ -1,5 +1,4 @@
 import { sql } from 'drizzle-orm';
-import { createdAccount, createdCustomer, tenantWithCustomer } from './account.ts';
 import {
   connectionFields,
   deleteRows,
@@ -7,6 +6,7 @@ import {
   pageArguments,
   pageVariables,
 } from './connection-contract.ts';
+import { createAccount, createCustomer, tenantWithCustomer } from './fixtures.ts';
 import type { Client, Service } from './service.ts';
 
 type Field = 'UPDATED_AT' | 'CREATED_AT' | 'NAME' | 'ID';
@@ -47,8 +47,8 @@ function maker(table: Table, create: (client: Client, id: string) => Promise<unk
   };
 }
 
-const makeAccounts = maker('accounts', (client, id) => createdAccount(client, { id }));
-const makeCustomers = maker('customers', (client, id) => createdCustomer(client, { id }));
+const makeAccounts = maker('accounts', (client, id) => createAccount(client, { id }));
+const makeCustomers = maker('customers', (client, id) => createCustomer(client, { id }));
 
 function listing(
   table: Table,
@@ -135,7 +135,7 @@ export function customerAccountListing(order: OrderBy): Listing {
       list: accounts(${pageArguments}, ${orderText(order)}) { ${connectionFields} } } }`,
     newClient: remembering(async (service) => {
       const client = await tenantWithCustomer(service);
-      await createdCustomer(client, { id: 'C2', account: { id: 'other', name: 'Of another' } });
+      await createCustomer(client, { id: 'C2', account: { id: 'other', name: 'Of another' } });
       return client;
     }),
   };

@@ -1,6 +1,5 @@
 import { sql } from 'drizzle-orm';
 import { newUuid, parseTypeId, toTypeId } from '../../src/lib/id.ts';
-import { createdAccount, tenantWithCustomer } from './account.ts';
 import {
   connectionFields,
   deleteRows,
@@ -8,13 +7,14 @@ import {
   pageArguments,
   pageVariables,
 } from './connection-contract.ts';
+import { createAccount, tenantWithCustomer } from './fixtures.ts';
 import type { Client, Service } from './service.ts';
 
 const services = new WeakMap<Client, Service>();
 
 async function tenantWithAccount(service: Service): Promise<Client> {
   const client = await tenantWithCustomer(service);
-  await createdAccount(client);
+  await createAccount(client);
   services.set(client, service);
   return client;
 }

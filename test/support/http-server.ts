@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type RequestListener, request as send } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
+import { afterAll, beforeAll } from 'vitest';
 import { answerMalformed } from '../../src/http/malformed.ts';
 
 const withoutBody = [204, 304];
@@ -44,7 +45,7 @@ function createHold(listener: RequestListener) {
 }
 
 /** A server of node:http on a port of its own, as `npm start` has one. */
-export async function openDoor(listener: RequestListener) {
+export async function openServer(listener: RequestListener) {
   const hold = createHold(listener);
   const server = createServer(hold.listener).on('clientError', answerMalformed);
   await once(server.listen(0, '127.0.0.1'), 'listening');
@@ -80,4 +81,23 @@ export async function openDoor(listener: RequestListener) {
   };
 }
 
-export type Door = Awaited<ReturnType<typeof openDoor>>;
+export type TestServer = Awaited<ReturnType<typeof openServer>>;
+
+/** Serves a listener on a free port during the tests of a file. */
+export function useServer(listener: RequestListener) {
+  const server = createServer(listener);
+  let url = '';
+  beforeAll(async () => {
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`;
+  });
+  afterAll(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return {
+    get url() {
+      return url;
+    },
+  };
+}

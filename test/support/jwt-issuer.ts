@@ -3,8 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { pino } from 'pino';
 import { createJwtVerifier, type JwtOptions } from '../../src/tenant/jwt.ts';
-import { type App, withReplica } from './replica.ts';
-import type { Service } from './service.ts';
+import { withReplica } from './replica.ts';
+import type { App, Service } from './service.ts';
 
 /** undefined leaves a claim out that would be there. */
 export type Claims = { [claim: string]: unknown };

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { newUuid } from '../../src/lib/id.ts';
-import { tenantWithCustomer } from './account.ts';
+import { tenantWithCustomer } from './fixtures.ts';
 import type { Client, Service } from './service.ts';
 
 /** An account of a crowd, with all that a list can be asked for. */

@@ -1,7 +1,15 @@
 import { expect } from 'vitest';
-import { mutated } from './mutations.ts';
-import type { RestClient } from './rest.ts';
-import type { Json } from './service.ts';
+import { tenantWithAccounts } from './fixtures.ts';
+import { mutate } from './mutations.ts';
+import { type RestClient, useRest } from './rest.ts';
+import { type Json, useService } from './service.ts';
+
+/** Runs the service for the tests of a file, with REST clients for new tenants of `tenantWithAccounts`. */
+export function useRestNames() {
+  const service = useService();
+  const rest = useRest(service);
+  return { service, newClient: async () => rest.of(await tenantWithAccounts(service)) };
+}
 
 async function created(client: RestClient, path: string, body: Json): Promise<void> {
   expect(await client.post(path, body)).toMatchObject({ status: path.includes('add_aliases') ? 200 : 201 });
@@ -31,22 +39,22 @@ export const addSetting = (client: RestClient, name: SettingName, entityType = '
   created(client, '/settings', { ...name, entityType, name: 'S', dataType: 'STRING', value: 'v' });
 
 export const removeSetting = (client: RestClient, { entityId, ...key }: SettingName) =>
-  mutated(client.graphql, 'removeSettings', { accountId: entityId, settings: [key] });
+  mutate(client.graphql, 'removeSettings', { accountId: entityId, settings: [key] });
 
-/** A kind of name that paths hold. */
+/** A kind of entity that a path names. */
 export interface Kind {
-  /** Makes what the name means. */
+  /** Creates entities with these names. */
   make(client: RestClient, ...names: string[]): Promise<void>;
-  /** Ends what the name means; what is left of it is not found among what is in force. */
+  /** Archives or removes the entity with this name. */
   end(client: RestClient, name: string): Promise<unknown>;
   pathOf(segment: string): string;
-  /** The name in a response to GET. */
+  /** Returns the name in the response to a GET. */
   nameIn(body: Json): string;
 }
 
 export const settingNamed = (name: string): SettingName => ({ namespace: 'n', id: name, entityId: 'A1' });
 
-/** The kinds, in a tenant that has the account A1 and the customer C1. */
+/** The kinds of entity. They need account A1 and customer C1. */
 export const kinds: Record<string, Kind> = {
   account: {
     make: addAccounts,

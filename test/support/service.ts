@@ -7,7 +7,7 @@ import { type Connection, openDatabase } from '../../src/db/client.ts';
 import type { Scope } from '../../src/lib/scope.ts';
 import { createKey, createTenant, type NewTenant } from '../../src/tenant/write.ts';
 import { templateName } from './global-setup.ts';
-import { type Door, openDoor } from './http-server.ts';
+import { openServer, type TestServer } from './http-server.ts';
 import { statementsDuring } from './statements.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: answers are checked by what the tests expect of them
@@ -112,7 +112,7 @@ export function openApp(connection: Connection, options: Partial<AppOptions> = {
           connection: { url: `postgres://accountgraph@127.0.0.1:${pooler}/${connection.database}` },
           prepare: false,
         };
-  return behindDoor(
+  return withServer(
     createApp({
       ...readConfig(patience).database,
       ...pooled,
@@ -131,18 +131,18 @@ export function openApp(connection: Connection, options: Partial<AppOptions> = {
   );
 }
 
-function behindDoor(app: ReturnType<typeof createApp>): App {
-  let door: Promise<Door> | undefined;
+function withServer(app: ReturnType<typeof createApp>): App {
+  let server: Promise<TestServer> | undefined;
   const open = () => {
-    door ??= openDoor(app.listener);
-    return door;
+    server ??= openServer(app.listener);
+    return server;
   };
   return {
     ...app,
     fetch: async (request, streams) => (await open()).fetch(request, streams),
     gather: async (count) => (await open()).gather(count),
     async close() {
-      await (await door)?.close();
+      await (await server)?.close();
       await app.close();
     },
   };

@@ -1,12 +1,7 @@
 import { expect, it } from 'vitest';
-import {
-  accountFields,
-  createAccount,
-  createdAccount,
-  createdCustomer,
-  tenantWithCustomer,
-} from '../support/account.ts';
-import { rowCounts } from '../support/rows.ts';
+import { rowCounts } from '../support/database.ts';
+import { accountInput, createAccount, createCustomer, tenantWithCustomer } from '../support/fixtures.ts';
+import { accountFields, tryMutation } from '../support/mutations.ts';
 import { type Answer, type Client, type Json, useService } from '../support/service.ts';
 
 const service = useService();
@@ -46,7 +41,7 @@ const shown = ({ status, data, errors }: Answer) => ({ status, data, errors });
 
 it('answers what another tenant has exactly like what nobody has', async () => {
   const [owner, stranger] = [await tenantWithCustomer(service), await service.newTenant()];
-  const account: Json = await createdAccount(owner, { aliases: ['x'] });
+  const account: Json = await createAccount(owner, { aliases: ['x'] });
   const names = { account: 'A1', alias: 'x', customer: 'C1' };
   const nodes = { accountNode: account.nodeId, customerNode: account.customer.nodeId };
   expect((await look(owner, { ...names, ...nodes })).data.account).toEqual(account);
@@ -74,7 +69,7 @@ it('lets two tenants use the same ids and aliases', async () => {
   const nodeIds = [];
   for (const [index, client] of clients.entries()) {
     const name = `Account of tenant ${index}`;
-    nodeIds.push((await createdAccount(client, { name, aliases: ['x'], idempotencyKey: 'k' })).nodeId);
+    nodeIds.push((await createAccount(client, { name, aliases: ['x'], idempotencyKey: 'k' })).nodeId);
   }
   expect(new Set(nodeIds).size).toBe(2);
   for (const [index, client] of clients.entries()) {
@@ -89,7 +84,7 @@ it('lets two tenants use the same ids and aliases', async () => {
 it('refuses an account of another tenant’s customer like one of no customer', async () => {
   const [owner, stranger] = [await tenantWithCustomer(service), await service.newTenant()];
   const before = [await rowCounts(service, owner), await rowCounts(service, stranger)];
-  expect(await createAccount(stranger, { idempotencyKey: 'k' })).toMatchObject({
+  expect(await tryMutation(stranger, 'createAccount', accountInput({ idempotencyKey: 'k' }))).toMatchObject({
     __typename: 'NotFoundError',
     type: 'Customer',
     id: 'C1',
@@ -101,8 +96,8 @@ it('reads customer, aliases and settings of an account from its own tenant only'
   const clients = [await service.newTenant(), await service.newTenant()];
   for (const [index, client] of clients.entries()) {
     const settings = [{ id: 's', namespace: 'n', name: 'n', dataType: 'STRING', value: `of ${index}` }];
-    await createdCustomer(client, { name: `Customer ${index}`, settings });
-    await createdAccount(client, { aliases: [`alias-${index}`], settings });
+    await createCustomer(client, { name: `Customer ${index}`, settings });
+    await createAccount(client, { aliases: [`alias-${index}`], settings });
   }
   for (const [index, client] of clients.entries()) {
     const { data } = await client.send(

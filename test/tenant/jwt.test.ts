@@ -2,10 +2,10 @@ import { createHmac } from 'node:crypto';
 import { exportJWK, exportSPKI, importJWK } from 'jose';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { JwtOptions } from '../../src/tenant/jwt.ts';
-import { customerInput } from '../support/account.ts';
+import { customerInput } from '../support/fixtures.ts';
 import { acme, type Key, newKey, openIssuer, sign, withIssuer } from '../support/jwt-issuer.ts';
-import { type App, statusOf } from '../support/replica.ts';
-import { type Client, type Json, useService } from '../support/service.ts';
+import { statusOf } from '../support/replica.ts';
+import { type App, type Client, type Json, useService } from '../support/service.ts';
 
 const service = useService();
 

@@ -1,9 +1,9 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { encodeCursor } from '../../src/lib/page.ts';
 import { buildSchema, printSchema } from '../../src/schema.ts';
+import { writesNothing } from '../support/database.ts';
 import { entityProbes, type Own, type Probe, probesOf } from '../support/id-probes.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
-import { writesNothing } from '../support/stored.ts';
 
 const service = useService();
 const schema = buildSchema();

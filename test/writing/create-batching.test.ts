@@ -1,13 +1,8 @@
 import { expect, it } from 'vitest';
-import {
-  createAccount,
-  createCustomer,
-  createdAccount,
-  readAccount,
-  sendCreateAccount,
-  tenantWithCustomer,
-} from '../support/account.ts';
-import { rowCounts, statementsOf, waitingStatements } from '../support/rows.ts';
+import { rowCounts, statementsOf, waitingStatements } from '../support/database.ts';
+import { accountInput, createAccount, createCustomer, tenantWithCustomer } from '../support/fixtures.ts';
+import { sendMutation, tryMutation } from '../support/mutations.ts';
+import { readAccount } from '../support/reads.ts';
 import { type Client, clientThrough, type Json, openImpatientApp, useService } from '../support/service.ts';
 
 const service = useService();
@@ -69,7 +64,7 @@ it('accounts that many requests of two tenants create at once cost few statement
 
 it('those that are refused, each for its own reason, do not stop the others', async () => {
   const client = await tenantWithCustomer(service);
-  await createdAccount(client, { id: 'first', aliases: ['taken'] });
+  await createAccount(client, { id: 'first', aliases: ['taken'] });
   await createCustomer(client, { id: 'away' });
   await client.send('mutation { archiveCustomer(input: { id: "away" }) { __typename } }');
   const bad: Record<number, object> = {
@@ -79,7 +74,9 @@ it('those that are refused, each for its own reason, do not stop the others', as
     23: { customerId: 'away' },
   };
   const results = await Promise.all(
-    indexes.map((index) => createAccount(client, { id: `A${index}`, ...bad[index] })),
+    indexes.map((index) =>
+      tryMutation(client, 'createAccount', accountInput({ id: `A${index}`, ...bad[index] })),
+    ),
   );
   const kinds = results.map(({ __typename }) => __typename);
   expect(kinds).toEqual(
@@ -98,7 +95,11 @@ it('one input sent many times at once with one key, among others, is one account
   const client = await tenantWithCustomer(service);
   const results = await Promise.all(
     indexes.map((index) =>
-      createAccount(client, index % 2 === 0 ? { id: `A${index}` } : { id: 'one', idempotencyKey: 'k' }),
+      tryMutation(
+        client,
+        'createAccount',
+        accountInput(index % 2 === 0 ? { id: `A${index}` } : { id: 'one', idempotencyKey: 'k' }),
+      ),
     ),
   );
   const same = results.filter((_, index) => index % 2 === 1);
@@ -116,10 +117,10 @@ it('those whose customer another transaction holds do not keep those waiting who
     await tx.execute(`select from customers where tenant_id = ${client.tenantId} and id = 'held' for update`);
     const waiting: Promise<Json>[] = [];
     for (const id of ['held 1', 'held 2']) {
-      waiting.push(createAccount(client, { id, customerId: 'held' }));
+      waiting.push(tryMutation(client, 'createAccount', accountInput({ id, customerId: 'held' })));
       await expect.poll(() => waitingStatements(service)).toBe(waiting.length);
     }
-    for (const index of indexes) await createdAccount(client, { id: `A${index}` });
+    for (const index of indexes) await createAccount(client, { id: `A${index}` });
     return waiting;
   });
   for (const result of await Promise.all(held)) expect(result.__typename).toBe('CreateAccountSuccess');
@@ -131,7 +132,7 @@ it('a statement that is taken back because of one is no refusal of the others', 
   const impatient = openImpatientApp(service);
   const through = clientThrough(impatient, client);
   const create = (id: string, customerId: string) =>
-    sendCreateAccount(through, { id, name: 'Account', customerId });
+    sendMutation(through, 'createAccount', { id, name: 'Account', customerId });
   await service.database.orm.transaction(async (tx) => {
     await tx.execute(`select from customers where tenant_id = ${client.tenantId} and id = 'held' for update`);
     const held = Promise.all(indexes.slice(0, 3).map((index) => create(`held ${index}`, 'held')));

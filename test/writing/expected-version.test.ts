@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { mutationCases, newWorld } from '../support/mutation-cases.ts';
-import { accepted, atOnce, mutate, mutated, refused } from '../support/mutations.ts';
+import { changesOf, stored, writesNothing } from '../support/database.ts';
+import { tenantWithEverything } from '../support/fixtures.ts';
+import { mutationCases } from '../support/mutation-cases.ts';
+import { accepted, atOnce, mutate, refused, tryMutation } from '../support/mutations.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
-import { changesOf, stored, writesNothing } from '../support/stored.ts';
 
 const service = useService();
 
@@ -17,10 +18,10 @@ async function versionOf(client: Client, input: object): Promise<number> {
 
 describe.concurrent.each(versioned)('$name with expectedVersion', ({ name, input, other }) => {
   it('is refused with the current version when that differs, and writes nothing', async () => {
-    const client = await newWorld(service);
+    const client = await tenantWithEverything(service);
     const current = await versionOf(client, input);
     for (const expectedVersion of [current + 1, ...(current > 1 ? [current - 1] : []), 2_147_483_647]) {
-      const send = () => mutate(client, name, { ...input, expectedVersion });
+      const send = () => tryMutation(client, name, { ...input, expectedVersion });
       expect(await writesNothing(service, [client], send)).toMatchObject({
         __typename: 'VersionConflictError',
         code: 'VERSION_CONFLICT',
@@ -31,23 +32,23 @@ describe.concurrent.each(versioned)('$name with expectedVersion', ({ name, input
   });
 
   it('is written when it is the current one, or null, and adds 1', async () => {
-    const client = await newWorld(service);
+    const client = await tenantWithEverything(service);
     for (const [one, expectedVersion] of [
       [input, await versionOf(client, input)],
       [other, null],
     ] as const) {
       const before = await versionOf(client, one);
-      const { version } = await mutated(client, name, { ...one, expectedVersion });
+      const { version } = await mutate(client, name, { ...one, expectedVersion });
       expect(version).toBe(before + 1);
       expect(await versionOf(client, one)).toBe(version);
     }
   });
 
   it('lets one of 20 with the same version win', async () => {
-    const client = await newWorld(service);
+    const client = await tenantWithEverything(service);
     const expectedVersion = await versionOf(client, input);
     const before = await changesOf(service, client);
-    const results = await atOnce(20, () => mutate(client, name, { ...input, expectedVersion }));
+    const results = await atOnce(20, () => tryMutation(client, name, { ...input, expectedVersion }));
     expect(accepted(results)).toHaveLength(1);
     for (const result of refused(results)) {
       expect(result).toMatchObject({ code: 'VERSION_CONFLICT', currentVersion: expectedVersion + 1 });
@@ -62,10 +63,10 @@ describe.each([
   ['updateCustomer', 'C1', 'customer_id'],
 ] as const)('20 simultaneous %ss without a version', (name, id, column) => {
   it('are all written, one after the other: each begins where the one before it ended', async () => {
-    const client = await newWorld(service);
+    const client = await tenantWithEverything(service);
     const start = await versionOf(client, { id });
     const names = await atOnce(20, async (runner) => {
-      const { name: written } = await mutated(client, name, { id, name: `Name ${runner}` });
+      const { name: written } = await mutate(client, name, { id, name: `Name ${runner}` });
       return written;
     });
     expect(new Set(names).size).toBe(20);
@@ -84,7 +85,7 @@ describe.each([
 });
 
 it('simultaneous updates of different fields lose nothing of each other', async () => {
-  const client = await newWorld(service);
+  const client = await tenantWithEverything(service);
   const inputs = [
     { name: 'New name' },
     { primaryEmail: 'new@acme.com' },
@@ -93,7 +94,7 @@ it('simultaneous updates of different fields lose nothing of each other', async 
     { tags: ['t'] },
     { metadata: { k: 'v' } },
   ];
-  await Promise.all(inputs.map((fields) => mutated(client, 'updateAccount', { id: 'A1', ...fields })));
-  const after = await mutated(client, 'updateAccount', { id: 'A1' });
+  await Promise.all(inputs.map((fields) => mutate(client, 'updateAccount', { id: 'A1', ...fields })));
+  const after = await mutate(client, 'updateAccount', { id: 'A1' });
   expect(after).toMatchObject(Object.assign({}, ...inputs));
 });

@@ -1,11 +1,11 @@
 import { sql } from 'drizzle-orm';
 import { describe, expect, it } from 'vitest';
-import { createAccount, createdAccount, tenantWithCustomer } from '../support/account.ts';
+import { rowCounts, statementsOf } from '../support/database.ts';
 import { x } from '../support/field-limits.ts';
-import { mutated } from '../support/mutations.ts';
+import { accountInput, createAccount, tenantWithCustomer } from '../support/fixtures.ts';
+import { mutate, tryMutation } from '../support/mutations.ts';
 import { issuesOf } from '../support/refusal.ts';
 import { withReplica } from '../support/replica.ts';
-import { rowCounts, statementsOf } from '../support/rows.ts';
 import { type Client, clientThrough, type Json, useService } from '../support/service.ts';
 
 const service = useService();
@@ -32,9 +32,9 @@ function age(client: Client, hours: number) {
 describe('a createAccount that is sent again with its key', () => {
   it('gets the first answer, marked as replayed, and writes nothing', async () => {
     const client = await tenantWithCustomer(service);
-    const first = await createAccount(client, full);
+    const first = await tryMutation(client, 'createAccount', accountInput(full));
     const rows = await rowCounts(service, client);
-    const second = await createAccount(client, full);
+    const second = await tryMutation(client, 'createAccount', accountInput(full));
     expect(first.replayed).toBe(false);
     expect(second).toEqual({ ...first, replayed: true });
     expect(await rowCounts(service, client)).toEqual(rows);
@@ -43,24 +43,28 @@ describe('a createAccount that is sent again with its key', () => {
 
   it('gets the first answer from another replica and after a restart, which forget nothing', async () => {
     const client = await tenantWithCustomer(service);
-    const first = await createAccount(client, full);
+    const first = await tryMutation(client, 'createAccount', accountInput(full));
     const second = await withReplica(service, (replica) =>
-      createAccount(clientThrough(replica, client), full),
+      tryMutation(clientThrough(replica, client), 'createAccount', accountInput(full)),
     );
     expect(second).toEqual({ ...first, replayed: true });
   });
 
   it('gets the first answer when the fields of its input stand in another order', async () => {
     const client = await tenantWithCustomer(service);
-    const first = await createAccount(client, full);
+    const first = await tryMutation(client, 'createAccount', accountInput(full));
     const reordered = Object.fromEntries(Object.entries(full).toReversed());
-    const second = await createAccount(client, { ...reordered, metadata: { a: '2', b: '1' } });
+    const second = await tryMutation(
+      client,
+      'createAccount',
+      accountInput({ ...reordered, metadata: { a: '2', b: '1' } }),
+    );
     expect(second).toEqual({ ...first, replayed: true });
   });
 
   it('costs one statement', async () => {
     const client = await tenantWithCustomer(service);
-    const { nodeId } = await createdAccount(client, { idempotencyKey });
+    const { nodeId } = await createAccount(client, { idempotencyKey });
     const bare = `mutation { createAccount(input: { id: "A1", name: "Main account", customerId: "C1",
       idempotencyKey: "order-1" }) { ... on CreateAccountSuccess { replayed account { nodeId } } } }`;
     const expected = { replayed: true, account: { nodeId } };
@@ -77,9 +81,9 @@ describe('a createAccount that is sent again with its key', () => {
     ['other metadata', { metadata: { a: '1' } }],
   ])('is refused with %s: the key belongs to another input', async (_, change) => {
     const client = await tenantWithCustomer(service);
-    await createdAccount(client, full);
+    await createAccount(client, full);
     const rows = await rowCounts(service, client);
-    expect(await createAccount(client, { ...full, ...change })).toMatchObject({
+    expect(await tryMutation(client, 'createAccount', accountInput({ ...full, ...change }))).toMatchObject({
       __typename: 'IdempotencyError',
       code: 'IDEMPOTENCY_KEY_REUSED',
     });
@@ -88,25 +92,29 @@ describe('a createAccount that is sent again with its key', () => {
 
   it('is a new request to another tenant', async () => {
     const [one, two] = [await tenantWithCustomer(service), await tenantWithCustomer(service)];
-    const first = await createAccount(one, full);
-    const second = await createAccount(two, { ...full, name: 'Of the other' });
+    const first = await tryMutation(one, 'createAccount', accountInput(full));
+    const second = await tryMutation(two, 'createAccount', accountInput({ ...full, name: 'Of the other' }));
     expect(second.replayed).toBe(false);
     expect(second.account.nodeId).not.toBe(first.account.nodeId);
   });
 
   it('is answered again a little before 24 hours have passed', async () => {
     const client = await tenantWithCustomer(service);
-    await createdAccount(client, full);
+    await createAccount(client, full);
     await age(client, 23);
-    expect((await createAccount(client, full)).replayed).toBe(true);
+    expect((await tryMutation(client, 'createAccount', accountInput(full))).replayed).toBe(true);
   });
 
   it('is a new request after 24 hours: the key may be used again', async () => {
     const client = await tenantWithCustomer(service);
-    await createdAccount(client, full);
+    await createAccount(client, full);
     await age(client, 25);
-    expect(await createAccount(client, { id: 'A2', idempotencyKey })).toMatchObject({ replayed: false });
-    expect(await createAccount(client, { id: 'A2', idempotencyKey })).toMatchObject({ replayed: true });
+    expect(
+      await tryMutation(client, 'createAccount', accountInput({ id: 'A2', idempotencyKey })),
+    ).toMatchObject({ replayed: false });
+    expect(
+      await tryMutation(client, 'createAccount', accountInput({ id: 'A2', idempotencyKey })),
+    ).toMatchObject({ replayed: true });
   });
 });
 
@@ -118,16 +126,24 @@ describe('a refused createAccount uses up no key', () => {
     ['its alias is taken', { aliases: ['TAKEN'] }, 'ALIAS_TAKEN'],
   ])('when %s', async (_, refused, code) => {
     const client = await tenantWithCustomer(service);
-    await createdAccount(client, { id: 'TAKEN' });
-    expect(await createAccount(client, { idempotencyKey, ...refused })).toMatchObject({ code });
-    expect(await createAccount(client, { idempotencyKey })).toMatchObject({ replayed: false });
+    await createAccount(client, { id: 'TAKEN' });
+    expect(
+      await tryMutation(client, 'createAccount', accountInput({ idempotencyKey, ...refused })),
+    ).toMatchObject({ code });
+    expect(await tryMutation(client, 'createAccount', accountInput({ idempotencyKey }))).toMatchObject({
+      replayed: false,
+    });
   });
 });
 
 describe('of many simultaneous createAccounts with one key', () => {
   const typed = (result: Json) => result.code ?? (result.replayed ? 'REPLAYED' : 'WRITTEN');
   const send = (client: Client, inputOf: (index: number) => object) =>
-    Promise.all(Array.from({ length: 20 }, (_, index) => createAccount(client, inputOf(index))));
+    Promise.all(
+      Array.from({ length: 20 }, (_, index) =>
+        tryMutation(client, 'createAccount', accountInput(inputOf(index))),
+      ),
+    );
 
   it('at two replicas one writes; equal ones get its answer or hear that it still runs', async () => {
     const client = await tenantWithCustomer(service);
@@ -161,8 +177,10 @@ describe('an idempotency key', () => {
     ['every kind of visible ASCII', `!"#$%&'()*+,-./09:;<=>?@AZ[\\]^_\`az{|}~`],
   ])('may have %s', async (_, key) => {
     const client = await tenantWithCustomer(service);
-    await createdAccount(client, { idempotencyKey: key });
-    expect((await createAccount(client, { idempotencyKey: key })).replayed).toBe(true);
+    await createAccount(client, { idempotencyKey: key });
+    expect((await tryMutation(client, 'createAccount', accountInput({ idempotencyKey: key }))).replayed).toBe(
+      true,
+    );
   });
 
   it.each([
@@ -175,25 +193,29 @@ describe('an idempotency key', () => {
     ['a delete character', 'a\u007f'],
   ])('is refused with %s', async (_, key) => {
     const client = await tenantWithCustomer(service);
-    const issues = issuesOf(await createAccount(client, { idempotencyKey: key }));
+    const issues = issuesOf(
+      await tryMutation(client, 'createAccount', accountInput({ idempotencyKey: key })),
+    );
     expect(issues).toEqual([{ path: ['idempotencyKey'], code: 'INVALID_FORMAT' }]);
   });
 
   it('is free while an alias is claimed, whatever its words', async () => {
     const client = await tenantWithCustomer(service);
-    await createdAccount(client);
+    await createAccount(client);
     await service.database.orm
       .transaction(async (tx) => {
         // Lets a claim of the alias begin and not end.
         await tx.execute(sql`select from accounts where tenant_id = ${client.tenantId} for update`);
-        const claim = mutated(client, 'addAliases', { accountId: 'A1', aliases: ['idempotency k'] });
+        const claim = mutate(client, 'addAliases', { accountId: 'A1', aliases: ['idempotency k'] });
         await expect
           .poll(() =>
             tx.execute(sql`select from pg_locks where database = (
           select oid from pg_database where datname = current_database()) and locktype = 'advisory'`),
           )
           .toHaveLength(1);
-        expect(await createAccount(client, { id: 'A2', idempotencyKey: 'k' })).toMatchObject({
+        expect(
+          await tryMutation(client, 'createAccount', accountInput({ id: 'A2', idempotencyKey: 'k' })),
+        ).toMatchObject({
           replayed: false,
         });
         return { claim };
@@ -203,8 +225,10 @@ describe('an idempotency key', () => {
 
   it('is told apart by case', async () => {
     const client = await tenantWithCustomer(service);
-    await createdAccount(client, { idempotencyKey: 'key' });
-    expect(await createAccount(client, { id: 'A2', idempotencyKey: 'KEY' })).toMatchObject({
+    await createAccount(client, { idempotencyKey: 'key' });
+    expect(
+      await tryMutation(client, 'createAccount', accountInput({ id: 'A2', idempotencyKey: 'KEY' })),
+    ).toMatchObject({
       replayed: false,
     });
   });

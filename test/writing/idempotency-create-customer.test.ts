@@ -1,12 +1,8 @@
 import { expect, it } from 'vitest';
-import {
-  createAccount,
-  createCustomer,
-  createdCustomer,
-  readAccount,
-  tenantWithCustomer,
-} from '../support/account.ts';
-import { rowCounts } from '../support/rows.ts';
+import { rowCounts } from '../support/database.ts';
+import { accountInput, createCustomer, customerInput, tenantWithCustomer } from '../support/fixtures.ts';
+import { tryMutation } from '../support/mutations.ts';
+import { readAccount } from '../support/reads.ts';
 import { type Json, useService } from '../support/service.ts';
 
 const service = useService();
@@ -18,9 +14,12 @@ const withAccount = {
 
 it('answers a createCustomer that is sent again with the first answer, and writes nothing', async () => {
   const client = await service.newTenant();
-  const first = await createCustomer(client, withAccount);
+  const first = await tryMutation(client, 'createCustomer', customerInput(withAccount));
   const rows = await rowCounts(service, client);
-  expect(await createCustomer(client, withAccount)).toEqual({ ...first, replayed: true });
+  expect(await tryMutation(client, 'createCustomer', customerInput(withAccount))).toEqual({
+    ...first,
+    replayed: true,
+  });
   expect(await rowCounts(service, client)).toEqual(rows);
   expect(rows).toMatchObject({ customers: 1, accounts: 1, idempotency_records: 1 });
 });
@@ -29,9 +28,11 @@ it.each([{ name: 'Other' }, { account: null }, { account: { ...withAccount.accou
   'refuses the key with another input: %j',
   async (change) => {
     const client = await service.newTenant();
-    await createdCustomer(client, withAccount);
+    await createCustomer(client, withAccount);
     const rows = await rowCounts(service, client);
-    expect(await createCustomer(client, { ...withAccount, ...change })).toMatchObject({
+    expect(
+      await tryMutation(client, 'createCustomer', customerInput({ ...withAccount, ...change })),
+    ).toMatchObject({
       __typename: 'IdempotencyError',
       code: 'IDEMPOTENCY_KEY_REUSED',
     });
@@ -41,33 +42,41 @@ it.each([{ name: 'Other' }, { account: null }, { account: { ...withAccount.accou
 
 it('refuses the key of a createCustomer for a createAccount, and the other way round', async () => {
   const client = await tenantWithCustomer(service);
-  await createdCustomer(client, { id: 'C2', idempotencyKey: 'customer' });
-  expect(await createAccount(client, { idempotencyKey: 'customer' })).toMatchObject({
+  await createCustomer(client, { id: 'C2', idempotencyKey: 'customer' });
+  expect(
+    await tryMutation(client, 'createAccount', accountInput({ idempotencyKey: 'customer' })),
+  ).toMatchObject({
     code: 'IDEMPOTENCY_KEY_REUSED',
   });
-  await createAccount(client, { idempotencyKey: 'account' });
-  expect(await createCustomer(client, { id: 'C3', idempotencyKey: 'account' })).toMatchObject({
+  await tryMutation(client, 'createAccount', accountInput({ idempotencyKey: 'account' }));
+  expect(
+    await tryMutation(client, 'createCustomer', customerInput({ id: 'C3', idempotencyKey: 'account' })),
+  ).toMatchObject({
     code: 'IDEMPOTENCY_KEY_REUSED',
   });
 });
 
 it('uses up no key when the customer or its account is refused', async () => {
   const client = await service.newTenant();
-  await createdCustomer(client, { id: 'C0', account: { id: 'TAKEN', name: 'Taken' } });
+  await createCustomer(client, { id: 'C0', account: { id: 'TAKEN', name: 'Taken' } });
   const refusals = [
     { name: 'x' },
     { id: 'C0' },
     { account: { id: 'A1', name: 'First', aliases: ['TAKEN'] } },
   ];
   for (const refused of refusals) {
-    expect(await createCustomer(client, { ...withAccount, ...refused })).not.toHaveProperty('customer');
+    expect(
+      await tryMutation(client, 'createCustomer', customerInput({ ...withAccount, ...refused })),
+    ).not.toHaveProperty('customer');
   }
-  expect(await createCustomer(client, withAccount)).toMatchObject({ replayed: false });
+  expect(await tryMutation(client, 'createCustomer', customerInput(withAccount))).toMatchObject({
+    replayed: false,
+  });
 });
 
 it('writes one customer for many simultaneous requests with one key', async () => {
   const client = await service.newTenant();
-  const send = () => createCustomer(client, withAccount);
+  const send = () => tryMutation(client, 'createCustomer', customerInput(withAccount));
   const results: Json[] = await Promise.all(Array.from({ length: 20 }, send));
   const kinds = results.map((result) => result.code ?? (result.replayed ? 'REPLAYED' : 'WRITTEN'));
   expect(kinds.filter((kind) => kind === 'WRITTEN')).toHaveLength(1);

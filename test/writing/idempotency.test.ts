@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { type MutationCase, mutationCases, newWorld, refusalsOf } from '../support/mutation-cases.ts';
-import { accepted, atOnce, mutate, mutated, refused } from '../support/mutations.ts';
+import { ageKeys, stored, writesNothing } from '../support/database.ts';
+import { tenantWithEverything } from '../support/fixtures.ts';
+import { type MutationCase, mutationCases, refusalsOf } from '../support/mutation-cases.ts';
+import { accepted, atOnce, mutate, refused, tryMutation } from '../support/mutations.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
-import { ageKeys, stored, writesNothing } from '../support/stored.ts';
 
 const service = useService();
 const idempotencyKey = 'order-1';
@@ -26,30 +27,30 @@ describe.concurrent.each(mutationCases)('$name with an idempotency key', (one: M
   const keyed = { ...input, idempotencyKey };
 
   it('is written once: sent again it gets the first answer, marked as replayed', async () => {
-    const client = await newWorld(service);
+    const client = await tenantWithEverything(service);
     let first: Json;
     const grown = await growth(client, async () => {
-      first = await mutate(client, name, keyed);
+      first = await tryMutation(client, name, keyed);
     });
     expect(first).toMatchObject({ replayed: false });
     expect(grown).toEqual({ changes: one.changes, records: 1, versions: one.changes });
-    const second = await writesNothing(service, [client], () => mutate(client, name, keyed));
+    const second = await writesNothing(service, [client], () => tryMutation(client, name, keyed));
     expect(second).toEqual({ ...first, replayed: true });
 
-    await mutated(client, ...one.later);
-    const third = await writesNothing(service, [client], () => mutate(client, name, keyed));
+    await mutate(client, ...one.later);
+    const third = await writesNothing(service, [client], () => tryMutation(client, name, keyed));
     expect(third).toEqual({ ...first, replayed: true });
   });
 
   it('uses up no key when it is refused; then refuses another input, until 24 hours have passed', async () => {
-    const client = await newWorld(service);
+    const client = await tenantWithEverything(service);
     for (const refused of refusalsOf(one)) {
-      const send = () => mutate(client, name, { ...refused, idempotencyKey });
+      const send = () => tryMutation(client, name, { ...refused, idempotencyKey });
       expect(await writesNothing(service, [client], send)).toMatchObject({ code: expect.any(String) });
     }
-    expect(await mutate(client, name, keyed)).toMatchObject({ replayed: false });
+    expect(await tryMutation(client, name, keyed)).toMatchObject({ replayed: false });
     const other = { ...one.other, idempotencyKey };
-    const reuse = () => mutate(client, name, other);
+    const reuse = () => tryMutation(client, name, other);
     await ageKeys(service, client, 23);
     expect(await writesNothing(service, [client], reuse)).toMatchObject({
       __typename: 'IdempotencyError',
@@ -62,10 +63,10 @@ describe.concurrent.each(mutationCases)('$name with an idempotency key', (one: M
   });
 
   it('is written once when it is sent 20 times at once; the others get its answer or hear that it runs', async () => {
-    const client = await newWorld(service);
+    const client = await tenantWithEverything(service);
     let results: Json[] = [];
     const grown = await growth(client, async () => {
-      results = await atOnce(20, () => mutate(client, name, keyed));
+      results = await atOnce(20, () => tryMutation(client, name, keyed));
     });
     expect(grown).toEqual({ changes: one.changes, records: 1, versions: one.changes });
     expect(results.filter((result) => result.replayed === false)).toHaveLength(1);

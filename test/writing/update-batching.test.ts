@@ -1,10 +1,15 @@
 import { sql } from 'drizzle-orm';
 import { describe, expect, it } from 'vitest';
-import { createCustomer, tenantWithCustomer } from '../support/account.ts';
-import { createBatch, type MutationName, memberOf, mutate, sendMutation } from '../support/mutations.ts';
-import { statementsOf, waitingStatements } from '../support/rows.ts';
+import { changesOf, statementsOf, stored, waitingStatements } from '../support/database.ts';
+import { createCustomer, tenantWithCustomer } from '../support/fixtures.ts';
+import {
+  type MutationName,
+  resultOf,
+  sendMutation,
+  tryCreateAccounts,
+  tryMutation,
+} from '../support/mutations.ts';
 import { type Client, clientThrough, type Json, openImpatientApp, useService } from '../support/service.ts';
-import { changesOf, stored } from '../support/stored.ts';
 
 const service = useService();
 const indexes = Array.from({ length: 30 }, (_, index) => index);
@@ -14,7 +19,7 @@ const accountsOfIndexes = indexes.map((index) => ({ id: `E${index}`, name: 'As i
 /** A tenant with the accounts, or the customers, E0 to E29. */
 async function tenantWith(type: 'account' | 'customer'): Promise<Client> {
   const client = await tenantWithCustomer(service);
-  if (type === 'account') await createBatch(client, accountsOfIndexes);
+  if (type === 'account') await tryCreateAccounts(client, accountsOfIndexes);
   else
     await Promise.all(indexes.map((index) => createCustomer(client, { id: `E${index}`, name: 'As it was' })));
   return client;
@@ -37,7 +42,7 @@ async function updates(work: () => Promise<void>): Promise<string[]> {
   return statements.filter((text) => text.includes('update "'));
 }
 
-const update = (client: Client, input: object) => mutate(client, 'updateAccount', input);
+const update = (client: Client, input: object) => tryMutation(client, 'updateAccount', input);
 
 describe.each([
   ['updateAccount', 'account'],
@@ -45,7 +50,7 @@ describe.each([
 ] as const)('%s, sent by many requests of two tenants at once,', (name: MutationName, type) => {
   it('costs few statements, and each has its own row, answer and line of history', async () => {
     const clients = [await tenantWith(type), await tenantWith(type)];
-    for (const client of clients) await mutate(client, name, { id: 'E0' });
+    for (const client of clients) await tryMutation(client, name, { id: 'E0' });
     const statements = await updates(async () => {
       await service.gather(clients.length * (indexes.length - 1));
       const answers = clients.flatMap((client) =>
@@ -54,7 +59,7 @@ describe.each([
             index % 2 ? { name: `${client.tenantId} ${index}` } : { primaryEmail: `e${index}@a.co` };
           const headers = { 'x-request-id': `${client.tenantId}-${index}` };
           const answer = await sendMutation(client, name, { id: `E${index}`, ...fields }, headers);
-          expect(memberOf(answer, name)[type]).toMatchObject({ id: `E${index}`, version: 2, ...fields });
+          expect(resultOf(answer, name)[type]).toMatchObject({ id: `E${index}`, version: 2, ...fields });
         }),
       );
       await Promise.all(answers);
@@ -118,7 +123,7 @@ it('of those with the version that one account has, one is written; the others d
 
 it('those that are refused, each for its own reason, do not stop the others', async () => {
   const client = await tenantWith('account');
-  await mutate(client, 'archiveAccount', { id: 'E11' });
+  await tryMutation(client, 'archiveAccount', { id: 'E11' });
   const bad: Record<number, object> = {
     5: { id: 'nobody' },
     11: {},

@@ -4,9 +4,37 @@ import type { Client, Json, Service } from './service.ts';
 
 const tables = ['customers', 'accounts', 'aliases', 'settings', 'changes', 'idempotency_records'] as const;
 
+export type RowCounts = { [table in (typeof tables)[number]]: number };
+
+/** Counts a tenant's rows in each table. */
+export async function rowCounts(service: Service, { tenantId }: Client): Promise<RowCounts> {
+  const counts = tables.map(
+    (table) =>
+      sql`(select count(*)::integer from ${sql.identifier(table)} where tenant_id = ${tenantId}) as ${sql.identifier(table)}`,
+  );
+  const [row] = await service.database.orm.execute<RowCounts>(sql`select ${sql.join(counts, sql`, `)}`);
+  if (row === undefined) throw new Error('no counts');
+  return { ...row };
+}
+
+/** Returns the statements that `work` runs, without the lookup of its token. */
+export async function statementsOf(service: Service, work: () => Promise<unknown>): Promise<string[]> {
+  const all = await service.statements(work);
+  return all.filter((text) => !text.includes('api_keys'));
+}
+
+/** Counts the statements that wait for a lock of another transaction. */
+export async function waitingStatements(service: Service): Promise<number> {
+  const [row] = await service.database.orm.execute<{ count: number }>(
+    sql`select count(*)::integer as count from pg_stat_activity
+      where datname = current_database() and wait_event_type = 'Lock'`,
+  );
+  return row?.count ?? 0;
+}
+
 export type Stored = Record<(typeof tables)[number], Json[]>;
 
-/** Every row that a tenant has, as the database holds it. */
+/** Returns every row of a tenant as the database stores it. */
 export async function stored(service: Service, { tenantId }: Client): Promise<Stored> {
   const rows = tables.map(
     (table) => sql`(select coalesce(jsonb_agg(row order by row::text), '[]') from (
@@ -17,7 +45,7 @@ export async function stored(service: Service, { tenantId }: Client): Promise<St
   return { ...found };
 }
 
-/** Fails unless the work leaves every row of these tenants as it was; answers with its result. */
+/** Runs `work`, fails if it changes a row of these tenants, and returns its result. */
 export async function writesNothing<T>(
   service: Service,
   clients: Client[],
@@ -30,7 +58,7 @@ export async function writesNothing<T>(
   return result;
 }
 
-/** The history of a tenant, oldest first. */
+/** Returns the history of a tenant, oldest entry first. */
 export async function changesOf(service: Service, { tenantId }: Client): Promise<Json[]> {
   const rows = await service.database.orm.execute(
     sql`select customer_id, account_id, kind, at, actor, request_id, version, before, after from changes
@@ -39,12 +67,12 @@ export async function changesOf(service: Service, { tenantId }: Client): Promise
   return [...rows];
 }
 
-/** The history of one account, oldest first. */
+/** Returns the history of an account, oldest entry first. */
 export async function changesOfAccount(service: Service, client: Client, id: string): Promise<Json[]> {
   return (await changesOf(service, client)).filter((change) => change.account_id === id);
 }
 
-/** Makes everything that is known of a tenant's keys this much older. */
+/** Moves the creation of a tenant's idempotency records this many hours into the past. */
 export function ageKeys(service: Service, { tenantId }: Client, hours: number) {
   return service.database.orm.execute(
     sql`update idempotency_records set created_at = created_at - make_interval(hours => ${hours})
