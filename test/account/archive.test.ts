@@ -30,7 +30,7 @@ async function until(instant: string): Promise<void> {
 }
 
 describe.concurrent('archiveAccount', () => {
-  it('ends the aliases at that instant; what was in force before stays readable', async () => {
+  it('ends the aliases immediately and keeps their past readable', async () => {
     const client = await tenantWithAccounts(service);
     const dated = [{ value: 'future', effectiveFrom: future }];
     await mutate(client, 'addAliases', { accountId: 'A1', datedAliases: dated });
@@ -45,7 +45,7 @@ describe.concurrent('archiveAccount', () => {
     expect(await aliasValues(client, 'A1', later)).toEqual([]);
   });
 
-  it('leaves the account readable by its id and as a name, with all its fields, but out of lists', async () => {
+  it('keeps the account readable by id and by alias and excludes it from lists', async () => {
     const client = await tenantWithAccounts(service);
     const { aliases, ...active } = await readAccount(client, 'A1');
     await archive(client);
@@ -63,7 +63,7 @@ describe.concurrent('archiveAccount', () => {
     expect(listed).toEqual(['A2', 'A4']);
   });
 
-  it('is refused for an archived one', async () => {
+  it('rejects an archived account', async () => {
     const client = await tenantWithAccounts(service);
     const again = () => tryMutation(client, 'archiveAccount', { id: 'A3' });
     expect(await writesNothing(service, [client], again)).toMatchObject({
@@ -75,14 +75,14 @@ describe.concurrent('archiveAccount', () => {
     });
   });
 
-  it('archives a DRAFT, which comes back ACTIVE', async () => {
+  it('archives a draft account, which is restored as active', async () => {
     const client = await tenantWithAccounts(service);
     await createAccount(client, { id: 'A5', status: 'DRAFT' });
     expect(await archive(client, 'A5')).toMatchObject({ status: 'ARCHIVED' });
     expect(await restore(client, 'A5')).toMatchObject({ status: 'ACTIVE', version: 3 });
   });
 
-  it('frees the aliases for others, but not the id', async () => {
+  it('frees the aliases for other accounts, but not the id', async () => {
     const client = await tenantWithAccounts(service);
     const { updatedAt } = await archive(client);
     const free = [{ value: 'x', effectiveFrom: updatedAt }];
@@ -95,7 +95,7 @@ describe.concurrent('archiveAccount', () => {
   });
 });
 
-describe.concurrent('an archived account refuses', () => {
+describe.concurrent('an archived account', () => {
   const tenant = useSharedTenant(() => tenantWithAccounts(service));
   const writes: [MutationName, object][] = [
     ['updateAccount', { id: 'A3', name: 'New name' }],
@@ -110,7 +110,7 @@ describe.concurrent('an archived account refuses', () => {
     ['putSettings', { accountId: 'A3', settings: [setting('s')] }],
     ['removeSettings', { accountId: 'A3', settings: [{ namespace: 'n', id: 's' }] }],
   ];
-  it.each(writes)('%s %j', async (name, input) => {
+  it.each(writes)('rejects %s %j', async (name, input) => {
     const { client } = tenant;
     const answer = await writesNothing(service, [client], () => tryMutation(client, name, input));
     expect(answer).toMatchObject({ code: 'NOT_ALLOWED_IN_STATUS', id: 'A3', status: 'ARCHIVED' });
@@ -118,7 +118,7 @@ describe.concurrent('an archived account refuses', () => {
 });
 
 describe.concurrent('restoreAccount', () => {
-  it('brings back just what ended with the archive, each with its end, from now on', async () => {
+  it('restores the aliases that the archive ended, from now until their own ends', async () => {
     const client = await tenantWithAccounts(service);
     const expiry = inMs(150);
     const datedAliases = [
@@ -145,7 +145,7 @@ describe.concurrent('restoreAccount', () => {
     expect(await aliasValues(client, 'A1', justBefore(archived.updatedAt))).toContain('ending');
   });
 
-  it('is refused with every alias that was taken meanwhile and its holder, and then changes nothing', async () => {
+  it('changes nothing and names every alias that another account has taken', async () => {
     const client = await tenantWithAccounts(service);
     const dated = [{ value: 'future', effectiveFrom: future }];
     await mutate(client, 'addAliases', { accountId: 'A1', aliases: ['w'], datedAliases: dated });
@@ -170,7 +170,7 @@ describe.concurrent('restoreAccount', () => {
     expect(await aliasValues(client, 'A1', later)).toEqual(['future', 'w', 'x', 'y']);
   });
 
-  it('leaves to others what they had of an alias meanwhile', async () => {
+  it('keeps the spans of another account that used an alias in between', async () => {
     const client = await tenantWithAccounts(service);
     const { updatedAt } = await archive(client);
     const free = [{ value: 'x', effectiveFrom: updatedAt }];
@@ -185,7 +185,7 @@ describe.concurrent('restoreAccount', () => {
     });
   });
 
-  it('brings them back from the archive on when that was made by a clock that is ahead', async () => {
+  it('restores aliases from the instant of the archive if that instant is in the future', async () => {
     const client = await tenantWithAccounts(service);
     const { updatedAt } = await archive(client);
     const ahead = inMs(3_600_000);
@@ -205,7 +205,7 @@ describe.concurrent('restoreAccount', () => {
       expect(await aliasValues(client, 'A1', on)).toEqual(['x', 'y']);
   });
 
-  it('may follow on archive again and again, and the same aliases come back', async () => {
+  it('restores the same aliases after repeated archives', async () => {
     const client = await tenantWithAccounts(service);
     for (const version of [2, 4, 6]) {
       expect(await archive(client)).toMatchObject({ status: 'ARCHIVED', version, aliases: [] });
@@ -219,9 +219,9 @@ describe.concurrent('restoreAccount', () => {
   });
 
   it.each([
-    ['of an account that is not archived', 'A1', 'Account', 'A1', 'ACTIVE'],
-    ['of an account whose customer is archived', 'A5', 'Customer', 'C2', 'ARCHIVED'],
-  ])('is refused %s', async (_, id, type, named, status) => {
+    ['an account that is not archived', 'A1', 'Account', 'A1', 'ACTIVE'],
+    ['an account whose customer is archived', 'A5', 'Customer', 'C2', 'ARCHIVED'],
+  ])('rejects %s', async (_, id, type, named, status) => {
     const client = await tenantWithAccounts(service);
     await createCustomer(client, { id: 'C2' });
     await createAccount(client, { id: 'A5', customerId: 'C2' });
@@ -234,8 +234,8 @@ describe.concurrent('restoreAccount', () => {
   });
 });
 
-describe('at once', () => {
-  it('20 archives or restores of one account write once', async () => {
+describe('concurrent archives and restores', () => {
+  it('writes once for 20 requests of one account', async () => {
     const client = await tenantWithAccounts(service);
     for (const [name, version] of [
       ['archiveAccount', 2],
@@ -248,7 +248,7 @@ describe('at once', () => {
     expect(await aliasValues(client, 'A1')).toEqual(['x', 'y']);
   });
 
-  it('an archive and other writes of the account leave no alias in force on an archived one', async () => {
+  it('leaves no alias in force on an archived account beside other writes', async () => {
     const client = await tenantWithAccounts(service);
     const writes = (runner: number): [MutationName, object] =>
       [

@@ -7,12 +7,12 @@ import { type Client, type Json, useService } from '../support/service.ts';
 const service = useService();
 const runners = 20;
 
-/** Sends the requests all at once; answers with the members of their unions. */
+/** Sends the requests concurrently and returns their results. */
 function race(send: (runner: number) => Promise<Json>): Promise<Json[]> {
   return Promise.all(Array.from({ length: runners }, (_, runner) => send(runner)));
 }
 
-/** Fails unless one created its account, all others met this error, and only the winner left rows. */
+/** Fails unless one request created an account and the others failed with this error and wrote nothing. */
 async function expectOneWinner(client: Client, results: Json[], loser: (winner: Json) => object) {
   const winners = results.filter((result) => result.__typename === 'CreateAccountSuccess');
   expect(winners).toHaveLength(1);
@@ -24,7 +24,7 @@ async function expectOneWinner(client: Client, results: Json[], loser: (winner: 
 
 const settings = [{ id: 's', namespace: 'n', name: 'n', dataType: 'STRING', value: 'v' }];
 
-it('lets one of many simultaneous accounts of one id win', async () => {
+it('creates one account if many concurrent requests use one id', async () => {
   const client = await tenantWithCustomer(service);
   const results = await race((runner) =>
     tryMutation(
@@ -37,7 +37,7 @@ it('lets one of many simultaneous accounts of one id win', async () => {
   expect((await rowCounts(service, client)).aliases).toBe(2);
 });
 
-it('lets one of many simultaneous accounts that claim one alias win', async () => {
+it('creates one account if many concurrent requests claim one alias', async () => {
   const client = await tenantWithCustomer(service);
   const results = await race((runner) =>
     tryMutation(
@@ -53,7 +53,7 @@ it('lets one of many simultaneous accounts that claim one alias win', async () =
   expect((await rowCounts(service, client)).aliases).toBe(3);
 });
 
-/** Makes every claim of this tenant take a moment, so that claims of two requests interleave. */
+/** Slows every alias insert of this tenant, so that the inserts of two requests interleave. */
 async function slowDownClaims({ tenantId }: Client): Promise<void> {
   const { orm } = service.database;
   await orm.execute(`create function slow_${tenantId}() returns trigger language plpgsql as
@@ -62,7 +62,7 @@ async function slowDownClaims({ tenantId }: Client): Promise<void> {
     when (new.tenant_id = ${tenantId}) execute function slow_${tenantId}()`);
 }
 
-it('lets one win without a deadlock when many claim the same aliases in opposite orders', async () => {
+it('creates one account without a deadlock if requests claim the same aliases in opposite orders', async () => {
   const client = await tenantWithCustomer(service);
   await slowDownClaims(client);
   const values = Array.from({ length: 10 }, (_, index) => `alias-${index}`);
@@ -81,7 +81,7 @@ it('lets one win without a deadlock when many claim the same aliases in opposite
   expect((await rowCounts(service, client)).aliases).toBe(11);
 });
 
-it('lets an id or an alias of one value win, never both', async () => {
+it('accepts a value as an id or as an alias, never as both', async () => {
   const client = await tenantWithCustomer(service);
   const results = await race((runner) =>
     tryMutation(
@@ -95,7 +95,7 @@ it('lets an id or an alias of one value win, never both', async () => {
   await expectOneWinner(client, results, () => ({ code: expect.stringMatching(/^(ID|ALIAS)_TAKEN$/) }));
 });
 
-it('lets all win that claim one value for spans that do not overlap', async () => {
+it('creates all accounts that claim one value for spans that do not overlap', async () => {
   const client = await tenantWithCustomer(service);
   const year = (runner: number) => `${2000 + runner}-01-01T00:00:00Z`;
   const accounts = await race((runner) =>
@@ -107,7 +107,7 @@ it('lets all win that claim one value for spans that do not overlap', async () =
   expect(accounts).toHaveLength(runners);
 });
 
-it('lets one of many simultaneous customers of one id win, its first account with it', async () => {
+it('creates one customer with its first account if many concurrent requests use one id', async () => {
   const client = await service.newTenant();
   const results = await race((runner) =>
     tryMutation(
@@ -129,7 +129,7 @@ it('lets one of many simultaneous customers of one id win, its first account wit
   });
 });
 
-it('lets all simultaneous accounts of one customer win that share nothing', async () => {
+it('creates all concurrent accounts of one customer that share no value', async () => {
   const client = await tenantWithCustomer(service);
   await race((runner) => createAccount(client, { id: `A-${runner}`, aliases: [`x-${runner}`] }));
   expect(await rowCounts(service, client)).toMatchObject({ accounts: runners, aliases: 2 * runners });

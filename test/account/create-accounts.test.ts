@@ -28,7 +28,7 @@ async function emptyTenant(): Promise<Client> {
 }
 
 describe('createAccounts', () => {
-  it('creates 100, and answers in the order of the inputs, each with its own', async () => {
+  it('creates 100 accounts and returns them in the order of the inputs', async () => {
     const client = await emptyTenant();
     const inputs = listOf(100, rich).toReversed();
     const results = await tryCreateAccounts(client, inputs);
@@ -46,7 +46,7 @@ describe('createAccounts', () => {
     expect(counts).toEqual([100, 200, 100, 101]);
   });
 
-  it('answers with the same fields as createAccount', async () => {
+  it('returns the same fields as createAccount', async () => {
     const [one, two] = [await emptyTenant(), await emptyTenant()];
     const [batch] = await tryCreateAccounts(one, [rich(1)]);
     const single = await tryMutation(two, 'createAccount', rich(1));
@@ -55,7 +55,7 @@ describe('createAccounts', () => {
     expect(comparable(batch)).toBe(comparable(single));
   });
 
-  it('costs as many statements for 100 as for one', async () => {
+  it('runs as many statements for 100 accounts as for one', async () => {
     const client = await emptyTenant();
     const bare = (inputs: object[]) =>
       client.send(
@@ -70,7 +70,7 @@ describe('createAccounts', () => {
     expect([one.length, hundred.length]).toEqual([1, 1]);
   });
 
-  it.each([0, 101])('refuses %d inputs as a whole, and writes nothing', async (count) => {
+  it.each([0, 101])('rejects a request with %d inputs and writes nothing', async (count) => {
     const client = await emptyTenant();
     await writesNothing(service, [client], async () => {
       const answer = await sendMutation(client, 'createAccounts', listOf(count, rich));
@@ -78,7 +78,7 @@ describe('createAccounts', () => {
     });
   });
 
-  it('refuses each bad one by itself; the good ones among them are written', async () => {
+  it('rejects each bad input alone and writes the good ones', async () => {
     const client = await tenantWithEverything(service);
     for (const used of ['used', 'other']) {
       await mutate(client, 'createAccount', input(used, { idempotencyKey: used }));
@@ -106,7 +106,7 @@ describe('createAccounts', () => {
       [input('B14', { status: 'ARCHIVED' }), 'INVALID_INPUT'],
       [input('B15', { idempotencyKey: 'a b' }), 'INVALID_INPUT'],
       [input('B16'), 'B16'],
-      // What is refused for its customer claims nothing, wherever it stands.
+      // An input that is rejected for its customer claims no alias, wherever it is in the list.
       [input('B17', { customerId: 'nobody', aliases: ['d'] }), 'NOT_FOUND'],
       [input('B18', { customerId: 'C3', aliases: ['d'] }), 'NOT_ALLOWED_IN_STATUS'],
       [input('B19', { aliases: ['d'] }), 'B19'],
@@ -130,7 +130,7 @@ describe('createAccounts', () => {
     expect(after.idempotency_records).toHaveLength(before.idempotency_records.length + 1);
   });
 
-  it('uses up the keys of the good ones only; sent again, they get the first answers', async () => {
+  it('stores the idempotency keys of the accepted inputs only and replays their first results', async () => {
     const client = await tenantWithEverything(service);
     const inputs = listOf(5, (index) =>
       input(`B-${index}`, { idempotencyKey: `k-${index}`, aliases: index === 2 ? ['x'] : [`b-${index}`] }),
@@ -147,8 +147,8 @@ describe('createAccounts', () => {
   });
 });
 
-describe('many createAccounts at once', () => {
-  it('of the same inputs create each account once, and answer each input with a typed result', async () => {
+describe('concurrent createAccounts', () => {
+  it('creates each account once if requests send the same inputs', async () => {
     const client = await emptyTenant();
     const inputs = listOf(10, (index) => input(`B-${index}`, { aliases: [`b-${index}`] }));
     const results = await atOnce(10, (runner) =>
@@ -159,7 +159,7 @@ describe('many createAccounts at once', () => {
     expect(await changesOf(service, client)).toHaveLength(11);
   });
 
-  it('that claim overlapping sets of values have one winner for each value, and no batch fails', async () => {
+  it('accepts one account for each alias if requests claim overlapping sets of aliases', async () => {
     const client = await emptyTenant();
     const results = await atOnce(12, (runner) =>
       tryCreateAccounts(
@@ -177,7 +177,7 @@ describe('many createAccounts at once', () => {
     expect([accounts.length, aliases.length]).toEqual([24, 48]);
   });
 
-  it('with the same keys write once', async () => {
+  it('writes once if requests send the same idempotency keys', async () => {
     const client = await emptyTenant();
     const inputs = listOf(5, (index) => input(`B-${index}`, { idempotencyKey: `k-${index}` }));
     const results = (await atOnce(20, () => tryCreateAccounts(client, inputs))).flat();

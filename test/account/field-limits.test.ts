@@ -58,7 +58,7 @@ const accepted: Accepted[] = [
   ['tag of 50 emoji', { tags: [smiles(50)] }],
 ];
 
-it.each(accepted)('accepts %s', async (_, fields) => {
+it.each(accepted)('creates an account with %s', async (_, fields) => {
   const client = await tenantWithCustomer(service);
   expect(await createAccount(client, fields)).toMatchObject(fields);
 });
@@ -66,11 +66,11 @@ it.each(accepted)('accepts %s', async (_, fields) => {
 const acceptedAliases: [string, Json][] = [
   ['10 aliases', { aliases: aliases(10) }],
   ['10 dated aliases', { datedAliases: aliases(10).map((value) => ({ value })) }],
-  ['10 aliases, half of them dated', { aliases: ['a', 'b'], datedAliases: [{ value: 'c' }] }],
+  ['plain and dated aliases', { aliases: ['a', 'b'], datedAliases: [{ value: 'c' }] }],
   ...goodIdentifiers('alias', (value) => ({ aliases: [value] })),
 ];
 
-it.each(acceptedAliases)('accepts %s', async (_, fields) => {
+it.each(acceptedAliases)('creates an account with %s', async (_, fields) => {
   const client = await tenantWithCustomer(service);
   const account = await createAccount(client, fields);
   const dated = (fields.datedAliases ?? []).map((alias: Json) => alias.value);
@@ -89,13 +89,13 @@ const refusedLists: Refused[] = [
     'TOO_MANY',
   ],
   [
-    'a recipient twice in other spelling',
+    'a recipient twice in a different case',
     billing(['a@acme.com', 'b@acme.com', 'A@acme.com']),
     ['billingInformation', 'emailRecipients', '2'],
     'DUPLICATE',
   ],
   [
-    'a recipient that is no email',
+    'a recipient that is not an email address',
     billing([], ['a@acme.com', 'nobody']),
     ['billingInformation', 'additionalEmailRecipients', '1'],
     'INVALID_FORMAT',
@@ -124,7 +124,7 @@ const refusedSpans: Refused[] = [
     'TOO_MANY',
   ],
   [
-    '11 aliases of both kinds together',
+    '11 plain and dated aliases',
     { aliases: aliases(10), datedAliases: [{ value }] },
     ['datedAliases'],
     'TOO_MANY',
@@ -153,7 +153,7 @@ const refusedSpans: Refused[] = [
     'DUPLICATE',
   ],
   [
-    'a dated alias that is a plain one, too',
+    'a dated alias that is also a plain alias',
     { aliases: [value], datedAliases: [{ value, effectiveFrom: from }] },
     ['datedAliases', '0', 'value'],
     'DUPLICATE',
@@ -185,8 +185,8 @@ const refused: Refused[] = [
   ...refusedSpans,
 ];
 
-describe('with the path and kind of the problem, and without writing anything,', () => {
-  it.each(refused)('refuses %s', async (_, fields, path, code) => {
+describe('createAccount', () => {
+  it.each(refused)('writes nothing and returns the path and code for %s', async (_, fields, path, code) => {
     const client = await tenantWithCustomer(service);
     const result = await tryMutation(
       client,

@@ -9,10 +9,10 @@ const service = useService();
 
 const huge = 2 ** 31;
 
-/** Inputs that the schema itself refuses: nothing of the mutation runs. */
+/** Inputs that the schema rejects before the mutation runs. */
 const malformed: [string, unknown][] = [
   ['an input that is null', null],
-  ['an input that is a text', 'A1'],
+  ['an input that is a string', 'A1'],
   ['an empty input', {}],
   ['an input without an id', accountInput({ id: undefined })],
   ['an input without a name', accountInput({ name: undefined })],
@@ -20,22 +20,22 @@ const malformed: [string, unknown][] = [
   ['an id that is null', accountInput({ id: null })],
   ['a name that is null', accountInput({ name: null })],
   ['an unknown field', accountInput({ nickname: 'x' })],
-  ['a field in other case', accountInput({ Name: 'x' })],
+  ['a field name in a different case', accountInput({ Name: 'x' })],
   [
     'an unknown field called __proto__',
     JSON.parse('{"id":"A1","name":"abc","customerId":"C1","__proto__":{}}'),
   ],
   ['an id that is an object', accountInput({ id: {} })],
   ['an id that is a boolean', accountInput({ id: true })],
-  ['an id that is a broken number', accountInput({ id: 1.5 })],
+  ['an id that is a fraction', accountInput({ id: 1.5 })],
   ['a name that is a number', accountInput({ name: 5 })],
   ['a name that is a list', accountInput({ name: ['abc'] })],
-  ['net terms that are a text', accountInput({ netTermDays: '30' })],
-  ['net terms that are a broken number', accountInput({ netTermDays: 1.5 })],
+  ['net terms that are a string', accountInput({ netTermDays: '30' })],
+  ['net terms that are a fraction', accountInput({ netTermDays: 1.5 })],
   ['net terms beyond 32 bits', accountInput({ netTermDays: huge })],
   ['a status that does not exist', accountInput({ status: 'OPEN' })],
   ['a status in lower case', accountInput({ status: 'active' })],
-  ['an address that is a text', accountInput({ address: 'Berlin' })],
+  ['an address that is a string', accountInput({ address: 'Berlin' })],
   ['an unknown field of the address', accountInput({ address: { zip: '1' } })],
   ['a country that is a number', accountInput({ address: { country: 49 } })],
   ['aliases with null among them', accountInput({ aliases: ['a', null] })],
@@ -52,13 +52,13 @@ const malformed: [string, unknown][] = [
     accountInput({ settings: [{ id: 'a', namespace: 'n', name: 'n', value: '' }] }),
   ],
   ['tags that are a map', accountInput({ tags: { a: 1 } })],
-  ['metadata that is a text', accountInput({ metadata: 'x' })],
+  ['metadata that is a string', accountInput({ metadata: 'x' })],
   ['metadata that is a list', accountInput({ metadata: ['x'] })],
   ['recipients that are null inside', accountInput({ billingInformation: { emailRecipients: [null] } })],
   ['an idempotency key that is a number', accountInput({ idempotencyKey: 1 })],
 ];
 
-it.each(malformed)('answers %s with BAD_REQUEST and writes nothing', async (_, input) => {
+it.each(malformed)('returns BAD_REQUEST and writes nothing for %s', async (_, input) => {
   const client = await tenantWithCustomer(service);
   const before = await rowCounts(service, client);
   expectRequestError(await sendMutation(client, 'createAccount', input), 400, 'BAD_REQUEST');
@@ -84,7 +84,7 @@ const manyProblems = {
   idempotencyKey: 'with space',
 };
 
-const theirPaths = [
+const issuePaths = [
   ['id'],
   ['name'],
   ['customerId'],
@@ -104,16 +104,16 @@ const theirPaths = [
   ['idempotencyKey'],
 ];
 
-describe('an input with many problems', () => {
-  it('is answered with all of them at once', async () => {
+describe('createAccount with several invalid fields', () => {
+  it('returns all issues at once', async () => {
     const client = await tenantWithCustomer(service);
     const found = issuesOf(await tryMutation(client, 'createAccount', accountInput(manyProblems))).map(
       (issue) => issue.path,
     );
-    expect(found.toSorted()).toEqual(theirPaths.toSorted());
+    expect(found.toSorted()).toEqual(issuePaths.toSorted());
   });
 
-  it('costs no statement: nothing is asked of the database before the input is good', async () => {
+  it('runs no statement', async () => {
     const client = await tenantWithCustomer(service);
     const texts = await service.statements(() =>
       tryMutation(client, 'createAccount', accountInput(manyProblems)),
@@ -121,7 +121,7 @@ describe('an input with many problems', () => {
     expect(texts.filter((text) => !text.includes('api_keys'))).toEqual([]);
   });
 
-  it('names both problems of one value', async () => {
+  it('returns several issues of one value', async () => {
     const client = await tenantWithCustomer(service);
     const problems = issuesOf(
       await tryMutation(client, 'createAccount', accountInput({ id: ` \u0007${'x'.repeat(50)}` })),
@@ -134,7 +134,7 @@ describe('an input with many problems', () => {
   });
 });
 
-describe('the sentence of a problem', () => {
+describe('the message of an issue', () => {
   it.each([
     [{ name: 'ab' }, 'name must have 3 to 255 characters, has 2'],
     [{ netTermDays: 366 }, 'netTermDays must be at most 365'],
@@ -142,14 +142,14 @@ describe('the sentence of a problem', () => {
     [{ aliases: ['a', 'a'] }, 'aliases.1 repeats the value of element 0'],
     [{ aliases: Array(11).fill('a') }, 'aliases must have at most 10 elements'],
     [{ metadata: { k: 1 } }, 'metadata.k must be a value of type string'],
-  ])('of %j says what the value must be', async (fields, sentence) => {
+  ])('says for %j what the value must be', async (fields, sentence) => {
     const client = await tenantWithCustomer(service);
     expect((await tryMutation(client, 'createAccount', accountInput(fields))).message).toContain(sentence);
   });
 });
 
 it.each(['0000-12-31T23:59:59Z', '0000-01-01T00:00:00Z'])(
-  'refuses the instant %s, which is before the year 1',
+  'rejects the instant %s, which is before the year 1',
   async (effectiveFrom) => {
     const client = await tenantWithCustomer(service);
     const result = await tryMutation(

@@ -9,11 +9,11 @@ import { type Client, useService } from '../support/service.ts';
 const service = useService();
 const count = 30;
 const indexes = Array.from({ length: count }, (_, index) => index);
-/** As often as it takes for the requests of one turn to go out in parts. */
+/** Enough requests for more than one batch. */
 const asked = [...indexes, ...indexes, ...indexes, ...indexes];
 const whole = 'id name customer { id } aliases { value } settings { value }';
 
-/** A tenant with accounts whose names tell whose they are. */
+/** Creates a tenant with accounts whose names contain the tenant id. */
 async function newTenant(): Promise<Client> {
   const client = await tenantWithCustomer(service);
   for (const index of indexes)
@@ -45,7 +45,7 @@ it.each([
   ['by id', `query($name: ID!) { found: account(id: $name) { ${whole} } }`, 'A'],
   ['by alias', `query($name: String!) { found: accountByAlias(alias: $name) { ${whole} } }`, 'alias '],
 ])(
-  'accounts that many requests of two tenants ask for at once %s come in few statements, each tenant its own',
+  'reads the accounts of concurrent requests of two tenants %s in few statements',
   async (_, document, prefix) => {
     const clients = [await newTenant(), await newTenant()];
     await clients[0]?.send(document, { name: 'nobody' });
@@ -63,7 +63,7 @@ it.each([
   },
 );
 
-it('a request sees what was acknowledged before it, however many ask at the time', async () => {
+it('returns every write that was acknowledged before the request', async () => {
   const client = await newTenant();
   const document = 'query($id: ID!) { account(id: $id) { name aliases { value } } }';
   await Promise.all(
@@ -81,7 +81,7 @@ it('a request sees what was acknowledged before it, however many ask at the time
   );
 });
 
-it('each request has the aliases of its own instant, though one statement reads for several', async () => {
+it('returns the aliases at the instant of each request in one shared statement', async () => {
   const client = await tenantWithCustomer(service);
   const days = (count: number) => new Date(Date.now() + count * 86_400_000);
   const datedAliases = [-2, 0, 2].map((day) => ({

@@ -6,7 +6,7 @@ import { type Json, useService } from '../support/service.ts';
 const service = useService();
 const smile = '😀'; // two UTF-16 units, one character
 
-/** Creates an account with these fields and reads it back in a request of its own. */
+/** Creates an account with these fields and reads it in another request. */
 async function roundTrip(fields: object): Promise<Json> {
   const client = await tenantWithCustomer(service);
   const created = await createAccount(client, fields);
@@ -15,7 +15,7 @@ async function roundTrip(fields: object): Promise<Json> {
   return read;
 }
 
-describe('an account keeps what it was created with:', () => {
+describe('createAccount', () => {
   it.each([
     ['status', 'DRAFT'],
     ['status', 'ACTIVE'],
@@ -26,11 +26,11 @@ describe('an account keeps what it was created with:', () => {
     ['name', 'Ünïcode 株式会社 العربية'],
     ['metadata', { crm: 'x-1', '': undefined, 'ключ 🔑': '', constructor: 'c', toString: 't' }],
     ['tags', ['vip', 'größe', '日本']],
-  ])('%s %j', async (field, value) => {
+  ])('stores %s %j', async (field, value) => {
     expect((await roundTrip({ [field]: value }))[field]).toEqual(JSON.parse(JSON.stringify(value)));
   });
 
-  it('text whose characters count as code points', async () => {
+  it('counts the characters of text as code points', async () => {
     const fields = {
       id: smile.repeat(50),
       name: smile.repeat(255),
@@ -41,7 +41,7 @@ describe('an account keeps what it was created with:', () => {
     expect(await roundTrip({ ...fields, aliases: [`x${smile.repeat(49)}`] })).toMatchObject(fields);
   });
 
-  it('settings of every type, in the order of namespace and id', async () => {
+  it('stores settings of every type and orders them by namespace and id', async () => {
     const setting = (namespace: string, id: string, dataType: string, value: string) => ({
       id,
       namespace,
@@ -59,7 +59,7 @@ describe('an account keeps what it was created with:', () => {
     expect((await roundTrip({ settings: settings.toReversed() })).settings).toEqual(settings);
   });
 
-  it('recipients, in their order and spelling', async () => {
+  it('keeps the order and case of recipients', async () => {
     const billingInformation = {
       emailRecipients: ['Z@example.com', 'a@example.com'],
       additionalEmailRecipients: ['a@example.com'],
@@ -68,12 +68,12 @@ describe('an account keeps what it was created with:', () => {
   });
 });
 
-describe('an account stores', () => {
-  it('its name without the white space around it', async () => {
+describe('createAccount, normalizing fields,', () => {
+  it('trims the name', async () => {
     expect((await roundTrip({ name: '\t Main account\u00a0\n' })).name).toBe('Main account');
   });
 
-  it('tags in lower case, each once, in their order', async () => {
+  it('stores tags in lower case without duplicates', async () => {
     expect((await roundTrip({ tags: ['VIP', 'Éclair', 'vip', 'éclair', 'a'] })).tags).toEqual([
       'vip',
       'éclair',
@@ -81,7 +81,7 @@ describe('an account stores', () => {
     ]);
   });
 
-  it('billing information that says nothing as two empty lists, and none at all as null', async () => {
+  it('stores empty billing information as two empty lists and absent one as null', async () => {
     const empty = { emailRecipients: [], additionalEmailRecipients: [] };
     expect((await roundTrip({ billingInformation: {} })).billingInformation).toEqual(empty);
     expect((await roundTrip({ billingInformation: empty })).billingInformation).toEqual(empty);
@@ -98,7 +98,7 @@ describe('an account stores', () => {
     expect((await roundTrip({ address: { line1: '', country: '', phoneNumber: null } })).address).toBeNull();
   });
 
-  it('its own id among the aliases without effect', async () => {
+  it('ignores the account’s own id among the aliases', async () => {
     const account = await roundTrip({
       aliases: ['A1', 'x'],
       datedAliases: [{ value: 'A2', effectiveUntil: '2020-01-01T00:00:00Z' }],
@@ -107,7 +107,7 @@ describe('an account stores', () => {
   });
 });
 
-it('keeps dated aliases with their spans to the millisecond, whatever their time zone', async () => {
+it('stores the spans of dated aliases to the millisecond in UTC', async () => {
   const { aliases } = await roundTrip({
     datedAliases: [
       { value: 'ends', effectiveUntil: '9999-12-31T23:59:59.999Z' },

@@ -45,7 +45,7 @@ const fullAccount = {
 };
 const fullCustomer = { address, metadata };
 
-/** Of a field: what an update sends and how it reads afterwards. */
+/** The fields that an update sends, and the fields that are read afterwards. */
 type Change = [what: string, sent: object, read: object];
 
 const entities = {
@@ -84,7 +84,7 @@ const entities = {
         { billingInformation: { emailRecipients: ['c@acme.com'], additionalEmailRecipients: [] } },
       ],
       [
-        'recipients that are nobody',
+        'empty billing information',
         { billingInformation: {} },
         { billingInformation: { emailRecipients: [], additionalEmailRecipients: [] } },
       ],
@@ -113,7 +113,7 @@ const entities = {
   },
 } as const;
 
-/** A tenant whose C1 and A1 have something in every field. */
+/** Creates a tenant whose customer C1 and account A1 have a value in every field. */
 async function fullTenant(): Promise<Client> {
   const client = await service.newTenant({ baseCurrency: 'GBP', netTermDays: 45 });
   await createCustomer(client, fullCustomer);
@@ -125,7 +125,7 @@ describe.concurrent.each([entities.Account, entities.Customer])('$update', (enti
   const update = (client: Client, fields: object) =>
     tryMutation(client, entity.update, { id: entity.id, ...fields });
 
-  /** Fails unless the update changes just these fields, and answers with what is then read. */
+  /** Fails unless the update changes only these fields and returns the entity as it is read afterwards. */
   async function expectChange(sent: object, read: object): Promise<void> {
     const client = await fullTenant();
     const before = await entity.read(client);
@@ -141,12 +141,12 @@ describe.concurrent.each([entities.Account, entities.Customer])('$update', (enti
     expect(after).toMatchObject(answer.account ?? answer.customer);
   }
 
-  it('keeps every field that is left out', () => expectChange({}, {}));
-  it.each(entity.clearing)('clears what is set to null: %s', (_, sent, read) => expectChange(sent, read));
-  it.each(entity.setting)('sets %s and keeps the rest', (_, sent, read) => expectChange(sent, read));
+  it('keeps every absent field', () => expectChange({}, {}));
+  it.each(entity.clearing)('clears %s if it is null', (_, sent, read) => expectChange(sent, read));
+  it.each(entity.setting)('sets %s and keeps the other fields', (_, sent, read) => expectChange(sent, read));
 
   const tenant = useSharedTenant(fullTenant);
-  it.each(entity.required)('refuses to clear %s', async (field) => {
+  it.each(entity.required)('rejects null for %s', async (field) => {
     const { client } = tenant;
     const answer = await writesNothing(service, [client], () => update(client, { [field]: null }));
     expect(issuesOf(answer)).toEqual([{ path: [field], code: 'REQUIRED' }]);
@@ -159,7 +159,7 @@ const shared: Refused[] = [
   ['an unknown country', { address: { country: 'us' } }, ['address', 'country'], 'INVALID_VALUE'],
   ['a long line', { address: { line1: x(256) } }, ['address', 'line1'], 'TOO_LONG'],
   ['51 keys', { metadata: Object.fromEntries(listOf(51, (i) => [`k${i}`, ''])) }, ['metadata'], 'TOO_MANY'],
-  ['a metadata value that is no string', { metadata: { k: 1 } }, ['metadata', 'k'], 'INVALID_TYPE'],
+  ['a metadata value that is not a string', { metadata: { k: 1 } }, ['metadata', 'k'], 'INVALID_TYPE'],
   ['version 0', { expectedVersion: 0 }, ['expectedVersion'], 'TOO_SMALL'],
 ];
 const ofAccounts: Refused[] = [
@@ -176,16 +176,16 @@ const ofAccounts: Refused[] = [
   ],
 ];
 const ofCustomers: Refused[] = [
-  ['an address with nothing in it', { address: { city: '' } }, ['address'], 'REQUIRED'],
+  ['an address of empty parts', { address: { city: '' } }, ['address'], 'REQUIRED'],
 ];
 
-describe.concurrent('an update refuses, and then changes nothing:', () => {
+describe.concurrent('updateAccount and updateCustomer with invalid input', () => {
   const cases = [
     ...[...shared, ...ofAccounts].map((refused) => ['updateAccount', ...refused] as const),
     ...[...shared, ...ofCustomers].map((refused) => ['updateCustomer', ...refused] as const),
   ];
   const tenant = useSharedTenant(fullTenant);
-  it.each(cases)('%s with %s', async (name, _, fields, path, code) => {
+  it.each(cases)('reject %s with %s and change nothing', async (name, _, fields, path, code) => {
     const { client } = tenant;
     const id = name === 'updateAccount' ? 'A1' : 'C1';
     const answer = await writesNothing(service, [client], () =>
@@ -194,7 +194,7 @@ describe.concurrent('an update refuses, and then changes nothing:', () => {
     expect(issuesOf(answer)).toEqual([{ path, code }]);
   });
 
-  it('updateAccount with every problem that the input has, all at once', async () => {
+  it('return all issues at once', async () => {
     const { client } = tenant;
     const input = { id: 'A1', name: null, status: 'ARCHIVED', netTermDays: 366, address: { country: 'x' } };
     const paths = issuesOf(await tryMutation(client, 'updateAccount', input)).map((issue) =>
@@ -203,7 +203,7 @@ describe.concurrent('an update refuses, and then changes nothing:', () => {
     expect(paths.toSorted()).toEqual(['address.country', 'name', 'netTermDays', 'status']);
   });
 
-  it('updateAccount from ACTIVE to DRAFT, also beside other fields; ACTIVE to ACTIVE is fine', async () => {
+  it('reject the status DRAFT for an active account, but accept ACTIVE', async () => {
     const client = await fullTenant();
     await mutate(client, 'updateAccount', { id: 'A1', status: 'ACTIVE' });
     const back = { id: 'A1', status: 'DRAFT', name: 'New name' };
@@ -220,7 +220,7 @@ describe.concurrent('an update refuses, and then changes nothing:', () => {
   });
 });
 
-it('an account without currency and net terms of its own follows its tenant', async () => {
+it('updateAccount makes an account without its own currency and net terms use those of the tenant', async () => {
   const clients = [
     await service.newTenant({ baseCurrency: 'GBP', netTermDays: 45 }),
     await service.newTenant(),

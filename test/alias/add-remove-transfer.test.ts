@@ -37,7 +37,7 @@ async function expectRefused(client: Client, name: MutationName, input: object, 
 }
 
 describe.concurrent('addAliases', () => {
-  it('adds plain and dated ones, up to 10 in all, in one write', async () => {
+  it('adds up to 10 plain and dated aliases in one write', async () => {
     const client = await tenantWithAccounts(service);
     const dated = [span('past', undefined, y2010), span('future', y2900), span('both', y2001, y2900)];
     const account = await add(client, { aliases: listOf(7, (i) => `p${i}`), datedAliases: dated });
@@ -49,7 +49,7 @@ describe.concurrent('addAliases', () => {
     expect(await accountIdByAlias(client, 'p0', y2001)).toBe('A1');
   });
 
-  it('adds a value again for a time in which nobody has it', async () => {
+  it('adds a value again for a span in which no account has it', async () => {
     const client = await tenantWithAccounts(service);
     await add(client, { datedAliases: [span('v', y2001, y2010), span('v', y2900)] });
     await mutate(client, 'addAliases', { accountId: 'A2', datedAliases: [span('v', y2010, y2900)] });
@@ -57,7 +57,7 @@ describe.concurrent('addAliases', () => {
     expect(await Promise.all(holders)).toEqual(['A1', 'A2', 'A1']);
   });
 
-  it('accepts the account’s own id without effect, alone and among others', async () => {
+  it('ignores the account’s own id', async () => {
     const client = await tenantWithAccounts(service);
     const own = () => add(client, { aliases: ['A1'], datedAliases: [span('A1', y2001, y2010)] });
     await expect(writesNothing(service, [client], own)).rejects.toThrow('INVALID_INPUT');
@@ -93,7 +93,7 @@ describe.concurrent('addAliases', () => {
       unknown('Account', 'nobody'),
     ],
     [
-      'what others hold, and names every holder',
+      'aliases of other accounts, naming each account',
       'addAliases',
       { aliases: ['v', 'z', 'A2', 'A3'] },
       taken(
@@ -103,30 +103,30 @@ describe.concurrent('addAliases', () => {
       ),
     ],
     [
-      'what another held before, for a time in which it held it',
+      'a past alias of another account, for a span that overlaps',
       'addAliases',
       { datedAliases: [span('old', y2001)] },
       taken({ value: 'old', accountId: 'A3' }),
     ],
     [
-      'the id of another, for whatever time',
+      'the id of another account, for any span',
       'addAliases',
       { datedAliases: [span('A2', y2001, y2010)] },
       taken({ value: 'A2', accountId: 'A2' }),
     ],
     [
-      'what the account has already',
+      'an alias that the account has already',
       'addAliases',
       { aliases: ['x'] },
       taken({ value: 'x', accountId: 'A1' }),
     ],
   ];
-  it.each(refusals)('refuses %s, and adds nothing', async (_, name, input, error) => {
+  it.each(refusals)('adds nothing and rejects %s', async (_, name, input, error) => {
     const { client } = tenant;
     await expectRefused(client, name, { accountId: 'A1', ...input }, error);
   });
 
-  it('keeps a value from becoming the id of an account, at any time', async () => {
+  it('prevents a value from becoming the id of an account', async () => {
     const client = await tenantWithAccounts(service);
     await add(client, { aliases: ['A7'], datedAliases: [span('A8', y2900)] });
     for (const id of ['A7', 'A8']) {
@@ -137,7 +137,7 @@ describe.concurrent('addAliases', () => {
 });
 
 describe.concurrent('removeAliases', () => {
-  it('ends them now, and what was in force stays readable', async () => {
+  it('ends aliases now and keeps their past readable', async () => {
     const client = await tenantWithAccounts(service);
     const { updatedAt, version, aliases } = await remove(client, ['x']);
     expect([version, aliases.map(({ value }: Json) => value)]).toEqual([2, ['y']]);
@@ -146,7 +146,7 @@ describe.concurrent('removeAliases', () => {
     expect(await aliasValues(client, 'A1', justBefore(updatedAt))).toEqual(['x', 'y']);
   });
 
-  it('ends them at an instant to come, or moves the end that they have', async () => {
+  it('ends aliases at a future instant, or moves their end', async () => {
     const client = await tenantWithAccounts(service);
     await add(client, { datedAliases: [span('v', y2001, y2950)] });
     await remove(client, ['x', 'v'], y2900);
@@ -158,7 +158,7 @@ describe.concurrent('removeAliases', () => {
     expect(await accountIdByAlias(client, 'x', justBefore(y2900))).toBeUndefined();
   });
 
-  it('drops what has not begun by then; its value is free again for that time', async () => {
+  it('deletes aliases that begin after the instant and frees their values', async () => {
     const client = await tenantWithAccounts(service);
     await add(client, { datedAliases: [span('v', y2950), span('w', y2950)] });
     await remove(client, ['v']);
@@ -182,11 +182,11 @@ describe.concurrent('removeAliases', () => {
       { aliases: ['x', 'A1'] },
       invalid(['aliases', '1'], 'INVALID_VALUE'),
     ],
-    ['what it never had', 'removeAliases', { aliases: ['x', 'v'] }, unknown('Alias', 'v')],
-    ['what another has', 'removeAliases', { aliases: ['x', 'z'] }, unknown('Alias', 'z')],
-    ['what ended before', 'removeAliases', { aliases: ['ended'] }, unknown('Alias', 'ended')],
+    ['an alias that the account never had', 'removeAliases', { aliases: ['x', 'v'] }, unknown('Alias', 'v')],
+    ['an alias of another account', 'removeAliases', { aliases: ['x', 'z'] }, unknown('Alias', 'z')],
+    ['an alias that has ended', 'removeAliases', { aliases: ['ended'] }, unknown('Alias', 'ended')],
     [
-      'what began after the instant and was in force',
+      'an alias that began after the instant and was in force',
       'removeAliases',
       { aliases: ['x', 'begun'], effectiveUntil: y2001 },
       invalid(['aliases', '1'], 'INVALID_VALUE'),
@@ -198,7 +198,7 @@ describe.concurrent('removeAliases', () => {
       unknown('Account', 'nobody'),
     ],
   ];
-  it.each(refusals)('refuses %s, and ends nothing', async (_, name, input, error) => {
+  it.each(refusals)('ends nothing and rejects %s', async (_, name, input, error) => {
     const { client } = tenant;
     await expectRefused(client, name, { accountId: 'A1', ...input }, error);
   });
@@ -210,8 +210,8 @@ describe.concurrent('transferAlias', () => {
 
   it.each([
     ['now', undefined],
-    ['at an instant to come', y2900],
-  ])('%s: ends the value on one account and begins it on the other', async (_, effectiveFrom) => {
+    ['at a future instant', y2900],
+  ])('moves the alias from one account to another %s', async (_, effectiveFrom) => {
     const client = await tenantWithAccounts(service);
     const account = await transfer(client, { effectiveFrom });
     const instant = effectiveFrom ?? account.updatedAt;
@@ -227,7 +227,7 @@ describe.concurrent('transferAlias', () => {
     }
   });
 
-  it('takes the end of the value along, and leaves what comes after it where it is', async () => {
+  it('keeps the end of the span and leaves later spans where they are', async () => {
     const client = await tenantWithAccounts(service);
     await add(client, { datedAliases: [span('v', y2001, y2900), span('v', y2950)] });
     await transfer(client, { alias: 'v' });
@@ -235,7 +235,7 @@ describe.concurrent('transferAlias', () => {
     expect(await Promise.all(at)).toEqual(['A1', 'A2', undefined, 'A1']);
   });
 
-  it('moves the whole of a value at the instant of its beginning, and back again', async () => {
+  it('moves a whole span at its beginning, and back again', async () => {
     const client = await tenantWithAccounts(service);
     await add(client, { datedAliases: [span('v', y2900)] });
     await transfer(client, { alias: 'v', effectiveFrom: y2900 });
@@ -251,30 +251,40 @@ describe.concurrent('transferAlias', () => {
     return client;
   });
   const refusals: Refusal[] = [
-    ['to who has it', 'transferAlias', { toAccountId: 'A1' }, invalid(['toAccountId'], 'INVALID_VALUE')],
-    ['of an id', 'transferAlias', { alias: 'A1' }, invalid(['alias'], 'INVALID_VALUE')],
-    ['of what names nobody', 'transferAlias', { alias: 'v' }, unknown('Alias', 'v')],
-    ['of what names nobody yet', 'transferAlias', { alias: 'w' }, unknown('Alias', 'w')],
     [
-      'of what names nobody then',
+      'the account that has the alias',
+      'transferAlias',
+      { toAccountId: 'A1' },
+      invalid(['toAccountId'], 'INVALID_VALUE'),
+    ],
+    ['the id of an account', 'transferAlias', { alias: 'A1' }, invalid(['alias'], 'INVALID_VALUE')],
+    ['an unknown alias', 'transferAlias', { alias: 'v' }, unknown('Alias', 'v')],
+    ['an alias that has not begun', 'transferAlias', { alias: 'w' }, unknown('Alias', 'w')],
+    [
+      'an alias that is not in force at the instant',
       'transferAlias',
       { alias: 'w', effectiveFrom: y2001 },
       unknown('Alias', 'w'),
     ],
-    ['to nobody', 'transferAlias', { toAccountId: 'nobody' }, unknown('Account', 'nobody')],
     [
-      'to an archived one',
+      'an unknown account as target',
+      'transferAlias',
+      { toAccountId: 'nobody' },
+      unknown('Account', 'nobody'),
+    ],
+    [
+      'an archived account as target',
       'transferAlias',
       { toAccountId: 'A3' },
       { code: 'NOT_ALLOWED_IN_STATUS', id: 'A3' },
     ],
   ];
-  it.each(refusals)('is refused %s, and moves nothing', async (_, name, input, error) => {
+  it.each(refusals)('moves nothing and rejects %s', async (_, name, input, error) => {
     const { client } = tenant;
     await expectRefused(client, name, { alias: 'x', toAccountId: 'A2', ...input }, error);
   });
 
-  it('says what is wrong with its own fields', async () => {
+  it('returns the issues of its fields', async () => {
     const client = await tenantWithAccounts(service);
     const input = { alias: ' x', toAccountId: '', effectiveFrom: y2001 };
     const issues = issuesOf(await tryMutation(client, 'transferAlias', input));

@@ -13,7 +13,7 @@ const y2010 = '2010-01-01T00:00:00.000Z';
 describe('the limit of 100 aliases in force', () => {
   const tens = listOf(10, (ten) => listOf(10, (one) => `v${ten}-${one}`));
 
-  it('leaves out removed aliases that had no beginning', async () => {
+  it('ignores removed aliases that had no beginning', async () => {
     const { client, api } = await newTenant('GraphQL');
     const removeTen = (aliases: string[]) =>
       mutate(client.graphql, 'removeAliases', { accountId: 'A1', aliases });
@@ -37,7 +37,7 @@ describe('the limit of 100 aliases in force', () => {
     expect(await api.add('A1', { aliases: ['more'] })).toMatchObject({ code: 'LIMIT_EXCEEDED' });
   });
 
-  it('counts aliases that were removed but had a beginning, at an instant at which they were in force', async () => {
+  it('counts removed aliases with a beginning at instants at which they were in force', async () => {
     const { client, api } = await newTenant('GraphQL');
     for (const values of tens) {
       await api.add('A1', { dated: values.map((value) => span(value, y2001)) });

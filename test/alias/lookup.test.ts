@@ -13,8 +13,8 @@ const valuesAt = (client: Client, on?: string) =>
     .send('query($on: DateTime) { account(id: "A1") { aliases(effectiveOn: $on) { value } } }', { on })
     .then(({ data }) => data.account.aliases.map((alias: Json) => alias.value));
 
-describe('an alias names its account', () => {
-  it('from its beginning on and until right before its end', async () => {
+describe('accountByAlias with an instant', () => {
+  it('finds the account from the beginning until right before the end of the span', async () => {
     const client = await tenantWithCustomer(service);
     await createAccount(client, {
       datedAliases: [{ value: 'x', effectiveFrom: begin, effectiveUntil: end }],
@@ -26,7 +26,7 @@ describe('an alias names its account', () => {
     expect(await at(end)).toBeUndefined();
   });
 
-  it('for ever when it has neither beginning nor end', async () => {
+  it('finds the account at any instant if the span is open', async () => {
     const client = await tenantWithCustomer(service);
     await createAccount(client, { aliases: ['x'] });
     for (const instant of ['0001-01-01T00:00:00Z', undefined, '9999-12-31T23:59:59.999Z']) {
@@ -34,7 +34,7 @@ describe('an alias names its account', () => {
     }
   });
 
-  it('now, when no instant is asked for', async () => {
+  it('uses the current time by default', async () => {
     const client = await tenantWithCustomer(service);
     const past = new Date(Date.now() - 60_000).toISOString();
     const future = new Date(Date.now() + 60_000).toISOString();
@@ -51,7 +51,7 @@ describe('an alias names its account', () => {
     expect(await valuesAt(client, future)).toEqual(['future']);
   });
 
-  it('by its exact value only', async () => {
+  it('finds the account by the exact value only', async () => {
     const client = await tenantWithCustomer(service);
     await createAccount(client, { aliases: ['Straße', 'x%', 'a_b'] });
     for (const other of ['straße', 'STRASSE', 'Straße ', 'x', 'xy', 'a-b', 'Stra\u00dfe\u0301', '']) {
@@ -71,7 +71,7 @@ describe('accountByAlias', () => {
   });
 
   it.each(['\u0000', 'a\u0000', '\ud800', '\udfff', 'x'.repeat(10_000), "' or 1=1 --"])(
-    'answers null to %j, which nobody can be called',
+    'returns null for %j, which cannot be an alias',
     async (alias) => {
       const client = await tenantWithCustomer(service);
       await createAccount(client, { aliases: ['\ufffd'] });
@@ -79,7 +79,7 @@ describe('accountByAlias', () => {
     },
   );
 
-  it('answers each of many names and instants of one document by itself', async () => {
+  it('resolves each alias and instant of one document separately', async () => {
     const client = await tenantWithCustomer(service);
     await createAccount(client, { datedAliases: [{ value: 'x', effectiveUntil: begin }] });
     await createAccount(client, { id: 'A2', datedAliases: [{ value: 'x', effectiveFrom: begin }] });
@@ -98,11 +98,11 @@ describe('accountByAlias', () => {
   });
 });
 
-describe('an instant', () => {
+describe('effectiveOn', () => {
   it.each([
     'accountByAlias(alias: "x", effectiveOn: $on) { id }',
     'account(id: "A1") { aliases(effectiveOn: $on) { value } }',
-  ])('before the year 1 is refused by %s with its path', async (field) => {
+  ])('rejects an instant before the year 1 in %s', async (field) => {
     const client = await tenantWithCustomer(service);
     await createAccount(client);
     const { errors } = await client.send(`query($on: DateTime) { ${field} }`, { on: '0000-06-01T00:00:00Z' });
@@ -110,7 +110,7 @@ describe('an instant', () => {
     expect(errors[0].extensions).toMatchObject({ code: 'BAD_REQUEST', issues });
   });
 
-  it.each(['2026-13-01T00:00:00Z', '2026-01-01', 'now', '', 5])('written as %j is refused', async (on) => {
+  it.each(['2026-13-01T00:00:00Z', '2026-01-01', 'now', '', 5])('rejects %j', async (on) => {
     const client = await tenantWithCustomer(service);
     const { status, errors } = await client.send(
       'query($on: DateTime) { accountByAlias(alias: "x", effectiveOn: $on) { id } }',
@@ -120,7 +120,7 @@ describe('an instant', () => {
   });
 });
 
-it('leads from an alias back to its account', async () => {
+it('resolves the account of an alias', async () => {
   const client = await tenantWithCustomer(service);
   await createAccount(client, { aliases: ['x'] });
   const { data } = await client.send('{ account(id: "A1") { aliases { account { id customer { id } } } } }');

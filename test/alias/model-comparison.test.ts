@@ -16,10 +16,10 @@ import { type Client, type Json, useService } from '../support/service.ts';
 const service = useService();
 
 const accounts = ['A1', 'A2', 'A3'] as const;
-// Accounts that operations create: values that may have been aliases.
+// Accounts that operations create. Their ids may have been aliases before.
 const created = ['v3', 'v4'] as const;
 const allAccounts = [...accounts, ...created];
-// The last one is an id: it belongs to its account for ever.
+// The last value is an account id, which never changes its account.
 const values = ['v1', 'v2', 'v3', 'v4', 'A1'] as const;
 const years = [2001, 2002, 2003, 2004, 2901, 2902, 2903, 2904];
 const grid = years.map((year) => Date.UTC(year, 0, 1));
@@ -35,7 +35,7 @@ const span = fc
   .tuple(value, edge, edge)
   .filter(([, from, until]) => from === undefined || until === undefined || from < until)
   .map(([value, from = -Infinity, until = Infinity]) => ({ value, from, until }));
-// Spans of one input must not claim a value twice: that is refused as invalid before any of this.
+// One input must not contain a value twice, because that is invalid input.
 const spans = fc.uniqueArray(span, { minLength: 1, maxLength: 3, selector: (one) => one.value });
 
 const drawn: fc.Arbitrary<Operation> = fc.oneof(
@@ -54,7 +54,7 @@ const drawn: fc.Arbitrary<Operation> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('restore' as const), account }) },
 );
 
-/** An operation, and which of the things that stand then it aims at: most of those drawn blindly would be refused. */
+/** An operation and the index of the span that it targets. Most operations without a target would be rejected. */
 interface Aimed {
   drawn: Operation;
   aim: number | undefined;
@@ -114,22 +114,22 @@ function mutationOf(operation: Operation): [MutationName, object] {
 interface Run {
   client: Client;
   model: Model;
-  /** When something happened. */
+  /** The instants of the accepted operations. */
   instants: number[];
 }
 
-/** Sends an operation, and fails unless it is accepted or refused as the model has it. */
+/** Sends an operation and fails unless the result equals that of the model. */
 async function step(run: Run, aimed: Aimed): Promise<void> {
   const sentAt = Date.now();
   const operation = resolve(run.model, aimed, sentAt);
   const result: Json = await tryMutation(run.client, ...mutationOf(operation));
   if (result.replayed === undefined) {
-    // The request happened at some instant in between; it matters only when something ends in these milliseconds.
+    // The request ran at an instant in between. That matters only if a span ends in these milliseconds.
     const possible = [sentAt, Date.now()].map((now) => outcomeOf(apply(run.model, operation, now)));
     expect(possible).toContain(result.code);
     return;
   }
-  // An operation without effect leaves the account as it was.
+  // An operation without effect does not change `updatedAt`.
   const now = Math.max(sentAt, Date.parse(result.account.updatedAt));
   const next = apply(run.model, operation, now);
   if (typeof next === 'string') expect('ACCEPTED').toBe(next);
@@ -140,7 +140,7 @@ async function step(run: Run, aimed: Aimed): Promise<void> {
 const instantsPerRead = 16;
 const places = Array.from({ length: instantsPerRead }, (_, place) => place);
 
-// Always the same text, which the service parses once.
+// Always the same text, so that the service parses it once.
 const readDocument = `query(${places.map((place) => `$t${place}: DateTime!`).join(' ')}) { ${places
   .flatMap((place) => [
     ...values.map(
@@ -152,7 +152,7 @@ const readDocument = `query(${places.map((place) => `$t${place}: DateTime!`).joi
   ])
   .join(' ')} }`;
 
-/** What the service reads at some instants: the holder of each value, the aliases of each account. */
+/** Reads the holder of each value and the aliases of each account at some instants. */
 async function readAt(client: Client, instants: number[]): Promise<Json[]> {
   const variables = places.map((place) => [`t${place}`, toInstant(instants[place] ?? instants[0])]);
   const { data, errors } = await client.send(readDocument, Object.fromEntries(variables));
@@ -191,7 +191,7 @@ async function newRun(): Promise<Run> {
   return { client, model: newModel(accounts), instants: [] };
 }
 
-it('alias operations in any sequence mean what the model says, at every instant', {
+it('reads the same aliases as the model at every instant after any sequence of mutations', {
   timeout: 120_000,
 }, async () => {
   const sequences = fc.array(aimed, { minLength: 6, maxLength: 12, size: 'max' });
@@ -200,6 +200,6 @@ it('alias operations in any sequence mean what the model says, at every instant'
     for (const one of operations) await step(run, one);
     await expectSameReads(run);
   });
-  // A failure prints its seed and path: put them here to run it again.
+  // A failure prints its seed and path. Set them here to run it again.
   await fc.assert(holds, { seed: 20_260_101, numRuns: 25, interruptAfterTimeLimit: 100_000 });
 });

@@ -19,7 +19,7 @@ const service = useService();
 const future = '2900-01-01T00:00:00.000Z';
 const year = (count: number) => `${3000 + count}-01-01T00:00:00Z`;
 
-/** A tenant with this many accounts B-0, B-1 and so on. */
+/** Creates a tenant with the accounts B-0, B-1 and so on. */
 async function tenantWith(count: number, fields: object = {}): Promise<Client> {
   const client = await service.newTenant();
   await createCustomer(client);
@@ -33,7 +33,7 @@ const add = (client: Client, accountId: string, fields: object) =>
 
 const codes = (results: Json[]) => [...new Set(refused(results).map(({ code }) => code))];
 
-/** Fails unless the history and the versions count just the writes that were accepted. */
+/** Fails unless the history and the versions count exactly the accepted writes. */
 async function expectTraces(client: Client, before: number, writes: number) {
   const { accounts } = await stored(service, client);
   expect(await changesOf(service, client)).toHaveLength(before + writes);
@@ -41,14 +41,14 @@ async function expectTraces(client: Client, before: number, writes: number) {
   expect(versions).toBe((await changesOf(service, client)).filter(({ account_id }) => account_id).length);
 }
 
-describe('of 20 accounts that claim one value at once, one wins and the others leave nothing:', () => {
+describe('20 concurrent claims of one alias', () => {
   it.each([
-    ['all by addAliases', ['addAliases']],
-    ['all by transferAlias', ['transferAlias']],
-    ['by addAliases, createAccount and createAccounts', ['addAliases', 'createAccount', 'createAccounts']],
-    ['by addAliases and as an id', ['addAliases', 'id']],
-    ['by addAliases and restoreAccount', ['addAliases', 'restoreAccount']],
-  ])('%s', async (_, ways) => {
+    ['addAliases', ['addAliases']],
+    ['transferAlias', ['transferAlias']],
+    ['addAliases, createAccount and createAccounts', ['addAliases', 'createAccount', 'createAccounts']],
+    ['addAliases and a new account id', ['addAliases', 'id']],
+    ['addAliases and restoreAccount', ['addAliases', 'restoreAccount']],
+  ])('have one winner and write nothing for the others: %s', async (_, ways) => {
     const client = await tenantWith(20);
     const transfers = ways.includes('transferAlias');
     if (transfers) {
@@ -80,7 +80,7 @@ describe('of 20 accounts that claim one value at once, one wins and the others l
       if (send === undefined) throw new Error('no such way');
       return tryMutation(client, ...send(runner));
     });
-    // A transfer asks who holds the value when its turn comes: every one of them may win in turn.
+    // A transfer reads the current holder after it has the lock, so all transfers may succeed in turn.
     expect(accepted(results)).toHaveLength(transfers ? 20 : 1);
     for (const code of codes(results)) {
       expect(['ALIAS_TAKEN', 'ID_TAKEN', 'NOT_ALLOWED_IN_STATUS']).toContain(code);
@@ -94,7 +94,7 @@ describe('of 20 accounts that claim one value at once, one wins and the others l
   });
 });
 
-describe('a claim whose rival leaves before it can be named', () => {
+describe('a claim whose rival is removed before the error is built', () => {
   const dated = { datedAliases: [{ value: 'prize', effectiveFrom: future }] };
 
   it.each<[MutationName, object]>([
@@ -102,7 +102,7 @@ describe('a claim whose rival leaves before it can be named', () => {
     ['restoreAccount', { id: 'B-2' }],
     ['createAccount', accountInput({ id: 'N', ...dated })],
     ['createCustomer', customerInput({ id: 'N', account: { id: 'N', name: 'First', ...dated } })],
-  ])('is written: %s', async (name, input) => {
+  ])('succeeds: %s', async (name, input) => {
     const client = await tenantWith(3);
     await mutate(client, 'addAliases', { accountId: 'B-2', ...dated });
     await mutate(client, 'archiveAccount', { id: 'B-2' });
@@ -124,10 +124,10 @@ describe('a claim whose rival leaves before it can be named', () => {
   });
 });
 
-describe('writers of the same values in opposite orders', () => {
+describe('concurrent writes of the same aliases in opposite orders', () => {
   const values = listOf(10, (index) => `v${index}`);
 
-  it('never wait for each other: each is written or refused, whatever they do', async () => {
+  it('end without a deadlock, accepted or rejected', async () => {
     const client = await tenantWith(12);
     const writes = (runner: number): [MutationName, object] => {
       const aliases = runner % 2 ? values : values.toReversed();
@@ -153,7 +153,7 @@ describe('writers of the same values in opposite orders', () => {
     await expectTraces(client, before, accepted(results).length + transfers);
   });
 
-  it('never wait for each other when two accounts exchange aliases', async () => {
+  it('end without a deadlock if two accounts exchange aliases', async () => {
     const client = await tenantWith(2);
     await mutate(client, 'addAliases', { accountId: 'B-0', aliases: values.slice(0, 5) });
     await mutate(client, 'addAliases', { accountId: 'B-1', aliases: values.slice(5) });
@@ -166,7 +166,7 @@ describe('writers of the same values in opposite orders', () => {
   });
 });
 
-describe('an account has at most 100 aliases in force at any instant:', () => {
+describe('the limit of 100 aliases in force at any instant', () => {
   const hundred = listOf(10, (ten) => listOf(10, (one) => `v${ten}-${one}`));
 
   async function fullAccount(count = 10): Promise<Client> {
@@ -177,7 +177,7 @@ describe('an account has at most 100 aliases in force at any instant:', () => {
 
   const limited = { __typename: 'LimitExceededError', code: 'LIMIT_EXCEEDED', limit: 100 };
 
-  it('refuses the 101st, now and at any instant, by addAliases and by transferAlias', async () => {
+  it('rejects alias 101 in addAliases and transferAlias', async () => {
     const client = await fullAccount();
     expect(await aliasValues(client, 'B-0')).toHaveLength(100);
     const other = accountInput({ id: 'H', aliases: ['more'], datedAliases: [] });
@@ -196,7 +196,7 @@ describe('an account has at most 100 aliases in force at any instant:', () => {
     expect(await transfer()).toMatchObject({ replayed: false });
   });
 
-  it('accepts 110 whose times do not meet, also beside 99 without end', async () => {
+  it('accepts 110 spans that do not overlap beside 99 open ones', async () => {
     const client = await fullAccount(9);
     await add(client, 'B-0', { aliases: (hundred[9] ?? []).slice(1) });
     for (const ten of listOf(11, (index) => index)) {
@@ -212,7 +212,7 @@ describe('an account has at most 100 aliases in force at any instant:', () => {
     expect(await add(client, 'B-0', { datedAliases: between })).toMatchObject(limited);
   });
 
-  it('lets no more in when many are added at once', async () => {
+  it('holds for concurrent addAliases', async () => {
     const client = await fullAccount(9);
     const results = await atOnce(20, (runner) => add(client, 'B-0', { aliases: [`n-${runner}`] }));
     expect(accepted(results)).toHaveLength(10);

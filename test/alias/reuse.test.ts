@@ -22,7 +22,7 @@ const y2010 = '2010-01-01T00:00:00.000Z';
 const y2900 = '2900-01-01T00:00:00.000Z';
 const y2950 = '2950-01-01T00:00:00.000Z';
 
-/** Counts the look-ups of existing spans during `work`, and runs `then` after the first one. */
+/** Counts the lookups of existing spans during `work` and runs `then` after the first one. */
 async function lookUps(work: () => Promise<void>, then: () => Promise<unknown> = async () => undefined) {
   const { database } = service;
   const run = database.run.bind(database);
@@ -44,8 +44,8 @@ const claim = (api: Api, way: (typeof claimMutations)[number], lists: Lists, key
   api[way](way === 'add' ? 'A2' : 'N', lists, key);
 const claimant = (way: (typeof claimMutations)[number]) => (way === 'add' ? 'A2' : 'N');
 
-describe.each(Object.keys(apis) as (keyof typeof apis)[])('over %s, a plain alias', (name) => {
-  it.each(claimMutations)('begins when another account removed it: %s', async (way) => {
+describe.each(Object.keys(apis) as (keyof typeof apis)[])('a plain alias over %s', (name) => {
+  it.each(claimMutations)('begins when another account has removed it: %s', async (way) => {
     const tenant = await newTenant(name);
     const { client, api } = tenant;
     await api.add('A1', { aliases: ['x'] });
@@ -64,7 +64,7 @@ describe.each(Object.keys(apis) as (keyof typeof apis)[])('over %s, a plain alia
     expect(last.after.aliases).toContainEqual({ value: 'x', effectiveFrom: end, effectiveUntil: null });
   });
 
-  it.each(claimMutations)('begins when the account that had it was archived: %s', async (way) => {
+  it.each(claimMutations)('begins when its previous account was archived: %s', async (way) => {
     const tenant = await newTenant(name);
     await tenant.api.add('A1', { aliases: ['x'] });
     await tenant.api.archive('A1');
@@ -73,7 +73,7 @@ describe.each(Object.keys(apis) as (keyof typeof apis)[])('over %s, a plain alia
     expect(await spansOf(tenant, claimant(way))).toEqual([['x', end, null]]);
   });
 
-  it('begins when the same account removed it, as often as that happens', async () => {
+  it('begins when the same account has removed it, also repeatedly', async () => {
     const tenant = await newTenant(name);
     for (const _ of listOf(3, String)) {
       expect(await tenant.api.add('A1', { aliases: ['x'] })).toMatchObject({ code: 'ACCEPTED' });
@@ -83,7 +83,7 @@ describe.each(Object.keys(apis) as (keyof typeof apis)[])('over %s, a plain alia
     expect([first[1], second[1], third[1]]).toEqual([null, first[2], second[2]]);
   });
 
-  it.each(claimMutations)('with an end of its own begins after the last past span: %s', async (way) => {
+  it.each(claimMutations)('begins after the last past span if it has an end: %s', async (way) => {
     const tenant = await newTenant(name);
     const { api } = tenant;
     await api.add('A1', { dated: [span('x', undefined, y2001), span('y', y2001, y2010)] });
@@ -95,7 +95,7 @@ describe.each(Object.keys(apis) as (keyof typeof apis)[])('over %s, a plain alia
     ]);
   });
 
-  it.each(claimMutations)('is refused if the last past span ends with it or later: %s', async (way) => {
+  it.each(claimMutations)('is rejected if the last past span ends with it or later: %s', async (way) => {
     const { api } = await newTenant(name);
     await api.add('A1', { dated: [span('x', y2001, y2010)] });
     for (const until of [y2010, justBefore(y2010)]) {
@@ -105,7 +105,7 @@ describe.each(Object.keys(apis) as (keyof typeof apis)[])('over %s, a plain alia
     }
   });
 
-  it.each(claimMutations)('that is in use now is refused without a hint, whoever has it: %s', async (way) => {
+  it.each(claimMutations)('is rejected without a hint if it is in force on any account: %s', async (way) => {
     const { api } = await newTenant(name);
     await api.add('A1', { aliases: ['x'], dated: [span('y', y2001, y2900), span('z', undefined, y2010)] });
     await api.add('A2', { aliases: ['own'] });
@@ -118,7 +118,7 @@ describe.each(Object.keys(apis) as (keyof typeof apis)[])('over %s, a plain alia
   });
 
   it.each(claimMutations)(
-    'that is in use later is refused with the effectiveUntil that helps: %s',
+    'is rejected with the latest possible effectiveUntil if it is in force later: %s',
     async (way) => {
       const tenant = await newTenant(name);
       const { api } = tenant;
@@ -134,7 +134,7 @@ describe.each(Object.keys(apis) as (keyof typeof apis)[])('over %s, a plain alia
   );
 
   it.each(claimMutations)(
-    'with a beginning is refused with the effectiveFrom that helps: %s',
+    'is rejected with the earliest possible effectiveFrom if it has a beginning: %s',
     async (way) => {
       const { api } = await newTenant(name);
       await api.add('A1', { dated: [span('x', undefined, y2010), span('y', y2900, y2950)] });
@@ -147,7 +147,7 @@ describe.each(Object.keys(apis) as (keyof typeof apis)[])('over %s, a plain alia
     },
   );
 
-  it('is refused without a hint if another one of the request cannot be helped', async () => {
+  it('is rejected without a hint if no span would help another alias of the request', async () => {
     const { api } = await newTenant(name);
     await api.add('A1', { aliases: ['now'], dated: [span('past', undefined, y2010)] });
     const { code, message } = await api.add('A2', { aliases: ['now'], dated: [span('past', y2001)] });
@@ -155,7 +155,7 @@ describe.each(Object.keys(apis) as (keyof typeof apis)[])('over %s, a plain alia
     expect(message).not.toContain('effective');
   });
 
-  it('may be given twice for spans that do not overlap, and no other way', async () => {
+  it('is accepted twice only for spans that do not overlap', async () => {
     const tenant = await newTenant(name);
     const { api } = tenant;
     await api.add('A1', { dated: [span('x', undefined, y2001)] });
@@ -169,7 +169,7 @@ describe.each(Object.keys(apis) as (keyof typeof apis)[])('over %s, a plain alia
     expect(await api.add('A2', overlapping)).toMatchObject({ code: 'INVALID_INPUT' });
   });
 
-  it.each(claimMutations)('is replayed with the beginning that was stored: %s', async (way) => {
+  it.each(claimMutations)('is replayed with the stored beginning: %s', async (way) => {
     const tenant = await newTenant(name);
     const { api } = tenant;
     await api.add('A1', { aliases: ['x'] });
@@ -184,7 +184,7 @@ describe.each(Object.keys(apis) as (keyof typeof apis)[])('over %s, a plain alia
     expect(JSON.stringify(records[0].answer)).toContain(`"effectiveFrom":"${effectiveFrom}"`);
   });
 
-  it('becomes the id of a new account, which begins when the alias ended', async () => {
+  it('becomes the id of a new account from the end of the alias', async () => {
     const tenant = await newTenant(name);
     const { client, api } = tenant;
     await api.add('A1', { aliases: ['N'] });
@@ -202,8 +202,8 @@ describe.each(Object.keys(apis) as (keyof typeof apis)[])('over %s, a plain alia
   });
 });
 
-describe('the response', () => {
-  it('shows the beginning that was stored, also when it is replayed', async () => {
+describe('the response to a claim of a past alias', () => {
+  it('contains the stored beginning, also in a replay', async () => {
     const { client } = await newTenant('GraphQL');
     await mutate(client.graphql, 'addAliases', { accountId: 'A1', aliases: ['x', 'y'] });
     await mutate(client.graphql, 'archiveAccount', { id: 'A1' });
@@ -223,7 +223,7 @@ describe('the response', () => {
     }
   });
 
-  it('shows a value that the same document removed and added, at one instant', async () => {
+  it('contains a value that the same document removed and added', async () => {
     const tenant = await newTenant('GraphQL');
     const { client, api } = tenant;
     await api.add('A1', { aliases: ['x'] });
@@ -239,8 +239,8 @@ describe('the response', () => {
   });
 });
 
-describe('createAccounts', () => {
-  it('begins each claim after the past spans of the tenant and of the accounts before it', async () => {
+describe('createAccounts with past aliases', () => {
+  it('begins each alias after the past spans of the tenant and of the preceding inputs', async () => {
     const tenant = await newTenant('GraphQL');
     const { client, api } = tenant;
     await api.add('A1', { aliases: ['old'], dated: [span('now'), span('N5', undefined, y2010)] });
@@ -262,8 +262,8 @@ describe('createAccounts', () => {
   });
 });
 
-describe('restoreAccount and transferAlias', () => {
-  it('brings back and moves values that others had for a while', async () => {
+describe('restoreAccount and transferAlias with past aliases', () => {
+  it('restore and move values that other accounts had in between', async () => {
     const tenant = await newTenant('GraphQL');
     const { client, api } = tenant;
     await api.add('A1', { aliases: ['x'] });
@@ -282,7 +282,7 @@ describe('restoreAccount and transferAlias', () => {
     expect(await accountIdByAlias(client.graphql, 'x')).toBe('A1');
   });
 
-  it('gives no hint for aliases that another account has later', async () => {
+  it('return no hint for aliases that another account has later', async () => {
     const { client, api } = await newTenant('GraphQL');
     await api.add('A1', { aliases: ['x'] });
     await api.archive('A1');
@@ -294,7 +294,7 @@ describe('restoreAccount and transferAlias', () => {
 });
 
 describe('the exclusion constraint', () => {
-  it('decides alone, without a look-up, while no value was in use before', async () => {
+  it('decides without a lookup if no value was used before', async () => {
     const { client, api } = await newTenant('GraphQL');
     const looked = await lookUps(async () => {
       await api.add('A1', { aliases: ['x'] });
@@ -305,23 +305,26 @@ describe('the exclusion constraint', () => {
     expect(await accountIdByAlias(client.graphql, 'z', y2001)).toBe('M');
   });
 
-  it.each(claimMutations)('refuses a value that another account took after the look-up: %s', async (way) => {
-    const { client, api } = await newTenant('GraphQL');
-    await tryCreateAccounts(client.graphql, [accountInput({ id: 'B' })]);
-    await api.add('A1', { aliases: ['x'] });
-    await api.remove('A1', 'x');
-    const taken = async () =>
-      expect(await api.add('B', { aliases: ['x'] })).toMatchObject({ code: 'ACCEPTED' });
-    let outcome: unknown;
-    await lookUps(async () => {
-      outcome = await claim(api, way, { aliases: ['x'] });
-    }, taken);
-    expect(outcome).toMatchObject({ code: 'ALIAS_TAKEN' });
-    expect(await accountIdByAlias(client.graphql, 'x')).toBe('B');
-  });
+  it.each(claimMutations)(
+    'rejects a value that another account claimed after the lookup: %s',
+    async (way) => {
+      const { client, api } = await newTenant('GraphQL');
+      await tryCreateAccounts(client.graphql, [accountInput({ id: 'B' })]);
+      await api.add('A1', { aliases: ['x'] });
+      await api.remove('A1', 'x');
+      const taken = async () =>
+        expect(await api.add('B', { aliases: ['x'] })).toMatchObject({ code: 'ACCEPTED' });
+      let outcome: unknown;
+      await lookUps(async () => {
+        outcome = await claim(api, way, { aliases: ['x'] });
+      }, taken);
+      expect(outcome).toMatchObject({ code: 'ALIAS_TAKEN' });
+      expect(await accountIdByAlias(client.graphql, 'x')).toBe('B');
+    },
+  );
 
   it.each(['addAliases', 'createAccount', 'id'])(
-    'lets one of many requests have a freed value: %s',
+    'accepts one of many concurrent claims of a freed value: %s',
     async (way) => {
       const { client, api } = await newTenant('GraphQL');
       await tryCreateAccounts(
@@ -343,7 +346,7 @@ describe('the exclusion constraint', () => {
     },
   );
 
-  it('gives each request its own result, also if others claim freed values or values in use', async () => {
+  it('returns each request its own result if requests claim freed and used values', async () => {
     const tenant = await newTenant('GraphQL');
     const { client, api } = tenant;
     const values = listOf(5, (index) => `freed-${index}`);

@@ -11,7 +11,7 @@ const y2026 = '2026-01-01T00:00:00Z';
 const y2027 = '2027-01-01T00:00:00Z';
 const y2028 = '2028-01-01T00:00:00Z';
 
-/** Fails unless the creation is refused with this error and leaves nothing. */
+/** Fails unless the account is rejected with this error and nothing is written. */
 async function expectRefused(client: Client, overrides: object, error: object): Promise<void> {
   const before = await rowCounts(service, client);
   expect(await tryMutation(client, 'createAccount', accountInput(overrides))).toMatchObject(error);
@@ -26,13 +26,13 @@ const idTaken = (id: string, accountId: string) => ({
   accountId,
 });
 
-it('rejects an id that another account has', async () => {
+it('rejects the id of another account', async () => {
   const client = await tenantWithCustomer(service);
   await createAccount(client);
   await expectRefused(client, { name: 'Other' }, idTaken('A1', 'A1'));
 });
 
-it('rejects an id that is an alias of another account, and names its holder', async () => {
+it('rejects an id that is an alias of another account and names that account', async () => {
   const client = await tenantWithCustomer(service);
   await createAccount(client, { aliases: ['A2'] });
   await expectRefused(client, { id: 'A2' }, idTaken('A2', 'A1'));
@@ -45,7 +45,7 @@ it('rejects an id that will be an alias of another account', async () => {
   await expectRefused(client, { id: 'future' }, idTaken('future', 'A1'));
 });
 
-it('accepts an id that was an alias of another account, from the end of the alias', async () => {
+it('accepts an id that was an alias of another account from the end of the alias', async () => {
   const client = await tenantWithCustomer(service);
   await createAccount(client, { datedAliases: [{ value: 'past', effectiveUntil: y2026 }] });
   await createAccount(client, { id: 'past' });
@@ -53,13 +53,13 @@ it('accepts an id that was an alias of another account, from the end of the alia
   expect(await accountIdByAlias(client, 'past', y2026)).toBe('past');
 });
 
-it('rejects an alias that another account holds', async () => {
+it('rejects an alias of another account', async () => {
   const client = await tenantWithCustomer(service);
   await createAccount(client, { aliases: ['x'] });
   await expectRefused(client, { id: 'A2', aliases: ['x'] }, taken({ value: 'x', accountId: 'A1' }));
 });
 
-it('rejects an alias that is the id of another account, for whatever span', async () => {
+it('rejects an alias that is the id of another account, for any span', async () => {
   const client = await tenantWithCustomer(service);
   await createAccount(client);
   const clash = taken({ value: 'A1', accountId: 'A1' });
@@ -68,7 +68,7 @@ it('rejects an alias that is the id of another account, for whatever span', asyn
   await expectRefused(client, { id: 'A2', datedAliases }, clash);
 });
 
-it('names every alias that is taken, each with its holder', async () => {
+it('names every taken alias with its account', async () => {
   const client = await tenantWithCustomer(service);
   await createAccount(client, { id: 'A1', aliases: ['x', 'y'] });
   await createAccount(client, { id: 'A2', aliases: ['z'] });
@@ -90,7 +90,7 @@ it('names every alias that is taken, each with its holder', async () => {
   }
 });
 
-it('names a holder once although it holds the value for two spans', async () => {
+it('names an account once if it has the value for two spans', async () => {
   const client = await tenantWithCustomer(service);
   const spans = [
     { value: 'x', effectiveUntil: y2026 },
@@ -100,7 +100,7 @@ it('names a holder once although it holds the value for two spans', async () => 
   await expectRefused(client, { id: 'A2', aliases: ['x'] }, taken({ value: 'x', accountId: 'A1' }));
 });
 
-it('tells values apart by case, spelling and white space inside', async () => {
+it('distinguishes values by case, spelling and inner white space', async () => {
   const client = await tenantWithCustomer(service);
   await createAccount(client, { aliases: ['x y', 'straße'] });
   await createAccount(client, { id: 'a1', aliases: ['X Y', 'x  y', 'STRASSE', 'strasse'] });
@@ -108,7 +108,7 @@ it('tells values apart by case, spelling and white space inside', async () => {
   expect(await accountIdByAlias(client, 'x y')).toBe('A1');
 });
 
-it('accepts an account’s own id as its alias, plain or dated, without effect', async () => {
+it('ignores the account’s own id as a plain or dated alias', async () => {
   const client = await tenantWithCustomer(service);
   const account = await createAccount(client, { aliases: ['A1'] });
   expect(account.aliases).toEqual([]);
@@ -118,12 +118,12 @@ it('accepts an account’s own id as its alias, plain or dated, without effect',
   expect((await rowCounts(service, client)).aliases).toBe(2);
 });
 
-describe('one value in two accounts', () => {
+describe('one alias value on two accounts', () => {
   const holding = (effectiveFrom?: string, effectiveUntil?: string) => ({
     datedAliases: [{ value: 'x', effectiveFrom, effectiveUntil }],
   });
 
-  it('is fine when their spans touch: the end is exclusive', async () => {
+  it('is accepted if the spans touch, because the end is exclusive', async () => {
     const client = await tenantWithCustomer(service);
     await createAccount(client, { id: 'A1', ...holding(y2026, y2027) });
     await createAccount(client, { id: 'A2', ...holding(y2027, y2028) });
@@ -136,19 +136,19 @@ describe('one value in two accounts', () => {
   });
 
   it.each([
-    ['one that reaches in by a millisecond', '2026-12-31T23:59:59.999Z', y2028],
-    ['one inside', '2026-05-01T00:00:00Z', '2026-06-01T00:00:00Z'],
-    ['one around', undefined, undefined],
-    ['one that ends inside', undefined, '2026-01-01T00:00:00.001Z'],
-    ['the same', y2026, y2027],
-  ])('is refused for %s', async (_, effectiveFrom, effectiveUntil) => {
+    ['a span that overlaps by a millisecond', '2026-12-31T23:59:59.999Z', y2028],
+    ['a span inside', '2026-05-01T00:00:00Z', '2026-06-01T00:00:00Z'],
+    ['a span around', undefined, undefined],
+    ['a span that ends inside', undefined, '2026-01-01T00:00:00.001Z'],
+    ['the same span', y2026, y2027],
+  ])('is rejected for %s', async (_, effectiveFrom, effectiveUntil) => {
     const client = await tenantWithCustomer(service);
     await createAccount(client, holding(y2026, y2027));
     const second = { id: 'A2', ...holding(effectiveFrom, effectiveUntil) };
     await expectRefused(client, second, taken({ value: 'x', accountId: 'A1' }));
   });
 
-  it('is fine in one account for spans that do not overlap', async () => {
+  it('is accepted on one account for spans that do not overlap', async () => {
     const client = await tenantWithCustomer(service);
     const datedAliases = [
       { value: 'x', effectiveUntil: y2026 },

@@ -27,7 +27,7 @@ describe.concurrent('archiveCustomer', () => {
     [1, ['A-00'], /it has an account that is not archived: .*"A-00"/],
     [12, listOf(10, (index) => `A-0${index}`), /it has 12 accounts that are not archived: /],
   ])(
-    'is refused while %d accounts are not archived; names the first 10 and how many',
+    'rejects a customer with %d live accounts, naming the first 10 and the count',
     async (total, ids, message) => {
       const client = await tenantWithEverything(service);
       const idOf = (index: number) => `A-${String(index).padStart(2, '0')}`;
@@ -49,7 +49,7 @@ describe.concurrent('archiveCustomer', () => {
     },
   );
 
-  it('archives a customer whose accounts are all archived, and leaves it readable but out of its accounts’ way', async () => {
+  it('archives a customer whose accounts are all archived and keeps it readable', async () => {
     const client = await tenantWithEverything(service);
     await createAccount(client, { id: 'A5', customerId: 'C2' });
     await mutate(client, 'archiveAccount', { id: 'A5' });
@@ -64,7 +64,7 @@ describe.concurrent('archiveCustomer', () => {
     expect((await readAccount(client, 'A5')).customer).toMatchObject({ id: 'C2', status: 'ARCHIVED' });
   });
 
-  it('is undone by restoreCustomer, which leaves the accounts archived', async () => {
+  it('is undone by restoreCustomer, which keeps the accounts archived', async () => {
     const client = await tenantWithEverything(service);
     await createAccount(client, { id: 'A5', customerId: 'C2', aliases: ['w'] });
     await mutate(client, 'archiveAccount', { id: 'A5' });
@@ -79,7 +79,7 @@ describe.concurrent('archiveCustomer', () => {
   });
 });
 
-describe.concurrent('an archived customer refuses', () => {
+describe.concurrent('an archived customer', () => {
   const tenant = useSharedTenant(() => tenantWithEverything(service));
   const writes: [MutationName, object][] = [
     ['updateCustomer', { id: 'C3', name: 'New name' }],
@@ -90,7 +90,7 @@ describe.concurrent('an archived customer refuses', () => {
     ['putSettings', { customerId: 'C3', settings: [setting('s')] }],
     ['removeSettings', { customerId: 'C3', settings: [{ namespace: 'n', id: 's' }] }],
   ];
-  it.each(writes)('%s %j', async (name, input) => {
+  it.each(writes)('rejects %s %j', async (name, input) => {
     const { client } = tenant;
     const answer = await writesNothing(service, [client], () => tryMutation(client, name, input));
     expect(answer).toMatchObject({
@@ -101,7 +101,7 @@ describe.concurrent('an archived customer refuses', () => {
     });
   });
 
-  it('a restore does not, but an active one refuses it', async () => {
+  it('accepts restoreCustomer, which an active customer rejects', async () => {
     const client = await tenantWithEverything(service);
     expect(await tryMutation(client, 'restoreCustomer', { id: 'C3' })).toMatchObject({ replayed: false });
     const again = () => tryMutation(client, 'restoreCustomer', { id: 'C3' });
@@ -113,8 +113,8 @@ describe.concurrent('an archived customer refuses', () => {
   });
 });
 
-describe('at once', () => {
-  it('an archive and 10 new accounts never leave an archived customer with a live account', async () => {
+describe('concurrent archiveCustomer', () => {
+  it('leaves no live account on an archived customer beside 10 new accounts', async () => {
     const client = await service.newTenant();
     const ids = listOf(5, (index) => `C-${index}`);
     await Promise.all(ids.map((id) => createCustomer(client, { id })));
@@ -136,7 +136,7 @@ describe('at once', () => {
     }
   });
 
-  it('an archive and restores of its accounts never leave an archived customer with a live account', async () => {
+  it('leaves no live account on an archived customer beside restored accounts', async () => {
     const client = await tenantWithEverything(service);
     const ids = listOf(10, (index) => `B-${index}`);
     await tryCreateAccounts(

@@ -25,8 +25,8 @@ const full = {
   metadata: { crm: 'x-1' },
 };
 
-describe('a customer', () => {
-  it('keeps every value it was created with', async () => {
+describe('createCustomer', () => {
+  it('stores every field', async () => {
     const client = await service.newTenant();
     const created = await createCustomer(client, full);
     expect(created).toMatchObject({ ...full, status: 'ACTIVE', version: 1 });
@@ -35,7 +35,7 @@ describe('a customer', () => {
     expect(await readCustomer(client, full.id)).toEqual(created);
   });
 
-  it('has empty settings and metadata when it came without them', async () => {
+  it('stores empty settings and metadata by default', async () => {
     const client = await service.newTenant();
     expect(await createCustomer(client)).toMatchObject({ settings: [], metadata: {} });
     const nulls = { id: 'C2', settings: null, metadata: null, account: null, idempotencyKey: null };
@@ -51,7 +51,7 @@ describe('a customer', () => {
     expect(await createCustomer(client, { address })).toMatchObject({ billingAddress });
   });
 
-  it('may share its id with an account and with customers of other tenants', async () => {
+  it('accepts an id that an account or a customer of another tenant has', async () => {
     const [one, two] = [await service.newTenant(), await service.newTenant()];
     await createCustomer(one, { id: 'same', account: { id: 'same', name: 'First' } });
     await createCustomer(two, { id: 'same' });
@@ -59,7 +59,7 @@ describe('a customer', () => {
     expect(await rowCounts(service, two)).toMatchObject({ customers: 1, accounts: 0 });
   });
 
-  it('is refused when its id is taken', async () => {
+  it('rejects an id that is taken', async () => {
     const client = await service.newTenant();
     await createCustomer(client);
     const before = await rowCounts(service, client);
@@ -84,8 +84,8 @@ const first = {
   settings: full.settings,
 };
 
-describe('a customer with its first account', () => {
-  it('is created together with it', async () => {
+describe('createCustomer with a first account', () => {
+  it('creates both at the same instant', async () => {
     const client = await service.newTenant();
     const customer = await createCustomer(client, { ...full, account: first });
     const account = await readAccount(client, 'A1');
@@ -109,18 +109,22 @@ describe('a customer with its first account', () => {
   });
 
   it.each([
-    ['its id is taken', { id: 'TAKEN' }, { __typename: 'IdTakenError', id: 'TAKEN', accountId: 'TAKEN' }],
     [
-      'its alias is taken',
+      'the account id is taken',
+      { id: 'TAKEN' },
+      { __typename: 'IdTakenError', id: 'TAKEN', accountId: 'TAKEN' },
+    ],
+    [
+      'an alias of the account is taken',
       { aliases: ['free', 'TAKEN'] },
       { __typename: 'AliasTakenError', clashes: [{ value: 'TAKEN', accountId: 'TAKEN' }] },
     ],
     [
-      'it breaks a rule',
+      'the account is invalid',
       { address: { country: 'xx' } },
       { __typename: 'InvalidInputError', issues: [{ path: ['account', 'address', 'country'] }] },
     ],
-  ])('is not created at all when %s', async (_, change, error) => {
+  ])('writes nothing if %s', async (_, change, error) => {
     const client = await service.newTenant();
     await createCustomer(client, { id: 'C0', account: { id: 'TAKEN', name: 'Taken' } });
     const before = await rowCounts(service, client);
@@ -134,7 +138,7 @@ describe('a customer with its first account', () => {
     expect(await readCustomer(client, full.id)).toBeNull();
   });
 
-  it('is refused by the customer’s id when both ids are taken', async () => {
+  it('names the customer’s id if both ids are taken', async () => {
     const client = await service.newTenant();
     await createCustomer(client, { account: first });
     expect(await tryMutation(client, 'createCustomer', customerInput({ account: first }))).toMatchObject({
@@ -144,7 +148,7 @@ describe('a customer with its first account', () => {
     });
   });
 
-  it.each(['customerId', 'idempotencyKey'])('does not take a %s of the account', async (field) => {
+  it.each(['customerId', 'idempotencyKey'])('rejects a %s of the account', async (field) => {
     const client = await service.newTenant();
     const answer = await sendMutation(
       client,
@@ -155,7 +159,7 @@ describe('a customer with its first account', () => {
   });
 });
 
-it('can have accounts added in the document that creates it', async () => {
+it('creates a customer to which later mutations of the same document add accounts', async () => {
   const client = await service.newTenant();
   const { data } = await client.send(
     `mutation($customer: CreateCustomerInput!) {

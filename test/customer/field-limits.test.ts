@@ -33,12 +33,12 @@ const accepted: Accepted[] = [
   ...goodSettings,
 ];
 
-it.each(accepted)('accepts %s', async (_, fields) => {
+it.each(accepted)('creates a customer with %s', async (_, fields) => {
   const client = await service.newTenant();
   expect(await createCustomer(client, fields)).toMatchObject(fields);
 });
 
-/** The same problem in the first account of a customer. */
+/** Returns the same case for the first account of a customer. */
 const inAccount = ([what, fields, path, code]: Refused): Refused => [
   `a first account with ${what}`,
   { account: { id: 'A1', name: 'First', ...fields } },
@@ -63,8 +63,8 @@ const refused: Refused[] = [
   inAccount(['the status ARCHIVED', { status: 'ARCHIVED' }, ['status'], 'INVALID_VALUE']),
 ];
 
-describe('with the path and kind of the problem, and without writing anything,', () => {
-  it.each(refused)('refuses %s', async (_, fields, path, code) => {
+describe('createCustomer', () => {
+  it.each(refused)('writes nothing and returns the path and code for %s', async (_, fields, path, code) => {
     const client = await service.newTenant();
     const result = await tryMutation(
       client,
@@ -79,22 +79,22 @@ describe('with the path and kind of the problem, and without writing anything,',
 });
 
 it.each([
-  ['an input that is null', null],
+  ['null as the customer', null],
   ['a customer without an id', customerInput({ id: undefined })],
   ['a customer without a name', customerInput({ name: undefined })],
   ['a customer without an email', customerInput({ primaryEmail: undefined })],
   ['a customer without an address', customerInput({ address: undefined })],
-  ['an address that is null', customerInput({ address: null })],
-  ['an unknown field', customerInput({ status: 'ACTIVE' })],
-  ['a first account that is a text', customerInput({ account: 'A1' })],
+  ['a customer whose address is null', customerInput({ address: null })],
+  ['an unknown field of a customer', customerInput({ status: 'ACTIVE' })],
+  ['a first account that is a string', customerInput({ account: 'A1' })],
   ['a first account without a name', customerInput({ account: { id: 'A1' } })],
-])('answers %s with BAD_REQUEST and writes nothing', async (_, input) => {
+])('returns BAD_REQUEST and writes nothing for %s', async (_, input) => {
   const client = await service.newTenant();
   expectRequestError(await sendMutation(client, 'createCustomer', input), 400, 'BAD_REQUEST');
   expect(await rowCounts(service, client)).toEqual(nothing);
 });
 
-it('names all problems of a customer and its first account at once', async () => {
+it('returns all issues of a customer and its first account at once', async () => {
   const client = await service.newTenant();
   const result = await tryMutation(
     client,

@@ -16,7 +16,7 @@ async function changesOf({ tenantId }: Client): Promise<Json[]> {
 
 const setting = { id: 's', namespace: 'n', name: 'n', dataType: 'STRING', value: 'v' };
 
-it('keeps one row for a created account: when, who, which request, what', async () => {
+it('records a created account with its instant, actor, request and fields', async () => {
   const client = await tenantWithCustomer(service);
   const input = accountInput({
     aliases: ['x'],
@@ -46,14 +46,14 @@ it('keeps one row for a created account: when, who, which request, what', async 
   });
 });
 
-it('keeps the same request id that the answer names when the caller gave none', async () => {
+it('records the generated request id that the response contains', async () => {
   const client = await tenantWithCustomer(service);
   const answer = await sendMutation(client, 'createAccount', accountInput());
   const [, change] = await changesOf(client);
   expect(change.request_id).toBe(answer.headers.get('x-request-id'));
 });
 
-it('keeps one row for a customer and one for the account created with it', async () => {
+it('records a customer and its first account separately', async () => {
   const client = await service.newTenant();
   await createCustomer(client, {
     account: { id: 'A1', name: 'First', aliases: ['x'] },
@@ -69,7 +69,7 @@ it('keeps one row for a customer and one for the account created with it', async
   expect(changes.map((change) => change.before)).toEqual([null, null]);
 });
 
-it('keeps nothing of what was refused or replayed', async () => {
+it('records nothing for rejected and replayed mutations', async () => {
   const client = await tenantWithCustomer(service);
   await createAccount(client, { idempotencyKey: 'k' });
   const before = await changesOf(client);
@@ -81,13 +81,13 @@ it('keeps nothing of what was refused or replayed', async () => {
   expect(await changesOf(client)).toEqual(before);
 });
 
-describe('the history is append-only: the database refuses', () => {
+describe('the table of changes', () => {
   it.each([
-    ['to change a row', sql`update changes set actor = 'nobody'`],
-    ['to delete a row', sql`delete from changes`],
-    ['to empty it', sql`truncate changes`],
-    ['to empty it with the tables it names', sql`truncate customers cascade`],
-  ])('%s', async (_, statement) => {
+    ['an update', sql`update changes set actor = 'nobody'`],
+    ['a delete', sql`delete from changes`],
+    ['a truncate', sql`truncate changes`],
+    ['a truncate of a table that it refers to', sql`truncate customers cascade`],
+  ])('rejects %s', async (_, statement) => {
     const client = await tenantWithCustomer(service);
     const before = await changesOf(client);
     const refusal = await service.database.orm.execute(statement).then(

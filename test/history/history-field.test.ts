@@ -16,7 +16,7 @@ async function historyOf(client: Client, owner: string): Promise<Json[]> {
   return data.owner.history.nodes;
 }
 
-it('shows a creation in the words of the API', async () => {
+it('returns a created account with the field names of the API', async () => {
   const client = await tenantWithCustomer(service);
   await createAccount(client, {
     address: { line1: 'Main Street 1', country: 'US' },
@@ -50,7 +50,7 @@ it('shows a creation in the words of the API', async () => {
   expect(Object.keys(change.after).filter((key) => /^address.|Recipients$/.test(key))).toEqual([]);
 });
 
-it('keeps the histories of a customer and of its accounts apart', async () => {
+it('keeps the history of a customer apart from that of its accounts', async () => {
   const client = await service.newTenant();
   await createCustomer(client, { account: { id: 'A1', name: 'First' } });
   const [ofCustomer] = [await historyOf(client, 'customer(id: "C1")')];
@@ -61,7 +61,7 @@ it('keeps the histories of a customer and of its accounts apart', async () => {
   expect(await historyOf(client, 'account(id: "A1")')).toMatchObject([{ kind: 'ACCOUNT_CREATED' }]);
 });
 
-it('shows the newest change first, each field as it was and as it became', async () => {
+it('returns the newest change first, with each field before and after it', async () => {
   const client = await tenantWithCustomer(service);
   await createAccount(client);
   const rename = 'mutation($name: String) { updateAccount(input: { id: "A1", name: $name }) { __typename } }';
@@ -74,7 +74,7 @@ it('shows the newest change first, each field as it was and as it became', async
   ]);
 });
 
-it('keeps the order of the versions when many write at once', async () => {
+it('orders changes by version if many requests write concurrently', async () => {
   const client = await tenantWithCustomer(service);
   await createAccount(client);
   await atOnce(20, (runner) => mutate(client, 'updateAccount', { id: 'A1', name: `Name ${runner}` }));
@@ -90,7 +90,7 @@ it('keeps the order of the versions when many write at once', async () => {
   }
 });
 
-it('costs one statement a page, and one more each for what the changes lead to', async () => {
+it('runs one statement per page and one more for the entities of the changes', async () => {
   const client = await tenantWithCustomer(service);
   await createAccount(client);
   const cost = async (fields: string) =>

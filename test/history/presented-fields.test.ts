@@ -1,17 +1,17 @@
 import { expect, it } from 'vitest';
 import { presentFields } from '../../src/history/present.ts';
 
-it('shows nothing as nothing', () => {
+it('returns null and an empty object unchanged', () => {
   expect(presentFields(null)).toBeNull();
   expect(presentFields({})).toEqual({});
 });
 
-it('keeps the fields that are their own columns, null ones too', () => {
+it('keeps the fields that have their own columns, also null', () => {
   const fields = { name: 'Main', status: 'ACTIVE', netTermDays: null, tags: ['x'], metadata: { a: 'b' } };
   expect(presentFields(fields)).toEqual(fields);
 });
 
-it('puts the parts of an address and of the billing information where the API has them', () => {
+it('nests the parts of an address and of the billing information', () => {
   const stored = {
     addressLine1: 'Main Street 1',
     addressLine2: null,
@@ -27,12 +27,12 @@ it('puts the parts of an address and of the billing information where the API ha
   });
 });
 
-it('shows the parts that are present and no others', () => {
+it('returns only the parts that are present', () => {
   expect(presentFields({ addressCity: 'Bonn' })).toEqual({ address: { city: 'Bonn' } });
   expect(presentFields({ emailRecipients: null })).toEqual({ billingInformation: { emailRecipients: null } });
 });
 
-it('says null for what has no beginning or end, and leaves the inner words of rows out', () => {
+it('returns null for an open span and drops internal columns', () => {
   const stored = {
     aliases: [
       { value: 'a', effectiveFrom: '-infinity', effectiveUntil: 'infinity', accountId: 'A1', createdAt: 'x' },

@@ -29,7 +29,7 @@ const span = (value: string, effectiveFrom: string | null = null, effectiveUntil
 });
 const instant = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
 
-/** What a mutation adds to the history of a tenant, with its answer. */
+/** Sends a mutation and returns the response and the history entries that it adds. */
 async function historyOf(client: Client, name: MutationName, input: object) {
   const before = (await changesOf(service, client)).length;
   const answer = await sendMutation(client, name, input);
@@ -44,7 +44,7 @@ const now = (value: string, effectiveUntil: string | null = null) => ({
 });
 const ended = (value: string) => ({ ...span(value), effectiveUntil: instant });
 
-/** For each mutation: what it writes into the history. */
+/** The history entries of each mutation. */
 const recorded: [name: MutationName, input: object, ...changes: Recorded[]][] = [
   ['createCustomer', customerInput({ id: 'C9' }), ['CUSTOMER_CREATED', null, 'C9', null, expect.anything()]],
   [
@@ -151,8 +151,8 @@ const recorded: [name: MutationName, input: object, ...changes: Recorded[]][] = 
   ],
 ];
 
-describe.concurrent('one row for each entity that a write changes: when, who, which request, what', () => {
-  it.each(recorded)('%s %j', async (name, input, ...expected) => {
+describe.concurrent('the history of a mutation', () => {
+  it.each(recorded)('has one entry for each entity that %s %j changes', async (name, input, ...expected) => {
     const client = await tenantWithEverything(service);
     const { answer, changes } = await historyOf(client, name, input);
     const result = resultOf(answer, name);
@@ -176,10 +176,10 @@ describe.concurrent('one row for each entity that a write changes: when, who, wh
   });
 });
 
-describe.concurrent('a refused write leaves no row', () => {
+describe.concurrent('the history of a rejected mutation', () => {
   const tenant = useSharedTenant(() => tenantWithEverything(service));
 
-  it.each(mutationCases)('$name', async (one) => {
+  it.each(mutationCases)('has no entry for $name', async (one) => {
     const { client } = tenant;
     for (const input of [...refusalsOf(one), { ...one.input, idempotencyKey: 'a b' }]) {
       const send = () => tryMutation(client, one.name, input);
@@ -188,13 +188,13 @@ describe.concurrent('a refused write leaves no row', () => {
   });
 });
 
-it('keeps the request id that the caller gave', async () => {
+it('records the request id that the caller sent', async () => {
   const client = await tenantWithEverything(service);
   await sendMutation(client, 'archiveAccount', { id: 'A1' }, { 'x-request-id': 'req-7' });
   expect((await changesOf(service, client)).at(-1)).toMatchObject({ request_id: 'req-7' });
 });
 
-it('of a batch keeps one row for each account created, all of one request', async () => {
+it('records each created account of a batch with the same request id', async () => {
   const client = await tenantWithEverything(service);
   const before = (await changesOf(service, client)).length;
   await tryCreateAccounts(client, [
@@ -207,7 +207,7 @@ it('of a batch keeps one row for each account created, all of one request', asyn
   expect(new Set(changes.map((row) => row.request_id)).size).toBe(1);
 });
 
-it('tells the whole life of an account: versions without a gap, and each row begins where the last one ended', async () => {
+it('records every version of an account without a gap', async () => {
   const client = await tenantWithEverything(service);
   const id = 'A1';
   const life: [MutationName, object][] = [
@@ -237,7 +237,7 @@ it.each([
   ['update', sql`update changes set kind = 'ACCOUNT_UPDATED'`],
   ['delete', sql`delete from changes`],
   ['truncate', sql`truncate changes cascade`],
-])('refuses to %s, in the database itself', async (_, statement) => {
+])('rejects a %s of the history in the database', async (_, statement) => {
   const client = await tenantWithEverything(service);
   const attempt = async () => {
     await service.database.orm.execute(statement);

@@ -8,7 +8,7 @@ import { useService } from '../support/service.ts';
 const service = useService();
 const socket = useServer((request, response) => service.listener(request, response));
 
-it('graphql-sse’s client follows the changes of an account', async () => {
+it('delivers the changes of an account to the client of graphql-sse', async () => {
   const { token, ...client } = await tenantWithAccounts(service);
   let connected = () => {};
   const connection = new Promise<void>((resolve) => {

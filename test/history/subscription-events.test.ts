@@ -33,8 +33,8 @@ async function changesOf(client: Client, id: string): Promise<Json[]> {
   return data.account.history.nodes.toReversed();
 }
 
-describe('a subscriber', () => {
-  it('gets every kind of write of an account, with what it was before and after, and the account as it is then', async () => {
+describe('accountChanged', () => {
+  it('delivers every kind of change of an account with the fields before and after it', async () => {
     const client = await tenantWithAccounts(service);
     const stream = await openStream(socket.url, client, follow, { accountId: 'A1' });
     expect(stream.headers.get('content-type')).toMatch(/^text\/event-stream/);
@@ -63,7 +63,7 @@ describe('a subscriber', () => {
     stream.leave();
   });
 
-  it('of the whole tenant gets what is created, in one request too, and no change of a customer itself', async () => {
+  it('delivers created accounts of the tenant, but no change of a customer', async () => {
     const client = await tenantWithAccounts(service);
     const stream = await openStream(socket.url, client, follow);
     await mutate(client, 'updateCustomer', { id: 'C1', name: 'Other' });
@@ -80,7 +80,7 @@ describe('a subscriber', () => {
     stream.leave();
   });
 
-  it('may wait for an account that is still to come, or for those of one customer', async () => {
+  it('filters by an account that does not exist yet and by customer', async () => {
     const client = await tenantWithAccounts(service);
     const [ofAccount, ofCustomer, ofBoth] = await Promise.all(
       [{ accountId: 'B1' }, { customerId: 'C1' }, { accountId: 'B1', customerId: 'C1' }].map((filter) =>
@@ -99,7 +99,7 @@ describe('a subscriber', () => {
     for (const stream of [ofAccount, ofCustomer, ofBoth]) stream?.leave();
   });
 
-  it('never gets what another tenant wrote', async () => {
+  it('delivers no change of another tenant', async () => {
     const [client, other] = [await tenantWithAccounts(service), await tenantWithAccounts(service)];
     const [mine, theirs] = await Promise.all([
       openStream(socket.url, client, follow, { accountId: 'A1' }),
@@ -112,7 +112,7 @@ describe('a subscriber', () => {
     for (const stream of [mine, theirs]) stream.leave();
   });
 
-  it('may ask by GET as well', async () => {
+  it('accepts GET', async () => {
     const client = await tenantWithAccounts(service);
     const search = new URLSearchParams({ query: 'subscription { accountChanged { kind } }' });
     const headers = { authorization: `Bearer ${client.token}`, accept: 'text/event-stream' };
@@ -128,8 +128,8 @@ describe('a subscriber', () => {
   });
 });
 
-describe('of writes that come at once', () => {
-  it('nothing is lost, repeated or out of order, whichever replica writes and whichever is asked', async () => {
+describe('accountChanged with concurrent writes', () => {
+  it('delivers each change of every replica once and in order', async () => {
     const client = await tenantWithAccounts(service);
     const streams = await Promise.all([socket.url, second.url].map((url) => openStream(url, client, follow)));
     const ids = ['A1', 'A2'];
@@ -161,12 +161,12 @@ describe('of writes that come at once', () => {
     }
   });
 
-  /** A row of the history, as a write of the account makes it. */
+  /** Returns an insert of a history entry like that of an update. */
   const rowOf = ({ tenantId }: Client, id: string, version: number) => sql`
     insert into changes (tenant_id, id, customer_id, account_id, kind, at, actor, request_id, version)
     values (${tenantId}, uuidv7(), 'C1', ${id}, 'ACCOUNT_UPDATED', now(), 'key_x', 'r', ${version})`;
 
-  it('a slow one holds no other back, and is not missed', async () => {
+  it('delivers the change of a slow transaction without delaying others', async () => {
     const client = await tenantWithAccounts(service);
     const stream = await openStream(socket.url, client, follow);
     await service.database.orm.transaction(async (slow) => {
@@ -180,7 +180,7 @@ describe('of writes that come at once', () => {
     stream.leave();
   });
 
-  it('a later version by an earlier transaction comes after the one before it', async () => {
+  it('orders changes by version if an earlier transaction writes the later version', async () => {
     const client = await tenantWithAccounts(service);
     const stream = await openStream(socket.url, client, follow);
     for (let version = 2; version < 20; version += 2) {

@@ -14,7 +14,7 @@ const socket = useServer((request, response) => service.listener(request, respon
 const follow = 'subscription { accountChanged { kind version after account { id } customer { id } } }';
 const brief = 'subscription { accountChanged { after } }';
 
-/** How often the history was looked at while `work` ran. */
+/** Counts the polls of the history during `work`. */
 async function looks(work: () => Promise<unknown>): Promise<number> {
   const texts = await service.statements(work);
   return texts.filter((text) => text.includes('pg_visible_in_snapshot')).length;
@@ -22,7 +22,7 @@ async function looks(work: () => Promise<unknown>): Promise<number> {
 
 const moment = () => new Promise((resolve) => setTimeout(resolve, 500));
 
-/** Writes many changes of one account at once, each with a text of this length. */
+/** Inserts many changes of one account, each with a text of this length. */
 async function writeMany({ tenantId }: Client, count: number, length = 0): Promise<void> {
   await service.database.orm.execute(sql`
     insert into changes (tenant_id, id, customer_id, account_id, kind, at, actor, request_id, version, after)
@@ -32,11 +32,11 @@ async function writeMany({ tenantId }: Client, count: number, length = 0): Promi
       (select max(version) as last from changes where tenant_id = ${tenantId} and account_id = 'A1') of_account`);
 }
 
-/** The last event of an answer that ends with an error. */
+/** The last event of a subscription that ends with an error. */
 const failure = (code: string) => ({ event: 'next', data: { errors: [{ extensions: { code } }] } });
 
-describe('the history is looked at', () => {
-  it('only while somebody follows', async () => {
+describe('the poll of the history', () => {
+  it('runs only while there are subscribers', async () => {
     const client = await tenantWithAccounts(service);
     const streams = await Promise.all([1, 2].map(() => openStream(socket.url, client, follow)));
     await vi.waitFor(async () => expect(await looks(moment)).toBeGreaterThan(0), 10_000);
@@ -44,7 +44,7 @@ describe('the history is looked at', () => {
     await vi.waitFor(async () => expect(await looks(moment)).toBe(0), 10_000);
   });
 
-  it('by one statement for all who follow, whatever their tenants', async () => {
+  it('runs one statement for all subscribers of all tenants', async () => {
     const [client, other] = [await tenantWithAccounts(service), await tenantWithAccounts(service)];
     const followers = Array.from({ length: 40 }, (_, index) => (index % 2 ? client : other));
     const streams = await Promise.all(followers.map((each) => openStream(socket.url, each, follow)));
@@ -61,8 +61,8 @@ describe('the history is looked at', () => {
   });
 });
 
-describe('a subscription is refused', () => {
-  it('to a key that may not read accounts', async () => {
+describe('a subscription that is rejected', () => {
+  it('returns FORBIDDEN for a key without accounts:read', async () => {
     const client = await tenantWithAccounts(service);
     const reader = await service.newKey(client, ['customers:read']);
     const stream = await openStream(socket.url, reader, follow);
@@ -75,18 +75,18 @@ describe('a subscription is refused', () => {
     'subscription { accountChanged @skip(if: true) { kind } }',
     'subscription { ... @include(if: false) { accountChanged { kind } } }',
     'subscription { ...F } fragment F on Subscription { accountChanged @skip(if: true) { kind } }',
-  ])('when it may be one to nothing: %s', async (document) => {
+  ])('is one whose root field could be skipped: %s', async (document) => {
     const client = await service.newTenant();
     const [error] = (await client.send(document)).errors;
     expect(error.extensions.code).toBe('GRAPHQL_VALIDATION_FAILED');
   });
 
-  it('to one without a token', async () => {
+  it('returns 401 without a token', async () => {
     const stream = await openStream(socket.url, { token: '' }, follow);
     expect(stream.status).toBe(401);
   });
 
-  it('to a client that takes no events', async () => {
+  it('returns 406 for a client that accepts no events', async () => {
     const client = await tenantWithAccounts(service);
     const response = await fetch(socket.url, {
       method: 'POST',
@@ -101,7 +101,7 @@ describe('a subscription is refused', () => {
     expect(response.headers.get('accept')).toContain('text/event-stream');
   });
 
-  it(`beyond ${maxFollowersPerKey} of one key, until one of them ends`, async () => {
+  it(`returns RATE_LIMITED beyond ${maxFollowersPerKey} subscriptions of one key until one of them ends`, async () => {
     const client = await tenantWithAccounts(service);
     const streams = await Promise.all(
       Array.from({ length: maxFollowersPerKey }, () => openStream(socket.url, client, follow)),
@@ -121,7 +121,7 @@ describe('a subscription is refused', () => {
   });
 });
 
-it('an event names what the key may not read, and shows the rest', async () => {
+it('returns an error for the fields of an event that the key may not read', async () => {
   const client = await tenantWithAccounts(service);
   const reader = await service.newKey(client, ['accounts:read']);
   const stream = await openStream(socket.url, reader, follow);
@@ -142,8 +142,8 @@ it('an event names what the key may not read, and shows the rest', async () => {
   stream.leave();
 });
 
-describe('a subscription ends', () => {
-  it('with an error when its token is revoked', async () => {
+describe('an open subscription', () => {
+  it('ends with an error if its token is revoked', async () => {
     const client = await tenantWithAccounts(service);
     const stream = await openStream(socket.url, client, follow);
     await service.database.orm.execute(
@@ -153,7 +153,7 @@ describe('a subscription ends', () => {
     expect(await stream.next()).toMatchObject({ event: 'complete' });
   });
 
-  it('with an error when more changes come at once than may wait', async () => {
+  it('ends with an error if more changes arrive at once than the limit', async () => {
     const client = await tenantWithAccounts(service);
     const stream = await openStream(socket.url, client, follow);
     await writeMany(client, maxWaitingChanges + 1);
@@ -165,7 +165,7 @@ describe('a subscription ends', () => {
     next.leave();
   });
 
-  it('with an error when its client does not take what comes, while others go on', async () => {
+  it('ends with an error if its client does not read, while others continue', async () => {
     const client = await tenantWithAccounts(service);
     const { hostname, port } = new URL(socket.url);
     const slow = connect(Number(port), hostname);
@@ -191,7 +191,7 @@ describe('a subscription ends', () => {
     quick.leave();
   });
 
-  it('without an error when the service stops, and none begins any more', async () => {
+  it('ends without an error if the service stops, and no new one starts', async () => {
     const client = await tenantWithAccounts(service);
     const app = openApp(service.connection);
     const ask = () =>

@@ -13,7 +13,7 @@ import { type Client, type Service, useService } from '../support/service.ts';
 
 const service = useService();
 
-/** Makes accounts of the customer C1; `secondsOf` says how long after 2026 each was last changed. */
+/** Creates accounts of customer C1. `secondsOf` returns the seconds from 2026 to the last change of each. */
 async function makeAccounts(
   { database }: Service,
   client: Client,
@@ -41,13 +41,13 @@ const ofAccounts: Omit<Listing, 'name' | 'document'> = {
 
 describeConnection(service, {
   ...ofAccounts,
-  name: 'the list of accounts',
+  name: 'accounts in the default order',
   document: `query(${pageVariables}) { list: accounts(${pageArguments}) { ${connectionFields} } }`,
 });
 
 describeConnection(service, {
   ...ofAccounts,
-  name: 'the list of a customer’s accounts',
+  name: 'accounts of one customer in the default order',
   document: `query(${pageVariables}) {
     list: accounts(${pageArguments}, filter: { customerId: "C1" }) { ${connectionFields} } }`,
   newClient: async (on) => {
@@ -57,13 +57,13 @@ describeConnection(service, {
   },
 });
 
-describe('the list of accounts', () => {
+describe('accounts', () => {
   const list = async (client: Client, args: string) => {
     const { data } = await client.send(`{ accounts${args} { totalCount nodes { id } } }`);
     return { ids: data.accounts.nodes.map(({ id }: { id: string }) => id), count: data.accounts.totalCount };
   };
 
-  it('begins with the latest change, and sorts ids by their bytes where times are equal', async () => {
+  it('starts with the latest change and sorts equal times by the bytes of the ids', async () => {
     const client = await tenantWithCustomer(service);
     for (const id of ['b', 'B', 'ä', 'a', '1', '_']) await createAccount(client, { id });
     await createAccount(client, { id: 'late' });
@@ -74,7 +74,7 @@ describe('the list of accounts', () => {
     expect(ids).toEqual(['late', '1', 'B', '_', 'a', 'b', 'ä']);
   });
 
-  it('leaves archived accounts out and drafts in', async () => {
+  it('excludes archived accounts and includes drafts', async () => {
     const client = await tenantWithCustomer(service);
     for (const id of ['kept', 'gone']) await createAccount(client, { id, status: 'DRAFT' });
     await service.database.orm.execute(
@@ -83,14 +83,14 @@ describe('the list of accounts', () => {
     expect(await list(client, '')).toEqual({ ids: ['kept'], count: 1 });
   });
 
-  it('is empty for a customer who does not exist', async () => {
+  it('returns no account of a customer that does not exist', async () => {
     const client = await tenantWithCustomer(service);
     await createAccount(client);
     expect(await list(client, '(filter: { customerId: "nobody" })')).toEqual({ ids: [], count: 0 });
   });
 
   it.each(['', '\\u0000', 'x'.repeat(51)])(
-    'shows nothing for "%s", which is no id of a customer',
+    'returns nothing for "%s", which cannot be a customer id',
     async (id) => {
       const client = await tenantWithCustomer(service);
       await createAccount(client);
@@ -102,7 +102,7 @@ describe('the list of accounts', () => {
   );
 
   it.each(['(filter: {})', '(filter: null)', '(filter: { customerId: null })'])(
-    'holds all accounts for %s',
+    'returns all accounts for %s',
     async (args) => {
       const client = await tenantWithCustomer(service);
       await createAccount(client);

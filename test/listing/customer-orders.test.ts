@@ -4,6 +4,6 @@ import { useService } from '../support/service.ts';
 
 const service = useService();
 
-// The orders of accounts and of customers are made in one place: each field once is enough here.
+// Accounts and customers share the code of the orders, so one direction of each field is enough.
 for (const order of orders.filter(({ direction }) => direction === 'DESC'))
   describeConnection(service, customerListing(order));

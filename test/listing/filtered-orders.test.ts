@@ -4,7 +4,7 @@ import { useService } from '../support/service.ts';
 
 const service = useService();
 
-/** One for each way in which a filtered list finds its rows. */
+/** A filter for each way in which a filtered list finds its rows. */
 const filters = [
   '{ status: [ACTIVE, ARCHIVED, DRAFT] }',
   '{ search: "name" }',

@@ -27,8 +27,8 @@ async function setTimes(client: Client, id: string, at: string): Promise<void> {
   );
 }
 
-describe('the list of accounts', () => {
-  it('is filtered by what is in force, be it the account’s own currency or the tenant’s', async () => {
+describe('the filter of accounts', () => {
+  it('matches the effective currency, the account’s own or the tenant’s', async () => {
     const client = await tenantWithCustomer(service, { baseCurrency: 'EUR' });
     await createAccount(client, { id: 'own-eur', invoiceCurrency: 'EUR' });
     await createAccount(client, { id: 'tenants' });
@@ -38,7 +38,7 @@ describe('the list of accounts', () => {
     expect(await idsOf(client, 'accounts', { invoiceCurrency: 'GBP' })).toEqual([]);
   });
 
-  it('is filtered by a tag, whichever case it is written in, and never by a part of one', async () => {
+  it('matches a whole tag in any case', async () => {
     const client = await tenantWithCustomer(service);
     await createAccount(client, { id: 'vip', tags: ['VIP', 'Straße'] });
     await createAccount(client, { id: 'vips', tags: ['vips', 'us'] });
@@ -50,7 +50,7 @@ describe('the list of accounts', () => {
     expect(await idsOf(client, 'accounts', { tag: `T${client.tenantId}` })).toEqual([]);
   });
 
-  it('is filtered by a key of the metadata and its value, exactly', async () => {
+  it('matches a metadata key and its value exactly', async () => {
     const client = await tenantWithCustomer(service);
     await createAccount(client, { id: 'a', metadata: { crm: 'X1', tier: 'gold' } });
     await createAccount(client, { id: 'b', metadata: { crm: 'x1', other: 'X1' } });
@@ -60,7 +60,7 @@ describe('the list of accounts', () => {
     expect(await idsOf(client, 'accounts', { metadata: { key: '__proto__', value: 'x' } })).toEqual([]);
   });
 
-  it('is filtered by country, customer and status, and leaves archived accounts out unless asked', async () => {
+  it('matches country, customer and status, and excludes archived accounts by default', async () => {
     const client = await tenantWithCustomer(service);
     await createCustomer(client, { id: 'C2' });
     await createAccount(client, { id: 'de', address: { country: 'DE' } });
@@ -82,7 +82,7 @@ describe('the list of accounts', () => {
     expect(await idsOf(client, 'accounts', { status: 'DRAFT', customerId: 'C2' })).toEqual([]);
   });
 
-  it('is filtered by spans of time that hold their beginning and not their end', async () => {
+  it('matches a time range that includes its beginning and excludes its end', async () => {
     const client = await tenantWithCustomer(service);
     const days = ['2026-01-01T00:00:00.000Z', '2026-01-02T00:00:00.000Z', '2026-01-03T00:00:00.000Z'];
     for (const [index, day] of days.entries()) {
@@ -99,11 +99,11 @@ describe('the list of accounts', () => {
   });
 });
 
-describe('the accounts of a customer', () => {
+describe('the filter of a customer’s accounts', () => {
   const document =
     'query($filter: AccountFilter) { customer(id: "C1") { accounts(filter: $filter) { totalCount nodes { id } } } }';
 
-  it('are filtered, too, and are none when the filter names another customer', async () => {
+  it('matches within the customer, and nothing if it names another customer', async () => {
     const client = await tenantWithCustomer(service);
     await createAccount(client, { id: 'a', tags: ['x'] });
     await createAccount(client, { id: 'b' });
@@ -117,8 +117,8 @@ describe('the accounts of a customer', () => {
   });
 });
 
-describe('the list of customers', () => {
-  it('is filtered by status, country, metadata and search', async () => {
+describe('the filter of customers', () => {
+  it('matches status, country, metadata and search', async () => {
     const client = await service.newTenant();
     await createCustomer(client, {
       id: 'acme',
@@ -142,7 +142,7 @@ describe('the list of customers', () => {
   });
 });
 
-describe('a filter that cannot be', () => {
+describe('an invalid filter', () => {
   const bad: [object, string[], string][] = [
     [{ search: '' }, ['filter', 'search'], 'TOO_SHORT'],
     [{ search: '   ' }, ['filter', 'search'], 'TOO_SHORT'],
@@ -179,7 +179,7 @@ describe('a filter that cannot be', () => {
     ...ofAccounts.map((one) => ['accounts' as const, ...one] as const),
   ];
 
-  it.each(cases)('is refused: %s with %j', async (list, filter, path, code) => {
+  it.each(cases)('is rejected: %s with %j', async (list, filter, path, code) => {
     const client = await service.newTenant();
     const { data, errors } = await client.send(documents[list], { filter });
     expect(data).toBeNull();
@@ -187,8 +187,8 @@ describe('a filter that cannot be', () => {
   });
 });
 
-describe('between tenants', () => {
-  it('a cursor of one shows nothing of it in another', async () => {
+describe('a cursor of another tenant', () => {
+  it('shows nothing of that tenant', async () => {
     const [one, other] = [await tenantWithCustomer(service), await tenantWithCustomer(service)];
     for (const id of ['a', 'b', 'c']) await createAccount(one, { id, tags: ['x'] });
     await createAccount(other, { id: 'z', tags: ['x'] });
@@ -202,7 +202,7 @@ describe('between tenants', () => {
 });
 
 describe('a cursor', () => {
-  it('of one order or list is refused by every other', async () => {
+  it('is rejected by every other order and list', async () => {
     const client = await tenantWithCustomer(service);
     await createAccount(client);
     const lists = ['accounts', 'customers'].flatMap((list) =>

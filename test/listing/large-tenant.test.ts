@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { statementsOf } from '../support/database.ts';
 import { type OrderBy, orders } from '../support/entity-listings.ts';
-import { instantOf, type Member, memberAt, tenantWithCrowd } from '../support/large-tenant.ts';
+import { instantOf, type Member, memberAt, tenantWithManyAccounts } from '../support/large-tenant.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
 
 const service = useService();
@@ -10,7 +10,7 @@ const members = Array.from({ length: 12_500 }, (_, index) => memberAt(index));
 let client: Client;
 
 beforeAll(async () => {
-  client = await tenantWithCrowd(service, members);
+  client = await tenantWithManyAccounts(service, members);
 });
 
 type Test = (member: Member) => boolean;
@@ -30,7 +30,7 @@ function begins(text: string): Test {
 const within = (at: string, from: number, until: number) => at >= instantOf(from) && at < instantOf(until);
 const range = (from: number, until: number) => ({ from: instantOf(from), until: instantOf(until) });
 
-/** Filters that half of the crowd meets, few, or nobody, each with what it means. */
+/** Filters that match half of the accounts, few or none, each with its meaning. */
 const filters: [object, Test][] = [
   [{ tag: 'OFTEN' }, (m) => isLive(m) && m.tags.includes('often')],
   [{ tag: 'Rare' }, (m) => isLive(m) && m.tags.includes('rare')],
@@ -68,7 +68,7 @@ const filters: [object, Test][] = [
   [{ customerId: 'C1', search: 'vice-99' }, (m) => isLive(m) && mentions('vice-99')(m)],
 ];
 
-/** Each field once; the battery of connections walks every direction. */
+/** One direction of each field. The connection tests walk every direction. */
 const someOrders = orders.filter(
   ({ field, direction }) => (direction === 'DESC') === /^(UPDATED_AT|NAME)$/.test(field),
 );
@@ -99,25 +99,28 @@ async function page(variables: object): Promise<{ ids: string[]; pageInfo: Json 
   return { ids: data.accounts.nodes.map(({ id }: Json) => id), pageInfo: data.accounts.pageInfo };
 }
 
-describe.each(filters)('%j', (filter, meets) => {
+describe.each(filters)('accounts with the filter %j', (filter, meets) => {
   const found = members.filter(meets);
 
-  it.each(someOrders)('by $field $direction shows the first, the next and the last page', async (orderBy) => {
-    const ids = inOrder(found, orderBy);
-    const first = await page({ filter, orderBy, first: 7 });
-    expect(first.ids).toEqual(ids.slice(0, 7));
-    expect(first.pageInfo.hasNextPage).toBe(ids.length > 7);
-    const last = await page({ filter, orderBy, last: 7 });
-    expect(last.ids).toEqual(ids.slice(-7));
-    if (ids.length < 14) return;
-    const next = await page({ filter, orderBy, first: 7, after: first.pageInfo.endCursor });
-    expect(next.ids).toEqual(ids.slice(7, 14));
-    const previous = await page({ filter, orderBy, last: 7, before: last.pageInfo.startCursor });
-    expect(previous.ids).toEqual(ids.slice(-14, -7));
-    expect(previous.pageInfo.hasPreviousPage).toBe(ids.length > 14);
-  });
+  it.each(someOrders)(
+    'returns the first, next, previous and last page by $field $direction',
+    async (orderBy) => {
+      const ids = inOrder(found, orderBy);
+      const first = await page({ filter, orderBy, first: 7 });
+      expect(first.ids).toEqual(ids.slice(0, 7));
+      expect(first.pageInfo.hasNextPage).toBe(ids.length > 7);
+      const last = await page({ filter, orderBy, last: 7 });
+      expect(last.ids).toEqual(ids.slice(-7));
+      if (ids.length < 14) return;
+      const next = await page({ filter, orderBy, first: 7, after: first.pageInfo.endCursor });
+      expect(next.ids).toEqual(ids.slice(7, 14));
+      const previous = await page({ filter, orderBy, last: 7, before: last.pageInfo.startCursor });
+      expect(previous.ids).toEqual(ids.slice(-14, -7));
+      expect(previous.pageInfo.hasPreviousPage).toBe(ids.length > 14);
+    },
+  );
 
-  it('counts all of them, in one statement more', async () => {
+  it('counts all matches in one more statement', async () => {
     const counting = 'query($filter: AccountFilter) { accounts(filter: $filter, first: 1) { totalCount } }';
     const texts = await statementsOf(service, async () => {
       const { data } = await client.send(counting, { filter });
@@ -127,7 +130,7 @@ describe.each(filters)('%j', (filter, meets) => {
   });
 });
 
-it('costs one statement a page, whatever it looks for', async () => {
+it('runs one statement for a page of any filter', async () => {
   for (const [filter] of filters) {
     const texts = await statementsOf(service, () => page({ filter, first: 7 }));
     expect(texts, JSON.stringify(filter)).toHaveLength(1);
@@ -135,11 +138,11 @@ it('costs one statement a page, whatever it looks for', async () => {
 });
 
 it.each(someOrders)(
-  'by $field combines no index of an order, which holds all accounts, with that of the filter',
+  'does not combine the index of the order by $field with that of the filter',
   async (orderBy) => {
     const [text] = await statementsOf(service, () => page({ filter: { tag: 'rare' }, orderBy, first: 7 }));
     const plan = await service.database.orm.transaction(async (tx) => {
-      // For so few accounts a look at all of them would be the best plan.
+      // For so few accounts, a sequential scan would be the best plan.
       await tx.execute(sql`set local enable_seqscan = off`);
       return tx.execute<Json>(sql.raw(`explain (generic_plan) ${text}`));
     });

@@ -5,7 +5,7 @@ import { encodeCursor, type PageArgs, pageOf, parsePage } from '../../src/lib/pa
 const anyPosition = () => true;
 const rows = (count: number) => Array.from({ length: count }, (_, index) => index);
 
-it('reads back every cursor that it made', () => {
+it('decodes every cursor that it encoded', () => {
   const anyText = fc.string({ unit: 'grapheme' });
   fc.assert(
     fc.property(anyText, anyText, (value, tie) => {
@@ -16,7 +16,7 @@ it('reads back every cursor that it made', () => {
   );
 });
 
-it('takes no other text for a cursor', () => {
+it('rejects any other text as a cursor', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (after) => {
       expect(() => parsePage({ after }, 'ORDER', anyPosition)).toThrow('cursor');
@@ -24,14 +24,14 @@ it('takes no other text for a cursor', () => {
   );
 });
 
-it('takes 20 entries from the beginning when nothing is said', () => {
+it('returns the first 20 entries by default', () => {
   const nothing: PageArgs = { first: null, after: null, last: null, before: null };
   for (const args of [{}, nothing]) {
     expect(parsePage(args, 'ORDER', anyPosition)).toEqual({ size: 20, backward: false, from: undefined });
   }
 });
 
-it('shows a page in the order of the list, and whether the walk goes on', () => {
+it('returns a page in the order of the list and whether more entries follow', () => {
   const page = { size: 2, backward: false, from: undefined };
   const findBehind = async () => true;
   expect(pageOf(page, rows(3), findBehind)).toMatchObject({ rows: [0, 1], hasMore: true });
@@ -40,7 +40,7 @@ it('shows a page in the order of the list, and whether the walk goes on', () => 
   expect(pageOf(backward, rows(3), findBehind)).toMatchObject({ rows: [1, 0], hasMore: true });
 });
 
-it('looks behind a page once, and only if the walk began at a cursor', async () => {
+it('looks for entries before a page once, and only if it starts at a cursor', async () => {
   const findBehind = vi.fn(async () => true);
   const page = { size: 2, backward: false, from: undefined };
   expect(await pageOf(page, rows(1), findBehind).hasRowsBehind()).toBe(false);

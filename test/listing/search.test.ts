@@ -16,7 +16,7 @@ async function search(client: Client, text: string): Promise<string[]> {
   return data.accounts.nodes.map(({ id }: Json) => id);
 }
 
-/** A tenant whose accounts have these names. */
+/** Creates a tenant whose accounts have these names. */
 async function tenantWithNames(...names: string[]): Promise<Client> {
   const client = await tenantWithCustomer(service);
   for (const [index, name] of names.entries()) await createAccount(client, { id: `n${index}`, name });
@@ -24,7 +24,7 @@ async function tenantWithNames(...names: string[]): Promise<Client> {
 }
 
 describe('a search', () => {
-  it('looks at the id, the name, the primary email and the aliases, in any case', async () => {
+  it('matches the id, name, primary email and aliases in any case', async () => {
     const client = await tenantWithCustomer(service);
     await createAccount(client, { id: 'ACC-One', name: 'First' });
     await createAccount(client, { id: 'b', name: 'Globex Billing' });
@@ -39,7 +39,7 @@ describe('a search', () => {
     expect(await search(client, 'nothing')).toEqual([]);
   });
 
-  it('finds the aliases that are in force now and no others', async () => {
+  it('matches only aliases that are in force now', async () => {
     const client = await tenantWithCustomer(service);
     await createAccount(client, {
       id: 'a',
@@ -58,7 +58,7 @@ describe('a search', () => {
     expect(await search(client, 'present-name')).toEqual(['a']);
   });
 
-  it('takes %, _ and \\ for themselves', async () => {
+  it('matches %, _ and \\ literally', async () => {
     const client = await tenantWithNames('100% sure', '1000 sure', 'a_b_c', 'axbxc', 'back\\slash', '%_\\');
     expect(await search(client, '100%')).toEqual(['n0']);
     expect(await search(client, 'a_b')).toEqual(['n2']);
@@ -67,7 +67,7 @@ describe('a search', () => {
     for (const text of ['%', '%_', '%_\\']) expect(await search(client, text)).toEqual(['n5']);
   });
 
-  it('finds less than three letters or digits in a row at the beginning of a value', async () => {
+  it('matches fewer than three letters or digits in a row only at the beginning of a value', async () => {
     const client = await tenantWithNames(
       'Acme',
       'Zebra',
@@ -90,7 +90,7 @@ describe('a search', () => {
     expect(await search(client, '%%')).toEqual([]);
   });
 
-  it('finds three letters or digits in a row anywhere, whatever their script', async () => {
+  it('matches three letters or digits in a row anywhere, in any script', async () => {
     const client = await tenantWithNames('株式会社日本', 'ÅNGSTRÖM AB', 'Иванов и Ко', 'हिन्दी कंपनी');
     expect(await search(client, '社日本')).toEqual(['n0']);
     expect(await search(client, 'ström')).toEqual(['n1']);
@@ -99,7 +99,7 @@ describe('a search', () => {
     expect(await search(client, 'कंप')).toEqual(['n3']);
   });
 
-  it('never matches across two values', async () => {
+  it('does not match across two values', async () => {
     const client = await tenantWithCustomer(service);
     await createAccount(client, { id: 'left', name: 'right', primaryEmail: 'mail@x.co' });
     for (const text of ['leftright', 'rightmail', 'left right'])
@@ -107,7 +107,7 @@ describe('a search', () => {
   });
 });
 
-/** How PostgreSQL runs the page and the count of a search, with their values. */
+/** Returns the query plans of the page and the count of a search. */
 async function plansOf(client: Client, text: string): Promise<Json[]> {
   const { database, connection } = service;
   const run = vi.spyOn(database, 'run');
@@ -116,7 +116,7 @@ async function plansOf(client: Client, text: string): Promise<Json[]> {
   run.mockRestore();
   const options = { ...connection, max: 1, connection: { plan_cache_mode: 'force_generic_plan' } };
   const driver = postgres(options as never);
-  // It has the driver send values as they are.
+  // Makes the driver send values unchanged.
   drizzle(driver);
   const plans = calls.map(async ([statement, values]) => {
     const query = statement.build(database.orm).prepare('').getQuery();
@@ -133,13 +133,13 @@ function nodesOf(plan: Json): Json[] {
   return [plan, ...(plan.Plans ?? []).flatMap(nodesOf)];
 }
 
-describe('beyond what is near, a search asks an index and looks at few rows besides what it finds:', () => {
+describe('a search in many accounts', () => {
   const size = 3000;
   let client: Client;
   beforeAll(async () => {
     client = await tenantWithCustomer(service);
     const { tenantId } = client;
-    // Words that begin with e, c and 本 are in every row, values that do in none; what is sought is old.
+    // Every row has words that begin with e, c and 本, but no value does. The account to find is old.
     await service.database.orm.execute(sql`
       insert into accounts (tenant_id, id, node_id, customer_id, name, status, primary_email, tags, metadata, version, created_at, updated_at)
       select ${tenantId}, 'A-' || n, gen_random_uuid(), 'C1', 'Account of 本社 ' || n, 'ACTIVE', 'pay@example.com', '{}', '{}', 1, now(),
@@ -172,7 +172,7 @@ describe('beyond what is near, a search asks an index and looks at few rows besi
       ['@', 0],
       ['e-', 0],
     ],
-  ] as const)('%s', async (text, found) => {
+  ] as const)('uses an index and reads few rows for %s', async (text, found) => {
     expect(await search(client, text)).toHaveLength(found);
     const plans = await plansOf(client, text);
     expect(plans).toHaveLength(2);

@@ -19,13 +19,13 @@ const owners = [
   ['a customer', { customerId: 'C1' }, (client: Client) => readCustomer(client, 'C1')],
 ] as const;
 
-describe.concurrent.each(owners)('the settings of %s', (_, owner, read) => {
+describe.concurrent.each(owners)('putSettings and removeSettings of %s', (_, owner, read) => {
   const put = (client: Client, settings: object[]) =>
     tryMutation(client, 'putSettings', { ...owner, settings });
   const remove = (client: Client, settings: object[]) =>
     tryMutation(client, 'removeSettings', { ...owner, settings });
 
-  it('are added, and changed where namespace and id are the same', async () => {
+  it('add settings, and change those with the same namespace and id', async () => {
     const client = await tenantWithAccounts(service);
     const first = await put(client, [setting('s'), setting('s', { namespace: 'o' }), setting('t')]);
     expect(first).toMatchObject({ __typename: 'PutSettingsSuccess', replayed: false });
@@ -40,7 +40,7 @@ describe.concurrent.each(owners)('the settings of %s', (_, owner, read) => {
     expect(settings).toContainEqual(setting('s', changed));
   });
 
-  it('are removed by namespace and id, all or none', async () => {
+  it('remove settings by namespace and id, all or none', async () => {
     const client = await tenantWithAccounts(service);
     await put(client, [setting('s'), setting('s', { namespace: 'o' }), setting('t')]);
     const removed = await remove(client, [key('s', 'o'), key('t')]);
@@ -54,7 +54,7 @@ describe.concurrent.each(owners)('the settings of %s', (_, owner, read) => {
     });
   });
 
-  it('are at most 100, however they come; changing one of them is always possible', async () => {
+  it('accept at most 100 settings and always accept changes of existing ones', async () => {
     const client = await tenantWithAccounts(service);
     expect(await put(client, many(99))).toMatchObject({ replayed: false });
     const limited = { __typename: 'LimitExceededError', code: 'LIMIT_EXCEEDED', limit: 100 };
@@ -72,7 +72,7 @@ describe.concurrent.each(owners)('the settings of %s', (_, owner, read) => {
     expect((await read(client)).settings).toHaveLength(100);
   });
 
-  it('are at most 100 when many are added at once', async () => {
+  it('accept at most 100 settings from concurrent requests', async () => {
     const client = await tenantWithAccounts(service);
     await put(client, many(90));
     const results = await atOnce(20, (runner) => put(client, [setting(`n-${runner}`)]));
@@ -82,7 +82,7 @@ describe.concurrent.each(owners)('the settings of %s', (_, owner, read) => {
     expect(await read(client)).toMatchObject({ version: 12, settings: { length: 100 } });
   });
 
-  it('are all there when many put the same and other ones at once, in whatever order', async () => {
+  it('write the settings of all concurrent requests that share some settings', async () => {
     const client = await tenantWithAccounts(service);
     const before = await changesOf(service, client);
     const results = await atOnce(20, (runner) => {
@@ -95,7 +95,7 @@ describe.concurrent.each(owners)('the settings of %s', (_, owner, read) => {
   });
 });
 
-describe.concurrent('putSettings and removeSettings refuse', () => {
+describe.concurrent('putSettings and removeSettings with invalid input', () => {
   const one = { settings: [setting('s')] };
   const cases: [what: string, name: 'putSettings' | 'removeSettings', input: object, issues: string[]][] = [
     ['no owner', 'putSettings', one, ['accountId REQUIRED']],
@@ -128,7 +128,7 @@ describe.concurrent('putSettings and removeSettings refuse', () => {
       ['settings.1 DUPLICATE'],
     ],
     [
-      'every value that is not of its type',
+      'values that do not match their types',
       'putSettings',
       {
         accountId: 'A1',
@@ -148,7 +148,7 @@ describe.concurrent('putSettings and removeSettings refuse', () => {
     ],
   ];
   const tenant = useSharedTenant(() => tenantWithAccounts(service));
-  it.each(cases)('%s: %s', async (_, name, input, expected) => {
+  it.each(cases)('reject %s: %s', async (_, name, input, expected) => {
     const { client } = tenant;
     const answer = await writesNothing(service, [client], () => tryMutation(client, name, input));
     expect(issuesOf(answer).map(({ path, code }) => `${path.join('.')} ${code}`)).toEqual(expected);
@@ -157,7 +157,7 @@ describe.concurrent('putSettings and removeSettings refuse', () => {
   it.each([
     ['account', { accountId: 'C1' }, 'Account'],
     ['customer', { customerId: 'A1' }, 'Customer'],
-  ])('an owner that is no %s', async (_, owner, type) => {
+  ])('reject an owner that is not an existing %s', async (_, owner, type) => {
     const { client } = tenant;
     const answer = await writesNothing(service, [client], () =>
       tryMutation(client, 'putSettings', { ...owner, ...one }),
@@ -166,7 +166,7 @@ describe.concurrent('putSettings and removeSettings refuse', () => {
   });
 });
 
-it('an account and a customer of one id have settings of their own', async () => {
+it('putSettings keeps the settings of an account and a customer with the same id apart', async () => {
   const client = await tenantWithAccounts(service);
   const account = { id: 'C1', name: 'Of the same id', customerId: 'C1' };
   await mutate(client, 'createAccount', account);

@@ -2,22 +2,22 @@ import { sql } from 'drizzle-orm';
 import { describe, expect, it } from 'vitest';
 import type { Client, Json, Service } from './service.ts';
 
-/** A list that is shown as a connection, whatever its entries are. */
+/** A list that the API exposes as a connection. */
 export interface Listing {
   name: string;
-  /** Selects the connection as `list`, alone or in `owner`, with `connectionFields`, and has the variables of `pageVariables`. */
+  /** Selects the connection as `list`, alone or in `owner`, with `connectionFields` and `pageVariables`. */
   document: string;
-  /** A tenant whose list is empty. */
+  /** Creates a tenant whose list is empty. */
   newClient(service: Service): Promise<Client>;
-  /** Makes entries that differ in what the list is ordered by; answers with their ids in the order of the list. */
+  /** Creates entries with different sort keys and returns their ids in the order of the list. */
   make(service: Service, client: Client, count: number): Promise<string[]>;
-  /** Makes entries that tie in what the list is ordered by; answers with their ids in the order of the list. */
+  /** Creates entries with equal sort keys and returns their ids in the order of the list. */
   makeTied(service: Service, client: Client, count: number): Promise<string[]>;
-  /** Whether the list is ordered by text, so that a cursor may hold any text. */
+  /** Whether the sort key is text, so that a cursor may hold any text. */
   byText?: boolean;
-  /** Adds an entry in front of all others. */
+  /** Adds an entry before all others and returns its id. */
   addFirst(client: Client): Promise<string>;
-  /** Deletes the rows of entries, whatever refers to them. */
+  /** Deletes the rows of entries, even if other rows refer to them. */
   remove(service: Service, client: Client, ids: string[]): Promise<void>;
 }
 
@@ -48,24 +48,24 @@ interface PageArguments {
 
 const idsOf = (page: Json): string[] => page.edges.map((edge: Json) => edge.node.id);
 
-/** A cursor like this one, with other content; what a client could make that looked into it. */
+/** Returns a cursor like this one with other content, as a client that decodes cursors could. */
 function forge(cursor: string, change: (content: Json[]) => unknown): string {
   const content = JSON.parse(Buffer.from(cursor, 'base64url').toString());
   return Buffer.from(JSON.stringify(change(content))).toString('base64url');
 }
 
 const forgeries: [string, (cursor: string) => string][] = [
-  ['an empty text', () => ''],
-  ['a text that is no cursor', () => 'garbage!'],
+  ['an empty string', () => ''],
+  ['a text that is not a cursor', () => 'garbage!'],
   ['white space around a cursor', (cursor) => ` ${cursor}`],
   ['a cursor cut short', (cursor) => cursor.slice(0, -2)],
   ['a cursor twice', (cursor) => cursor + cursor],
   ['U+0000', () => '\u0000'],
   ['half a surrogate pair', () => '\ud800'],
-  ['a cursor of JSON that is no list', (cursor) => forge(cursor, () => ({}))],
+  ['a cursor of JSON that is not a list', (cursor) => forge(cursor, () => ({}))],
   ['a cursor of an empty list', (cursor) => forge(cursor, () => [])],
   ['a cursor of another order', (cursor) => forge(cursor, ([, ...rest]) => ['CREATED_NEVER', ...rest])],
-  ['a cursor with a value more', (cursor) => forge(cursor, (content) => [...content, 'x'])],
+  ['a cursor with one more value', (cursor) => forge(cursor, (content) => [...content, 'x'])],
   ['a cursor with U+0000', (cursor) => forge(cursor, (content) => [...content.slice(0, -1), 'a\u0000b'])],
   [
     'a cursor with a long id',
@@ -109,7 +109,7 @@ function pager(listing: Listing, client: Client) {
   };
 }
 
-/** Walks a whole list in pages, forward or backward; answers with the pages in the order of the walk. */
+/** Walks a whole list in pages, forward or backward, and returns the pages in the order of the walk. */
 async function walk(page: ReturnType<typeof pager>, size: number, backward: boolean): Promise<Json[]> {
   const pages: Json[] = [];
   for (let args: PageArguments = backward ? { last: size } : { first: size }; ; ) {
@@ -123,7 +123,7 @@ async function walk(page: ReturnType<typeof pager>, size: number, backward: bool
 }
 
 function describePages(service: Service, listing: Listing): void {
-  it('has one empty page when there is nothing', async () => {
+  it('returns one empty page if the list is empty', async () => {
     const page = pager(listing, await listing.newClient(service));
     const empty = { hasNextPage: false, hasPreviousPage: false, startCursor: null, endCursor: null };
     const expected = { edges: [], nodes: [], pageInfo: empty, totalCount: 0 };
@@ -131,7 +131,7 @@ function describePages(service: Service, listing: Listing): void {
     expect(await page({ last: 5 })).toEqual(expected);
   });
 
-  it('shows the first 20 of 21 when no size is given, and all when there is room', async () => {
+  it('returns the first 20 of 21 entries by default, and all if the page is large enough', async () => {
     const client = await listing.newClient(service);
     const ids = await listing.make(service, client, 21);
     const page = pager(listing, client);
@@ -144,7 +144,7 @@ function describePages(service: Service, listing: Listing): void {
     }
   });
 
-  it('leads forward and backward through all entries, each once and in one order', async () => {
+  it('returns each entry once and in one order, forward and backward', async () => {
     const client = await listing.newClient(service);
     const ids = await listing.make(service, client, 7);
     const page = pager(listing, client);
@@ -156,7 +156,7 @@ function describePages(service: Service, listing: Listing): void {
 }
 
 function describePageInfo(service: Service, listing: Listing): void {
-  it('tells the truth in pageInfo and totalCount, also when the last page is exactly full', async () => {
+  it('returns a correct pageInfo and totalCount, also if the last page is exactly full', async () => {
     const client = await listing.newClient(service);
     await listing.make(service, client, 4);
     const pages = await walk(pager(listing, client), 2, false);
@@ -173,7 +173,7 @@ function describePageInfo(service: Service, listing: Listing): void {
     }
   });
 
-  it('leads back to the page it came from', async () => {
+  it('returns to the previous page', async () => {
     const client = await listing.newClient(service);
     const ids = await listing.make(service, client, 5);
     const page = pager(listing, client);
@@ -190,7 +190,7 @@ function describePageInfo(service: Service, listing: Listing): void {
 function describeEnds(service: Service, listing: Listing): void {
   const sides = ({ pageInfo: { hasPreviousPage, hasNextPage } }: Json) => [hasPreviousPage, hasNextPage];
 
-  it('has rows before an empty page behind the last row, and after one before the first row', async () => {
+  it('reports entries beside an empty page after the last or before the first entry', async () => {
     const client = await listing.newClient(service);
     await listing.make(service, client, 2);
     const page = pager(listing, client);
@@ -201,7 +201,7 @@ function describeEnds(service: Service, listing: Listing): void {
     expect([idsOf(before), sides(before)]).toEqual([[], [false, true]]);
   });
 
-  it('counts the row of a cursor only while it is in the list', async () => {
+  it('counts the entry of a cursor only while it is in the list', async () => {
     const client = await listing.newClient(service);
     const [first = '', , last = ''] = await listing.make(service, client, 3);
     const page = pager(listing, client);
@@ -216,7 +216,7 @@ function describeEnds(service: Service, listing: Listing): void {
     expect(sides(await page({ first: 1, after: endCursor }))).toEqual([true, false]);
   });
 
-  it('has no rows on either side of a cursor when the list has become empty', async () => {
+  it('reports no entries on either side of a cursor if the list has become empty', async () => {
     const client = await listing.newClient(service);
     const ids = await listing.makeTied(service, client, 2);
     const page = pager(listing, client);
@@ -233,7 +233,7 @@ function describeEnds(service: Service, listing: Listing): void {
     }
   });
 
-  it('tells the row of a cursor from those that tie with it', async () => {
+  it('distinguishes the entry of a cursor from entries with the same sort key', async () => {
     const client = await listing.newClient(service);
     const [first = '', second = ''] = await listing.makeTied(service, client, 3);
     const page = pager(listing, client);
@@ -244,7 +244,7 @@ function describeEnds(service: Service, listing: Listing): void {
     expect(sides(await page({ first: 1, after }))).toEqual([false, false]);
   });
 
-  it('looks behind a page only for a client that selects it, and once', async () => {
+  it('looks for previous entries once, and only if the field is selected', async () => {
     const client = await listing.newClient(service);
     await listing.make(service, client, 3);
     const { startCursor } = (await pager(listing, client)()).pageInfo;
@@ -266,7 +266,7 @@ function describeEnds(service: Service, listing: Listing): void {
 }
 
 function describeStability(service: Service, listing: Listing): void {
-  it('loses and repeats nothing when an entry is added between two pages', async () => {
+  it('skips and repeats no entry if one is added between two pages', async () => {
     const client = await listing.newClient(service);
     const ids = await listing.make(service, client, 4);
     const page = pager(listing, client);
@@ -277,7 +277,7 @@ function describeStability(service: Service, listing: Listing): void {
     expect(idsOf(await page({ last: 5, before: first.pageInfo.startCursor }))).toEqual([added]);
   });
 
-  it.each([1, 3, 10])('keeps entries that tie apart, in pages of %i', async (size) => {
+  it.each([1, 3, 10])('orders entries with the same sort key in pages of %i', async (size) => {
     const client = await listing.newClient(service);
     const ids = await listing.makeTied(service, client, 10);
     const page = pager(listing, client);
@@ -289,7 +289,7 @@ function describeStability(service: Service, listing: Listing): void {
 function describeRefusals(service: Service, listing: Listing): void {
   async function expectBadRequest(client: Client, args: PageArguments, path: string, code: string) {
     const { data, errors } = await client.send(listing.document, args);
-    // A list of something that may be null takes that with it.
+    // The error of a list makes a nullable parent null.
     expect(Object.values(data ?? {}).filter((value) => value !== null)).toEqual([]);
     expect(errors).toHaveLength(1);
     const issues = [{ path: [path], code, message: expect.stringMatching(/^must /) }];
@@ -298,7 +298,7 @@ function describeRefusals(service: Service, listing: Listing): void {
 
   const forged = forgeries.filter((forgery) => !listing.byText || !isAboutInstants(forgery));
 
-  it.each(forged)('refuses %s as a cursor', async (_, forgery) => {
+  it.each(forged)('rejects %s as a cursor', async (_, forgery) => {
     const client = await listing.newClient(service);
     await listing.make(service, client, 2);
     const cursor = forgery((await pager(listing, client)()).pageInfo.startCursor);
@@ -306,11 +306,11 @@ function describeRefusals(service: Service, listing: Listing): void {
     await expectBadRequest(client, { last: 1, before: cursor }, 'before', 'INVALID_FORMAT');
   });
 
-  it.each(badArguments)('refuses %j', async (args, path, code) => {
+  it.each(badArguments)('rejects %j', async (args, path, code) => {
     await expectBadRequest(await listing.newClient(service), args, path, code);
   });
 
-  it('refuses a cursor of the other direction', async () => {
+  it('rejects a cursor of the other direction', async () => {
     const client = await listing.newClient(service);
     await listing.make(service, client, 2);
     const { startCursor } = (await pager(listing, client)()).pageInfo;
@@ -320,7 +320,7 @@ function describeRefusals(service: Service, listing: Listing): void {
   });
 }
 
-/** What every connection guarantees. */
+/** Tests what every connection guarantees. */
 export function describeConnection(service: Service, listing: Listing): void {
   describe(listing.name, () => {
     describePages(service, listing);

@@ -18,7 +18,7 @@ export interface OrderBy {
 
 const fields: Field[] = ['UPDATED_AT', 'CREATED_AT', 'NAME', 'ID'];
 
-/** Every order of a list of accounts or customers. */
+/** Every order of accounts or customers. */
 export const orders: OrderBy[] = fields.flatMap((field): OrderBy[] => [
   { field, direction: 'ASC' },
   { field, direction: 'DESC' },
@@ -26,11 +26,11 @@ export const orders: OrderBy[] = fields.flatMap((field): OrderBy[] => [
 
 interface Entity {
   id: string;
-  /** Grows with what the list is ordered by. */
+  /** Determines the sort key. */
   rank: number;
 }
 
-/** Makes entities of these ids, and puts what they are ordered by in the order of their ranks. */
+/** Creates entities with these ids whose sort keys follow their ranks. */
 type Make = (service: Service, client: Client, entities: Entity[]) => Promise<void>;
 
 type Table = 'accounts' | 'customers';
@@ -92,11 +92,11 @@ const services = new WeakMap<Client, Service>();
 
 function serviceOf(client: Client): Service {
   const service = services.get(client);
-  if (service === undefined) throw new Error('a client of no listing');
+  if (service === undefined) throw new Error('The client does not belong to a listing.');
   return service;
 }
 
-/** Remembers whose client it is: an entry may be added without a word about the service. */
+/** Remembers the service of a client, because `addFirst` gets only the client. */
 function remembering(newClient: Listing['newClient']): Listing['newClient'] {
   return async (service) => {
     const client = await newClient(service);
@@ -112,17 +112,17 @@ function orderText({ field, direction }: OrderBy): string {
 export function accountListing(order: OrderBy): Listing {
   return {
     ...listing('accounts', order),
-    name: `the list of accounts by ${order.field} ${order.direction}`,
+    name: `accounts by ${order.field} ${order.direction}`,
     document: `query(${pageVariables}) { list: accounts(${pageArguments}, ${orderText(order)}) { ${connectionFields} } }`,
     newClient: remembering(tenantWithCustomer),
   };
 }
 
-/** The same under a filter that every account meets, for which another statement stands. */
+/** Returns the listing with a filter that every account matches, which runs another statement. */
 export function filteredListing(order: OrderBy, filter: string): Listing {
   return {
     ...accountListing(order),
-    name: `the list of accounts with ${filter} by ${order.field} ${order.direction}`,
+    name: `accounts with ${filter} by ${order.field} ${order.direction}`,
     document: `query(${pageVariables}) { list: accounts(${pageArguments}, ${orderText(order)}, filter: ${filter}) { ${connectionFields} } }`,
   };
 }
@@ -130,7 +130,7 @@ export function filteredListing(order: OrderBy, filter: string): Listing {
 export function customerAccountListing(order: OrderBy): Listing {
   return {
     ...listing('accounts', order),
-    name: `a customer’s accounts by ${order.field} ${order.direction}`,
+    name: `accounts of a customer by ${order.field} ${order.direction}`,
     document: `query(${pageVariables}) { owner: customer(id: "C1") {
       list: accounts(${pageArguments}, ${orderText(order)}) { ${connectionFields} } } }`,
     newClient: remembering(async (service) => {
@@ -144,7 +144,7 @@ export function customerAccountListing(order: OrderBy): Listing {
 export function customerListing(order: OrderBy): Listing {
   return {
     ...listing('customers', order),
-    name: `the list of customers by ${order.field} ${order.direction}`,
+    name: `customers by ${order.field} ${order.direction}`,
     document: `query(${pageVariables}) { list: customers(${pageArguments}, ${orderText(order)}) { ${connectionFields} } }`,
     newClient: remembering((service) => service.newTenant()),
   };

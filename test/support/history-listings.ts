@@ -21,11 +21,11 @@ async function tenantWithAccount(service: Service): Promise<Client> {
 
 function databaseOf(client: Client) {
   const service = services.get(client);
-  if (service === undefined) throw new Error('a client of no listing');
+  if (service === undefined) throw new Error('The client does not belong to a listing.');
   return service.database.orm;
 }
 
-/** A tenant whose account and customer have no history, as none can come to be. */
+/** Creates a tenant whose account and customer have no history, which the API cannot create. */
 async function tenantWithoutHistory(service: Service): Promise<Client> {
   const client = await tenantWithAccount(service);
   await service.database.orm.transaction(async (tx) => {
@@ -98,7 +98,7 @@ const timelineListing: Listing = {
     deleteRows(service, client, { table: 'aliases', column: 'value', values: ids }),
 };
 
-/** The connections of what was recorded about one account or customer. */
+/** The history of an account and of a customer, and the alias timeline of an account. */
 export const recordListings: Listing[] = [
   historyListing('account'),
   historyListing('customer'),

@@ -19,17 +19,17 @@ import {
 } from 'graphql';
 import type { Json } from './service.ts';
 
-/** What a probe names something by. */
+/** The value that a probe puts in every identifying argument. */
 export interface Name {
   value: string;
-  /** Whether it is a place in a list, which stands in `after`, and not the name of a thing. */
+  /** Whether the value is a cursor, which belongs in `after`, instead of an id or alias. */
   cursor: boolean;
 }
 
-/** Names of things, besides whatever has the type ID. */
+/** Arguments that identify entities, besides all of the type ID. */
 const identifying = /^(id|alias|aliases)$|Ids?$/;
 
-/** What is not probed but must be there, by its name. Everything else takes the first value of its enum or its type's own. */
+/** Values of other required arguments by name. Arguments without one get the first enum value or a value of their type. */
 const samples: Record<string, unknown> = {
   name: 'Probe name',
   primaryEmail: 'probe@acme.example',
@@ -41,7 +41,7 @@ const samples: Record<string, unknown> = {
 
 interface Filled {
   value: unknown;
-  /** How many identifying places there were. */
+  /** The number of identifying arguments. */
   places: number;
 }
 
@@ -68,7 +68,7 @@ function fill(name: string, type: GraphQLInputType, probe: Name): Filled {
   return { value: isListType(getNullableType(type)) ? [inside.value] : inside.value, places: inside.places };
 }
 
-/** Fills what identifies, what leads to it, and what must be there. */
+/** Fills identifying and required inputs, and the inputs around them. */
 function fillAll<T extends GraphQLArgument | GraphQLInputField>(
   inputs: readonly T[],
   isRequired: (input: T) => boolean,
@@ -85,11 +85,11 @@ function fillAll<T extends GraphQLArgument | GraphQLInputField>(
 
 const isFree = (field: GraphQLField<unknown, unknown>) => !field.args.some(isRequiredArgument);
 
-/** Everything that can be selected without arguments, so deep. */
+/** Selects every field without arguments down to this depth. */
 function selectionOf(schema: GraphQLSchema, output: GraphQLOutputType, depth: number): string {
   const type = getNamedType(output);
   if (isLeafType(type)) return '';
-  // Members of a union may have fields of one name and several types: each gets a name of its own.
+  // Members of a union may have fields with one name and different types, so each gets its own alias.
   const fieldsOf = (one: GraphQLObjectType) =>
     Object.values(one.getFields())
       .filter((field) => isFree(field) && (isLeafType(getNamedType(field.type)) || depth > 0))
@@ -112,7 +112,7 @@ export interface Probe {
   variables: Record<string, Json>;
 }
 
-/** The document that uses a field with a probe in each identifying place; undefined when it has no such place. */
+/** Returns a document with the probe in each identifying argument of a field; `undefined` if it has none. */
 function probeOf(
   schema: GraphQLSchema,
   type: GraphQLObjectType,
@@ -135,10 +135,10 @@ function probeOf(
   };
 }
 
-/** Where the probing tenant has something of its own, by type. */
+/** Returns a selection of an entity of the probing tenant, by type. */
 export type Own = Record<string, (inner: string) => string>;
 
-/** A probe for each field of a root, and of the types in `own`, that takes what identifies anything. */
+/** Returns a probe for each field of a root type or of a type in `own` that has an identifying argument. */
 export function probesOf(schema: GraphQLSchema, probe: Name, own: Own): Probe[] {
   const plain = (inner: string) => inner;
   const roots = [schema.getQueryType(), schema.getMutationType()].map((type) => [type, plain] as const);
@@ -152,7 +152,7 @@ export function probesOf(schema: GraphQLSchema, probe: Name, own: Own): Probe[] 
   );
 }
 
-/** A probe for each key of each entity, as the printed schema has them. */
+/** Returns a probe for each key of each federation entity in the printed schema. */
 export function entityProbes(schema: GraphQLSchema, sdl: string, probe: Name): Probe[] {
   const union = schema.getType('_Entity');
   if (probe.cursor) return [];

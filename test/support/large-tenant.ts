@@ -3,7 +3,7 @@ import { newUuid } from '../../src/lib/id.ts';
 import { tenantWithCustomer } from './fixtures.ts';
 import type { Client, Service } from './service.ts';
 
-/** An account of a crowd, with all that a list can be asked for. */
+/** An account with the fields that lists filter and order by. */
 export interface Member {
   id: string;
   name: string;
@@ -15,9 +15,9 @@ export interface Member {
   metadata: Record<string, string>;
   createdAt: string;
   updatedAt: string;
-  /** Values in force now. */
+  /** The aliases in force. */
   aliases: string[];
-  /** Values that have ended. */
+  /** The aliases that have ended. */
   pastAliases: string[];
 }
 
@@ -28,7 +28,7 @@ export function instantOf(minutes: number): string {
   return new Date(start + minutes * minuteMs).toISOString();
 }
 
-/** The member of this place, which was changed last the later the greater it is. What is rare is old. */
+/** Returns account `index`. Greater indexes were changed later, and rare values are on old accounts. */
 export function memberAt(index: number): Member {
   const isOld = index < 200;
   return {
@@ -47,24 +47,24 @@ export function memberAt(index: number): Member {
   };
 }
 
-/** Writes a crowd into the tables: through the API it would take minutes. */
-export async function tenantWithCrowd(service: Service, members: Member[]): Promise<Client> {
+/** Creates a tenant and inserts its accounts as rows, because the API would take minutes. */
+export async function tenantWithManyAccounts(service: Service, members: Member[]): Promise<Client> {
   const client = await tenantWithCustomer(service);
   const { tenantId } = client;
   const rows = JSON.stringify(members.map((member) => ({ ...member, nodeId: newUuid() })));
-  const crowd = sql`json_to_recordset(${rows}) as made(id text, "nodeId" uuid, name text, status text,
+  const made = sql`json_to_recordset(${rows}) as made(id text, "nodeId" uuid, name text, status text,
     "invoiceCurrency" text, "primaryEmail" text, country text, tags text[], metadata jsonb,
     "createdAt" timestamptz, "updatedAt" timestamptz, aliases text[], "pastAliases" text[])`;
   await service.database.orm.execute(sql`
     insert into accounts (tenant_id, id, node_id, customer_id, name, status, invoice_currency, primary_email,
       address_country, tags, metadata, version, created_at, updated_at)
     select ${tenantId}, id, "nodeId", 'C1', name, status, "invoiceCurrency", "primaryEmail", country, tags, metadata,
-      1, "createdAt", "updatedAt" from ${crowd}`);
+      1, "createdAt", "updatedAt" from ${made}`);
   await service.database.orm.execute(sql`
     insert into aliases (tenant_id, value, account_id, effective_from, effective_until, created_at)
-    select ${tenantId}::integer, id, id, '-infinity'::timestamptz, 'infinity'::timestamptz, now() from ${crowd}
-    union all select ${tenantId}::integer, unnest(aliases), id, '-infinity', 'infinity', now() from ${crowd}
-    union all select ${tenantId}::integer, unnest("pastAliases"), id, '-infinity', '2026-01-01', now() from ${crowd}`);
+    select ${tenantId}::integer, id, id, '-infinity'::timestamptz, 'infinity'::timestamptz, now() from ${made}
+    union all select ${tenantId}::integer, unnest(aliases), id, '-infinity', 'infinity', now() from ${made}
+    union all select ${tenantId}::integer, unnest("pastAliases"), id, '-infinity', '2026-01-01', now() from ${made}`);
   await service.database.orm.execute(sql`analyze accounts, aliases`);
   return client;
 }

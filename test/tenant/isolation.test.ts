@@ -39,7 +39,7 @@ function look(client: Client, { account, alias, customer, accountNode, customerN
 
 const shown = ({ status, data, errors }: Answer) => ({ status, data, errors });
 
-it('answers what another tenant has exactly like what nobody has', async () => {
+it('answers for entities of another tenant as for unknown ones', async () => {
   const [owner, stranger] = [await tenantWithCustomer(service), await service.newTenant()];
   const account: Json = await createAccount(owner, { aliases: ['x'] });
   const names = { account: 'A1', alias: 'x', customer: 'C1' };
@@ -64,7 +64,7 @@ it('answers what another tenant has exactly like what nobody has', async () => {
   });
 });
 
-it('lets two tenants use the same ids and aliases', async () => {
+it('accepts the same ids and aliases in two tenants', async () => {
   const clients = [await tenantWithCustomer(service), await tenantWithCustomer(service)];
   const nodeIds = [];
   for (const [index, client] of clients.entries()) {
@@ -81,7 +81,7 @@ it('lets two tenants use the same ids and aliases', async () => {
   }
 });
 
-it('refuses an account of another tenant’s customer like one of no customer', async () => {
+it('rejects an account of another tenant’s customer like one of an unknown customer', async () => {
   const [owner, stranger] = [await tenantWithCustomer(service), await service.newTenant()];
   const before = [await rowCounts(service, owner), await rowCounts(service, stranger)];
   expect(await tryMutation(stranger, 'createAccount', accountInput({ idempotencyKey: 'k' }))).toMatchObject({
@@ -92,7 +92,7 @@ it('refuses an account of another tenant’s customer like one of no customer', 
   expect([await rowCounts(service, owner), await rowCounts(service, stranger)]).toEqual(before);
 });
 
-it('reads customer, aliases and settings of an account from its own tenant only', async () => {
+it('reads the customer, aliases and settings of an account from its own tenant only', async () => {
   const clients = [await service.newTenant(), await service.newTenant()];
   for (const [index, client] of clients.entries()) {
     const settings = [{ id: 's', namespace: 'n', name: 'n', dataType: 'STRING', value: `of ${index}` }];

@@ -23,14 +23,14 @@ beforeAll(async () => {
 });
 afterAll(() => rm(directory, { recursive: true }));
 
-describe('keys in a file', () => {
+describe('JWT_KEY_FILE', () => {
   const file = async (name: string, text: string) => {
     const path = join(directory, name);
     await writeFile(path, text);
     return { keys: { file: path } };
   };
 
-  it('are one public key in PEM, whatever name a token gives it', async () => {
+  it('accepts one public key in PEM and ignores the key id of the token', async () => {
     const keys = await file('key.pem', await exportSPKI(rsa.publicKey));
     const statuses = await withIssuer(
       service,
@@ -43,7 +43,7 @@ describe('keys in a file', () => {
     expect(statuses).toEqual([200, 401]);
   });
 
-  it('are a JWK or a JWKS, whose names count', async () => {
+  it('accepts a JWK or a JWKS and checks the key id of the token', async () => {
     const tokens = [await sign(key, acme()), await sign({ ...key, kid: 'other' }, acme())];
     for (const content of [key.jwk, { keys: [rsa.jwk, key.jwk] }]) {
       const keys = await file('key.json', JSON.stringify(content));
@@ -62,14 +62,14 @@ describe('keys in a file', () => {
     ['a private JWK', async () => JSON.stringify(await exportJWK(key.privateKey))],
     ['a shared secret', async () => JSON.stringify({ kty: 'oct', k: 'c2VjcmV0' })],
     ['an empty set', async () => '{"keys":[]}'],
-  ])('are refused at the start when they are %s', async (name, content) => {
+  ])('fails at the start with %s', async (name, content) => {
     const { keys } = await file(name, await content());
     await expect(createJwtVerifier(jwtOptions({ keys }), log)).rejects.toThrow(
       /^JWT_KEY_FILE names .*, which is neither one public key in PEM nor a public JWK nor a JWKS of such\.$/,
     );
   });
 
-  it('must be there', async () => {
+  it('fails at the start if the file does not exist', async () => {
     const keys = { file: join(directory, 'absent') };
     await expect(createJwtVerifier(jwtOptions({ keys }), log)).rejects.toThrow(
       /which cannot be read: ENOENT/,

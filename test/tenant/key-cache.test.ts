@@ -16,7 +16,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** Moves the clock on; nothing sleeps. */
+/** Advances the fake clock. */
 const pass = (ms: number) => vi.setSystemTime(Date.now() + ms);
 
 const statusOf = (token: string, at: Parameters<typeof statusAt>[1] = service) => statusAt(token, at);
@@ -26,8 +26,8 @@ const lookUps = async (work: () => Promise<unknown>): Promise<number> =>
 
 const randomToken = () => `agk_${randomBytes(24).toString('base64url')}`;
 
-describe('a key that was good a moment ago', () => {
-  it('costs no statement, however many requests bring it', async () => {
+describe('a cached API key', () => {
+  it('runs no statement for further requests', async () => {
     const { token } = await service.newTenant();
     expect(await statusOf(token)).toBe(200);
     const texts = await service.statements(async () => {
@@ -36,7 +36,7 @@ describe('a key that was good a moment ago', () => {
     expect(texts).toEqual([]);
   });
 
-  it('is looked up again after 4 seconds, and whenever the clock is set back', async () => {
+  it('is looked up again after 4 seconds and if the clock is set back', async () => {
     const { token } = await service.newTenant();
     await statusOf(token);
     pass(3_999);
@@ -47,7 +47,7 @@ describe('a key that was good a moment ago', () => {
     expect(await lookUps(() => statusOf(token))).toBe(1);
   });
 
-  it('is shut out of every replica within 5 seconds of its revocation', async () => {
+  it('is rejected by every replica within 5 seconds of its revocation', async () => {
     const client = await service.newTenant();
     const { id, token } = await createKey(service.database, client.tenantId, 'other');
     await withReplica(service, async (other) => {
@@ -61,14 +61,14 @@ describe('a key that was good a moment ago', () => {
   });
 });
 
-describe('keys that are looked up at once', () => {
-  it('share one statement when they are one key', async () => {
+describe('concurrent lookups of API keys', () => {
+  it('share one statement for one key', async () => {
     const { token } = await service.newTenant();
     const requests = () => Promise.all(Array.from({ length: 20 }, () => statusOf(token)));
     expect(await lookUps(async () => expect(new Set(await requests())).toEqual(new Set([200])))).toBe(1);
   });
 
-  it('share a few statements when they are many, each with its own answer', async () => {
+  it('share few statements for many keys', async () => {
     const good = await Promise.all(Array.from({ length: 3 }, () => service.newTenant()));
     const tokens = [...Array.from({ length: 200 }, randomToken), ...good.map(({ token }) => token)];
     const authenticate = createAuthenticator({ database: service.database });
@@ -83,8 +83,8 @@ describe('keys that are looked up at once', () => {
   });
 });
 
-describe('what is not remembered:', () => {
-  it('that nobody has a key: made later, it is good at once', async () => {
+describe('the cache of API keys', () => {
+  it('does not store unknown keys, so that a new key is accepted immediately', async () => {
     const client = await service.newTenant();
     const { token } = await createKey(service.database, client.tenantId, 'late');
     const { orm } = service.database;
@@ -98,7 +98,7 @@ describe('what is not remembered:', () => {
     expect(await statusOf(token)).toBe(200);
   });
 
-  it('that the database failed: the next request is answered', async () => {
+  it('does not store failures of the database', async () => {
     const { token } = await service.newTenant();
     const { orm } = service.database;
     await orm.execute(sql`alter table api_keys rename to api_keys_away`);
@@ -110,7 +110,7 @@ describe('what is not remembered:', () => {
     expect(await statusOf(token)).toBe(200);
   });
 
-  it('keys that nobody has drive none out that somebody has', async () => {
+  it('does not evict known keys for unknown ones', async () => {
     const asked: string[] = [];
     const lookUp = createLookUp(async (keys) => {
       asked.push(...keys);

@@ -17,8 +17,8 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-describe('a key with an expiry', () => {
-  it('is good until that instant and no longer, though its look-up is remembered', async () => {
+describe('an API key with an expiry', () => {
+  it('is accepted until that instant, even if it is cached', async () => {
     const { tenantId } = await service.newTenant();
     const { token } = await createKey(service.database, tenantId, 'brief', scopes, startPlus(3_000));
     expect(await statusOf(token, service)).toBe(200);
@@ -29,7 +29,7 @@ describe('a key with an expiry', () => {
     expect(await withReplica(service, (other) => statusOf(token, other))).toBe(401);
   });
 
-  it('sees it', async () => {
+  it('returns the expiry in viewer', async () => {
     const client = await service.newTenant();
     const { token } = await createKey(service.database, client.tenantId, 'brief', scopes, startPlus(3_000));
     const document = '{ viewer { keyName expiresAt } }';
@@ -39,12 +39,12 @@ describe('a key with an expiry', () => {
   });
 });
 
-describe('the last use of a key', () => {
+describe('the last use of an API key', () => {
   const lastUse = async ({ tenantId }: Client) => {
     const [key] = await service.database.run(keysOfTenant, { tenantId });
     return key?.lastUsedAt;
   };
-  /** What a replica does not write beside its requests it writes when it closes. */
+  /** Uses the key on a replica, which writes the last use when it closes. */
   const useOnce = async ({ token }: Client, status = 200) =>
     expect(await withReplica(service, (replica) => statusOf(token, replica))).toBe(status);
 
@@ -61,13 +61,13 @@ describe('the last use of a key', () => {
     expect(await lastUse(client)).toEqual(startPlus(60_000));
   });
 
-  it('is written while the replica serves', async () => {
+  it('is written while the replica is running', async () => {
     const client = await service.newTenant();
     expect(await statusOf(client.token, service)).toBe(200);
     await expect.poll(() => lastUse(client), { timeout: 10_000 }).toBeInstanceOf(Date);
   });
 
-  it('is not what a refused key leaves', async () => {
+  it('is not written for a rejected key', async () => {
     const client = await service.newTenant();
     await service.database.orm.execute(
       sql`update api_keys set expires_at = ${start.toISOString()} where tenant_id = ${client.tenantId}`,
@@ -76,7 +76,7 @@ describe('the last use of a key', () => {
     expect(await lastUse(client)).toBeNull();
   });
 
-  it('fails no request when it cannot be written', async () => {
+  it('fails no request if it cannot be written', async () => {
     const client = await service.newTenant();
     await service.database.orm.execute(
       sql.raw(`

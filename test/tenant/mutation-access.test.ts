@@ -10,7 +10,7 @@ const service = useService();
 const tenant = useSharedTenant(() => tenantWithEverything(service));
 
 describe.concurrent.each(mutationCases)('$name', ({ name, input, unknown }: MutationCase) => {
-  it('is shut to who has no token or an unknown one, and writes nothing', async () => {
+  it('returns 401 and writes nothing without a valid token', async () => {
     const { client } = tenant;
     await writesNothing(service, [client], async () => {
       for (const authorization of ['', `Bearer agk_${'A'.repeat(32)}`]) {
@@ -20,9 +20,9 @@ describe.concurrent.each(mutationCases)('$name', ({ name, input, unknown }: Muta
     });
   });
 
-  // A new customer names nothing that there is already.
+  // The input of createCustomer names no existing entity.
   if (unknown === undefined) return;
-  it('answers for what another tenant has as for what nobody has, and changes nothing in either', async () => {
+  it('answers for entities of another tenant as for unknown ones and writes nothing', async () => {
     const [owner, stranger] = [tenant.client, await service.newTenant()];
     await writesNothing(service, [owner, stranger], async () => {
       const theirs = await tryMutation(stranger, name, { ...input, idempotencyKey: 'k' });
@@ -35,8 +35,8 @@ describe.concurrent.each(mutationCases)('$name', ({ name, input, unknown }: Muta
   });
 });
 
-describe('two tenants', () => {
-  it('may use one id, one alias and one key each: each has its own', async () => {
+describe('mutations of two tenants', () => {
+  it('accept the same id, alias and idempotency key in both', async () => {
     const clients = [await service.newTenant(), await service.newTenant()];
     for (const client of clients) {
       await createCustomer(client);
@@ -51,7 +51,7 @@ describe('two tenants', () => {
     }
   });
 
-  it('cannot take each other an alias: a transfer finds only one’s own', async () => {
+  it('do not transfer an alias of another tenant', async () => {
     const [owner, stranger] = [await tenantWithEverything(service), await tenantWithEverything(service)];
     await mutate(owner, 'addAliases', { accountId: 'A1', aliases: ['theirs'] });
     const transfer = () => tryMutation(stranger, 'transferAlias', { alias: 'theirs', toAccountId: 'A1' });

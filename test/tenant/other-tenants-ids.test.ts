@@ -16,11 +16,11 @@ const own: Own = {
 
 let owner: Client;
 let stranger: Client;
-/** What the owner has, and beside it what nobody has, of each kind of name. */
-let pairs: Record<string, [theirs: string, nobodys: string]>;
+/** An existing name of the owner and an unknown one, for each kind of name. */
+let pairs: Record<string, [theirs: string, unknown: string]>;
 
-/** What the owner has; its names are as long as those that nobody has. */
-const theirWorld = `mutation {
+/** The entities of the owner. Their names are as long as the unknown ones. */
+const ownersEntities = `mutation {
   createCustomer(input: { id: "their-customer", name: "Secret", primaryEmail: "a@secret.example", address: { country: "US" } }) { __typename }
   createAccounts(inputs: [
     { id: "their-account", name: "Secret", customerId: "their-customer", aliases: ["their-alias"],
@@ -30,7 +30,7 @@ const theirWorld = `mutation {
   closed: createCustomer(input: { id: "their-archived", name: "Secret", primaryEmail: "a@secret.example", address: { country: "US" } }) { __typename }
   archiveCustomer(input: { id: "their-archived" }) { __typename }
 }`;
-const ownWorld = `mutation {
+const strangersEntities = `mutation {
   createCustomer(input: { id: "SC", name: "Stranger", primaryEmail: "s@s.example", address: { country: "US" },
     account: { id: "SA", name: "Stranger" } }) { __typename }
 }`;
@@ -43,8 +43,8 @@ async function made(client: Client, document: string): Promise<void> {
 
 beforeAll(async () => {
   [owner, stranger] = [await service.newTenant(), await service.newTenant()];
-  await made(owner, theirWorld);
-  await made(stranger, ownWorld);
+  await made(owner, ownersEntities);
+  await made(stranger, strangersEntities);
   const { data } = await owner.send(`{ account(id: "their-account") { nodeId customer { nodeId } }
     accounts(first: 1) { pageInfo { endCursor } } }`);
   const cursor: string = data.accounts.pageInfo.endCursor;
@@ -66,7 +66,7 @@ const kinds = [
   ...['an alias', 'an account’s node id', 'a customer’s node id', 'a cursor'],
 ].map((kind) => ({ kind, cursor: kind === 'a cursor' }));
 
-/** An answer without what differs from one request to the next. */
+/** Returns a response without the parts that differ between requests. */
 function shown({ status, data, errors }: { status: number; data: Json; errors: Json }, name: string): string {
   return JSON.stringify({ status, data, errors })
     .replaceAll(/"[^"]*requestId":"[^"]+"/g, '""')
@@ -81,23 +81,23 @@ const probesFor = (value: string, cursor = false): Probe[] => {
 };
 const namesFor = (cursor = false): string[] => probesFor('', cursor).map(({ name }) => name);
 
-/** What a client is answered on a probe of this name. */
+/** Sends the probe with this name and returns the response as text. */
 async function answerTo(client: Client, name: string, value: string, cursor = false): Promise<string> {
   const probe = probesFor(value, cursor).find((one) => one.name === name);
   if (probe === undefined) throw new Error(`There is no probe ${name}.`);
   return shown(await client.send(probe.document, probe.variables), value);
 }
 
-/** A new tenant may well take for itself what another one has. */
+/** These mutations succeed, because a tenant may use the ids of another one. */
 const creates = /^Mutation\.create/;
 
 describe.each(kinds)('$kind of another tenant', ({ kind, cursor }) => {
-  it.each(namesFor(cursor))('is nobody’s in %s', async (name) => {
-    const [theirs, nobodys] = pairs[kind] ?? ['', ''];
+  it.each(namesFor(cursor))('is unknown in %s', async (name) => {
+    const [theirs, unknown] = pairs[kind] ?? ['', ''];
     const silent = creates.test(name) ? [owner] : [owner, stranger];
     const [answer, other] = await writesNothing(service, silent, async () => [
       await answerTo(stranger, name, theirs, cursor),
-      await answerTo(stranger, name, nobodys, cursor),
+      await answerTo(stranger, name, unknown, cursor),
     ]);
     expect(answer).toBe(other);
     expect(answer).not.toContain('Secret');
@@ -105,8 +105,8 @@ describe.each(kinds)('$kind of another tenant', ({ kind, cursor }) => {
   });
 });
 
-describe('the probes', () => {
-  it('reach every root field and every key that takes what names anything', () => {
+describe('the probes of other tenants’ ids', () => {
+  it('cover every root field and every entity key that identifies an entity', () => {
     const roots = [schema.getQueryType(), schema.getMutationType()];
     const fields = roots.flatMap((type) =>
       Object.values(type?.getFields() ?? {})
@@ -134,7 +134,7 @@ describe('the probes', () => {
       (name) => [name, 'their-customer'] as const,
     ),
     ['AccountReference by alias effectiveOn', 'their-alias'],
-  ] as const)('%s shows the owner what there is', async (name, value) => {
+  ] as const)('return the entity to its owner: %s', async (name, value) => {
     expect(await answerTo(owner, name, value)).toContain('Secret');
   });
 });

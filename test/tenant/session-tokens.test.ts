@@ -37,7 +37,7 @@ function sign(claims: JWTPayload, alg = 'HS256', key: KeyObject = sessionKey): P
   return new SignJWT(claims).setProtectedHeader({ alg }).sign(key);
 }
 
-/** The claims of a token that the service has just issued. */
+/** Returns the claims of a newly issued token. */
 async function newClaims(client: RestClient): Promise<JWTPayload & { iat: number; exp: number }> {
   const { iat = 0, exp = 0, ...claims } = decodeJwt(await sessionOf(client));
   return { ...claims, iat, exp };
@@ -90,7 +90,7 @@ describe('a service without a session key', () => {
     expect(await statusOf(client.graphql.token, keyless)).toBe(200);
   });
 
-  it('refuses the session tokens of other replicas', async () => {
+  it('rejects the session tokens of other replicas', async () => {
     const token = await sessionOf(await newClient());
     await withReplica(service, async (replica) => expect(await statusOf(token, replica)).toBe(401), {
       sessionKeys: [],
@@ -146,7 +146,7 @@ describe('a session token', () => {
   });
 });
 
-/** What a reader of the database knows of a key. */
+/** Returns the stored hash of a tenant's API key. */
 async function storedHash({ database }: Service, tenantId: number): Promise<Buffer> {
   const [row] = await database.orm.execute<{ hash: string }>(
     sql`select encode(token_hash, 'hex') as hash from api_keys where tenant_id = ${tenantId}`,
@@ -155,7 +155,7 @@ async function storedHash({ database }: Service, tenantId: number): Promise<Buff
 }
 
 describe('a forged session token', () => {
-  it('is refused if it is signed with anything that `api_keys.token_hash` gives', async () => {
+  it('is rejected if it is signed with a key derived from `api_keys.token_hash`', async () => {
     const client = await newClient();
     const claims = await newClaims(client);
     const hash = await storedHash(service, client.graphql.tenantId);
@@ -167,7 +167,7 @@ describe('a forged session token', () => {
     }
   });
 
-  it('is refused as earlier versions issued it, with a key derived from `api_keys.token_hash`', async () => {
+  it('is rejected if it was issued by an earlier version', async () => {
     const client = await newClient();
     const { sub: actor = '' } = await newClaims(client);
     const hash = await storedHash(service, client.graphql.tenantId);
@@ -183,7 +183,7 @@ describe('a forged session token', () => {
     }
   });
 
-  it('is refused if its header, claims or signature are changed', async () => {
+  it('is rejected if its header, claims or signature are changed', async () => {
     const client = await newClient();
     const token = await sessionOf(client);
     const [header = '', claims = '', signature = ''] = token.split('.');
@@ -198,7 +198,7 @@ describe('a forged session token', () => {
     for (const one of changed) await expectUnauthenticated(client, one);
   });
 
-  it('is refused with every algorithm but HS256, even if it is signed with the right key', async () => {
+  it('is rejected with every algorithm but HS256, even if it is signed with the right key', async () => {
     const client = await newClient();
     const claims = await newClaims(client);
     expect(await statusOf(await sign(claims), service)).toBe(200);
@@ -211,23 +211,23 @@ describe('a forged session token', () => {
   });
 });
 
-describe('claims that are signed with the right key', () => {
+describe('a session token signed with the right key', () => {
   type Claims = JWTPayload & { iat: number; exp: number };
 
   it.each<[string, (claims: Claims) => JWTPayload]>([
     ['a ten-year expiry', (claims) => ({ ...claims, exp: claims.iat + tenYearsS })],
-    ['a life of 24 hours and a second', (claims) => ({ ...claims, exp: claims.iat + dayS + 1 })],
+    ['a lifetime of 24 hours and a second', (claims) => ({ ...claims, exp: claims.iat + dayS + 1 })],
     [
-      'a life of 25 hours that began an hour ago',
+      'a lifetime of 25 hours that began an hour ago',
       ({ iat, exp, ...claims }) => ({ ...claims, iat: iat - 3600, exp }),
     ],
     [
-      'an expiry beyond what a date can say',
+      'an expiry beyond the range of dates',
       (claims) => ({ ...claims, iat: Number.MAX_VALUE, exp: Number.MAX_VALUE }),
     ],
     ['a start in the future', (claims) => ({ ...claims, iat: claims.iat + 60, exp: claims.exp + 60 - 3600 })],
     [
-      'a life in ten years',
+      'a lifetime in ten years',
       ({ iat, exp, ...rest }) => ({ ...rest, iat: iat + tenYearsS, exp: exp + tenYearsS }),
     ],
     ['a past expiry', (claims) => ({ ...claims, iat: claims.iat - dayS, exp: claims.iat - 1 })],
@@ -239,15 +239,15 @@ describe('claims that are signed with the right key', () => {
     ['no audience', ({ aud: _, ...claims }) => claims],
     ['no subject', ({ sub: _, ...claims }) => claims],
     ['an API key that does not exist', (claims) => ({ ...claims, sub: toTypeId('ApiKey', newUuid()) })],
-    ['a subject that is no API key', (claims) => ({ ...claims, sub: toTypeId('Account', newUuid()) })],
-  ])('are refused with %s', async (_, change) => {
+    ['a subject that is not an API key', (claims) => ({ ...claims, sub: toTypeId('Account', newUuid()) })],
+  ])('is rejected with %s', async (_, change) => {
     const client = await newClient();
     const claims = await newClaims(client);
     await expectUnauthenticated(client, await sign(change(claims) as JWTPayload));
     expect(await statusOf(await sign(claims), service)).toBe(200);
   });
 
-  it('are accepted from a replica whose clock is some seconds ahead', async () => {
+  it('is accepted from a replica whose clock is some seconds ahead', async () => {
     const { iat, exp, ...claims } = await newClaims(await newClient());
     expect(await statusOf(await sign({ ...claims, iat: iat + 10, exp: exp + 10 }), service)).toBe(200);
   });

@@ -12,7 +12,7 @@ const history = `query($id: ID!) { account(id: $id) { createdAt history { nodes 
 const document = `mutation($input: CreateAccountInput!) { createAccount(input: $input) { __typename
   ... on CreateAccountSuccess { account { id name customer { name } aliases { value } } } } }`;
 
-/** Sends the creation of an account with everything its own; answers with the member of its union. */
+/** Creates an account with unique values and returns the result. */
 async function create(client: Client, index: number): Promise<Json> {
   const input = {
     id: `A${index}`,
@@ -25,7 +25,7 @@ async function create(client: Client, index: number): Promise<Json> {
   return answer.data.createAccount;
 }
 
-it('accounts that many requests of two tenants create at once cost few statements, and each is its own', async () => {
+it('creates the accounts of concurrent requests of two tenants in few statements', async () => {
   const clients = [await tenantWithCustomer(service), await tenantWithCustomer(service)];
   for (const client of clients) await create(client, -1);
   const statements = await statementsOf(service, async () => {
@@ -62,7 +62,7 @@ it('accounts that many requests of two tenants create at once cost few statement
   }
 });
 
-it('those that are refused, each for its own reason, do not stop the others', async () => {
+it('creates the other accounts if some are rejected for different reasons', async () => {
   const client = await tenantWithCustomer(service);
   await createAccount(client, { id: 'first', aliases: ['taken'] });
   await createCustomer(client, { id: 'away' });
@@ -91,7 +91,7 @@ it('those that are refused, each for its own reason, do not stop the others', as
   for (const index of indexes) expect((await readAccount(client, `A${index}`)) === null).toBe(index in bad);
 });
 
-it('one input sent many times at once with one key, among others, is one account', async () => {
+it('creates one account for concurrent requests with one idempotency key, beside other requests', async () => {
   const client = await tenantWithCustomer(service);
   const results = await Promise.all(
     indexes.map((index) =>
@@ -110,7 +110,7 @@ it('one input sent many times at once with one key, among others, is one account
   expect(await rowCounts(service, client)).toMatchObject({ accounts: 16, idempotency_records: 1 });
 });
 
-it('those whose customer another transaction holds do not keep those waiting who come after them', async () => {
+it('creates accounts of other customers while another transaction locks a customer', async () => {
   const client = await tenantWithCustomer(service);
   await createCustomer(client, { id: 'held' });
   const held = await service.database.orm.transaction(async (tx) => {
@@ -126,7 +126,7 @@ it('those whose customer another transaction holds do not keep those waiting who
   for (const result of await Promise.all(held)) expect(result.__typename).toBe('CreateAccountSuccess');
 });
 
-it('a statement that is taken back because of one is no refusal of the others', async () => {
+it('creates the other accounts if the lock of one customer times out', async () => {
   const client = await tenantWithCustomer(service);
   await createCustomer(client, { id: 'held' });
   const impatient = openImpatientApp(service);

@@ -17,7 +17,7 @@ async function versionOf(client: Client, input: object): Promise<number> {
 }
 
 describe.concurrent.each(versioned)('$name with expectedVersion', ({ name, input, other }) => {
-  it('is refused with the current version when that differs, and writes nothing', async () => {
+  it('writes nothing and returns the current version if it differs', async () => {
     const client = await tenantWithEverything(service);
     const current = await versionOf(client, input);
     for (const expectedVersion of [current + 1, ...(current > 1 ? [current - 1] : []), 2_147_483_647]) {
@@ -31,7 +31,7 @@ describe.concurrent.each(versioned)('$name with expectedVersion', ({ name, input
     }
   });
 
-  it('is written when it is the current one, or null, and adds 1', async () => {
+  it('increments the version if it is the current one or null', async () => {
     const client = await tenantWithEverything(service);
     for (const [one, expectedVersion] of [
       [input, await versionOf(client, input)],
@@ -44,7 +44,7 @@ describe.concurrent.each(versioned)('$name with expectedVersion', ({ name, input
     }
   });
 
-  it('lets one of 20 with the same version win', async () => {
+  it('accepts one of 20 concurrent requests with the same version', async () => {
     const client = await tenantWithEverything(service);
     const expectedVersion = await versionOf(client, input);
     const before = await changesOf(service, client);
@@ -61,8 +61,8 @@ describe.concurrent.each(versioned)('$name with expectedVersion', ({ name, input
 describe.each([
   ['updateAccount', 'A1', 'account_id'],
   ['updateCustomer', 'C1', 'customer_id'],
-] as const)('20 simultaneous %ss without a version', (name, id, column) => {
-  it('are all written, one after the other: each begins where the one before it ended', async () => {
+] as const)('20 concurrent %s requests without expectedVersion', (name, id, column) => {
+  it('are written in order, each on the result of the one before', async () => {
     const client = await tenantWithEverything(service);
     const start = await versionOf(client, { id });
     const names = await atOnce(20, async (runner) => {
@@ -84,7 +84,7 @@ describe.each([
   });
 });
 
-it('simultaneous updates of different fields lose nothing of each other', async () => {
+it('keeps every field that concurrent updates of one account change', async () => {
   const client = await tenantWithEverything(service);
   const inputs = [
     { name: 'New name' },

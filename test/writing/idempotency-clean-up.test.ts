@@ -11,7 +11,7 @@ async function keysInUse(): Promise<string[]> {
   return rows.map((row) => row.key);
 }
 
-it('forgets idempotency keys by itself when 24 hours are over', async () => {
+it('deletes idempotency records after 24 hours', async () => {
   const { tenantId } = await service.newTenant();
   const record = (key: string, age: string) =>
     service.database.orm.execute(`insert into idempotency_records (tenant_id, key, fingerprint, answer, created_at)

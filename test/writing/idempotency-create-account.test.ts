@@ -29,8 +29,8 @@ function age(client: Client, hours: number) {
   );
 }
 
-describe('a createAccount that is sent again with its key', () => {
-  it('gets the first answer, marked as replayed, and writes nothing', async () => {
+describe('createAccount with an idempotency key that was used', () => {
+  it('returns the first result as replayed and writes nothing', async () => {
     const client = await tenantWithCustomer(service);
     const first = await tryMutation(client, 'createAccount', accountInput(full));
     const rows = await rowCounts(service, client);
@@ -41,7 +41,7 @@ describe('a createAccount that is sent again with its key', () => {
     expect(rows).toMatchObject({ accounts: 1, idempotency_records: 1 });
   });
 
-  it('gets the first answer from another replica and after a restart, which forget nothing', async () => {
+  it('returns the first result from another replica', async () => {
     const client = await tenantWithCustomer(service);
     const first = await tryMutation(client, 'createAccount', accountInput(full));
     const second = await withReplica(service, (replica) =>
@@ -50,7 +50,7 @@ describe('a createAccount that is sent again with its key', () => {
     expect(second).toEqual({ ...first, replayed: true });
   });
 
-  it('gets the first answer when the fields of its input stand in another order', async () => {
+  it('returns the first result if the fields of the input are in another order', async () => {
     const client = await tenantWithCustomer(service);
     const first = await tryMutation(client, 'createAccount', accountInput(full));
     const reordered = Object.fromEntries(Object.entries(full).toReversed());
@@ -62,7 +62,7 @@ describe('a createAccount that is sent again with its key', () => {
     expect(second).toEqual({ ...first, replayed: true });
   });
 
-  it('costs one statement', async () => {
+  it('runs one statement for a replay', async () => {
     const client = await tenantWithCustomer(service);
     const { nodeId } = await createAccount(client, { idempotencyKey });
     const bare = `mutation { createAccount(input: { id: "A1", name: "Main account", customerId: "C1",
@@ -79,7 +79,7 @@ describe('a createAccount that is sent again with its key', () => {
     ['another id', { id: 'A2' }],
     ['an alias more', { aliases: ['x', 'z'] }],
     ['other metadata', { metadata: { a: '1' } }],
-  ])('is refused with %s: the key belongs to another input', async (_, change) => {
+  ])('rejects %s, because the key belongs to another input', async (_, change) => {
     const client = await tenantWithCustomer(service);
     await createAccount(client, full);
     const rows = await rowCounts(service, client);
@@ -90,7 +90,7 @@ describe('a createAccount that is sent again with its key', () => {
     expect(await rowCounts(service, client)).toEqual(rows);
   });
 
-  it('is a new request to another tenant', async () => {
+  it('creates an account in another tenant', async () => {
     const [one, two] = [await tenantWithCustomer(service), await tenantWithCustomer(service)];
     const first = await tryMutation(one, 'createAccount', accountInput(full));
     const second = await tryMutation(two, 'createAccount', accountInput({ ...full, name: 'Of the other' }));
@@ -98,14 +98,14 @@ describe('a createAccount that is sent again with its key', () => {
     expect(second.account.nodeId).not.toBe(first.account.nodeId);
   });
 
-  it('is answered again a little before 24 hours have passed', async () => {
+  it('replays the result until 24 hours have passed', async () => {
     const client = await tenantWithCustomer(service);
     await createAccount(client, full);
     await age(client, 23);
     expect((await tryMutation(client, 'createAccount', accountInput(full))).replayed).toBe(true);
   });
 
-  it('is a new request after 24 hours: the key may be used again', async () => {
+  it('accepts the key for another input after 24 hours', async () => {
     const client = await tenantWithCustomer(service);
     await createAccount(client, full);
     await age(client, 25);
@@ -118,13 +118,13 @@ describe('a createAccount that is sent again with its key', () => {
   });
 });
 
-describe('a refused createAccount uses up no key', () => {
+describe('a rejected createAccount with an idempotency key', () => {
   it.each([
-    ['its input breaks a rule', { name: 'x' }, 'INVALID_INPUT'],
-    ['its customer does not exist', { customerId: 'nobody' }, 'NOT_FOUND'],
-    ['its id is taken', { id: 'TAKEN' }, 'ID_TAKEN'],
-    ['its alias is taken', { aliases: ['TAKEN'] }, 'ALIAS_TAKEN'],
-  ])('when %s', async (_, refused, code) => {
+    ['the input is invalid', { name: 'x' }, 'INVALID_INPUT'],
+    ['the customer does not exist', { customerId: 'nobody' }, 'NOT_FOUND'],
+    ['the id is taken', { id: 'TAKEN' }, 'ID_TAKEN'],
+    ['an alias is taken', { aliases: ['TAKEN'] }, 'ALIAS_TAKEN'],
+  ])('does not store the key if %s', async (_, refused, code) => {
     const client = await tenantWithCustomer(service);
     await createAccount(client, { id: 'TAKEN' });
     expect(
@@ -136,7 +136,7 @@ describe('a refused createAccount uses up no key', () => {
   });
 });
 
-describe('of many simultaneous createAccounts with one key', () => {
+describe('concurrent createAccount requests with one idempotency key', () => {
   const typed = (result: Json) => result.code ?? (result.replayed ? 'REPLAYED' : 'WRITTEN');
   const send = (client: Client, inputOf: (index: number) => object) =>
     Promise.all(
@@ -145,7 +145,7 @@ describe('of many simultaneous createAccounts with one key', () => {
       ),
     );
 
-  it('at two replicas one writes; equal ones get its answer or hear that it still runs', async () => {
+  it('write once on two replicas, and return the result or IDEMPOTENCY_IN_PROGRESS to equal requests', async () => {
     const client = await tenantWithCustomer(service);
     const results = await withReplica(service, async (replica) => {
       const both = [client, clientThrough(replica, client)];
@@ -160,7 +160,7 @@ describe('of many simultaneous createAccounts with one key', () => {
     expect(await rowCounts(service, client)).toMatchObject({ accounts: 1, idempotency_records: 1 });
   });
 
-  it('one writes; other ones hear that the key is in use', async () => {
+  it('write once and reject other inputs', async () => {
     const client = await tenantWithCustomer(service);
     const kinds = (await send(client, (index) => ({ id: `A-${index}`, idempotencyKey }))).map(typed);
     expect(kinds.filter((kind) => kind === 'WRITTEN')).toHaveLength(1);
@@ -175,7 +175,7 @@ describe('an idempotency key', () => {
     ['1 character', '!'],
     ['255 characters', x(255)],
     ['every kind of visible ASCII', `!"#$%&'()*+,-./09:;<=>?@AZ[\\]^_\`az{|}~`],
-  ])('may have %s', async (_, key) => {
+  ])('accepts %s', async (_, key) => {
     const client = await tenantWithCustomer(service);
     await createAccount(client, { idempotencyKey: key });
     expect((await tryMutation(client, 'createAccount', accountInput({ idempotencyKey: key }))).replayed).toBe(
@@ -184,14 +184,14 @@ describe('an idempotency key', () => {
   });
 
   it.each([
-    ['nothing in it', ''],
+    ['the empty string', ''],
     ['256 characters', x(256)],
     ['a space', 'a b'],
-    ['a line break at its end', 'ab\n'],
-    ['a character beyond ASCII', 'clé'],
+    ['a trailing line break', 'ab\n'],
+    ['a character outside ASCII', 'clé'],
     ['U+0000', 'a\u0000'],
     ['a delete character', 'a\u007f'],
-  ])('is refused with %s', async (_, key) => {
+  ])('rejects %s', async (_, key) => {
     const client = await tenantWithCustomer(service);
     const issues = issuesOf(
       await tryMutation(client, 'createAccount', accountInput({ idempotencyKey: key })),
@@ -199,12 +199,12 @@ describe('an idempotency key', () => {
     expect(issues).toEqual([{ path: ['idempotencyKey'], code: 'INVALID_FORMAT' }]);
   });
 
-  it('is free while an alias is claimed, whatever its words', async () => {
+  it('does not wait for the claim of an alias with the same text', async () => {
     const client = await tenantWithCustomer(service);
     await createAccount(client);
     await service.database.orm
       .transaction(async (tx) => {
-        // Lets a claim of the alias begin and not end.
+        // Blocks the claim of the alias after it has begun.
         await tx.execute(sql`select from accounts where tenant_id = ${client.tenantId} for update`);
         const claim = mutate(client, 'addAliases', { accountId: 'A1', aliases: ['idempotency k'] });
         await expect
@@ -223,7 +223,7 @@ describe('an idempotency key', () => {
       .then(({ claim }) => claim);
   });
 
-  it('is told apart by case', async () => {
+  it('is case-sensitive', async () => {
     const client = await tenantWithCustomer(service);
     await createAccount(client, { idempotencyKey: 'key' });
     expect(

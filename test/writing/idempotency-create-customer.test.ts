@@ -12,7 +12,7 @@ const withAccount = {
   settings: [{ id: 's', namespace: 'n', name: 'n', dataType: 'STRING', value: 'v' }],
 };
 
-it('answers a createCustomer that is sent again with the first answer, and writes nothing', async () => {
+it('replays createCustomer and writes nothing', async () => {
   const client = await service.newTenant();
   const first = await tryMutation(client, 'createCustomer', customerInput(withAccount));
   const rows = await rowCounts(service, client);
@@ -25,7 +25,7 @@ it('answers a createCustomer that is sent again with the first answer, and write
 });
 
 it.each([{ name: 'Other' }, { account: null }, { account: { ...withAccount.account, name: 'Other' } }])(
-  'refuses the key with another input: %j',
+  'rejects the key of a createCustomer with another input: %j',
   async (change) => {
     const client = await service.newTenant();
     await createCustomer(client, withAccount);
@@ -40,7 +40,7 @@ it.each([{ name: 'Other' }, { account: null }, { account: { ...withAccount.accou
   },
 );
 
-it('refuses the key of a createCustomer for a createAccount, and the other way round', async () => {
+it('rejects the key of a createCustomer in createAccount, and the reverse', async () => {
   const client = await tenantWithCustomer(service);
   await createCustomer(client, { id: 'C2', idempotencyKey: 'customer' });
   expect(
@@ -56,7 +56,7 @@ it('refuses the key of a createCustomer for a createAccount, and the other way r
   });
 });
 
-it('uses up no key when the customer or its account is refused', async () => {
+it('does not store the key if the customer or its account is rejected', async () => {
   const client = await service.newTenant();
   await createCustomer(client, { id: 'C0', account: { id: 'TAKEN', name: 'Taken' } });
   const refusals = [
@@ -74,7 +74,7 @@ it('uses up no key when the customer or its account is refused', async () => {
   });
 });
 
-it('writes one customer for many simultaneous requests with one key', async () => {
+it('writes one customer for concurrent requests with one key', async () => {
   const client = await service.newTenant();
   const send = () => tryMutation(client, 'createCustomer', customerInput(withAccount));
   const results: Json[] = await Promise.all(Array.from({ length: 20 }, send));

@@ -8,7 +8,7 @@ import { type Client, type Json, useService } from '../support/service.ts';
 const service = useService();
 const idempotencyKey = 'order-1';
 
-/** What a tenant's history, keys and versions grow by. */
+/** Returns how many history entries, idempotency records and versions `work` adds. */
 async function growth(client: Client, work: () => Promise<unknown>) {
   const versions = (rows: Json[]) => rows.reduce((sum, row) => sum + row.version, 0);
   const before = await stored(service, client);
@@ -26,7 +26,7 @@ describe.concurrent.each(mutationCases)('$name with an idempotency key', (one: M
   const { name, input } = one;
   const keyed = { ...input, idempotencyKey };
 
-  it('is written once: sent again it gets the first answer, marked as replayed', async () => {
+  it('writes once and replays the first result', async () => {
     const client = await tenantWithEverything(service);
     let first: Json;
     const grown = await growth(client, async () => {
@@ -42,7 +42,7 @@ describe.concurrent.each(mutationCases)('$name with an idempotency key', (one: M
     expect(third).toEqual({ ...first, replayed: true });
   });
 
-  it('uses up no key when it is refused; then refuses another input, until 24 hours have passed', async () => {
+  it('stores the key only if it succeeds, and then rejects another input for 24 hours', async () => {
     const client = await tenantWithEverything(service);
     for (const refused of refusalsOf(one)) {
       const send = () => tryMutation(client, name, { ...refused, idempotencyKey });
@@ -62,7 +62,7 @@ describe.concurrent.each(mutationCases)('$name with an idempotency key', (one: M
     expect(await reuse()).toMatchObject({ replayed: true });
   });
 
-  it('is written once when it is sent 20 times at once; the others get its answer or hear that it runs', async () => {
+  it('writes once for 20 concurrent requests', async () => {
     const client = await tenantWithEverything(service);
     let results: Json[] = [];
     const grown = await growth(client, async () => {

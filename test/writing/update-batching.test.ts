@@ -16,7 +16,7 @@ const indexes = Array.from({ length: 30 }, (_, index) => index);
 
 const accountsOfIndexes = indexes.map((index) => ({ id: `E${index}`, name: 'As it was', customerId: 'C1' }));
 
-/** A tenant with the accounts, or the customers, E0 to E29. */
+/** Creates a tenant with the accounts or customers E0 to E29. */
 async function tenantWith(type: 'account' | 'customer'): Promise<Client> {
   const client = await tenantWithCustomer(service);
   if (type === 'account') await tryCreateAccounts(client, accountsOfIndexes);
@@ -30,13 +30,13 @@ async function entitiesOf(client: Client, type: 'account' | 'customer'): Promise
   return new Map(rows.map((row) => [row.id, row]));
 }
 
-/** Those of the history that came of updates. */
+/** Returns the history entries of updates. */
 async function updatesOf(client: Client, type: 'account' | 'customer'): Promise<Json[]> {
   const changes = await changesOf(service, client);
   return changes.filter(({ kind }) => kind === `${type.toUpperCase()}_UPDATED`);
 }
 
-/** The statements that write. */
+/** Returns the updating statements of `work`. */
 async function updates(work: () => Promise<void>): Promise<string[]> {
   const statements = await statementsOf(service, work);
   return statements.filter((text) => text.includes('update "'));
@@ -47,8 +47,8 @@ const update = (client: Client, input: object) => tryMutation(client, 'updateAcc
 describe.each([
   ['updateAccount', 'account'],
   ['updateCustomer', 'customer'],
-] as const)('%s, sent by many requests of two tenants at once,', (name: MutationName, type) => {
-  it('costs few statements, and each has its own row, answer and line of history', async () => {
+] as const)('concurrent %s requests of two tenants', (name: MutationName, type) => {
+  it('run few statements and write each row, result and history entry', async () => {
     const clients = [await tenantWith(type), await tenantWith(type)];
     for (const client of clients) await tryMutation(client, name, { id: 'E0' });
     const statements = await updates(async () => {
@@ -82,7 +82,7 @@ describe.each([
   });
 });
 
-it('those of one account follow each other, and those of others still go together', async () => {
+it('updates one account in order and other accounts in shared statements', async () => {
   const client = await tenantWith('account');
   let results: Json[] = [];
   const send = (index: number) =>
@@ -105,7 +105,7 @@ it('those of one account follow each other, and those of others still go togethe
   expect((await entitiesOf(client, 'account')).get('E0')).toMatchObject({ version: 16, name: names.at(-1) });
 });
 
-it('of those with the version that one account has, one is written; the others do not stop those of other accounts', async () => {
+it('accepts one of the updates with the same expectedVersion, and all updates of other accounts', async () => {
   const client = await tenantWith('account');
   const results = await Promise.all(
     indexes.map((index) =>
@@ -121,7 +121,7 @@ it('of those with the version that one account has, one is written; the others d
   expect(await updatesOf(client, 'account')).toHaveLength(21);
 });
 
-it('those that are refused, each for its own reason, do not stop the others', async () => {
+it('writes the other updates if some are rejected for different reasons', async () => {
   const client = await tenantWith('account');
   await tryMutation(client, 'archiveAccount', { id: 'E11' });
   const bad: Record<number, object> = {
@@ -146,7 +146,7 @@ it('those that are refused, each for its own reason, do not stop the others', as
   expect(await updatesOf(client, 'account')).toHaveLength(26);
 });
 
-it('one input sent many times with one key, among others, is written once', async () => {
+it('writes once for concurrent requests with one idempotency key, beside other requests', async () => {
   const client = await tenantWith('account');
   const input = { id: 'E0', name: 'By key', idempotencyKey: 'k' };
   const results = await Promise.all(
@@ -168,7 +168,7 @@ it('one input sent many times with one key, among others, is written once', asyn
   expect(await updatesOf(client, 'account')).toHaveLength(16);
 });
 
-it('one key for many inputs at once is for one of them', async () => {
+it('accepts one of several concurrent inputs with one idempotency key', async () => {
   const client = await tenantWith('account');
   const results = await Promise.all(
     indexes.map((index) => update(client, { id: `E${index}`, name: 'New', idempotencyKey: 'k' })),
@@ -180,7 +180,7 @@ it('one key for many inputs at once is for one of them', async () => {
   expect(await updatesOf(client, 'account')).toHaveLength(1);
 });
 
-/** Has a trigger look at every account of this tenant that is updated. */
+/** Adds a trigger that runs `action` before an account of this tenant is updated. */
 async function onUpdate({ tenantId }: Client, when: string, action: string): Promise<void> {
   const { orm } = service.database;
   await orm.execute(
@@ -194,7 +194,7 @@ async function onUpdate({ tenantId }: Client, when: string, action: string): Pro
   );
 }
 
-it('one that fails does not fail the others', async () => {
+it('writes the other updates if some fail unexpectedly', async () => {
   const client = await tenantWith('account');
   await onUpdate(client, `new.id in ('E3', 'E9')`, `raise exception 'no'`);
   const answers = await Promise.all(
@@ -209,7 +209,7 @@ it('one that fails does not fail the others', async () => {
   }
 });
 
-it('a statement that is taken back because of one, which waits for too long, is no refusal of the others', async () => {
+it('writes the other updates if the lock of one account times out', async () => {
   const client = await tenantWith('account');
   const impatient = openImpatientApp(service);
   const through = clientThrough(impatient, client);
@@ -226,7 +226,7 @@ it('a statement that is taken back because of one, which waits for too long, is 
   await impatient.close();
 });
 
-it('rows are locked in the order of their ids, so that no two statements wait for each other', async () => {
+it('locks rows in the order of their ids, so that statements do not deadlock', async () => {
   const client = await tenantWith('account');
   const free = (ids: string, how: string) =>
     sql.raw(
@@ -237,7 +237,7 @@ it('rows are locked in the order of their ids, so that no two statements wait fo
     await tx.execute(free(`'E1', 'E8', 'E9'`, ''));
     const sent: Promise<Json>[] = [];
     const send = (id: string) => sent.push(update(client, { id, name: 'New name' }));
-    // Two wait by themselves; the others go out together.
+    // Two statements wait alone. The others share a statement.
     for (const id of ['E8', 'E9']) {
       const count = send(id);
       await expect.poll(() => waitingStatements(service)).toBe(count);
