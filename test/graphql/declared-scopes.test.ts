@@ -2,7 +2,7 @@ import { extendSchema, type GraphQLObjectType, type GraphQLSchema, isObjectType,
 import { expect, it } from 'vitest';
 import { buildSchema, requireDecisions } from '../../src/schema.ts';
 
-/** A schema in which nobody has decided who may use this type, or this field of it. */
+/** Returns the schema without the `authScopes` of this type or field. */
 function withoutDecision(place: string): GraphQLSchema {
   const schema = buildSchema();
   const [typeName = '', fieldName] = place.split('.');
@@ -14,14 +14,14 @@ function withoutDecision(place: string): GraphQLSchema {
   return schema;
 }
 
-it('leaves nothing undecided in the schema that is served', () => {
+it('accepts the schema of the service', () => {
   expect(() => requireDecisions(buildSchema())).not.toThrow();
 });
 
 it.each([
   ...['Query.viewer', 'Query.accounts', 'Query.node', 'Mutation.createAccount', 'Mutation.removeSettings'],
   ...['Account', 'Customer', 'AccountReference', 'AccountConnection', 'CustomerConnection'],
-])('a service does not start while nobody has decided who may use %s', (place) => {
+])('fails if %s has no authScopes', (place) => {
   expect(() => requireDecisions(withoutDecision(place))).toThrow(`Who may use ${place}? Give authScopes.`);
 });
 
@@ -34,7 +34,7 @@ it.each([
     'type SecretConnection { text: String! } extend type Account { secrets: SecretConnection }',
   ],
   ['Address', 'extend type Address implements Node { nodeId: ID! }'],
-])('a new %s is undecided: %s', (place, extension) => {
+])('fails for a new %s without authScopes: %s', (place, extension) => {
   const schema = extendSchema(buildSchema(), parse(extension), { assumeValid: true });
   expect(() => requireDecisions(schema)).toThrow(`Who may use ${place}? Give authScopes.`);
 });

@@ -28,30 +28,30 @@ function inputFieldsOf({ args }: Mutation) {
 
 const typeOf = (field: { type: unknown } | undefined) => String(field?.type);
 
-it('the tests know every mutation of the schema', () => {
+it('has a test case for every mutation', () => {
   expect(mutations.map(({ name }) => name).toSorted()).toEqual(mutationNames.toSorted());
 });
 
 describe.each(mutations.map((field) => [field.name, field] as const))('%s', (name, mutation) => {
-  // The batch answers with the union of the one.
+  // createAccounts returns the union of createAccount.
   const type =
     name === 'createAccounts' ? 'CreateAccount' : `${name.charAt(0).toUpperCase()}${name.slice(1)}`;
 
-  it('answers with one union, always, whose success can tell that it is a replay', () => {
+  it('returns a non-null union whose success has replayed', () => {
     const list = name === 'createAccounts';
     expect(typeOf(mutation)).toBe(list ? `[${type}Result!]!` : `${type}Result!`);
     const success = membersOf(mutation).find((member) => member.name === `${type}Success`);
     expect(typeOf(success?.getFields().replayed)).toBe('Boolean!');
   });
 
-  it('has only Errors beside its success, the one of bad input and the one of keys among them', () => {
+  it('has only errors beside the success in its union, among them InvalidInputError and IdempotencyError', () => {
     const others = membersOf(mutation).filter((member) => member.name !== `${type}Success`);
     const bare = others.filter((member) => !member.getInterfaces().some(({ name }) => name === 'Error'));
     expect(bare.map(String)).toEqual([]);
     expect(others.map(String)).toEqual(expect.arrayContaining(['InvalidInputError', 'IdempotencyError']));
   });
 
-  it('takes an idempotency key and, where it changes an entity, the version expected', () => {
+  it('accepts an idempotency key and, if it changes an entity, an expected version', () => {
     const fields = inputFieldsOf(mutation);
     expect(typeOf(fields.idempotencyKey)).toBe('String');
     const versioned = /^(update|archive|restore)/.test(name);
@@ -60,7 +60,7 @@ describe.each(mutations.map((field) => [field.name, field] as const))('%s', (nam
   });
 });
 
-it('an Error says what is wrong in words and by code', () => {
+it('has a message and a code in every Error', () => {
   const error = schema.getType('Error');
   const fields = isInterfaceType(error) ? error.getFields() : {};
   expect([typeOf(fields.message), typeOf(fields.code)]).toEqual(['String!', 'ErrorCode!']);

@@ -43,7 +43,7 @@ const strangeIds = [
 ];
 
 describe('nodes', () => {
-  it('come in the order they were asked for, null for what is missing, repeated as asked', async () => {
+  it('returns nodes in the order of the ids, null for unknown ids, and repeated ones again', async () => {
     const { client, account, customer } = await tenantWithNodes();
     const found = await nodes(client, [customer, 'nobody', account, customer]);
     const theCustomer = { __typename: 'Customer', nodeId: customer, primaryEmail: 'a@acme.com' };
@@ -52,7 +52,7 @@ describe('nodes', () => {
     expect(await nodes(client, [])).toEqual([]);
   });
 
-  it.each(strangeIds)('answer null to %j', async (nodeId) => {
+  it.each(strangeIds)('returns null for %j', async (nodeId) => {
     const { client } = await tenantWithNodes();
     expect(await nodes(client, [nodeId])).toEqual([null]);
     const { data, errors } = await client.send('query($id: ID!) { node(nodeId: $id) { nodeId } }', {
@@ -61,15 +61,15 @@ describe('nodes', () => {
     expect({ data, errors }).toEqual({ data: { node: null }, errors: undefined });
   });
 
-  it('do not take the id of one type for another', async () => {
+  it('returns null for an id of another type', async () => {
     const { client, account, customer } = await tenantWithNodes();
     const swapped = [account.replace('account', 'customer'), customer.replace('customer', 'account')];
     expect(await nodes(client, swapped)).toEqual([null, null]);
   });
 });
 
-describe('entities', () => {
-  it('come in the order of their representations, by id and by node id', async () => {
+describe('_entities', () => {
+  it('returns entities in the order of the representations, by id and by node id', async () => {
     const { client, account, customer } = await tenantWithNodes();
     const { data } = await entities(client, [
       { __typename: 'Customer', nodeId: customer },
@@ -84,7 +84,7 @@ describe('entities', () => {
     expect(data._entities).toEqual([theCustomer, theAccount, null, theAccount, theCustomer, null]);
   });
 
-  it('are of the tenant of the token, whatever tenant a representation names', async () => {
+  it('returns entities of the token’s tenant, even if a representation names another one', async () => {
     const { client, account } = await tenantWithNodes();
     const stranger = await service.newTenant();
     const tenants = [{ tenantId: client.tenantId }, { tenant: { id: client.tenantId } }];
@@ -98,7 +98,7 @@ describe('entities', () => {
   });
 
   it.each([...strangeIds.filter((id) => id !== 'A1'), 5, null, {}, ['A1']])(
-    'are null for the id %j',
+    'returns null for the id %j',
     async (id) => {
       const { client } = await tenantWithNodes();
       const representations = ['Account', 'Customer'].flatMap((__typename) => [
@@ -111,7 +111,7 @@ describe('entities', () => {
   );
 
   it.each([{ __typename: 'Nobody', id: 'A1' }, { __typename: 'Address' }, { id: 'A1' }, {}])(
-    'of no entity’s type, such as %j, are the client’s fault',
+    'returns BAD_REQUEST for %j, which is not an entity type',
     async (representation) => {
       const { client } = await tenantWithNodes();
       const { errors } = await entities(client, [representation]);
@@ -119,7 +119,7 @@ describe('entities', () => {
     },
   );
 
-  it('fail alone, each at its path, whether they mean nothing or cannot be read', async () => {
+  it('returns an error at the path of each entity that is invalid or cannot be read', async () => {
     const { client } = await tenantWithNodes();
     const impatient = openImpatientApp(service);
     const through = clientThrough(impatient, client);
@@ -141,7 +141,7 @@ describe('entities', () => {
 });
 
 describe('account and customer', () => {
-  it.each(strangeIds.filter((id) => id !== 'A1'))('answer null to the id %j', async (id) => {
+  it.each(strangeIds.filter((id) => id !== 'A1'))('return null for the id %j', async (id) => {
     const { client } = await tenantWithNodes();
     const { data, errors } = await client.send(
       'query($id: ID!) { account(id: $id) { id } customer(id: $id) { id } }',
@@ -150,7 +150,7 @@ describe('account and customer', () => {
     expect({ data, errors }).toEqual({ data: { account: null, customer: null }, errors: undefined });
   });
 
-  it('do not take aliases or ids of the other type', async () => {
+  it('do not accept aliases or ids of the other type', async () => {
     const { client } = await tenantWithNodes();
     const { data } = await client.send(
       '{ account(id: "x") { id } other: account(id: "C1") { id } customer(id: "A1") { id } }',
@@ -159,7 +159,7 @@ describe('account and customer', () => {
   });
 });
 
-describe('references to accounts by alias', () => {
+describe('AccountReference', () => {
   const references = async (client: Client, representations: object[]) => {
     const document = `query($all: [_Any!]!) { _entities(representations: $all) {
       ... on AccountReference { alias effectiveOn account { id } } } }`;
@@ -168,7 +168,7 @@ describe('references to accounts by alias', () => {
   };
   const [may, june] = ['2026-05-01T00:00:00.000Z', '2026-06-01T00:00:00.000Z'];
 
-  it('name whom the alias means at the instant, which may be nobody', async () => {
+  it('resolves the account of the alias at the instant, or null', async () => {
     const client = await tenantWithCustomer(service);
     await createAccount(client, { id: 'A1', datedAliases: [{ value: 'x', effectiveUntil: june }] });
     await createAccount(client, { id: 'A2', datedAliases: [{ value: 'x', effectiveFrom: june }] });
@@ -190,7 +190,7 @@ describe('references to accounts by alias', () => {
     );
   });
 
-  it('without a good instant fail alone, with their path', async () => {
+  it('returns an error at the path of each reference without a valid instant', async () => {
     const { client } = await tenantWithNodes();
     const { data, errors } = await references(client, [
       { alias: 'x', effectiveOn: june },
@@ -210,7 +210,7 @@ describe('references to accounts by alias', () => {
     ]);
   });
 
-  it('find nothing of another tenant', async () => {
+  it('does not resolve an account of another tenant', async () => {
     await tenantWithNodes();
     const stranger = await service.newTenant();
     const { data } = await references(stranger, [{ alias: 'x', effectiveOn: june }]);
@@ -218,7 +218,7 @@ describe('references to accounts by alias', () => {
   });
 });
 
-it('gives a gateway the committed schema as its sdl', async () => {
+it('returns the committed schema in _service', async () => {
   const { client } = await tenantWithNodes();
   const { data } = await client.send('{ _service { sdl } }');
   expect(data._service.sdl).toBe(await readFile('src/schema.graphql', 'utf8'));

@@ -45,7 +45,7 @@ beforeAll(async () => {
   nodeId = account.nodeId;
 });
 
-/** Selects a field of this type with the leaves under it, through as many levels as it takes to show whatever it reads. */
+/** Selects a field with all leaves down to this depth. */
 function selectionOf(name: string, type: GraphQLOutputType, depth = 3): string {
   const named = getNamedType(type);
   if (isLeafType(named)) return name;
@@ -65,7 +65,7 @@ function fieldsOf(type: string): [name: string, selection: string][] {
 const reference = '[{ __typename: "Account", id: "A1" }]';
 const byAlias = '[{ __typename: "AccountReference", alias: "x", effectiveOn: "2030-01-01T00:00:00Z" }]';
 
-/** The ways to an account. */
+/** The fields that return an account. */
 const ways: Record<string, (selected: string) => string> = {
   account: (selected) => `account(id: "A1") { ${selected} }`,
   accounts: (selected) => `accounts { nodes { ${selected} } }`,
@@ -78,7 +78,7 @@ const ways: Record<string, (selected: string) => string> = {
     `_entities(representations: ${byAlias}) { ... on AccountReference { account { ${selected} } } }`,
 };
 
-/** What is asked of an account, so that it shows a field of each type. */
+/** Selections of an account that contain a field of each type. */
 const owners: Record<string, (selected: string) => string> = {
   Account: (selected) => selected,
   Customer: (selected) => `customer { ${selected} }`,
@@ -92,7 +92,7 @@ async function read(document: string): Promise<Json> {
   return data;
 }
 
-/** Everything that an answer holds under this name. */
+/** Returns every value under this name in a response. */
 function valuesAt(answer: Json, name: string): Json[] {
   if (typeof answer !== 'object' || answer === null) return [];
   return Object.entries(answer).flatMap(([key, value]) => (key === name ? [value] : valuesAt(value, name)));
@@ -100,7 +100,7 @@ function valuesAt(answer: Json, name: string): Json[] {
 
 const cases = Object.keys(ways).flatMap((way) => Object.keys(owners).map((type) => [way, type] as const));
 
-it.each(cases)('by %s, each field of %s says alone what it says beside all others', async (way, type) => {
+it.each(cases)('returns through %s each field of %s alone as beside all others', async (way, type) => {
   const ask = (selected: string) => ways[way]?.(owners[type]?.(selected) ?? '') ?? '';
   const fields = fieldsOf(type);
   const together = await read(
@@ -115,7 +115,7 @@ it.each(cases)('by %s, each field of %s says alone what it says beside all other
 });
 
 it.each(['account(id: "A1")', 'accounts { nodes', 'accountByAlias(alias: "x")'])(
-  'the account and customer of %s have their node ids as Nodes, too',
+  'returns the node ids of the account and customer through %s as Node',
   async (way) => {
     const asked = `${way} { ... on Node { nodeId } customer { ... on Node { nodeId } } }`;
     const answer = await read(way.includes('{') ? `${asked} }` : asked);

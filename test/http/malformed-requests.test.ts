@@ -9,15 +9,15 @@ import { useService } from '../support/service.ts';
 const service = useService();
 
 it.each([
-  ['what is not HTTP', 'nothing like it\r\n\r\n', 400],
+  ['bytes that are not HTTP', 'nothing like it\r\n\r\n', 400],
   ['two lengths', 'GET / HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n', 400],
   ['headers that are too large', `GET / HTTP/1.1\r\nhost: x\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`, 431],
-  ['a host that is none', 'GET /graphql HTTP/1.1\r\nhost: a b\r\n\r\n', 400],
+  ['an invalid host', 'GET /graphql HTTP/1.1\r\nhost: a b\r\n\r\n', 400],
   ['no host', 'GET /graphql HTTP/1.1\r\nhost:\r\n\r\n', 400],
-  ['a target that is no path', 'OPTIONS * HTTP/1.1\r\nhost: x\r\n\r\n', 400],
-  ['a target on a host that is none', 'GET http://[/graphql HTTP/1.1\r\nhost: x\r\n\r\n', 400],
+  ['a target that is not a path', 'OPTIONS * HTTP/1.1\r\nhost: x\r\n\r\n', 400],
+  ['a target with an invalid host', 'GET http://[/graphql HTTP/1.1\r\nhost: x\r\n\r\n', 400],
   ['a request that breaks off', 'POST / HTTP/1.1\r\nhost: x\r\n', 400],
-])('%s is answered in JSON', async (_, sent, status) => {
+])('returns JSON for %s', async (_, sent, status) => {
   const server = createServer((request, response) => service.listener(request, response)).on(
     'clientError',
     answerMalformed,

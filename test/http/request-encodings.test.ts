@@ -37,14 +37,14 @@ describe.each(Object.entries(apis))('a body over %s', (name, { path, body, creat
   }
 
   it.each([
-    ['Latin-1', Buffer.from(body(`${name}-1`), 'latin1')],
-    ['UTF-16', Buffer.from(body(`${name}-1`), 'utf16le')],
-    ['a byte that is none', Buffer.concat([Buffer.from(body(`${name}-1`)), Buffer.from([0xfc])])],
+    ['the encoding Latin-1', Buffer.from(body(`${name}-1`), 'latin1')],
+    ['the encoding UTF-16', Buffer.from(body(`${name}-1`), 'utf16le')],
+    ['an invalid byte', Buffer.concat([Buffer.from(body(`${name}-1`)), Buffer.from([0xfc])])],
     [
       'half a surrogate pair',
       Buffer.from(body(`${name}-1`).replace('ü', '\u0000')).map((byte) => byte || 0xed),
     ],
-  ])('that is %s is refused, and writes nothing', async (_, bytes) => {
+  ])('is rejected and writes nothing if it has %s', async (_, bytes) => {
     const { status } = await send(bytes);
     expect(status).toBe(400);
     expect(await readAccount(client, `${name}-1`)).toBeNull();
@@ -55,7 +55,7 @@ describe.each(Object.entries(apis))('a body over %s', (name, { path, body, creat
     'application/json;charset="utf-16"',
     'text/plain',
     'text/json',
-  ])('of the type %s is refused', async (type) => {
+  ])('is rejected with the type %s', async (type) => {
     const { status } = await send(Buffer.from(body(`${name}-2`)), { 'content-type': type });
     expect(status).toBe(415);
   });
@@ -65,24 +65,24 @@ describe.each(Object.entries(apis))('a body over %s', (name, { path, body, creat
     'application/json;charset="utf-8"',
     'Application/JSON',
     'application/json; x=y',
-  ])('of the type %s is accepted', async (type) => {
+  ])('is accepted with the type %s', async (type) => {
     const id = `${name}-${type.length}`;
     expect((await send(Buffer.from(body(id)), { 'content-type': type })).status).toBe(created);
     expect((await readAccount(client, id)).name).toBe('Müller');
   });
 
-  it.each(['gzip', 'br', 'identity, gzip'])('with the encoding %s is refused', async (encoding) => {
+  it.each(['gzip', 'br', 'identity, gzip'])('is rejected with the content encoding %s', async (encoding) => {
     const { status } = await send(gzipSync(body(`${name}-3`)), { 'content-encoding': encoding });
     expect(status).toBe(415);
   });
 
-  it('with a byte order mark is accepted', async () => {
+  it('is accepted with a byte order mark', async () => {
     const bytes = Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), Buffer.from(body(`${name}-4`))]);
     expect((await send(bytes)).status).toBe(created);
     expect((await readAccount(client, `${name}-4`)).name).toBe('Müller');
   });
 
-  it('is answered compressed to a client that accepts it', async () => {
+  it('gets a compressed response if the client accepts it', async () => {
     const long = { id: `${name}-5`, name: 'N'.repeat(200), metadata: { k: 'v'.repeat(500) } };
     const sent = body(`${name}-5`).replace(
       JSON.stringify(account(`${name}-5`)),

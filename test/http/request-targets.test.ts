@@ -33,7 +33,7 @@ afterAll(() => {
 
 const port = () => (server.address() as AddressInfo).port;
 
-/** Sends the head of a request, and returns the status and body of the response. */
+/** Sends a request line, headers and a body, and returns the status and body of the response. */
 async function send(line: string, headers: string[], body = ''): Promise<{ status: number; body: string }> {
   const socket = connect(port(), '127.0.0.1');
   const lengths = body === '' ? [] : [`Content-Length: ${body.length}`, 'Content-Type: application/json'];
@@ -49,32 +49,32 @@ const query = '{"query":"{ __typename }"}';
 describe('a request in absolute form', () => {
   const absolute = (path: string) => `http://127.0.0.1:${port()}${path}`;
 
-  it('is answered by GraphQL', async () => {
+  it('is served by GraphQL', async () => {
     const { status, body } = await send(`POST ${absolute('/graphql')} HTTP/1.1`, [host(), bearer()], query);
     expect([status, JSON.parse(body)]).toEqual([200, { data: { __typename: 'Query' } }]);
   });
 
-  it.each(['/graphql', '/accounts'])('is answered 401 at %s without a token', async (path) => {
+  it.each(['/graphql', '/accounts'])('returns 401 for %s without a token', async (path) => {
     const { status, body } = await send(`GET ${absolute(path)} HTTP/1.1`, [host()]);
     expect(status).toBe(401);
     expect(JSON.parse(body)).toBeTypeOf('object');
   });
 
-  it('is answered by the REST facade', async () => {
+  it('is served by the REST API', async () => {
     const { status, body } = await send(`GET ${absolute('/accounts')} HTTP/1.1`, [host(), bearer()]);
     expect([status, JSON.parse(body).data]).toEqual([200, []]);
   });
 
-  it.each(['/health/live', '/health/ready'])('is answered at %s', async (path) => {
+  it.each(['/health/live', '/health/ready'])('is served at %s', async (path) => {
     expect((await send(`GET ${absolute(path)} HTTP/1.1`, [host()])).status).toBe(200);
   });
 
-  it.each(['', '?query={__typename}'])('with no path but %j names the root', async (search) => {
+  it.each(['', '?query={__typename}'])('has the path / with nothing but %j', async (search) => {
     const { status } = await send(`GET ${absolute('')}${search} HTTP/1.1`, [host(), bearer()]);
     expect(status).toBe(404);
   });
 
-  it('with another port in `Host` is answered', async () => {
+  it('is served with another port in `Host`', async () => {
     const { status } = await send(`GET ${absolute('/health/live')} HTTP/1.1`, ['Host: localhost:1']);
     expect(status).toBe(200);
   });
@@ -82,17 +82,17 @@ describe('a request in absolute form', () => {
 
 it.each([
   ['two `Host` headers', () => [host(), host()]],
-  ['two `Host` headers in other cases', () => [host(), `HOST: other`]],
+  ['two `Host` headers in different case', () => [host(), `HOST: other`]],
   ['two `Authorization` headers', () => [host(), bearer(), bearer()]],
   ['two `Authorization` headers, one of them bad', () => [host(), bearer(), 'authorization: Bearer x']],
-])('refuses %s', async (_, headers) => {
+])('rejects %s', async (_, headers) => {
   for (const path of ['/graphql', '/accounts', '/health/live']) {
     const { status, body } = await send(`GET ${path}?query={__typename} HTTP/1.1`, headers());
     expect([status, JSON.parse(body).errors[0].extensions.code]).toEqual([400, 'BAD_REQUEST']);
   }
 });
 
-it('masks and logs what fails outside of an operation', async () => {
+it('masks and logs an error outside an operation', async () => {
   const broken = createServer((request, response) => {
     Object.defineProperty(request, 'headers', {
       get() {

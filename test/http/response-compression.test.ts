@@ -30,7 +30,7 @@ const decoders: Record<string, (body: Buffer) => Buffer> = {
   gzip: (body) => gunzipSync(body),
 };
 
-describe('a large answer', () => {
+describe('a large response', () => {
   it.each([
     ['br', 'br'],
     ['gzip', 'gzip'],
@@ -39,7 +39,7 @@ describe('a large answer', () => {
     ['*', 'br'],
     ['br;q=0, *', 'gzip'],
     ['br; q=0, gzip;q=0.1', 'gzip'],
-  ])('is compressed for those who accept %s: %s', async (accepted, encoding) => {
+  ])('is compressed for `Accept-Encoding: %s` with %s', async (accepted, encoding) => {
     const plain = await ask(large, undefined);
     const { headers, body } = await ask(large, accepted);
     expect(headers.get('content-encoding')).toBe(encoding);
@@ -51,7 +51,7 @@ describe('a large answer', () => {
   });
 
   it.each([undefined, '', 'identity', 'deflate, zstd', 'br;q=0, gzip;q=0', '*;q=0', ';;,=', 'gzip;q=x'])(
-    'is sent as it is to those who accept %j',
+    'is not compressed for `Accept-Encoding: %j`',
     async (accepted) => {
       const { headers, body } = await ask(large, accepted);
       expect(headers.get('content-encoding')).toBeNull();
@@ -61,20 +61,20 @@ describe('a large answer', () => {
   );
 });
 
-it('leaves a small answer as it is', async () => {
+it('does not compress a small response', async () => {
   const { headers, body } = await ask(small, 'br, gzip');
   expect(headers.get('content-encoding')).toBeNull();
   expect(headers.get('content-length')).toBe(String(body.length));
   expect(JSON.parse(body.toString())).toEqual({ data: { __typename: 'Query' } });
 });
 
-it.each(['multipart/mixed', 'text/event-stream'])('leaves the parts of %s as they are', async (accept) => {
+it.each(['multipart/mixed', 'text/event-stream'])('does not compress the parts of %s', async (accept) => {
   const { headers, body } = await ask(large, 'br, gzip', accept);
   expect(headers.get('content-encoding') ?? 'none').toBe('none');
   expect(body.toString()).toContain('"__schema"');
 });
 
-it('compresses GraphiQL once, as browsers ask for it', async () => {
+it('compresses GraphiQL with gzip for browsers', async () => {
   const headers = { accept: 'text/html', 'accept-encoding': 'gzip, deflate, br, zstd' };
   const response = await service.fetch(new Request('http://localhost/graphql', { headers }));
   expect(response.headers.get('content-encoding')).toBe('gzip');

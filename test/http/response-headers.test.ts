@@ -11,7 +11,7 @@ const traced = { 'apollo-federation-include-trace': 'ftv1' };
 
 type Send = (init: RequestInit & { path?: string }) => Promise<Response>;
 
-/** The two ways in: as a function, and through a socket. */
+/** Sends requests through `service.fetch` or over a socket. */
 function useWays(service: Service): Record<'fetch' | 'socket', Send> {
   let server: Server;
   beforeAll(async () => {
@@ -29,7 +29,7 @@ function useWays(service: Service): Record<'fetch' | 'socket', Send> {
 const corsHeaders = (response: Response) =>
   [...response.headers.keys()].filter((name) => name.startsWith('access-control-'));
 
-describe.each(['fetch', 'socket'] as const)('by %s, an answer', (way) => {
+describe.each(['fetch', 'socket'] as const)('a response by %s', (way) => {
   const service = useService({ corsOrigins: [ours], graphiql: { tabs: [], token: undefined } });
   const ways = useWays(service);
   const send: Send = (init) => ways[way](init);
@@ -41,15 +41,19 @@ describe.each(['fetch', 'socket'] as const)('by %s, an answer', (way) => {
   });
 
   it.each([
-    ['to a good request', () => ({ method: 'POST', headers, body }), 200],
-    ['to one without a token', () => ({ method: 'POST', headers: json, body }), 401],
+    ['to a valid request', () => ({ method: 'POST', headers, body }), 200],
+    ['to a request without a token', () => ({ method: 'POST', headers: json, body }), 401],
     ['to a bad document', () => ({ method: 'POST', headers, body: '{"query":"{"}' }), 400],
     ['to a query in the URL', () => ({ path: '/graphql?query={__typename}', headers }), 200],
-    ['in parts', () => ({ method: 'POST', headers: { ...headers, accept: 'multipart/mixed' }, body }), 200],
-    ['to one that is traced', () => ({ method: 'POST', headers: { ...headers, ...traced }, body }), 200],
+    [
+      'in incremental format',
+      () => ({ method: 'POST', headers: { ...headers, accept: 'multipart/mixed' }, body }),
+      200,
+    ],
+    ['to a traced request', () => ({ method: 'POST', headers: { ...headers, ...traced }, body }), 200],
     ['to an unknown path', () => ({ path: '/nothing', headers }), 404],
     ['about health', () => ({ path: '/health/live' }), 200],
-  ])('%s is kept by nobody, sniffed by nobody and framed by nobody', async (_, init, status) => {
+  ])('forbids storing, sniffing and framing %s', async (_, init, status) => {
     const response = await send(init());
     await response.text();
     expect(response.status).toBe(status);
@@ -63,7 +67,7 @@ describe.each(['fetch', 'socket'] as const)('by %s, an answer', (way) => {
     expect(response.headers.get('server')).toBeNull();
   });
 
-  it('that is the GraphiQL page lets nobody frame it and no other host in', { timeout: 60_000 }, async () => {
+  it('with the GraphiQL page forbids framing and other hosts', { timeout: 60_000 }, async () => {
     const response = await send({ headers: { accept: 'text/html' } });
     await response.text();
     const policy = response.headers.get('content-security-policy') ?? '';
@@ -74,7 +78,7 @@ describe.each(['fetch', 'socket'] as const)('by %s, an answer', (way) => {
     expect(response.headers.get('x-content-type-options')).toBe('nosniff');
   });
 
-  it('allows scripts of a configured origin', async () => {
+  it('allows a configured origin', async () => {
     const response = await send({ method: 'POST', headers: { ...headers, origin: ours }, body });
     expect(await response.json()).toEqual({ data: { viewer: { keyName: 'test' } } });
     expect(response.headers.get('access-control-allow-origin')).toBe(ours);
@@ -97,7 +101,7 @@ describe.each(['fetch', 'socket'] as const)('by %s, an answer', (way) => {
     },
   });
 
-  it('to the preflight of a configured origin says what may be sent, without a token', async () => {
+  it('to the preflight of a configured origin needs no token', async () => {
     const response = await send(preflight(ours));
     expect(response.status).toBe(204);
     expect(await response.text()).toBe('');
@@ -110,7 +114,7 @@ describe.each(['fetch', 'socket'] as const)('by %s, an answer', (way) => {
   });
 
   it.each(['https://evil.example.com', `${ours}.evil.com`, 'http://app.example.com', 'null'])(
-    'to a script of %s allows nothing',
+    'to the origin %s allows nothing',
     async (origin) => {
       const asked = await send(preflight(origin));
       await asked.text();
@@ -122,10 +126,10 @@ describe.each(['fetch', 'socket'] as const)('by %s, an answer', (way) => {
   );
 });
 
-describe('without configured origins', () => {
+describe('a service without configured origins', () => {
   const service = useService();
 
-  it('no script of another origin may read or send anything', async () => {
+  it('allows no other origin', async () => {
     const { token } = await service.newTenant();
     const headers = { ...json, authorization: `Bearer ${token}`, origin: ours };
     for (const method of ['POST', 'OPTIONS', 'GET']) {

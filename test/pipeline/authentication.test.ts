@@ -18,7 +18,7 @@ const body = JSON.stringify({
 const sendAs = (client: Client, authorization: string) =>
   sendRaw(service, client, { headers: { ...json, authorization }, body });
 
-async function expectShutOut(client: Client, authorization: string) {
+async function expectRejected(client: Client, authorization: string) {
   const answer = await sendAs(client, authorization);
   expectRequestError(answer, 401, 'UNAUTHENTICATED');
   expect(answer.headers.get('www-authenticate')).toMatch(/^Bearer/);
@@ -45,17 +45,17 @@ const malformed = [
   `Bearer ${'x'.repeat(5000)}`,
 ];
 
-describe('nobody gets in', () => {
-  it.each(malformed)('with the header "Authorization: %s", and the database is not asked', async (header) => {
+describe('a request without a valid token', () => {
+  it.each(malformed)('is rejected without a statement for the header "Authorization: %s"', async (header) => {
     const client = await service.newTenant();
     const statements = await service.statements(async () => {
       expectRequestError(await sendAs(client, header), 401, 'UNAUTHENTICATED');
     });
     expect(statements).toEqual([]);
-    await expectShutOut(client, header);
+    await expectRejected(client, header);
   });
 
-  it('without the header, and the database is not asked', async () => {
+  it('is rejected without a statement if the header is missing', async () => {
     const send = async () => {
       const request = new Request('http://localhost/graphql', { method: 'POST', headers: json, body });
       const response = await service.fetch(request);
@@ -65,20 +65,20 @@ describe('nobody gets in', () => {
     expect(await service.statements(send)).toEqual([]);
   });
 
-  it('with an unknown token, at the cost of its look-up alone', async () => {
+  it('is rejected after one lookup if the token is unknown', async () => {
     const client = await service.newTenant();
-    await expectShutOut(client, `Bearer ${unknownToken}`);
+    await expectRejected(client, `Bearer ${unknownToken}`);
     const statements = await service.statements(() => sendAs(client, `Bearer ${unknownToken}`));
     expect(statements).toEqual([expect.stringMatching(/^select .* from "api_keys"/)]);
   });
 
-  it('with the hash that is stored of a token', async () => {
+  it('is rejected with the stored hash of a token', async () => {
     const client = await service.newTenant();
     const [row] = await service.database.orm.execute<{ hash: string }>(
       sql`select encode(token_hash, 'hex') as hash from api_keys where tenant_id = ${client.tenantId}`,
     );
-    await expectShutOut(client, `Bearer ${row?.hash}`);
-    await expectShutOut(client, `Bearer agk_${row?.hash.slice(0, 32)}`);
+    await expectRejected(client, `Bearer ${row?.hash}`);
+    await expectRejected(client, `Bearer agk_${row?.hash.slice(0, 32)}`);
   });
 
   it.each([
@@ -87,7 +87,7 @@ describe('nobody gets in', () => {
     ['a body too large', 'x'.repeat(2_000_000), json],
     ['a document of introspection', JSON.stringify({ query: '{ __schema { types { name } } }' }), json],
     ['an invalid document', JSON.stringify({ query: '{ nothing }' }), json],
-  ])('to learn what else is wrong with %s', async (_, content, headers) => {
+  ])('returns 401 before any other error of %s', async (_, content, headers) => {
     const client = await service.newTenant();
     const answer = await sendRaw(service, client, {
       headers: { ...headers, authorization: '' },
@@ -98,14 +98,14 @@ describe('nobody gets in', () => {
 });
 
 describe('a token', () => {
-  it('is taken whatever the case of its scheme', async () => {
+  it('is accepted with any case of the scheme', async () => {
     const client = await service.newTenant();
     for (const scheme of ['bearer', 'BEARER', 'Bearer  ']) {
       expect((await sendAs(client, `${scheme} ${client.token}`)).status).toBe(200);
     }
   });
 
-  it('is not taken from the address or the body', async () => {
+  it('is not read from the URL or the body', async () => {
     const client = await service.newTenant();
     const path = `/graphql?access_token=${client.token}&token=${client.token}`;
     const content = JSON.stringify({ query: '{ __typename }', variables: { token: client.token } });
@@ -117,14 +117,14 @@ describe('a token', () => {
     );
   });
 
-  it('tells its tenant and its own name', async () => {
+  it('identifies its tenant and key', async () => {
     const client = await service.newTenant({ name: 'acme', baseCurrency: 'EUR', netTermDays: 14 });
     const { data } = await client.send('{ viewer { keyName tenant { name baseCurrency netTermDays } } }');
     const tenant = { name: 'acme', baseCurrency: 'EUR', netTermDays: 14 };
     expect(data.viewer).toEqual({ keyName: 'test', tenant });
   });
 
-  it('holds at least 160 random bits, begins with its kind, and is kept only as a hash', async () => {
+  it('has a prefix and at least 160 random bits and is stored only as a hash', async () => {
     const client = await service.newTenant();
     const { token } = await createKey(service.database, client.tenantId, 'other');
     expect(token).not.toBe(client.token);
@@ -133,7 +133,7 @@ describe('a token', () => {
     expect(JSON.stringify(rows)).not.toContain(token.slice(4));
   });
 
-  it('works in both of two keys of one tenant on the same data', async () => {
+  it('reads the same data as another token of the tenant', async () => {
     const client = await service.newTenant();
     await createCustomer(client);
     const { token } = await createKey(service.database, client.tenantId, 'other');

@@ -15,7 +15,7 @@ const ends = new Map<string, () => void>();
 const viewer = { tenant: { id: 1 }, scopes: [], actor: 'key_1' } as unknown as Viewer;
 const query = JSON.stringify({ query: '{ __typename }' });
 
-/** Holds each operation, which is known by the id of its request, until it is told to end. */
+/** Holds each operation until `ends` has a call for its request id. */
 async function hold({ caller }: { caller: object }, work: () => unknown): Promise<unknown> {
   const { requestId } = caller as Caller;
   begun.push(requestId);
@@ -48,7 +48,7 @@ afterEach(() => {
   begun.length = 0;
 });
 
-/** A request with an id whose body is still to be sent. */
+/** Opens a request without sending its body. */
 function open(token: string, id: string): ClientRequest {
   const type = { 'content-type': 'application/json', 'content-length': query.length };
   return request(socket.url, {
@@ -58,7 +58,7 @@ function open(token: string, id: string): ClientRequest {
   });
 }
 
-/** The id of a request once it is answered, or the code of its error. */
+/** Waits for the response and returns the request id or the error code. */
 async function answered(call: ClientRequest, id: string): Promise<string> {
   const [response] = await once(call, 'response');
   const { errors } = JSON.parse(await text(response));
@@ -71,7 +71,7 @@ async function send(token: string, id: string): Promise<string> {
   return answered(call, id);
 }
 
-/** Lets end what has begun, and what begins then, until so many have. */
+/** Ends operations as they start until `count` have ended. */
 async function endAll(count: number): Promise<void> {
   for (let place = 0; place < count; place += 1) {
     await expect.poll(() => ends.has(begun[place] ?? '')).toBe(true);
@@ -79,7 +79,7 @@ async function endAll(count: number): Promise<void> {
   }
 }
 
-it('serves so many of a token at a time, and refuses what is more than may wait', async () => {
+it('runs a limited number of requests of a token and rejects those beyond the queue', async () => {
   const answers = ['a1', 'a2', 'a3', 'a4', 'a5'].map((body) => send('a', body));
   expect(await Promise.race(answers)).toBe('RATE_LIMITED');
   expect(begun).toHaveLength(2);
@@ -90,7 +90,7 @@ it('serves so many of a token at a time, and refuses what is more than may wait'
   expect((await Promise.all(answers)).toSorted()).toEqual(['RATE_LIMITED', ...begun].toSorted());
 });
 
-it('gives no turn to a request that is still on its way', async () => {
+it('does not queue a request whose body is incomplete', async () => {
   const slow = ['s1', 's2', 's3'].map((body) => ({ body, call: open('a', body) }));
   seen = 0;
   for (const { call } of slow) call.write(query.slice(0, 5));
@@ -105,7 +105,7 @@ it('gives no turn to a request that is still on its way', async () => {
   expect((await Promise.all(answers)).toSorted()).toEqual(['a1', 'a2', 's1', 's2', 's3']);
 });
 
-it('does nothing for a client that left before his turn', async () => {
+it('does not run a queued request that the client aborted', async () => {
   const answers = ['a1', 'a2'].map((body) => send('a', body));
   await expect.poll(() => begun.length).toBe(2);
   seen = 0;

@@ -28,7 +28,7 @@ async function send(query: string | undefined, accept: string, token = client.to
   return { status: response.status, type, text };
 }
 
-describe('the media type of a response in one body', () => {
+describe('the media type of a single-body response', () => {
   it.each([
     ['application/json', 'application/json'],
     [modern, modern],
@@ -46,7 +46,7 @@ describe('the media type of a response in one body', () => {
     ['multipart/mixed;deferSpec=20220824, application/json', 'application/json'],
     ['multipart/mixed;incrementalSpec=v0.2', 'multipart/mixed'],
     ['application/json;q=0.1, text/html', 'application/json'],
-  ])('to `%s` is %s', async (accept, type) => {
+  ])('for `%s` is %s', async (accept, type) => {
     expect(await send(whole, accept)).toMatchObject({ status: 200, type });
   });
 
@@ -57,14 +57,14 @@ describe('the media type of a response in one body', () => {
     '*/*;q=0',
     'application/json;charset=utf-16',
     'text/html;x="application/json"',
-  ])('to `%s` is JSON with status 406', async (accept) => {
+  ])('for `%s` is JSON with status 406', async (accept) => {
     const { status, type, text } = await send(whole, accept);
     expect([status, type]).toEqual([406, 'application/json']);
     expect(JSON.parse(text).errors[0].extensions.code).toBe('BAD_REQUEST');
   });
 });
 
-describe('the media type of a response in parts', () => {
+describe('the media type of an incremental response', () => {
   it.each([
     ['multipart/mixed', 'multipart/mixed'],
     ['multipart/mixed;deferSpec=20220824, application/json', 'multipart/mixed'],
@@ -73,7 +73,7 @@ describe('the media type of a response in parts', () => {
     ['text/event-stream', 'text/event-stream'],
     ['text/event-stream;q=0.1, multipart/mixed;q=0.2', 'multipart/mixed'],
     ['text/event-stream, multipart/mixed;q=0', 'text/event-stream'],
-  ])('to `%s` is %s', async (accept, type) => {
+  ])('for `%s` is %s', async (accept, type) => {
     const { status, type: given, text } = await send(deferred, accept);
     expect([status, given]).toEqual([200, type]);
     expect(text).toContain('"hasNext":true');
@@ -86,7 +86,7 @@ describe('the media type of a response in parts', () => {
     ['multipart/mixed;incrementalSpec=v0.2, application/json', 'application/json'],
     ['multipart/mixed;incrementalSpec=v0.2', 'multipart/mixed'],
     ['multipart/mixed;subscriptionSpec=1.0, application/json', 'application/json'],
-  ])('is that of one body for `%s`, whose format is not written: %s', async (accept, type) => {
+  ])('is that of a single body for `%s`, whose format is not supported: %s', async (accept, type) => {
     const { status, type: given, text } = await send(deferred, accept);
     expect([status, given]).toEqual([200, type]);
     expect(JSON.parse(/\{"data".*\}/.exec(text)?.[0] ?? '')).toEqual({
@@ -98,19 +98,19 @@ describe('the media type of a response in parts', () => {
 describe('an `Accept` header of 15 kB', () => {
   const long = ','.repeat(15_000);
 
-  it('is refused shortly', async () => {
+  it('is rejected with a short response', async () => {
     const { status, text } = await send(whole, long);
     expect([status, text.length < 1000]).toEqual([400, true]);
   });
 
-  it('is not read without a token', async () => {
+  it('is ignored without a token', async () => {
     const { status, text } = await send(whole, long, 'nobody');
     expect(status).toBe(401);
     expect(text.length).toBeLessThan(1000);
   });
 
   it.each(['/graphql?query={__typename}', '/accounts'])(
-    'for encodings at %s does not matter',
+    'is ignored as `Accept-Encoding` of %s',
     async (path) => {
       const response = await service.fetch(
         new Request(`http://localhost${path}`, {
@@ -127,14 +127,14 @@ describe('an `Accept` header of 15 kB', () => {
 });
 
 it.each(['application/json', modern, '*/*', 'text/event-stream', 'multipart/mixed'])(
-  'a body without a query is 400 for `%s`',
+  'returns 400 for a body without a query if the client accepts `%s`',
   async (accept) => {
     const { status } = await send(undefined, accept);
     expect(status).toBe(400);
   },
 );
 
-it('empty parameters of a GET are absent ones', async () => {
+it('treats empty parameters of a GET as absent', async () => {
   const search = new URLSearchParams({ query: whole, variables: '', extensions: '', operationName: '' });
   const response = await service.fetch(
     new Request(`http://localhost/graphql?${search}`, {

@@ -32,17 +32,17 @@ async function costOf(query: string, variables: object = {}): Promise<number> {
 }
 
 describe('the cost of a request', () => {
-  it('is told to who asks for it, and to nobody else', async () => {
+  it('is reported only with the header `graphql-cost: report`', async () => {
     expect(await ask('{ __typename }')).toEqual({ data: { __typename: 'Query' } });
     expect(await costOf('{ __typename }')).toBe(51);
   });
 
-  it('is 50, and 1 for each field and each entry of a list', async () => {
+  it('is 50 plus 1 for each field and each entry of a list', async () => {
     expect(await costOf('{ viewer { keyName tenant { name } } }')).toBe(50 + 4);
     expect(await costOf(`{ nodes(nodeIds: ["${nodeId}", ""]) { nodeId __typename } }`)).toBe(50 + 1 + 2 * 3);
   });
 
-  it('counts a page at its size, 20 when none is given, and 10 for the page', async () => {
+  it('counts a page by its size, by default 20, plus 10', async () => {
     const page = (entries: number) => 50 + 10 + 1 + entries * 2;
     expect(await costOf('{ accounts { nodes { id } } }')).toBe(page(20));
     expect(await costOf('{ accounts(first: 3) { nodes { id } } }')).toBe(page(3));
@@ -50,13 +50,13 @@ describe('the cost of a request', () => {
     expect(await costOf('{ accounts(first: null) { nodes { id } } }')).toBe(page(20));
   });
 
-  it('multiplies the sizes of pages within pages', async () => {
+  it('multiplies the sizes of nested pages', async () => {
     const inner = 10 + 1 + 7 * 2;
     const query = '{ customers(first: 5) { nodes { accounts(first: 7) { nodes { id } } } } }';
     expect(await costOf(query)).toBe(50 + 10 + 1 + 5 * (1 + inner));
   });
 
-  it('follows the variables, and their defaults', async () => {
+  it('reads variables and their defaults', async () => {
     const query = 'query($n: Int = 4, $m: Int) { accounts(first: $n, last: $m) { nodes { id } } }';
     const page = (entries: number) => 50 + 10 + 1 + entries * 2;
     expect(await costOf(query)).toBe(page(4));
@@ -89,13 +89,13 @@ describe('the cost of a request', () => {
     expect(await costOf('{ viewer { a: keyName keyName } }')).toBe(50 + 1 + 10 + 1);
   });
 
-  it('counts once what is resolved once', async () => {
+  it('counts fields that are merged once', async () => {
     const query = `{ viewer { keyName } viewer { keyName ...F ...F } ... on Query { viewer { keyName } } }
                    fragment F on Viewer { keyName scopes }`;
     expect(await costOf(query)).toBe(50 + 3);
   });
 
-  it('comes with the first of several parts', async () => {
+  it('is reported in the first part of an incremental response', async () => {
     const headers = { authorization: `Bearer ${client.token}`, ...json, accept: 'multipart/mixed' };
     const response = await service.fetch(
       new Request('http://localhost/graphql', {
@@ -124,14 +124,14 @@ const whole = `
     settings { id namespace name dataType value }
   }`;
 
-describe('within the limits is', () => {
-  it('a page of 100 whole accounts', async () => {
+describe('the cost limit', () => {
+  it('allows a page of 100 accounts with every field', async () => {
     const { errors, data } = await ask(`{ accounts(first: 100) { nodes { ${whole} } } }`);
     expect(errors).toBeUndefined();
     expect(data.accounts.nodes.length).toBeGreaterThan(0);
   });
 
-  it('a hundred representations of whole accounts', async () => {
+  it('allows 100 representations of accounts with every field', async () => {
     const query = `query($all: [_Any!]!) { _entities(representations: $all) { ... on Account { ${whole} } } }`;
     const { errors, data } = await ask(query, { all: Array(100).fill({ __typename: 'Account', id: 'A1' }) });
     expect(errors).toBeUndefined();

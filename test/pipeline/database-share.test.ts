@@ -14,14 +14,14 @@ beforeAll(async () => {
   await createAccount(heavy, { id: 'A1' });
 });
 
-/** A document of many searches and counts. */
+/** Returns a document with many searches and counts. */
 const many = (count: number) =>
   `{ ${Array.from(
     { length: count },
     (_, n) => `a${n}: accounts(first: 1, filter: { search: "text ${n}" }) { totalCount }`,
   ).join(' ')} }`;
 
-/** Holds the table of accounts while `work` runs, so that every statement on it waits. */
+/** Locks the table of accounts during `work`, so that every statement on it waits. */
 async function whileHeld(work: (waiting: () => Promise<number>) => Promise<void>): Promise<void> {
   const holder = openDatabase({ connection: service.connection, poolSize: 1 });
   const watcher = openDatabase({ connection: service.connection, poolSize: 1 });
@@ -41,8 +41,8 @@ async function whileHeld(work: (waiting: () => Promise<number>) => Promise<void>
   }
 }
 
-describe('the statements under way', () => {
-  it('of one request are a quarter of the pool', async () => {
+describe('the number of concurrent statements', () => {
+  it('is limited to a quarter of the pool for one request', async () => {
     let answer: Promise<{ errors: unknown }> | undefined;
     await whileHeld(async (waiting) => {
       answer = heavy.send(many(100));
@@ -54,7 +54,7 @@ describe('the statements under way', () => {
     expect((await answer)?.errors).toBeUndefined();
   });
 
-  it('of one tenant are half of the pool, and another tenant is served', async () => {
+  it('is limited to half of the pool for one tenant, so that another tenant is served', async () => {
     let answers: Promise<{ errors: unknown }>[] = [];
     await whileHeld(async (waiting) => {
       answers = Array.from({ length: 8 }, () => heavy.send(many(10)));

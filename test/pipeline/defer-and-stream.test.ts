@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 
 const multipart = 'multipart/mixed';
-/** What Apollo Client and urql send. */
+/** The `Accept` headers of Apollo Client and urql. */
 const apollo = 'multipart/mixed;deferSpec=20220824,application/graphql-response+json,application/json;q=0.9';
 const urql = 'application/graphql-response+json, application/json, text/event-stream, multipart/mixed';
 const events = 'text/event-stream';
@@ -24,7 +24,7 @@ function partsOf(type: string, text: string): Json[] {
   return [...text.matchAll(pattern)].map(([part]) => JSON.parse(part));
 }
 
-/** The parts of an answer, in the order in which they came. */
+/** Sends a query and returns the parts of the response in order. */
 async function partsTo(query: string, accept: string, { token } = client) {
   const response = await service.fetch(
     new Request('http://localhost/graphql', {
@@ -50,7 +50,7 @@ describe.each([
   ['what urql accepts', urql, /^(multipart\/mixed|text\/event-stream)/],
   ['text/event-stream', events, /^text\/event-stream/],
 ])('to a client that accepts %s', (_, accept, expected) => {
-  it('sends what is deferred after the rest', async () => {
+  it('sends deferred fields after the others', async () => {
     const { type, parts } = await partsTo(deferred, accept);
     expect(type).toMatch(expected);
     expect(parts[0]).toEqual({ data: { account: { id: 'A1' } }, hasNext: true });
@@ -61,7 +61,7 @@ describe.each([
     expect(parts.at(-1).hasNext).toBe(false);
   });
 
-  it('sends the items of a list one after another', async () => {
+  it('streams the items of a list', async () => {
     const { parts } = await partsTo(streamed, accept);
     expect(parts[0]).toEqual({ data: { accounts: { nodes: [{ id: 'A1' }] } }, hasNext: true });
     const later = parts.slice(1).flatMap((part) => part.incremental ?? []);
@@ -70,13 +70,16 @@ describe.each([
   });
 });
 
-it.each([deferred, streamed])('answers %s whole to a client that takes no parts', async (query) => {
-  const whole = await client.send(query.replace(/@(defer|stream)\([^)]*\)/, ''));
-  const answer = await client.send(query, {}, { accept: 'application/json' });
-  expect(answer).toMatchObject({ status: 200, data: whole.data, errors: undefined });
-});
+it.each([deferred, streamed])(
+  'returns a single body for %s if the client accepts no parts',
+  async (query) => {
+    const whole = await client.send(query.replace(/@(defer|stream)\([^)]*\)/, ''));
+    const answer = await client.send(query, {}, { accept: 'application/json' });
+    expect(answer).toMatchObject({ status: 200, data: whole.data, errors: undefined });
+  },
+);
 
-it('names, in a part, the scope that the key lacks', async () => {
+it('returns the missing scope of a deferred field', async () => {
   const reader = await service.newKey(client, ['accounts:read']);
   const query = '{ account(id: "A1") { id ... @defer { customer { id } } } }';
   const { parts, requestId } = await partsTo(query, multipart, reader);
@@ -88,7 +91,7 @@ it('names, in a part, the scope that the key lacks', async () => {
   });
 });
 
-it('sends one error if several items of a streamed list fail at once', async () => {
+it('sends one error if several streamed items fail at once', async () => {
   await createAccount(client, { id: 'A4', customerId: 'C1', aliases: ['x', 'y', 'z'] });
   const failing = 'account { customer { accounts(first: 1, last: 1) { totalCount } } }';
   const { parts } = await partsTo(
@@ -99,7 +102,7 @@ it('sends one error if several items of a streamed list fail at once', async () 
   expect(later).toMatchObject([{ items: null, errors: [{ extensions: { code: 'BAD_REQUEST' } }] }]);
 });
 
-it('costs as many statements as the whole answer', async () => {
+it('runs as many statements as a single-body response', async () => {
   const inParts = await service.statements(() => partsTo(streamed, multipart));
   const whole = await service.statements(() => client.send(streamed.replace(/@stream\([^)]*\)/, '')));
   expect(inParts.sort()).toEqual(whole.sort());

@@ -2,5 +2,5 @@ import { testAgainstReference } from '../support/differential.ts';
 
 const { DIFFERENTIAL_SEED: seed = '1' } = process.env;
 
-// `DIFFERENTIAL_SEED` tries other documents.
+// Set `DIFFERENTIAL_SEED` to test other documents.
 testAgainstReference(5000, Number(seed));

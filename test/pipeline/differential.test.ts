@@ -1,4 +1,4 @@
 import { testAgainstReference } from '../support/differential.ts';
 
-// With one seed, so that it fails only when the code has changed.
+// A fixed seed, so that the test fails only if the code changes.
 testAgainstReference(200, 20261129);

@@ -29,7 +29,7 @@ const inFragments = (levels: number) =>
    ${repeat(levels - 2, (n) => `fragment F${n} on ${at(n)[1]} { ${at(n)[0]} { ...F${n + 1} } }`)}
    fragment F${levels - 2} on ${at(levels - 2)[1]} { __typename }`;
 
-/** Documents that have exactly so much of what a limit counts. */
+/** Returns documents that reach a limit exactly. */
 const edges: [DocumentLimit, string, (count: number) => string][] = [
   ['characters', '', (count) => '{ __typename }'.padEnd(count)],
   ['tokens', '', (count) => `{ nodes(nodeIds: [${'"" '.repeat(count - 12)}]) { nodeId } }`],
@@ -81,15 +81,15 @@ async function expectTooComplex(query: string, limit: DocumentLimit, variables: 
   }
 }
 
-describe('a document may have', () => {
-  it.each(edges)('so many %s and no more%s', async (limit, _, documentOf) => {
+describe('the limit of a document', () => {
+  it.each(edges)('holds for %s%s', async (limit, _, documentOf) => {
     const { maximum } = documentLimits[limit];
     const answer = await client.send(documentOf(maximum));
     expect(answer).toMatchObject({ status: 200, errors: undefined });
     await expectTooComplex(documentOf(maximum + 1), limit);
   });
 
-  it('so much cost and no more, variables counted in', async () => {
+  it('holds for the cost, including variables', async () => {
     const query = 'query($ids: [ID!]!) { nodes(nodeIds: $ids) { nodeId } }';
     const most = Math.floor((documentLimits.cost.maximum - 51) / 2);
     const answer = await client.send(query, { ids: Array(most).fill('') });
@@ -98,14 +98,14 @@ describe('a document may have', () => {
     expect((await client.send(query, { ids: [''] })).data).toEqual({ nodes: [null] });
   });
 
-  it('each of its operations within the limits, whichever is asked for', async () => {
+  it('holds for every operation of the document', async () => {
     await expectTooComplex(
       `query A { __typename } query B ${inFields(documentLimits.depth.maximum + 1)}`,
       'depth',
     );
   });
 
-  it('fragments whose spreads double from one to the next, when nothing comes of it', async () => {
+  it('holds for fragments whose spreads double', async () => {
     const doubling = repeat(60, (n) => `fragment F${n} on Viewer { ...F${n + 1} ...F${n + 1} }`);
     await expectTooComplex(`{ viewer { ...F0 } } ${doubling} fragment F60 on Viewer { keyName }`, 'fields');
   });
@@ -116,28 +116,28 @@ describe('a hostile document', () => {
     ['10,000 aliases', `{ ${repeat(10_000, (n) => `a${n}: __typename`)} }`, 'characters'],
     ['10,000 short aliases', `{${repeat(10_000, () => 'a:id')}}`, 'tokens'],
     ['100,000 tokens', `{${'a'.repeat(49_000).split('').join(' ')}}`, 'tokens'],
-    ['a text of 900 KB', `{ account(id: "${x(900_000)}") { id } }`, 'characters'],
+    ['a string of 900 KB', `{ account(id: "${x(900_000)}") { id } }`, 'characters'],
     ['900 KB of comment', `{ __typename } #${x(900_000)}`, 'characters'],
     ['a flood of directives', `{ viewer ${'@skip(if: false) '.repeat(600)} { keyName } }`, 'directives'],
     ['a flood of unknown directives', `{ viewer ${'@a '.repeat(2_000)} { keyName } }`, 'directives'],
     [
-      'pages in pages',
+      'nested pages',
       '{ customers(first: 100) { nodes { accounts(first: 100) { nodes { history(first: 100) { nodes { id } } } } } } }',
       'cost',
     ],
   ];
 
-  it.each(hostile)('of %s is refused', async (_, document, limit) => {
+  it.each(hostile)('is rejected with %s', async (_, document, limit) => {
     await expectTooComplex(document, limit);
     await expectAlive(client);
   });
 
-  // The parser ends at the limit of tokens, or before it at the end of its stack.
+  // The parser stops at the token limit or when the stack overflows.
   it.each([
     ['fields', '{a'],
     ['lists', '{a(b: ', '['],
     ['objects', '{a(b: ', '{b:'],
-  ])('of 10,000 %s in each other is refused', async (_, opening, level = opening) => {
+  ])('is rejected with 10,000 nested %s', async (_, opening, level = opening) => {
     const answer = await client.send(opening + level.repeat(10_000));
     expectRequestError(answer, 400, 'QUERY_TOO_COMPLEX');
     await expectAlive(client);
@@ -151,17 +151,17 @@ describe('a hostile document', () => {
     ],
     ['each other', '{ viewer { ...A } } fragment A on Viewer { ...B } fragment B on Viewer { ...A }'],
     ['itself, unused', '{ __typename } fragment A on Viewer { ...A }'],
-  ])('with a fragment within %s is refused as not valid', async (_, document) => {
+  ])('is rejected as invalid with a fragment that contains %s', async (_, document) => {
     expectRequestError(await client.send(document), 400, 'GRAPHQL_VALIDATION_FAILED');
     await expectAlive(client);
   });
 
   it.each([
-    ['lists in each other', `${'['.repeat(100_000)}${']'.repeat(100_000)}`],
-    ['objects in each other', `${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}`],
-    ['a text of 900 KB', JSON.stringify(x(900_000))],
+    ['nested lists', `${'['.repeat(100_000)}${']'.repeat(100_000)}`],
+    ['nested objects', `${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}`],
+    ['a string of 900 KB', JSON.stringify(x(900_000))],
     ['300,000 entries', `[${'1,'.repeat(300_000)}1]`],
-  ])('with %s as a variable is answered', async (_, value) => {
+  ])('gets a short response with %s as a variable', async (_, value) => {
     for (const type of ['id: ID!', 'inputs: [CreateAccountInput!]!', 'metadata: JSONObject']) {
       const name = type.split(':')[0];
       const uses = {

@@ -10,7 +10,7 @@ const good = JSON.stringify({ query: '{ viewer { keyName } }' });
 const modern = 'application/graphql-response+json';
 const legacy = 'application/json';
 
-describe('the status and media type of an answer', () => {
+describe('the status and media type of a response', () => {
   const unparsable = JSON.stringify({ query: '{ viewer ' });
   const invalid = JSON.stringify({ query: '{ nothing }' });
   const badVariables = JSON.stringify({
@@ -32,7 +32,7 @@ describe('the status and media type of an answer', () => {
     ['variables that do not fit', badVariables, legacy, 200],
     ['malformed JSON', malformed, modern, 400],
     ['malformed JSON', malformed, legacy, 400],
-  ])('to %s (%s) for those who accept %s: %i', async (_, body, accept, status) => {
+  ])('to %s (%s) for `Accept: %s` is %i', async (_, body, accept, status) => {
     const client = await service.newTenant();
     const answer = await sendRaw(service, client, { body, headers: { ...json, accept } });
     expect(answer.status).toBe(status);
@@ -43,13 +43,13 @@ describe('the status and media type of an answer', () => {
     expectNoInternals(answer);
   });
 
-  it.each([modern, legacy])('to one without a token for those who accept %s: 401', async (accept) => {
+  it.each([modern, legacy])('to a request without a token for `Accept: %s` is 401', async (accept) => {
     const client = await service.newTenant();
     const headers = { ...json, accept, authorization: '' };
     expectRequestError(await sendRaw(service, client, { body: good, headers }), 401, 'UNAUTHENTICATED');
   });
 
-  it('is 406 for those who accept nothing that can be had, or JSON all the same', async () => {
+  it('is 406 or JSON if the client accepts no supported type', async () => {
     const client = await service.newTenant();
     const headers = { authorization: `Bearer ${client.token}`, ...json, accept: 'image/png' };
     const request = new Request('http://localhost/graphql', { method: 'POST', headers, body: good });
@@ -60,14 +60,14 @@ describe('the status and media type of an answer', () => {
 });
 
 describe('GET', () => {
-  it('answers a query', async () => {
+  it('runs a query', async () => {
     const client = await service.newTenant();
     const path = `/graphql?query=${encodeURIComponent('{ viewer { keyName } }')}`;
     const answer = await sendRaw(service, client, { method: 'GET', path });
     expect(answer).toMatchObject({ status: 200, data: { viewer: { keyName: 'test' } } });
   });
 
-  it('refuses a mutation, and does not run it', async () => {
+  it('rejects a mutation without running it', async () => {
     const client = await service.newTenant();
     await createCustomer(client);
     const mutation =
@@ -84,7 +84,7 @@ describe('GET', () => {
     '?variables=%7B%7D',
     '?query=%7B__typename%7D&variables=x',
     '?query=%00',
-  ])('refuses /graphql%s in JSON', async (search) => {
+  ])('rejects /graphql%s in JSON', async (search) => {
     const client = await service.newTenant();
     const answer = await sendRaw(service, client, { method: 'GET', path: `/graphql${search}` });
     expect(answer.status).toBe(400);
@@ -96,7 +96,7 @@ describe('GET', () => {
   });
 });
 
-it.each(['PUT', 'PATCH', 'DELETE'])('answers %s with 405 in JSON', async (method) => {
+it.each(['PUT', 'PATCH', 'DELETE'])('returns 405 in JSON for %s', async (method) => {
   const client = await service.newTenant();
   const answer = await sendRaw(service, client, { method, headers: json, body: good });
   expect(answer.status).toBe(405);
@@ -104,7 +104,7 @@ it.each(['PUT', 'PATCH', 'DELETE'])('answers %s with 405 in JSON', async (method
 });
 
 it.each(['/', '/graphql/', '/graphql/x', '/nothing', '/../etc/passwd', '/%00', '/graphiql'])(
-  'answers 404 in JSON to the path %s',
+  'returns 404 in JSON for the path %s',
   async (path) => {
     const client = await service.newTenant();
     for (const method of ['GET', 'POST']) {
@@ -123,14 +123,14 @@ describe('the request id', () => {
     answer.errors?.[0].extensions.requestId,
   ];
 
-  it.each(['abc', 'A-1_b.c:9', 'x'.repeat(100)])('is the caller’s own when it is "%s"', async (id) => {
+  it.each(['abc', 'A-1_b.c:9', 'x'.repeat(100)])('is that of the caller if it is "%s"', async (id) => {
     const client = await service.newTenant();
     expect(idsOf(await client.send('{ nothing }', {}, { 'x-request-id': id }))).toEqual([id, id]);
     expect(idsOf(await client.send('{ __typename }', {}, { 'x-request-id': id }))).toEqual([id, undefined]);
   });
 
   it.each(['', 'a b', 'x'.repeat(101), 'a,b', '{}', '"', 'ü', '<script>'])(
-    'is a new one when the caller’s is "%s"',
+    'is generated if that of the caller is "%s"',
     async (id) => {
       const client = await service.newTenant();
       const [header, extension] = idsOf(await client.send('{ nothing }', {}, { 'x-request-id': id }));
@@ -139,7 +139,7 @@ describe('the request id', () => {
     },
   );
 
-  it('is another one for every request', async () => {
+  it('differs for every request', async () => {
     const client = await service.newTenant();
     const answers = await Promise.all(Array.from({ length: 20 }, () => client.send('{ nothing }')));
     const ids = answers.flatMap(idsOf);

@@ -8,7 +8,7 @@ import { type Client, useService } from '../support/service.ts';
 const create = 'mutation($input: CreateAccountInput!) { createAccount(input: $input) { __typename } }';
 const badEnum = { input: { id: 'A1', name: 'Main', customerId: 'C1', status: 'ACTIV' } };
 
-/** Requests whose refusals suggest a name of the schema where they may. */
+/** Requests whose errors could suggest a name of the schema. */
 const guesses: [string, string, object][] = [
   ['a field', '{ viewer { keyNam } }', {}],
   ['an argument', '{ account(idd: "x") { id } }', {}],
@@ -20,24 +20,24 @@ const guesses: [string, string, object][] = [
 ];
 const accepts = ['application/json', 'application/graphql-response+json', 'multipart/mixed'];
 
-describe('where the schema may be asked for', () => {
+describe('a service that exposes its schema', () => {
   const service = useService();
   let client: Client;
   beforeAll(async () => {
     client = await tenantWithCustomer(service);
   });
 
-  it('introspection answers', async () => {
+  it('returns the schema for introspection', async () => {
     const { data } = await client.send(getIntrospectionQuery());
     expect(data.__schema.queryType.name).toBe('Query');
   });
 
-  it.each(guesses)('a message suggests %s', async (_, query, variables) => {
+  it.each(guesses)('suggests %s in errors', async (_, query, variables) => {
     const { errors } = await client.send(query, variables);
     expect(errors[0].message).toContain('Did you mean');
   });
 
-  it.each(guesses)('no message suggests %s to one without a good token', async (_, query, variables) => {
+  it.each(guesses)('does not suggest %s without a valid token', async (_, query, variables) => {
     for (const authorization of ['', `Bearer agk_${'A'.repeat(32)}`]) {
       const body = JSON.stringify({ query, variables });
       const answer = await sendRaw(service, client, { headers: { ...json, authorization }, body });
@@ -47,7 +47,7 @@ describe('where the schema may be asked for', () => {
   });
 });
 
-describe('where the schema may not be asked for', () => {
+describe('a service that hides its schema', () => {
   const service = useService({ exposesSchema: false });
   let client: Client;
   beforeAll(async () => {
@@ -58,12 +58,12 @@ describe('where the schema may not be asked for', () => {
     ['__schema', '{ __schema { types { name } } }'],
     ['__type', '{ __type(name: "Account") { fields { name } } }'],
     ['both in a fragment', '{ ...F } fragment F on Query { a: __schema { queryType { name } } }'],
-    ['all of it', getIntrospectionQuery()],
-  ])('introspection is refused: %s', async (_, query) => {
+    ['the full introspection query', getIntrospectionQuery()],
+  ])('rejects introspection: %s', async (_, query) => {
     expectRequestError(await client.send(query), 400, 'GRAPHQL_VALIDATION_FAILED');
   });
 
-  it.each(guesses)('no message suggests %s', async (_, query, variables) => {
+  it.each(guesses)('does not suggest %s', async (_, query, variables) => {
     for (const accept of accepts) {
       for (const text of [query, query.replace(/ }$/, ' ... @defer { __typename } }')]) {
         const headers = { authorization: `Bearer ${client.token}`, ...json, accept };
@@ -76,7 +76,7 @@ describe('where the schema may not be asked for', () => {
     }
   });
 
-  it('names of types are told, and gateways get the schema', async () => {
+  it('returns __typename and the schema for gateways', async () => {
     const { data } = await client.send('{ __typename viewer { __typename } _service { sdl } }');
     expect(data).toMatchObject({ __typename: 'Query', viewer: { __typename: 'Viewer' } });
     expect(data._service.sdl).toContain('type Account implements Node @key(fields: "id")');

@@ -19,14 +19,14 @@ const rename = (selection: string, variables = '', fragments = '') =>
 const declared = '($with: Boolean! = true)';
 const fragment = 'fragment F on Account { customer { name } }';
 
-describe('a mutation by a key that may not read all it selects', () => {
+describe('a mutation by a key that may not read every selected field', () => {
   it.each([
     ['a field', rename('customer { name }'), 'customer'],
     ['a field under an alias', rename('c: customer { name }'), 'c'],
     ['a fragment', rename('...F', '', fragment), 'customer'],
     ['a field behind a directive', rename('customer @include(if: $with) { name }', declared), 'customer'],
     ['an inline fragment', rename('... on Account { customer { name } }'), 'customer'],
-  ])('is refused before it begins: %s', async (_, document, name) => {
+  ])('is rejected before it runs: %s', async (_, document, name) => {
     const { data, errors } = await writer.send(document);
     const path = ['updateAccount', 'account', name];
     expect(data).toBeNull();
@@ -34,14 +34,14 @@ describe('a mutation by a key that may not read all it selects', () => {
     expect(await readAccount(client, 'A1')).toMatchObject({ name: 'Main account', version: 1 });
   });
 
-  it('runs if the field is left out by a variable', async () => {
+  it('runs if a variable excludes the field', async () => {
     const document = rename('customer @include(if: $with) { name }', declared);
     const { data } = await writer.send(document, { with: false });
     expect(data.updateAccount.account).toEqual({ id: 'A1' });
     expect(await readAccount(client, 'A1')).toMatchObject({ name: 'Renamed', version: 2 });
   });
 
-  it('is refused before its first field if a later one is forbidden', async () => {
+  it('is rejected before its first field if a later one is forbidden', async () => {
     const document = `mutation {
       updateAccount(input: { id: "A1", name: "Renamed" }) { __typename }
       updateCustomer(input: { id: "C1", name: "Renamed" }) { __typename } }`;
@@ -54,7 +54,7 @@ describe('a mutation by a key that may not read all it selects', () => {
     expect(await readAccount(client, 'A1')).toMatchObject({ version: 1 });
   });
 
-  it('is refused before its first field if the input of a later one needs a scope', async () => {
+  it('is rejected before its first field if the input of a later one needs a scope', async () => {
     const some = await service.newKey(client, ['customers:write']);
     const document = `mutation {
       a: updateCustomer(input: { id: "C1", name: "Renamed" }) { __typename }
@@ -70,19 +70,19 @@ describe('archiveCustomer with accounts that are not archived', () => {
   const archive = `mutation { archiveCustomer(input: { id: "C1" }) {
     ... on NotAllowedInStatusError { message liveAccountIds liveAccountCount } } }`;
 
-  it('names them to a key that may read accounts', async () => {
+  it('returns their ids to a key that may read accounts', async () => {
     const { data } = await client.send(archive);
     expect(data.archiveCustomer).toMatchObject({ liveAccountIds: ['A1'], liveAccountCount: 1 });
     expect(data.archiveCustomer.message).toContain('A1');
   });
 
-  it('counts them for another key', async () => {
+  it('returns only their count to another key', async () => {
     const { data } = await (await service.newKey(client, ['customers:write'])).send(archive);
     expect(data.archiveCustomer).toMatchObject({ liveAccountIds: [], liveAccountCount: 1 });
     expect(data.archiveCustomer.message).not.toContain('A1');
   });
 
-  it('counts them over REST, too', async () => {
+  it('returns only their count over REST', async () => {
     const { token } = await service.newKey(client, ['customers:write']);
     const response = await service.fetch(
       new Request('http://localhost/customers/C1', {

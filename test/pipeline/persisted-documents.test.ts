@@ -20,7 +20,7 @@ const post = (service: Service, client: Client, body: object) =>
 describe('automatic persisted queries', () => {
   const service = useService();
 
-  it('are unknown at first, known once sent whole, and found by GET', async () => {
+  it('are unknown until they are sent with their text, and then found by GET', async () => {
     const client = await service.newTenant();
     const hash = hashOf(query);
     const missing = await post(service, client, persisted(hash));
@@ -36,7 +36,7 @@ describe('automatic persisted queries', () => {
     }
   });
 
-  it('are remembered for the tenant that sent them, and for no other', async () => {
+  it('are stored only for the tenant that sent them', async () => {
     const [one, other] = [await service.newTenant(), await service.newTenant()];
     const text = `query Q_${randomUUID().replaceAll('-', '')} { viewer { keyName } }`;
     expect(await post(service, one, { query: text, ...persisted(hashOf(text)) })).toMatchObject(me);
@@ -46,14 +46,14 @@ describe('automatic persisted queries', () => {
   it.each([
     ['of another document', hashOf('{ __typename }')],
     ['in capitals', hashOf(query).toUpperCase()],
-    ['that is none', 'x'],
-  ])('are refused with a hash %s', async (_, hash) => {
+    ['that is invalid', 'x'],
+  ])('are rejected with a hash %s', async (_, hash) => {
     const client = await service.newTenant();
     expectRequestError(await post(service, client, { query, ...persisted(hash) }), 400, 'BAD_REQUEST');
     expectRequestError(await post(service, client, persisted(hash)), 200, 'PERSISTED_QUERY_NOT_FOUND');
   });
 
-  it('are forgotten, the oldest first, before they fill the memory', async () => {
+  it('are evicted, the oldest first, beyond the memory limit', async () => {
     const client = await service.newTenant();
     const texts = Array.from({ length: 180 }, (_, n) => `{ __typename } # ${n} ${' '.repeat(95_000)}`);
     for (const text of texts) await post(service, client, { query: text, ...persisted(hashOf(text)) });
@@ -62,7 +62,7 @@ describe('automatic persisted queries', () => {
     expect(await post(service, client, last ?? {})).toMatchObject({ data: { __typename: 'Query' } });
   });
 
-  it('do not let a mutation run by GET', async () => {
+  it('do not run a mutation by GET', async () => {
     const client = await service.newTenant();
     await createCustomer(client);
     const mutation = 'mutation { archiveCustomer(input: { id: "C1" }) { __typename } }';
@@ -88,7 +88,7 @@ describe.each([
   ]);
   const service = useService({ documents: { trusted, trustedOnly } });
 
-  it('run by their ids, by GET as well', async () => {
+  it('run by their ids, also by GET', async () => {
     const client = await service.newTenant();
     for (const documentId of ['me', hashOf(query), `sha256:${hashOf(query)}`]) {
       expect(await post(service, client, { documentId })).toMatchObject(me);
@@ -99,20 +99,20 @@ describe.each([
     );
   });
 
-  it('stand over a query that comes with the id', async () => {
+  it('take precedence over a query that is sent with the id', async () => {
     const client = await service.newTenant();
     const answer = await post(service, client, { documentId: 'me', query: '{ __typename }' });
     expect(answer).toMatchObject(me);
   });
 
-  it('are not found by an id that nobody gave them', async () => {
+  it('are not found by an unknown id', async () => {
     const client = await service.newTenant();
     for (const documentId of ['you', '__proto__', 'constructor', '']) {
       expectRequestError(await post(service, client, { documentId }), 200, 'PERSISTED_QUERY_NOT_FOUND');
     }
   });
 
-  it(`${trustedOnly ? 'shut out' : 'leave room for'} every other document`, async () => {
+  it(`${trustedOnly ? 'exclude' : 'allow'} every other document`, async () => {
     const client = await service.newTenant();
     const answer = await post(service, client, { query });
     if (trustedOnly) expectRequestError(answer, 400, 'PERSISTED_QUERY_REQUIRED');
@@ -134,7 +134,7 @@ describe('a manifest of trusted documents', () => {
   it.each([
     ['a JSON object of documents by id', { me: query }],
     [
-      'Apollo’s',
+      'a manifest of Apollo',
       {
         format: 'apollo-persisted-query-manifest',
         version: 1,
@@ -147,17 +147,17 @@ describe('a manifest of trusted documents', () => {
     ]);
   });
 
-  it('may be missing', async () => {
+  it('is optional', async () => {
     expect((await readTrustedDocuments(undefined)).size).toBe(0);
   });
 
-  it.each(['', '{', '[]', '{"me": 1}', 'null'])('is refused when it is %j', async (text) => {
+  it.each(['', '{', '[]', '{"me": 1}', 'null'])('is rejected if it is %j', async (text) => {
     await expect(readTrustedDocuments(await written(text))).rejects.toThrow(
       /^TRUSTED_DOCUMENTS names .*documents\.json, which is neither/,
     );
   });
 
-  it('is refused when it is not there', async () => {
+  it('is rejected if the file does not exist', async () => {
     await expect(readTrustedDocuments('/nowhere.json')).rejects.toThrow(/which cannot be read: ENOENT/);
   });
 });

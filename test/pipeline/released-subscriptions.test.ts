@@ -18,11 +18,11 @@ beforeAll(async () => {
 interface Way {
   method?: 'GET';
   accept: string;
-  /** When the client cuts the connection, in milliseconds after the request; undefined: it reads the response. */
+  /** Milliseconds after which the client closes the connection; `undefined` if it reads the response. */
   cutAfterMs?: number;
 }
 
-/** Sends a subscription; returns the status of its response, undefined if the connection was cut before. */
+/** Sends a subscription. Returns the status, or `undefined` if the connection was closed before. */
 function send({ method, accept, cutAfterMs }: Way): Promise<number | undefined> {
   return new Promise((resolve) => {
     const search = method === 'GET' ? `?query=${encodeURIComponent(subscription)}` : '';
@@ -46,19 +46,19 @@ function send({ method, accept, cutAfterMs }: Way): Promise<number | undefined> 
 
 const ways: [string, Way][] = [
   [
-    'refused for what Apollo accepts',
+    'rejected for the `Accept` header of Apollo',
     { accept: 'multipart/mixed;boundary="graphql";subscriptionSpec=1.0,application/json' },
   ],
-  ['refused as a GET for JSON', { method: 'GET', accept: 'application/json' }],
-  ['refused for text/html', { accept: 'text/html' }],
-  ['cut at once', { accept: 'text/event-stream', cutAfterMs: 0 }],
-  ['cut after 1 ms', { accept: 'text/event-stream', cutAfterMs: 1 }],
-  ['cut after 2 ms', { accept: 'text/event-stream', cutAfterMs: 2 }],
-  ['cut when the response begins', { accept: 'text/event-stream', cutAfterMs: 1000 }],
-  ['cut at once, as a GET', { method: 'GET', accept: 'text/event-stream', cutAfterMs: 0 }],
+  ['rejected as a GET for JSON', { method: 'GET', accept: 'application/json' }],
+  ['rejected for text/html', { accept: 'text/html' }],
+  ['aborted immediately', { accept: 'text/event-stream', cutAfterMs: 0 }],
+  ['aborted after 1 ms', { accept: 'text/event-stream', cutAfterMs: 1 }],
+  ['aborted after 2 ms', { accept: 'text/event-stream', cutAfterMs: 2 }],
+  ['aborted when the response begins', { accept: 'text/event-stream', cutAfterMs: 1000 }],
+  ['aborted immediately, as a GET', { method: 'GET', accept: 'text/event-stream', cutAfterMs: 0 }],
 ];
 
-/** Opens as many subscriptions as a key may have, and closes them. */
+/** Opens as many subscriptions as a key may have, closes them, and returns their statuses. */
 async function openAll(): Promise<number[]> {
   const streams = await Promise.all(
     Array.from({ length: maxFollowersPerKey }, () => openStream(socket.url, client, subscription)),
@@ -73,7 +73,7 @@ it.each(ways)('releases 1,000 subscriptions that are %s', { timeout: 60_000 }, a
     const statuses = await Promise.all(Array.from({ length: 25 }, () => send(way)));
     if (way.cutAfterMs === undefined) expect(new Set(statuses)).toEqual(new Set([406]));
   }
-  // The service hears of a cut connection a moment later.
+  // The service notices a closed connection a moment later.
   let statuses: number[] = [];
   for (let tries = 0; tries < 20; tries += 1) {
     statuses = await openAll();
@@ -83,7 +83,7 @@ it.each(ways)('releases 1,000 subscriptions that are %s', { timeout: 60_000 }, a
   expect(statuses).toEqual(Array(maxFollowersPerKey).fill(200));
 });
 
-it('answers 401 to a subscription without a token that nobody could read', async () => {
+it('returns 401 for a subscription without a token, even if no supported type is accepted', async () => {
   const response = await fetch(socket.url, {
     method: 'POST',
     headers: { accept: 'text/html', 'content-type': 'application/json' },

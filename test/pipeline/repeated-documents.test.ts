@@ -11,7 +11,7 @@ beforeAll(async () => {
   await createAccount(client, { id: 'A1', aliases: ['x', 'y'], metadata: { plan: 'gold' } });
 });
 
-/** An answer without what differs from one request to the next. */
+/** Returns a response without the parts that differ between requests. */
 function comparable({ status, data, errors }: Answer) {
   return JSON.parse(
     JSON.stringify({ status, data, errors }, (key, value) => (key === 'requestId' ? '' : value)),
@@ -22,7 +22,7 @@ const account = 'id nodeId name status metadata createdAt aliases { value } cust
 
 const corpus: [string, string, object?][] = [
   [
-    'a variable inside of a custom scalar',
+    'a variable inside a custom scalar',
     'query($id: String!) { _entities(representations: [{ __typename: "Account", id: $id }]) { ... on Account { name } } }',
     { id: 'A1' },
   ],
@@ -31,25 +31,25 @@ const corpus: [string, string, object?][] = [
     'query($on: DateTime = "2026-01-01T00:00:00Z") { account(id: "A1") { aliases(effectiveOn: $on) { value } } }',
   ],
   [
-    'a fragment that is left out at one place and spread at another',
+    'a fragment that is excluded in one place and spread in another',
     'query($x: Boolean!) { account(id: "A1") { ...H @include(if: $x) ...R } } fragment H on Account { id name } fragment R on Account { ...H }',
     { x: false },
   ],
   ['an alias called __proto__', '{ account(id: "A1") { __proto__: id name } }'],
   [
-    'a list in the place of an input object',
+    'a list instead of an input object',
     'mutation($address: AddressInput) { updateAccount(input: { id: "A1", address: $address }) { __typename } }',
     { address: [] },
   ],
   ['an account', `query($id: ID!) { account(id: $id) { ${account} __typename } }`, { id: 'A1' }],
-  ['what is missing', 'query($id: ID!) { account(id: $id) { id } }', { id: 'nobody' }],
+  ['an unknown account', 'query($id: ID!) { account(id: $id) { id } }', { id: 'nobody' }],
   [
     'a list',
     `{ accounts { edges { cursor node { ${account} } } nodes { id } pageInfo { hasNextPage } totalCount } }`,
   ],
-  ['names in an order of their own', '{ z: viewer { keyName } a: account(id: "A1") { b: name a: id } }'],
+  ['aliases in another order', '{ z: viewer { keyName } a: account(id: "A1") { b: name a: id } }'],
   [
-    'what is skipped',
+    'skipped fields',
     'query($yes: Boolean!) { account(id: "A1") { id @skip(if: $yes) name @include(if: $yes) ...F @include(if: $yes) } } fragment F on Account { version }',
     { yes: true },
   ],
@@ -64,27 +64,30 @@ const corpus: [string, string, object?][] = [
     { first: 'x' },
   ],
   ['a variable that is missing', 'query($id: ID!) { account(id: $id) { id } }'],
-  ['a literal that is no instant', '{ account(id: "A1") { aliases(effectiveOn: "yesterday") { value } } }'],
+  [
+    'a literal that is not an instant',
+    '{ account(id: "A1") { aliases(effectiveOn: "yesterday") { value } } }',
+  ],
   [
     'an error at a place in the document',
     '{ accounts(first: 1) { nodes { id } }\n  bad: accounts(first: 1000) { nodes { id } } }',
   ],
-  ['an error inside of a list', '{ accounts { nodes { id history(first: 1000) { nodes { id } } } } }'],
+  ['an error inside a list', '{ accounts { nodes { id history(first: 1000) { nodes { id } } } } }'],
   [
-    'a refused mutation',
+    'a rejected mutation',
     `mutation { createAccount(input: { id: "A1", name: "Taken", customerId: "C1" }) {
       __typename ... on Error { code message } ... on IdTakenError { id accountId } } }`,
   ],
   [
-    'an input that breaks rules',
+    'invalid input',
     `mutation($input: CreateAccountInput!) { createAccount(input: $input) {
       __typename ... on InvalidInputError { issues { path code message } } } }`,
     { input: { id: '', name: 'x', customerId: 'C1', address: { country: 'usa' } } },
   ],
 ];
 
-describe('a document that is sent again', () => {
-  it.each(corpus)('gets the first answer: %s', async (_, document, variables) => {
+describe('a repeated document', () => {
+  it.each(corpus)('returns the same response: %s', async (_, document, variables) => {
     const answers = [];
     for (let time = 0; time < 4; time += 1) answers.push(comparable(await client.send(document, variables)));
     expect(answers.slice(1)).toEqual([answers[0], answers[0], answers[0]]);
@@ -92,12 +95,12 @@ describe('a document that is sent again', () => {
   });
 });
 
-describe('an input with variables that are left out', () => {
+describe('an input with absent variables', () => {
   const update = `mutation($id: ID!, $e: String, $t: Int, $key: String) {
     updateAccount(input: { id: $id, primaryEmail: $e, netTermDays: $t, idempotencyKey: $key }) {
       ... on UpdateAccountSuccess { replayed account { primaryEmail netTermDays } } ... on Error { code } } }`;
 
-  it('keeps what they stand for, however often it is sent', async () => {
+  it('keeps their fields each time it is sent', async () => {
     await createAccount(client, { id: 'A2', primaryEmail: 'kept@acme.example' });
     for (const netTermDays of [5, 6, 7]) {
       const { data } = await client.send(update, { id: 'A2', t: netTermDays });
@@ -105,7 +108,7 @@ describe('an input with variables that are left out', () => {
     }
   });
 
-  it('is replayed, however often it is sent', async () => {
+  it('is replayed each time it is sent', async () => {
     await createAccount(client, { id: 'A3' });
     for (const replayed of [false, true, true]) {
       const { data } = await client.send(update, { id: 'A3', t: 5, key: 'key-1' });
@@ -113,7 +116,7 @@ describe('an input with variables that are left out', () => {
     }
   });
 
-  it('stores the members of an object beside them', async () => {
+  it('stores the members of an object that mixes variables and literals', async () => {
     const document = `mutation($id: ID!, $plan: String!) {
       updateAccount(input: { id: $id, metadata: { plan: $plan, fixed: "x" } }) {
         ... on UpdateAccountSuccess { account { metadata } } } }`;
@@ -125,7 +128,7 @@ describe('an input with variables that are left out', () => {
   });
 });
 
-it('runs no text of a request as code', async () => {
+it('does not run text of a request as code', async () => {
   const attack = '(globalThis.ranRequest = true)';
   const marker = '__MAGIC_DATE__33a9e76d_02e0_4128_8e92_3530ad3da74d';
   const byMarker = `{ account(id: "${marker}(()=>${attack})()") { id } }`;
@@ -147,7 +150,7 @@ it('checks the scopes of each key that sends the same document', async () => {
   }
 });
 
-it('runs the mutations of a document one after the other, past one that is refused', async () => {
+it('runs the mutations of a document in order and continues after a rejected one', async () => {
   const document = `mutation($taken: CreateAccountInput!) {
     first: updateAccount(input: { id: "A1", name: "First" }) { ...Updated }
     taken: createAccount(input: $taken) { __typename }
@@ -166,7 +169,7 @@ it('runs the mutations of a document one after the other, past one that is refus
   }
 });
 
-it('runs the operation of a document that the request names', async () => {
+it('runs the operation that the request names', async () => {
   const document = 'query A { account(id: "A1") { id } } query B { customer(id: "C2") { id } }';
   for (let time = 0; time < 3; time += 1) {
     for (const [operationName, data] of [

@@ -14,10 +14,10 @@ const service = useService();
 const megabytes = (count: number) => count * 1_000_000;
 const query = '{ viewer { keyName } }';
 
-/** A good request, made this long by white space. */
+/** Returns a valid body, padded to this length with white space. */
 const bodyOf = (bytes: number) => JSON.stringify({ query }).padEnd(bytes);
 
-/** A body that comes in chunks without a declared length; tells how much of it was taken. */
+/** Returns a chunked body without a declared length, and the number of bytes read so far. */
 function streamOf(body: string) {
   const bytes = new TextEncoder().encode(body);
   let taken = 0;
@@ -31,14 +31,14 @@ function streamOf(body: string) {
   return { stream, taken: () => taken };
 }
 
-/** What the service answers over a connection of its own, which is read only after all was written. */
+/** Sends a request over its own connection and reads the response after everything is written. */
 async function sendThenRead(request: string): Promise<string> {
   const server = createServer(service.listener).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
   try {
     const write = promisify(socket.write.bind(socket) as (text: string, done: () => void) => void);
-    // A piece at a time: one that is sent after the service has closed the connection fails.
+    // In pieces, because a write after the service has closed the connection fails.
     for (const [piece] of request.matchAll(/.{1,20000}/gs)) {
       await write(piece);
       await setImmediate();
@@ -54,10 +54,10 @@ const badBodies: [string, string][] = [
   ['an empty body', ''],
   ['a body of white space', ' \n '],
   ['malformed JSON', '{"query": '],
-  ['JSON with a comma too many', `{"query": "${query}",}`],
+  ['JSON with a trailing comma', `{"query": "${query}",}`],
   ['a bare GraphQL document', query],
   ['JSON null', 'null'],
-  ['a JSON text', '"query"'],
+  ['a JSON string', '"query"'],
   ['a JSON number', '5'],
   ['a batch', JSON.stringify([{ query }, { query }])],
   ['an empty batch', '[]'],
@@ -67,29 +67,29 @@ const badBodies: [string, string][] = [
   ['a query that is a list', JSON.stringify({ query: [query] })],
   ['a query that is a list, with the id of a document', JSON.stringify({ query: [query], documentId: 'x' })],
   ['a query that is an object', '{"query": {}}'],
-  ['variables that are a text', JSON.stringify({ query, variables: 'x' })],
+  ['variables that are a string', JSON.stringify({ query, variables: 'x' })],
   ['variables that are a list', JSON.stringify({ query, variables: [] })],
-  ['extensions that are a text', JSON.stringify({ query, extensions: 'x' })],
+  ['extensions that are a string', JSON.stringify({ query, extensions: 'x' })],
   ['an operation name that is a number', JSON.stringify({ query, operationName: 5 })],
   ['an unknown operation name', JSON.stringify({ query, operationName: 'Nope' })],
   ['an unknown member', JSON.stringify({ query, documentId: 'x' })],
 ];
 
-describe('answers 400 and BAD_REQUEST to', () => {
-  it.each(badBodies)('%s', async (_, body) => {
+describe('a malformed body', () => {
+  it.each(badBodies)('returns BAD_REQUEST: %s', async (_, body) => {
     const client = await service.newTenant();
     expectRequestError(await sendRaw(service, client, { headers: json, body }), 400, 'BAD_REQUEST');
     await expectAlive(client);
   });
 
-  it('bytes that are no UTF-8', async () => {
+  it('returns BAD_REQUEST: bytes that are not UTF-8', async () => {
     const client = await service.newTenant();
     const body = new Uint8Array([0xff, 0xfe, 0x7b, 0x00]);
     expectRequestError(await sendRaw(service, client, { headers: json, body }), 400, 'BAD_REQUEST');
   });
 });
 
-describe('a document', () => {
+describe('an invalid document', () => {
   it.each([
     ['that does not parse', '{ viewer ', 'GRAPHQL_PARSE_FAILED'],
     ['that is empty', '', 'BAD_REQUEST'],
@@ -97,17 +97,21 @@ describe('a document', () => {
     ['with U+0000', '{ viewer \u0000 }', 'GRAPHQL_PARSE_FAILED'],
     ['with half a surrogate pair', '{ account(id: "\ud800") { id } }', 'GRAPHQL_PARSE_FAILED'],
     ['with an escaped half of a pair', '{ account(id: "\\ud800") { id } }', 'GRAPHQL_PARSE_FAILED'],
-    ['that asks for an unknown field', '{ viewer { password } }', 'GRAPHQL_VALIDATION_FAILED'],
-    ['that forgets an argument', '{ account { id } }', 'GRAPHQL_VALIDATION_FAILED'],
+    ['with an unknown field', '{ viewer { password } }', 'GRAPHQL_VALIDATION_FAILED'],
+    ['with a missing argument', '{ account { id } }', 'GRAPHQL_VALIDATION_FAILED'],
     ['without an operation', 'fragment F on Account { id }', 'BAD_REQUEST'],
-    ['with two operations of no name', '{ __typename } { __typename }', 'BAD_REQUEST'],
+    ['with two anonymous operations', '{ __typename } { __typename }', 'BAD_REQUEST'],
     [
       'with a number beyond 32 bits',
       '{ accounts(first: 3000000000) { totalCount } }',
       'GRAPHQL_VALIDATION_FAILED',
     ],
-    ['with two operations and no name', 'query A { __typename } query B { __typename }', 'BAD_REQUEST'],
-  ])('%s is refused as what it is', async (_, document, code) => {
+    [
+      'with two operations and no operation name',
+      'query A { __typename } query B { __typename }',
+      'BAD_REQUEST',
+    ],
+  ])('returns the error code of one %s', async (_, document, code) => {
     const client = await service.newTenant();
     const answer = await client.send(document);
     expectRequestError(answer, 400, code);
@@ -115,14 +119,14 @@ describe('a document', () => {
   });
 });
 
-describe('content type', () => {
+describe('POST /graphql with a content type', () => {
   it.each([
     'application/json',
     'application/json; charset=utf-8',
     'APPLICATION/JSON',
     'application/json ;charset=UTF-8',
     'application/graphql+json',
-  ])('%s is taken', async (contentType) => {
+  ])('accepts %s', async (contentType) => {
     const client = await service.newTenant();
     const headers = { 'content-type': contentType };
     expect((await sendRaw(service, client, { headers, body: bodyOf(0) })).data.viewer.keyName).toBe('test');
@@ -137,7 +141,7 @@ describe('content type', () => {
     'application/xml',
     'text/plain; application/json',
     '',
-  ])('"%s" is answered with 415', async (contentType) => {
+  ])('returns 415 for "%s"', async (contentType) => {
     const client = await service.newTenant();
     const headers = { 'content-type': contentType };
     const answer = await sendRaw(service, client, { headers, body: bodyOf(0) });
@@ -145,14 +149,14 @@ describe('content type', () => {
     await expectAlive(client);
   });
 
-  it('that is missing is answered with 415', async () => {
+  it('returns 415 without a content type', async () => {
     const client = await service.newTenant();
     const body = new TextEncoder().encode(bodyOf(0));
     expectRequestError(await sendRaw(service, client, { body }), 415, 'BAD_REQUEST');
     expectRequestError(await sendRaw(service, client, {}), 415, 'BAD_REQUEST');
   });
 
-  it('of a form does not run the mutation in it', async () => {
+  it('returns 415 for a form without running its mutation', async () => {
     const client = await service.newTenant();
     const headers = { 'content-type': 'application/x-www-form-urlencoded' };
     const body = new URLSearchParams({ query: 'mutation { __typename }' }).toString();
@@ -160,14 +164,14 @@ describe('content type', () => {
   });
 });
 
-describe('a body', () => {
+describe('the size of a body', () => {
   it.each([
     [
       'with its length declared',
       (body: string) => ({ body, headers: { 'content-length': String(body.length) } }),
     ],
     ['in chunks', (body: string) => ({ body: streamOf(body).stream, headers: {} })],
-  ])('of 1 MB is taken and one of 2 MB answered with 413, %s', async (_, requestOf) => {
+  ])('is accepted up to 1 MB and returns 413 above, %s', async (_, requestOf) => {
     const client = await service.newTenant();
     const send = (bytes: number) => {
       const { body, headers } = requestOf(bodyOf(bytes));
@@ -179,12 +183,12 @@ describe('a body', () => {
     await expectAlive(client);
   });
 
-  it('without end is not read to its end', async () => {
+  it('limits how much of an endless body is read', async () => {
     const client = await service.newTenant();
     const { stream, taken } = streamOf(bodyOf(megabytes(100)));
     const answer = await sendRaw(service, client, { body: stream, headers: json });
     expectRequestError(answer, 413, 'PAYLOAD_TOO_LARGE');
-    // What is beyond the limit lies in buffers between client and server.
+    // The rest is in buffers between client and server.
     expect(taken()).toBeLessThan(megabytes(50));
   });
 
@@ -195,7 +199,7 @@ describe('a body', () => {
       (body: string) =>
         `transfer-encoding: chunked\r\n\r\n${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`,
     ],
-  ])('of 2 MB is answered, %s, to a client that reads only once all is sent', async (_, framed) => {
+  ])('returns 413 to a client that reads only after sending 2 MB, %s', async (_, framed) => {
     const client = await service.newTenant();
     const head = `POST /graphql HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nauthorization: Bearer ${client.token}\r\n`;
     const answer = await sendThenRead(
@@ -214,7 +218,7 @@ describe('a body', () => {
     [413, 'POST /accounts', ''],
     [413, 'POST /accounts', 'authorization: Bearer nobody'],
     [413, 'DELETE /nothing', ''],
-  ])('that nobody reads is received to its end, and answered with %i', async (status, line, header) => {
+  ])('does not cut the connection if an unread body gets status %i', async (status, line, header) => {
     const client = await service.newTenant();
     const body = bodyOf(megabytes(2));
     const headers = [
@@ -233,7 +237,7 @@ describe('a body', () => {
     ['50000 values', 50_000 - 4, (count: number) => `[${listOf(count, () => '"],{[:\\\\\\""').join()}]`],
     ['1000 members', 1000, (count: number) => `{${listOf(count, (n) => `"member ${n}": 1`).join()}}`],
     ['50 levels', 48, (count: number) => `${'['.repeat(count)}1${']'.repeat(count)}`],
-  ])('of more than %s is refused before it is parsed', async (what, most, holding) => {
+  ])('is rejected before parsing if it has more than %s', async (what, most, holding) => {
     const client = await service.newTenant();
     const send = (count: number) => {
       const variables = `{"long": "${x(10_000)}", "v": ${holding(count)}}`;
@@ -247,13 +251,13 @@ describe('a body', () => {
     expect(refused.errors[0].message).toContain(what);
   });
 
-  it('counts in bytes, not in characters', async () => {
+  it('is counted in bytes, not in characters', async () => {
     const client = await service.newTenant();
     const body = `{"query": "{ __typename }", "variables": {"x": "${'é'.repeat(megabytes(0.6))}"}}`;
     expectRequestError(await sendRaw(service, client, { body, headers: json }), 413, 'PAYLOAD_TOO_LARGE');
   });
 
-  it('that breaks off ends nothing but its request', async () => {
+  it('affects no other request if the body breaks off', async () => {
     const client = await service.newTenant();
     await breakOff(service, '/graphql', client.token, '{"query": "{ viewer');
     await expectAlive(client);

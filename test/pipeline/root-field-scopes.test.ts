@@ -11,7 +11,7 @@ const failure = '... on Error { code }';
 const mutation = (name: string, input: string) =>
   `mutation { ${name}(input: ${input}) { __typename ${failure} } }`;
 
-/** What each root field needs, and a document that uses it. Whatever it would answer, a refusal comes first. */
+/** The scope of each root field and a document that selects it. A missing scope is the first error. */
 const needed: Record<string, [Scope | undefined, string]> = {
   'Query.viewer': [undefined, '{ viewer { scopes } }'],
   'Query.node': ['accounts:read', 'query($account: ID!) { node(nodeId: $account) { nodeId } }'],
@@ -67,18 +67,18 @@ beforeAll(async () => {
 const refusals = (errors: Json): Json =>
   (errors ?? []).map(({ path, extensions }: Json) => [path, extensions.code, extensions.scope]);
 
-describe('a key', () => {
-  it('of every root field is asked for a scope', () => {
+describe('the scope of a root field', () => {
+  it('is tested for every root field', () => {
     const schema = buildSchema();
     const fields = [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()]
       .flatMap((type) => Object.keys(type?.getFields() ?? {}).map((field) => `${type?.name}.${field}`))
       .filter((name) => !name.startsWith('Query._'));
-    // A subscription answers with events: test/history/subscription-lifecycle.test.ts sees it refused.
+    // test/history/subscription-lifecycle.test.ts tests the subscription.
     const asked = [...Object.keys(needed), 'Subscription.accountChanged'];
     expect(asked.toSorted()).toEqual(fields.toSorted());
   });
 
-  it.each(Object.entries(needed))('%s needs its scope, and no other', async (name, [scope, document]) => {
+  it.each(Object.entries(needed))('is required for %s, and no other', async (name, [scope, document]) => {
     const field = name.split('.')[1];
     const without = scopes.filter((one) => one !== scope && one !== scope?.replace(':read', ':write'));
     const poor = await service.newKey(owner, without);
@@ -89,21 +89,21 @@ describe('a key', () => {
     expect(refusals((await rich.send(document, variables)).errors)).toEqual([]);
   });
 
-  it('sees its scopes', async () => {
+  it('is returned in viewer', async () => {
     const key = await service.newKey(owner, ['customers:read', 'accounts:write']);
     const { data } = await key.send('{ viewer { scopes } }');
     expect(data.viewer.scopes).toEqual(['customers:read', 'accounts:write']);
   });
 
-  it('that may write may read', async () => {
+  it('includes read access if it allows writes', async () => {
     const key = await service.newKey(owner, ['accounts:write', 'customers:write']);
     const { data } = await key.send('{ account(id: "A1") { customer { id } } }');
     expect(data.account.customer.id).toBe('C1');
   });
 });
 
-describe('without customers:read', () => {
-  it('an account is read, and its customer is an error with its path', async () => {
+describe('a key without customers:read', () => {
+  it('gets an error with the path of an account’s customer', async () => {
     const key = await service.newKey(owner, ['accounts:read']);
     const { data, errors } = await key.send('{ account(id: "A1") { id customer { id } } }');
     expect(data.account).toBeNull();
@@ -111,14 +111,14 @@ describe('without customers:read', () => {
   });
 });
 
-describe('without accounts:read', () => {
-  it('the accounts of a customer are not even counted', async () => {
+describe('a key without accounts:read', () => {
+  it('cannot count the accounts of a customer', async () => {
     const key = await service.newKey(owner, ['customers:read']);
     const { errors } = await key.send('{ customer(id: "C1") { accounts { totalCount } } }');
     expect(refusals(errors)).toEqual([[['customer', 'accounts'], 'FORBIDDEN', 'accounts:read']]);
   });
 
-  it('entities are errors with their paths, whether they exist or not, and others are answered', async () => {
+  it('gets an error with the path of each account entity, and the other entities', async () => {
     const key = await service.newKey(owner, ['customers:read']);
     const document = `query($all: [_Any!]!) { _entities(representations: $all) {
       ... on Customer { id } ... on Account { id } ... on AccountReference { alias } } }`;
@@ -135,7 +135,7 @@ describe('without accounts:read', () => {
     );
   });
 
-  it('a first account is not made with a customer', async () => {
+  it('cannot create a first account with a customer', async () => {
     const key = await service.newKey(owner, ['customers:write']);
     const { customerId: _, ...account } = accountInput({ id: 'A9' }) as Json;
     const document = `mutation($input: CreateCustomerInput!) { createCustomer(input: $input) { __typename } }`;

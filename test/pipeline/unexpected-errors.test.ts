@@ -28,11 +28,11 @@ beforeAll(async () => {
 const history = 'history(first: 1) { nodes { version } }';
 
 it.each([
-  ['whole', `{ account(id: "A1") { ${history} } }`, '', 'application/json'],
-  ['whole and timed', `{ account(id: "A1") { ${history} } }`, 'ftv1', 'application/json'],
-  ['in parts', `{ account(id: "A1") { id ... @defer { ${history} } } }`, '', 'multipart/mixed'],
+  ['a single body', `{ account(id: "A1") { ${history} } }`, '', 'application/json'],
+  ['a single body with a trace', `{ account(id: "A1") { ${history} } }`, 'ftv1', 'application/json'],
+  ['incremental', `{ account(id: "A1") { id ... @defer { ${history} } } }`, '', 'multipart/mixed'],
 ])(
-  'hides, in an answer that is sent %s, what went wrong on our side, and logs it under the request’s id',
+  'masks an unexpected error in a response that is %s and logs it with the request id',
   async (_, query, trace, accept) => {
     const headers = { authorization: `Bearer ${client.token}`, ...json, accept };
     const response = await service.fetch(
@@ -49,7 +49,7 @@ it.each([
     const [, times = ''] = /"ftv1":"(.*?)"/.exec(text) ?? [];
     const readable = Buffer.from(times, 'base64').toString('latin1');
     expect(readable.includes('Internal error')).toBe(trace === 'ftv1');
-    // The letters of base64 spell any short word now and then.
+    // Base64 text may contain any short word by chance.
     const shown = [text.replace(times, ''), ...(readable.match(/[ -~]{4,}/g) ?? [])];
     for (const one of shown) expectNoInternals({ data: one, errors: undefined });
     const lines = logged.filter((line) => line.requestId === requestId);
@@ -58,7 +58,7 @@ it.each([
   },
 );
 
-it('times every field for a gateway that asks for it, and for nobody else', async () => {
+it('returns the time of every field only to a gateway that requests it', async () => {
   const body = JSON.stringify({ query: '{ account(id: "A1") { name } }' });
   const times = async (headers: object) => {
     const { text } = await sendRaw(service, client, { headers: { ...json, ...headers }, body });

@@ -19,7 +19,7 @@ beforeAll(async () => {
   client = rest.of(await service.newTenant());
 });
 
-it('spends the budget of the key, and refuses what it does not hold', async () => {
+it('spends the budget of the key and returns 429 after it is spent', async () => {
   const within = await client.get('/accounts');
   expect(within).toMatchObject({ status: 200, body: { data: [] } });
   expect(within.headers.get('ratelimit-limit')).toBe('450');
@@ -35,7 +35,7 @@ it('spends the budget of the key, and refuses what it does not hold', async () =
   });
 });
 
-it('logs a line for each request, with nothing of what it says', async () => {
+it('logs a line for each request without its values', async () => {
   const answer = await client.get('/accounts/leaky%40example.com');
   const requestId = answer.headers.get('x-request-id');
   const [line, ...others] = lines.filter((one) => one.requestId === requestId);

@@ -21,7 +21,7 @@ import { type Client, type Json, useService } from '../support/service.ts';
 import { badSettings, goodSettings } from '../support/setting-field-limits.ts';
 import { span } from '../support/spans.ts';
 
-/** Whatever one way in takes, the other takes, too; and both refuse with the same words. */
+/** REST and GraphQL accept the same input and reject the rest with the same messages. */
 
 const service = useService();
 const rest = useRest(service);
@@ -50,31 +50,31 @@ const bad: Refused[] = [
   ...badAddresses,
   ...badMetadata,
   ...badSettings,
-  ['a currency that is none', { invoiceCurrency: 'usd' }, ['invoiceCurrency'], 'INVALID_VALUE'],
+  ['an unknown currency', { invoiceCurrency: 'usd' }, ['invoiceCurrency'], 'INVALID_VALUE'],
   ['netTermDays 366', { netTermDays: 366 }, ['netTermDays'], 'TOO_LARGE'],
   ['an archived account', { status: 'ARCHIVED' }, ['status'], 'INVALID_VALUE'],
   ['11 aliases', { aliases: listOf(11, (index) => `a${index}`) }, ['aliases'], 'TOO_MANY'],
   ['51 tags', { tags: listOf(51, (index) => `t${index}`) }, ['tags'], 'TOO_MANY'],
   ['a span that ends before it begins', { datedAliases: [span('a', until, from)] }, [], ''],
   ['spans that overlap', { datedAliases: [span('a', from), span('a', undefined, until)] }, [], ''],
-  ['a dated alias that is a plain one', { aliases: ['a'], datedAliases: [span('a')] }, [], ''],
+  ['a dated alias that is also a plain alias', { aliases: ['a'], datedAliases: [span('a')] }, [], ''],
   [
-    'aliases of both kinds, 11 together',
+    '11 plain and dated aliases',
     { aliases: listOf(10, (index) => `a${index}`), datedAliases: [span('a')] },
     [],
     '',
   ],
   ['an alias that is another account’s id', { aliases: ['A0'] }, [], ''],
-  ['a customer that is not there', { customerId: 'nobody' }, [], ''],
+  ['an unknown customer', { customerId: 'nobody' }, [], ''],
 ];
 
-/** What the facade calls otherwise. */
+/** Renames the fields that REST names differently. */
 function inRestWords(input: Json): Json {
   const { datedAliases, ...others } = input;
   return datedAliases === undefined ? input : { ...others, accountAliases: datedAliases };
 }
 
-/** An error's code and words; the facade shows at most 500 characters of them. */
+/** Returns `accepted`, or the code and message of an error. REST truncates messages to 500 characters. */
 function decisionOf(result: Json): Json {
   if (result.code === undefined) return 'accepted';
   const { code, message } = result;
@@ -131,15 +131,15 @@ async function decisions({ mutation, input, send }: Way, fields: object, clients
   return [decisionOf(result), restDecisionOf(await send(clients[1], sent))];
 }
 
-describe.each(ways)('$mutation and its call', (way) => {
+describe.each(ways)('$mutation and its REST call', (way) => {
   const inFirst = way.mutation === 'createCustomer';
   const accepted = good.filter((_, index) => !inFirst || index % 4 === 0);
 
-  it.each(accepted)('take %s', async (_, fields) => {
+  it.each(accepted)('accept %s', async (_, fields) => {
     expect(await decisions(way, fields, await twoTenants())).toEqual(['accepted', 'accepted']);
   });
 
-  it('refuse the same with the same words', async () => {
+  it('reject the same input with the same messages', async () => {
     const clients = await twoTenants();
     for (const [what, fields] of bad.filter(([, fields]) => !inFirst || !('customerId' in fields))) {
       const [graphql, facade] = await decisions(way, fields, clients);
@@ -149,15 +149,15 @@ describe.each(ways)('$mutation and its call', (way) => {
   });
 });
 
-describe('updateAccount and its call', () => {
-  it('take the same', async () => {
+describe('updateAccount and its REST call', () => {
+  it('accept the same input', async () => {
     const clients = await twoTenants();
     for (const [what, fields] of ofChanges(good)) {
       expect([what, ...(await decisions(changes, fields, clients))]).toEqual([what, 'accepted', 'accepted']);
     }
   });
 
-  it('refuse the same with the same words', async () => {
+  it('reject the same input with the same messages', async () => {
     const clients = await twoTenants();
     for (const [what, fields] of ofChanges(bad)) {
       const [graphql, facade] = await decisions(changes, fields, clients);
@@ -167,7 +167,7 @@ describe('updateAccount and its call', () => {
   });
 });
 
-it('give the first answer to a key that the other way in used before, with the same input', async () => {
+it('replays in REST a key that GraphQL used with the same input', async () => {
   const client = await tenantWithCustomer(service);
   const dated = { id: 'A1', name: 'Main account', customerId: 'C1', datedAliases: [span('x', from)] };
   const first = await tryMutation(client, 'createAccount', { ...dated, idempotencyKey: 'k' });

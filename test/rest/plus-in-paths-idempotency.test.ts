@@ -13,7 +13,7 @@ import {
 } from '../support/rest-names.ts';
 import type { Json } from '../support/service.ts';
 
-/** Idempotency keys of writes whose paths hold a plus. */
+/** Idempotency keys of writes whose paths contain a plus. */
 
 const { service, newClient } = useRestNames();
 const key = { 'Idempotency-Key': 'k' };
@@ -22,7 +22,7 @@ interface Write {
   call: string;
   kind: string;
   write(client: RestClient, segment: string): Promise<RestAnswer>;
-  /** Makes the write possible for a name. */
+  /** Creates what the write needs for this name. */
   prepare?(client: RestClient, name: string): Promise<unknown>;
 }
 
@@ -75,7 +75,7 @@ function expectReplay(answer: RestAnswer, first: RestAnswer): void {
   expect(answer.headers.get('idempotent-replayed')).toBe('true');
 }
 
-describe.each(writes)('$call with a key', ({ kind: name, write, prepare }) => {
+describe.each(writes)('$call with a plus and an Idempotency-Key', ({ kind: name, write, prepare }) => {
   const kind = kinds[name] as Kind;
 
   async function clientWith(...names: string[]): Promise<RestClient> {
@@ -85,7 +85,7 @@ describe.each(writes)('$call with a key', ({ kind: name, write, prepare }) => {
     return client;
   }
 
-  it('is replayed when the path means the name with a space', async () => {
+  it('is replayed if the path means the name with a space', async () => {
     const client = await clientWith('c d');
     const first = await write(client, 'c+d');
     expect(first).toMatchObject({ status: 200 });
@@ -94,7 +94,7 @@ describe.each(writes)('$call with a key', ({ kind: name, write, prepare }) => {
     expectReplay(await write(client, '%63+d'), first);
   });
 
-  it('is replayed when the name with the plus has come into being', async () => {
+  it('is replayed after an entity with the plus is created', async () => {
     const client = await clientWith('c d');
     const first = await write(client, 'c+d');
     await kind.make(client, 'c+d');
@@ -103,7 +103,7 @@ describe.each(writes)('$call with a key', ({ kind: name, write, prepare }) => {
     expect((await client.get(kind.pathOf('c%2Bd'))).body).toEqual(before.body);
   });
 
-  it.each(['c%2Bd', 'c%20d'])('is refused when the path is sent again as %s', async (segment) => {
+  it.each(['c%2Bd', 'c%20d'])('is rejected if the path is sent again as %s', async (segment) => {
     const client = await clientWith('c d', 'c+d');
     const answer = await write(client, 'c+d');
     expect(answer.status).toBe(200);
@@ -111,7 +111,7 @@ describe.each(writes)('$call with a key', ({ kind: name, write, prepare }) => {
   });
 });
 
-it('a write of a setting is replayed after its setting is removed, by either name', async () => {
+it('replays the write of a removed setting by either name', async () => {
   for (const name of ['c d', 'c+d']) {
     const client = await newClient();
     await addSetting(client, settingNamed(name));
@@ -126,7 +126,7 @@ it('a write of a setting is replayed after its setting is removed, by either nam
   }
 });
 
-it('a write of a setting is replayed for its owner when another owner has come into being', async () => {
+it('replays the write of a setting after another owner is created', async () => {
   const client = await newClient();
   await addAccounts(client, 'c d');
   const named = (entityId: string) => ({ namespace: 'n', id: 's', entityId });
@@ -141,7 +141,7 @@ it('a write of a setting is replayed for its owner when another owner has come i
   expect((await client.get('/settings/setting.n.s.ACCOUNT.c%2Bd')).body.value).toBe('v');
 });
 
-it('an alias that was to begin and was removed leaves the path with its first response', async () => {
+it('replays the delete of an alias after a future alias was removed', async () => {
   const client = await newClient();
   await client.post('/accounts/A1/add_aliases', { aliases: ['c d'] });
   const future = { value: 'c+d', effectiveFrom: '2190-01-01T00:00:00Z' };
@@ -160,7 +160,7 @@ it.each([
   ['c%20d', 'c d'],
   ['c%2Bd', 'c+d'],
   ['+c', '+c'],
-])('keeps the fingerprint of the id for the path %s', async (segment, id) => {
+])('stores the fingerprint of the id for the path %s', async (segment, id) => {
   const client = await newClient();
   if (id !== 'A1') await addAccounts(client, id);
   expect((await client.patch(`/accounts/${segment}`, { name: 'Changed' }, key)).status).toBe(200);

@@ -16,21 +16,21 @@ import type { Json } from '../support/service.ts';
 
 const { service, newClient } = useRestNames();
 
-describe.each(Object.entries(kinds))('the name of an %s in a path', (_, { make, end, pathOf, nameIn }) => {
+describe.each(Object.entries(kinds))('a plus in a path to an %s', (_, { make, end, pathOf, nameIn }) => {
   const read = async (client: RestClient, segment: string) => {
     const { status, body } = await client.get(pathOf(segment));
     expect(status).toBe(200);
     return nameIn(body);
   };
 
-  it('is read with its plus, however that is sent', async () => {
+  it('is part of the name, encoded or not', async () => {
     const client = await newClient();
     await make(client, 'r-a b', 'r-a+b');
     for (const segment of ['r-a+b', 'r-a%2Bb', '%72-a+b']) expect(await read(client, segment)).toBe('r-a+b');
     expect(await read(client, 'r-a%20b')).toBe('r-a b');
   });
 
-  it('is read with a space if the name with the plus never existed', async () => {
+  it('means a space if no entity with the plus ever existed', async () => {
     const client = await newClient();
     await make(client, 'r-a b');
     expect(await read(client, 'r-a+b')).toBe('r-a b');
@@ -39,7 +39,7 @@ describe.each(Object.entries(kinds))('the name of an %s in a path', (_, { make, 
     expect(await read(client, 'r-a+b')).toBe('r-a+b');
   });
 
-  it('is read with its plus if the name has ended', async () => {
+  it('is part of the name if the entity with the plus is archived or removed', async () => {
     const client = await newClient();
     await make(client, 'r-a b', 'r-a+b');
     await end(client, 'r-a+b');
@@ -49,7 +49,7 @@ describe.each(Object.entries(kinds))('the name of an %s in a path', (_, { make, 
     expect(await read(client, 'r-a%20b')).toBe('r-a b');
   });
 
-  it('has spaces only for the pluses that are not encoded', async () => {
+  it('means a space only if it is not encoded', async () => {
     const client = await newClient();
     await make(client, 'a b+c', 'd  e');
     expect(await read(client, 'a+b%2Bc')).toBe('a b+c');
@@ -61,7 +61,7 @@ describe.each(Object.entries(kinds))('the name of an %s in a path', (_, { make, 
 });
 
 describe('a plus at an end of a path segment', () => {
-  it.each(['account', 'customer', 'alias'])('is a plus in the name of an %s', async (kind) => {
+  it.each(['account', 'customer', 'alias'])('is part of the name of an %s', async (kind) => {
     const { make, pathOf, nameIn } = kinds[kind] as Kind;
     const client = await newClient();
     await make(client, '+1 (555) 0', 'ends+', '+');
@@ -77,7 +77,7 @@ describe('a plus at an end of a path segment', () => {
 });
 
 describe('a plus in the path of a write', () => {
-  it('names the account with the plus for DELETE, not the one with a space', async () => {
+  it('means the account with the plus for DELETE, not the one with a space', async () => {
     const client = await newClient();
     await addAccounts(client, 'r-a b', 'r-a+b');
     expect((await client.delete('/accounts/r-a+b')).status).toBe(200);
@@ -87,7 +87,7 @@ describe('a plus in the path of a write', () => {
     expect((await client.get('/accounts/r-a%20b')).body.status).toBe('ACTIVE');
   });
 
-  it.each(['r-a+b', 'r-a%2Bb'])('names the account with the plus in every call, sent as %s', async (id) => {
+  it.each(['r-a+b', 'r-a%2Bb'])('means the account with the plus in every call, sent as %s', async (id) => {
     const client = await newClient();
     await addAccounts(client, 'r-a b', 'r-a+b');
     expect((await client.patch(`/accounts/${id}`, { name: 'Changed' })).body.id).toBe('r-a+b');
@@ -98,7 +98,7 @@ describe('a plus in the path of a write', () => {
     expect((await client.get('/accounts/r-a%20b')).body).toMatchObject({ name: 'Named r-a b' });
   });
 
-  it('names the account with a space in every call if none with a plus ever existed', async () => {
+  it('means the account with a space in every call if none with a plus ever existed', async () => {
     const client = await newClient();
     await addAccounts(client, 'r-a b');
     expect((await client.patch('/accounts/r-a+b', { name: 'Changed' })).body.id).toBe('r-a b');
@@ -109,7 +109,7 @@ describe('a plus in the path of a write', () => {
     expect((await client.get('/accounts/r-a%20b')).body.status).toBe('ARCHIVED');
   });
 
-  it('names the customer with the plus, also when it is archived', async () => {
+  it('means the customer with the plus, even if it is archived', async () => {
     const client = await newClient();
     await addCustomers(client, 'c d', 'c+d');
     expect((await client.patch('/customers/c+d', { name: 'Changed' })).body.id).toBe('c+d');
@@ -122,7 +122,7 @@ describe('a plus in the path of a write', () => {
     });
   });
 
-  it('names the alias with the plus, also when it has ended', async () => {
+  it('means the alias with the plus, even if it has ended', async () => {
     const client = await newClient();
     await addAliases(client, 'A1', 'c d', 'c+d');
     expect((await client.delete('/aliases/c+d')).status).toBe(200);
@@ -130,7 +130,7 @@ describe('a plus in the path of a write', () => {
     expect((await client.get('/aliases/c%20d')).status).toBe(200);
   });
 
-  it('names the setting with the plus, also when it has been removed', async () => {
+  it('means the setting with the plus, even if it has been removed', async () => {
     const client = await newClient();
     const [plus, space] = [settingNamed('c+d'), settingNamed('c d')];
     for (const name of [plus, space]) await addSetting(client, name);
@@ -145,9 +145,9 @@ describe('a plus in the path of a write', () => {
   });
 });
 
-describe('a plus in a path that is no name of that kind', () => {
+describe('a plus in a path whose name exists for another kind of entity', () => {
   it.each(['ACTIVE', 'ARCHIVED'])(
-    'is a plus in an alias if it is in the id of an %s account',
+    'is part of an alias if it is in the id of an %s account',
     async (status) => {
       const client = await newClient();
       await addAccounts(client, 'c+d');
@@ -158,7 +158,7 @@ describe('a plus in a path that is no name of that kind', () => {
     },
   );
 
-  it('is a plus in an account id if it is in an alias', async () => {
+  it('is part of an account id if it is in an alias', async () => {
     const client = await newClient();
     await addAccounts(client, 'c d');
     await addAliases(client, 'A1', 'c+d');
@@ -166,7 +166,7 @@ describe('a plus in a path that is no name of that kind', () => {
     expect((await client.get('/accounts/c%20d')).body.status).toBe('ACTIVE');
   });
 
-  it('is a plus in the owner of a setting if that owner exists, whatever settings it has', async () => {
+  it('is part of the owner of a setting if that owner exists', async () => {
     const client = await newClient();
     await addAccounts(client, 'c d');
     await addSetting(client, { namespace: 'n', id: 's', entityId: 'c d' });
@@ -181,7 +181,7 @@ describe('a plus in a path that is no name of that kind', () => {
     ['setting.n+m.s.CUSTOMER.c%2Bd', 'n m'],
     ['setting.n%20m.s.CUSTOMER.c+d', 'n m'],
     ['setting.n+m.s.CUSTOMER.c+d', undefined],
-  ])('is read in %s by the part that it is in', async (fullId, namespace) => {
+  ])('is resolved in %s for each part separately', async (fullId, namespace) => {
     const client = await newClient();
     await addCustomers(client, 'c+d');
     await addSetting(client, { namespace: 'n m', id: 's', entityId: 'c+d' }, 'CUSTOMER');
@@ -189,7 +189,7 @@ describe('a plus in a path that is no name of that kind', () => {
     expect([status, body.namespace]).toEqual([namespace === undefined ? 404 : 200, namespace]);
   });
 
-  it('remembers the removed settings of customers', async () => {
+  it('is part of the name of a removed setting of a customer', async () => {
     const client = await newClient();
     for (const id of ['c d', 'c+d'])
       await addSetting(client, { namespace: 'n', id, entityId: 'C1' }, 'CUSTOMER');
@@ -198,7 +198,7 @@ describe('a plus in a path that is no name of that kind', () => {
     expectRefusal(await client.get('/settings/setting.n.c+d.CUSTOMER.C1'), 404, 'NOT_FOUND');
   });
 
-  it('is refused as any other name is', async () => {
+  it('is rejected in an invalid name', async () => {
     const client = await newClient();
     const long = 'x'.repeat(50);
     for (const segment of ['a+%00', 'a+%FF', 'a+%', `a+${long}`, 'a+%0Ab', '%20a+b']) {
@@ -210,7 +210,7 @@ describe('a plus in a path that is no name of that kind', () => {
   });
 });
 
-it('looks for a name only if its path has a plus that can be a space', async () => {
+it('runs a lookup only for a path with a plus that can be a space', async () => {
   const client = await newClient();
   await addAccounts(client, 'c d', 'c+d', '+c');
   const count = async (segment: string) => {

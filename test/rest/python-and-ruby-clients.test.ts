@@ -6,7 +6,7 @@ import { tenantWithCustomer } from '../support/fixtures.ts';
 import { openReplica } from '../support/replica.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
 
-/** Requests byte by byte as the origin's Python and Ruby clients send them, over a socket. */
+/** Requests as the generated Python and Ruby clients of the original API send them, over a socket. */
 
 const service = useService();
 let server: Server;
@@ -52,7 +52,7 @@ function parsed(raw: string): Reply {
   };
 }
 
-/** Sends bytes and reads until the server closes, as it is asked to. */
+/** Sends a request with `Connection: close` and reads the response. */
 function exchange(lines: string[], body = ''): Promise<Reply> {
   const { port } = server.address() as AddressInfo;
   const head = [lines[0], `Host: 127.0.0.1:${port}`, 'Connection: close', ...lines.slice(1), '', ''].join(
@@ -76,7 +76,7 @@ const python = () => [
   'User-Agent: OpenAPI-Generator/1.0.3/python',
   `Authorization: Bearer ${client.token}`,
 ];
-/** Ruby's client says JSON of every request, with and without a body. */
+/** The Ruby client sends a JSON content type with and without a body. */
 const ruby = () => [
   'User-Agent: OpenAPI-Generator/1.0.2/ruby',
   'Content-Type: application/json',
@@ -89,7 +89,7 @@ const withBody = (body: string) => [
   `Content-Length: ${Buffer.byteLength(body)}`,
 ];
 
-/** As json.dumps writes it: with spaces, and nothing but ASCII. */
+/** Formats JSON like `json.dumps`, with spaces and in ASCII. */
 const pythonJson = (value: unknown) =>
   JSON.stringify(value, null, 1)
     .replaceAll(/\n */g, ' ')
@@ -99,8 +99,8 @@ async function post(path: string, body: string, headers = python()): Promise<Rep
   return exchange([`POST ${path} HTTP/1.1`, ...headers, ...withBody(body)], body);
 }
 
-describe('Python', () => {
-  it('creates an account and reads it back by an id full of odd characters', async () => {
+describe('the Python client', () => {
+  it('creates an account and reads it by an id with special characters', async () => {
     const id = 'a/b c+d%é?#&=😀';
     const created = await post('/accounts', pythonJson({ id, name: 'Primäres Konto', customerId: 'C1' }));
     expect(created).toMatchObject({ status: 201, body: { id, name: 'Primäres Konto' } });
@@ -111,7 +111,7 @@ describe('Python', () => {
     expect(read.headers['content-type']).toBe('application/json');
   });
 
-  it('asks for aliases at an instant, in either of its spellings', async () => {
+  it('reads aliases at an instant in both of its formats', async () => {
     const accountAliases = [
       {
         value: 'then',
@@ -126,7 +126,7 @@ describe('Python', () => {
     }
   });
 
-  it('walks a list with sizes that are floats', async () => {
+  it('reads pages with sizes that are floats', async () => {
     const first = await exchange(['GET /accounts?pageSize=1.0 HTTP/1.1', ...python()]);
     expect(first.body.data).toHaveLength(1);
     const token = encodeURIComponent(first.body.nextToken);
@@ -134,7 +134,7 @@ describe('Python', () => {
     expect(next.body.data).toHaveLength(1);
   });
 
-  it('gets a token without a body or its type', async () => {
+  it('gets a token without a body and a content type', async () => {
     const answer = await exchange(['POST /authenticate HTTP/1.1', ...python(), 'Content-Length: 0']);
     expect(answer).toMatchObject({
       status: 200,
@@ -142,7 +142,7 @@ describe('Python', () => {
     });
   });
 
-  it('reads errors as JSON of one field', async () => {
+  it('gets errors as JSON with one field', async () => {
     const missing = await exchange(['GET /accounts/nobody HTTP/1.1', ...python()]);
     expect(missing).toMatchObject({ status: 404, body: { message: expect.any(String) } });
     expect(Object.keys(missing.body)).toEqual(['message']);
@@ -153,7 +153,7 @@ describe('Python', () => {
   });
 });
 
-describe('Ruby', () => {
+describe('the Ruby client', () => {
   it('sends a JSON content type on GET, and on DELETE without a body', async () => {
     await post('/accounts', JSON.stringify({ id: 'R1', name: 'Account', customerId: 'C1' }));
     expect(await exchange(['GET /accounts/R1 HTTP/1.1', ...ruby()])).toMatchObject({
@@ -166,7 +166,7 @@ describe('Ruby', () => {
     });
   });
 
-  it('writes a space in a path as a plus, and a plus as %2B', async () => {
+  it('sends a space in a path as a plus, and a plus as %2B', async () => {
     await post(
       '/accounts',
       JSON.stringify({ id: 'two words+more', name: 'Account', customerId: 'C1', aliases: ['+1 (555) 0'] }),
@@ -180,7 +180,7 @@ describe('Ruby', () => {
     }
   });
 
-  it('spells instants as Time does, in bodies and in queries', async () => {
+  it('sends instants in the format of Time', async () => {
     const accountAliases = [
       { value: 'utc', effectiveFrom: '2022-06-04 00:00:00 UTC' },
       { value: 'offset', effectiveFrom: '2022-06-04 05:30:00 +0530' },
@@ -204,17 +204,17 @@ describe('Ruby', () => {
   });
 });
 
-describe('a body', () => {
+describe('a request body', () => {
   const account = (id: string) => JSON.stringify({ id, name: 'Account', customerId: 'C1' });
 
-  it('is asked for where the client waits to be', async () => {
+  it('is requested with 100 Continue if the client expects it', async () => {
     const body = account('W1');
     const headers = [...python(), ...withBody(body), 'Expect: 100-continue'];
     const reply = await exchange(['POST /accounts HTTP/1.1', ...headers], body);
     expect(reply.raw).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 201 /);
   });
 
-  it('may come in chunks, up to the limit', async () => {
+  it('is accepted in chunks up to the limit', async () => {
     const chunked = (text: string) => `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n0\r\n\r\n`;
     const headers = [...python(), 'Content-Type: application/json', 'Transfer-Encoding: chunked'];
     const taken = await exchange(['POST /accounts HTTP/1.1', ...headers], chunked(account('W2')));
@@ -224,7 +224,7 @@ describe('a body', () => {
     expect(refused).toMatchObject({ status: 413, body: { message: expect.any(String) } });
   });
 
-  it('that is declared too long is refused', async () => {
+  it('is rejected if its declared length is too large', async () => {
     const headers = [...python(), 'Content-Type: application/json', `Content-Length: ${maxBodyBytes + 1}`];
     const tooLong = '{}'.padEnd(maxBodyBytes + 1);
     const refused = await exchange(['POST /accounts HTTP/1.1', ...headers], tooLong);
@@ -232,7 +232,7 @@ describe('a body', () => {
   });
 });
 
-it('GraphQL is where it was, on the same port', async () => {
+it('serves GraphQL on the same port', async () => {
   const body = JSON.stringify({ query: '{ viewer { keyName } }' });
   expect(await post('/graphql', body)).toMatchObject({
     status: 200,

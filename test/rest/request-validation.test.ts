@@ -11,13 +11,16 @@ const rest = useRest(service);
 const newClient = async (): Promise<RestClient> => rest.of(await tenantWithCustomer(service));
 const account = { id: 'A1', name: 'Main account', customerId: 'C1' };
 
-describe('a body', () => {
-  it.each(['', ' ', '{', 'null', '[]', '"x"', '5', '{"id": }'])('such as %.20s is refused', async (body) => {
-    const client = await newClient();
-    const answer = await client.post('/accounts', body);
-    expect(answer.status).toBe(400);
-    expect(answer.headers.get('x-error-code')).toMatch(/^(BAD_REQUEST|INVALID_INPUT)$/);
-  });
+describe('the body of a REST request', () => {
+  it.each(['', ' ', '{', 'null', '[]', '"x"', '5', '{"id": }'])(
+    'is rejected if it is %.20s',
+    async (body) => {
+      const client = await newClient();
+      const answer = await client.post('/accounts', body);
+      expect(answer.status).toBe(400);
+      expect(answer.headers.get('x-error-code')).toMatch(/^(BAD_REQUEST|INVALID_INPUT)$/);
+    },
+  );
 
   it.each([
     'text/plain',
@@ -25,27 +28,27 @@ describe('a body', () => {
     'multipart/form-data; boundary=x',
     'application/jsonx',
     '',
-  ])('of type %s is refused', async (type) => {
+  ])('is rejected with the content type %s', async (type) => {
     const client = await newClient();
     const answer = await client.post('/accounts', JSON.stringify(account), { 'content-type': type });
     expectRefusal(answer, 415, 'UNSUPPORTED_MEDIA_TYPE');
   });
 
   it.each(['application/json', 'application/json; charset=utf-8', 'APPLICATION/JSON;charset=UTF-8'])(
-    'of type %s is taken',
+    'is accepted with the content type %s',
     async (type) => {
       const client = await newClient();
       expect((await client.post('/accounts', account, { 'content-type': type })).status).toBe(201);
     },
   );
 
-  it('that breaks off ends nothing but its request', async () => {
+  it('affects no other request if it breaks off', async () => {
     const client = await newClient();
     await breakOff(service, '/accounts', client.graphql.token, '{"id": ');
     expect((await client.get('/accounts')).status).toBe(200);
   });
 
-  it('may be as long as one of GraphQL, and no longer', async () => {
+  it('has the size limit of GraphQL', async () => {
     const client = await newClient();
     const long = JSON.stringify(account).padEnd(maxBodyBytes);
     expect((await client.post('/accounts', long)).status).toBe(201);
@@ -54,7 +57,7 @@ describe('a body', () => {
     expectRefusal(await client.post('/accounts', deep), 413, 'PAYLOAD_TOO_LARGE');
   });
 
-  it('with fields that are not known is refused, wherever they are', async () => {
+  it('is rejected with unknown fields at any depth', async () => {
     const client = await newClient();
     for (const unknown of [
       { nodeId: 'x' },
@@ -73,8 +76,8 @@ describe('a body', () => {
   });
 });
 
-describe('a refusal', () => {
-  it('says at most 500 characters, whole ones', async () => {
+describe('an error response', () => {
+  it('has at most 500 characters', async () => {
     const client = await newClient();
     const tags = listOf(50, () => `${x(51)}😀`);
     const answer = await client.post('/accounts', {
@@ -87,7 +90,7 @@ describe('a refusal', () => {
     expect(answer.body.message.isWellFormed()).toBe(true);
   });
 
-  it('comes with the id that the request gave itself', async () => {
+  it('has the request id that the client sent', async () => {
     const client = await newClient();
     const answer = await client.get('/accounts/A1', { 'x-request-id': 'mine-1' });
     expect(answer.headers.get('x-request-id')).toBe('mine-1');
@@ -96,7 +99,7 @@ describe('a refusal', () => {
   });
 });
 
-describe('a path', () => {
+describe('a REST path', () => {
   it.each([
     '/nothing',
     '/accounts/',
@@ -104,7 +107,7 @@ describe('a path', () => {
     '/Accounts',
     '/accounts/A1/add_aliases/x',
     '/v1/accounts',
-  ])('%s that is not known is 404', async (path) => {
+  ])('returns 404 if it is %s', async (path) => {
     const client = await newClient();
     for (const method of ['GET', 'POST', 'DELETE', 'OPTIONS']) {
       expectRefusal(await client.send(method, path), 404, 'UNKNOWN_PATH');
@@ -119,7 +122,7 @@ describe('a path', () => {
     ['POST', '/aliases', 'GET, HEAD, OPTIONS'],
     ['PATCH', '/aliases/x', 'DELETE, GET, HEAD, OPTIONS'],
     ['DELETE', '/settings/setting.n.s.ACCOUNT.A1', 'GET, HEAD, OPTIONS, PATCH'],
-  ])('does not take %s %s, and names what it takes', async (method, path, allow) => {
+  ])('returns 405 with the allowed methods for %s %s', async (method, path, allow) => {
     const client = await newClient();
     const answer = await client.send(method, path);
     expectRefusal(answer, 405, 'METHOD_NOT_ALLOWED');
@@ -130,7 +133,7 @@ describe('a path', () => {
     expect(options.headers.get('x-error-code')).toBeNull();
   });
 
-  it('answers HEAD as GET, without the body', async () => {
+  it('supports HEAD', async () => {
     const client = await newClient();
     await client.post('/accounts', account);
     expect(await client.send('HEAD', '/accounts/A1')).toMatchObject({ status: 200, body: undefined });
@@ -138,7 +141,7 @@ describe('a path', () => {
   });
 
   it.each(['%00', '%FF', '%E0%A4%A', '%', x(51), '%20A1', 'A1%0A'])(
-    'with %s for an id finds nothing',
+    'returns 400 or 404 for the id %s',
     async (id) => {
       const client = await newClient();
       for (const method of ['GET', 'DELETE']) {
@@ -150,9 +153,9 @@ describe('a path', () => {
   );
 });
 
-describe('a token', () => {
+describe('the token of a REST request', () => {
   it.each(['', 'Bearer', 'Bearer x', `Bearer agk_${x(32)}`, 'Basic YTpi'])(
-    'such as %j is refused',
+    'is rejected if it is %j',
     async (authorization) => {
       const client = await newClient();
       for (const [method, path] of [
@@ -167,7 +170,7 @@ describe('a token', () => {
     },
   );
 
-  it('that lacks a scope is refused before anything is looked at, and what it has is enough', async () => {
+  it('is rejected without the scope before anything is read', async () => {
     const client = await newClient();
     await client.post('/accounts', account);
     const reader = await rest.withScopes(client, ['accounts:read']);
@@ -188,7 +191,7 @@ describe('a token', () => {
   });
 });
 
-it('says when the database cannot be reached, and when to come again', async () => {
+it('returns 503 with Retry-After if the database is unreachable', async () => {
   const lost = openApp({ url: 'postgres://nobody@127.0.0.1:1/nothing' });
   try {
     const headers = { authorization: `Bearer agk_${x(32)}` };
@@ -205,7 +208,7 @@ it('says when the database cannot be reached, and when to come again', async () 
   }
 });
 
-it('says nothing of a fault of its own but that there was one', async () => {
+it('masks an unexpected error', async () => {
   const client = await newClient();
   await service.database.orm.execute('alter table accounts rename to accounts_gone');
   try {
