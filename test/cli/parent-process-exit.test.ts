@@ -8,7 +8,7 @@ import { usePrograms } from './program.ts';
 const programs = usePrograms();
 const patience = { timeout: 90_000 };
 
-/** Whether a process runs; one that nobody has waited for yet does not. */
+/** Whether a process is running. A zombie is not. */
 async function isRunning(pid: number): Promise<boolean> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => 'State:\tX');
   return !/^State:\s+[XZ]/m.test(status);
@@ -35,7 +35,7 @@ describe.runIf(process.platform === 'linux')('the service', patience, () => {
   it.each([
     ['node', `nohup "${process.execPath}" dist/main.js`],
     ['npm', 'nohup npm start'],
-  ])('goes on after the shell that started %s in the background ends', async (name, command) => {
+  ])('keeps running after the shell that started %s in the background ends', async (name, command) => {
     const output = programs.path(`${name}.txt`);
     const env = { DATA_DIR: programs.path(name), OUTPUT: output };
     const { stdout } = await programs.shell(`${command} > "$OUTPUT" 2>&1 & echo $!`, env);

@@ -9,8 +9,8 @@ const programs = usePrograms();
 const server = usePostgres();
 const patience = { timeout: 60_000 };
 
-describe.concurrent('a start or a command is refused in one sentence', patience, () => {
-  it('with every setting that is not as it must be', async () => {
+describe.concurrent('the error of a start or a command', patience, () => {
+  it('names every invalid variable', async () => {
     const env = { PORT: 'abc', MIGRATE: 'yes', DATABASE_URL: 'nowhere', DATA_DIR: programs.path('unused') };
     expect(sentenceOf(await programs.run([], env))).toBe(
       'PORT must be a whole number from 0 to 65535; ' +
@@ -19,7 +19,7 @@ describe.concurrent('a start or a command is refused in one sentence', patience,
     );
   });
 
-  it('when TRUSTED_DOCUMENTS names no manifest', async () => {
+  it('names a TRUSTED_DOCUMENTS that is not a manifest', async () => {
     await writeFile(programs.path('list.json'), '[]');
     const env = { TRUSTED_DOCUMENTS: programs.path('list.json'), DATA_DIR: programs.path('unused') };
     expect(sentenceOf(await programs.run([], env))).toMatch(
@@ -27,43 +27,43 @@ describe.concurrent('a start or a command is refused in one sentence', patience,
     );
   });
 
-  it('when nobody listens at the DATABASE_URL, whose password it does not tell', async () => {
+  it('names an unreachable DATABASE_URL without its password', async () => {
     const env = { DATABASE_URL: 'postgres://me:secret@127.0.0.1:1/accounts' };
     expect(sentenceOf(await programs.run([], env))).toBe(
       'The database accounts at 127.0.0.1:1 (DATABASE_URL) cannot be used: connect ECONNREFUSED 127.0.0.1:1.',
     );
   });
 
-  it('when the server has no such database', async () => {
+  it('names a database that does not exist', async () => {
     const sentence = sentenceOf(await programs.run(['migrate'], { DATABASE_URL: server.urlOf('nothing') }));
     expect(sentence).toMatch(
       /^The database nothing at .* cannot be used: database "nothing" does not exist\.$/,
     );
   });
 
-  it('when the data directory cannot be made', async () => {
+  it('names a data directory that cannot be created', async () => {
     await writeFile(programs.path('file'), '');
     const sentence = sentenceOf(await programs.run(['migrate'], { DATA_DIR: programs.path('file/data') }));
     expect(sentence).toMatch(/^The data directory .*file\/data cannot be used \(not a directory\)/);
   });
 
-  it('when others can access a data directory that holds other files', async () => {
+  it('names an open data directory with other files', async () => {
     const DATA_DIR = programs.path('shared');
     await mkdir(DATA_DIR, { mode: 0o755 });
-    await writeFile(programs.path('shared/letter.txt'), '');
+    await writeFile(programs.path('shared/other.txt'), '');
     expect(sentenceOf(await programs.run(['migrate'], { DATA_DIR }))).toBe(
       `Other users can access the data directory ${DATA_DIR} (mode 0755), which belongs to another user or holds other files: close it with "chmod 700 ${DATA_DIR}" or point DATA_DIR at a directory of its own.`,
     );
   });
 
-  it.runIf(process.platform === 'linux')('when the system lets nobody write there', async () => {
+  it.runIf(process.platform === 'linux')('names a data directory on a read-only file system', async () => {
     const sentence = sentenceOf(await programs.run(['migrate'], { DATA_DIR: '/proc/accountgraph' }));
     expect(sentence).toMatch(/^The data directory \/proc\/accountgraph cannot be used/);
   });
 
-  // Nothing is closed to root, who has the test before this one.
+  // root may write everywhere.
   if (process.getuid?.() !== 0) {
-    it('when the user may not write to the data directory', async () => {
+    it('names a data directory that the user may not write to', async () => {
       await mkdir(programs.path('closed'), { mode: 0o500 });
       const sentence = sentenceOf(await programs.run(['migrate'], { DATA_DIR: programs.path('closed') }));
       expect(sentence).toContain('cannot be used (permission denied)');
@@ -71,7 +71,7 @@ describe.concurrent('a start or a command is refused in one sentence', patience,
   }
 });
 
-describe.concurrent('a start that cannot listen says so in one sentence', patience, () => {
+describe.concurrent('the error of a start that cannot listen', patience, () => {
   const busy = createServer();
   let port = '';
   let DATABASE_URL = '';
@@ -83,13 +83,13 @@ describe.concurrent('a start that cannot listen says so in one sentence', patien
   });
   afterAll(() => busy.close());
 
-  it('when the port is busy', async () => {
+  it('names a port in use', async () => {
     expect(sentenceOf(await programs.run([], { DATABASE_URL, PORT: port }))).toBe(
       `Port ${port} on 127.0.0.1 is in use by another program: stop it, or choose another port with PORT.`,
     );
   });
 
-  it('when the machine does not have the address', async () => {
+  it('names an address that the machine does not have', async () => {
     expect(sentenceOf(await programs.run([], { DATABASE_URL, HOST: '203.0.113.1' }))).toBe(
       'This machine has no address 203.0.113.1: choose another with HOST.',
     );

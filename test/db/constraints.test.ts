@@ -5,7 +5,7 @@ import { type Json, useService } from '../support/service.ts';
 
 const service = useService();
 
-/** A row of `table` as another program might write it, its columns changed to these values. */
+/** Inserts a copy of a row of `table` with changed columns, as another program could. */
 function copyOf(table: string, key: SQL, changed: Record<string, SQL>): SQL {
   const columns = sql.join(
     Object.entries(changed).map(([name, value]) => sql`${value} as ${sql.identifier(name)}`),
@@ -35,7 +35,7 @@ const cases: [string, string, (tenantId: number) => SQL][] = [
   ['an account whose id is taken', 'accounts_pkey', accountCopy({ id: sql`'A1'` })],
   ['an account with an empty id', 'accounts_id_check', accountCopy({ id: sql`''` })],
   ['an account with a short name', 'accounts_name_check', accountCopy({ name: sql`'ab'` })],
-  ['an account in no known status', 'accounts_status_check', accountCopy({ status: sql`'OPEN'` })],
+  ['an account with an unknown status', 'accounts_status_check', accountCopy({ status: sql`'OPEN'` })],
   [
     'a currency in lower case',
     'accounts_invoice_currency_check',
@@ -43,40 +43,40 @@ const cases: [string, string, (tenantId: number) => SQL][] = [
   ],
   ['net terms of 366 days', 'accounts_net_term_days_check', accountCopy({ net_term_days: sql`366` })],
   [
-    'one list of recipients alone',
+    'one list of recipients without the other',
     'accounts_recipients_check',
     accountCopy({ email_recipients: sql`'{a}'::text[]` }),
   ],
-  ['an account of no customer', 'accounts_customer_fkey', accountCopy({ customer_id: sql`'nobody'` })],
+  ['an account without a customer', 'accounts_customer_fkey', accountCopy({ customer_id: sql`'nobody'` })],
   ['an account of another tenant’s customer', 'accounts_customer_fkey', accountCopy({ tenant_id: sql`-1` })],
   [
-    'an alias that another account holds',
+    'an alias of another account',
     'aliases_no_overlap',
     aliasCopy({ account_id: sql`'A2'`, effective_from: sql`'2020-01-01'::text` }),
   ],
   [
-    'an alias that is an account’s id',
+    'an alias that is the id of an account',
     'aliases_no_overlap',
     aliasCopy({ value: sql`'A2'`, effective_from: sql`'2020-01-01'::text` }),
   ],
   [
-    'an alias of no account',
+    'an alias without an account',
     'aliases_account_fkey',
     aliasCopy({ value: sql`'y'`, account_id: sql`'nobody'` }),
   ],
   [
-    'an alias whose span is empty',
+    'an alias with an empty span',
     'aliases_span_check',
     aliasCopy({ value: sql`'y'`, effective_until: sql`'-infinity'` }),
   ],
   ['an alias without a value', 'aliases_value_check', aliasCopy({ value: sql`''` })],
   ['a customer whose id is taken', 'customers_pkey', customerCopy({ id: sql`'C1'` })],
   ['a customer with a short name', 'customers_name_check', customerCopy({ name: sql`'ab'` })],
-  ['a customer of no tenant', 'customers_tenant_id_fkey', customerCopy({ tenant_id: sql`-1` })],
-  ['a customer in no known status', 'customers_status_check', customerCopy({ status: sql`'DRAFT'` })],
+  ['a customer without a tenant', 'customers_tenant_id_fkey', customerCopy({ tenant_id: sql`-1` })],
+  ['a customer with an unknown status', 'customers_status_check', customerCopy({ status: sql`'DRAFT'` })],
 ];
 
-it.each(cases)('the database itself refuses %s: %s', async (_, constraint, statementFor) => {
+it.each(cases)('rejects %s by %s', async (_, constraint, statementFor) => {
   const client = await tenantWithCustomer(service);
   await createAccount(client, { aliases: ['x'] });
   await createAccount(client, { id: 'A2' });
@@ -87,7 +87,7 @@ it.each(cases)('the database itself refuses %s: %s', async (_, constraint, state
   expect(violated).toBe(constraint);
 });
 
-it('the database accepts the copies that the refused ones are made of', async () => {
+it('accepts the unchanged copies', async () => {
   const client = await tenantWithCustomer(service);
   await createAccount(client, { aliases: ['x'] });
   const copies = [accountCopy({}), customerCopy({}), aliasCopy({ value: sql`'y'` })];

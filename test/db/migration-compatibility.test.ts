@@ -8,8 +8,8 @@ import { root } from '../support/source.ts';
 beforeAll(loadModule);
 
 /**
- * What earlier migrations did that the version before them would not have borne: no release had that version yet. A new
- * migration needs a line here only when its release tells operators to stop the service for it.
+ * Earlier migrations that break the previous version, which had not been released yet. A new migration needs an entry only
+ * if its release notes tell operators to stop the service.
  */
 const known: Record<string, string[]> = {
   '0001_guards.sql': ['ALTER TABLE aliases: AT_AddConstraint', 'CreateTrigStmt'],
@@ -18,13 +18,13 @@ const known: Record<string, string[]> = {
   '0007_longer_actors.sql': ['ALTER TABLE changes: AT_AlterColumnType'],
 };
 
-/** Whether the version before can go on inserting rows: it does not name the new column. */
+/** Whether the previous version, which does not know the new column, can insert rows. */
 function mayBeLeftOut({ constraints = [] }: Json): boolean {
   const types = constraints.map(({ Constraint }: Json) => Constraint.contype);
   return !types.includes('CONSTR_NOTNULL') || types.includes('CONSTR_DEFAULT');
 }
 
-/** What of a statement could fail what the version before sends; `made` are the tables of the same migration. */
+/** Returns the parts of a statement that could fail the previous version. `made` has the tables of the same migration. */
 function breaks(statement: Json, made: Set<string>): string[] {
   const [kind = '', node] = Object.entries<Json>(statement)[0] ?? [];
   const table = node.relation?.relname;
@@ -43,7 +43,7 @@ function breaking(text: string): string[] {
   return (parseSync(text).stmts ?? []).flatMap(({ stmt }: Json) => breaks(stmt, made));
 }
 
-it('only adds what the version before can do without, in every migration', async () => {
+it('has only migrations that the previous version tolerates', async () => {
   const files = (await readdir(join(root, 'migrations'))).filter((name) => name.endsWith('.sql'));
   const found = await Promise.all(
     files.map(async (file) => [file, breaking(await readFile(join(root, 'migrations', file), 'utf8'))]),
@@ -59,7 +59,7 @@ it.each([
   ['create unique index on accounts (name)', 'unique index on accounts'],
   ['drop table accounts', 'DropStmt'],
   ['update accounts set name = upper(name)', 'UpdateStmt'],
-])('finds what would break it: %s', (statement, problem) => {
+])('rejects a statement that breaks the previous version: %s', (statement, problem) => {
   expect(breaking(statement)).toEqual([problem]);
 });
 
@@ -70,6 +70,6 @@ it.each([
   'create index on accounts (name)',
   'drop index accounts_name_idx',
   'alter index accounts_name_idx rename to accounts_by_name_idx',
-])('lets pass what would not: %s', (statement) => {
+])('accepts a statement that does not: %s', (statement) => {
   expect(breaking(statement)).toEqual([]);
 });

@@ -25,7 +25,7 @@ beforeAll(async () => {
   for (const insert of inserts(client.tenantId)) await service.database.orm.execute(sql.raw(insert));
 });
 
-/** How PostgreSQL runs the one statement of a document, for any values. */
+/** Returns the generic query plan of the only statement of a document. */
 async function planOf(document: string, variables: object): Promise<string> {
   const { database } = service;
   const run = vi.spyOn(database, 'run');
@@ -41,7 +41,7 @@ async function planOf(document: string, variables: object): Promise<string> {
 
 const whole = 'id name customer { name } aliases { value } settings { value }';
 
-describe('looks at no more rows than it answers with, however many there are:', () => {
+describe('the query plan', () => {
   it.each([
     ['an account', `query($id: ID!) { account(id: $id) { ${whole} } }`, { id: 'A-7' }],
     [
@@ -74,7 +74,7 @@ describe('looks at no more rows than it answers with, however many there are:', 
         },
       },
     ],
-  ])('%s', async (_, document, variables) => {
+  ])('has no sequential scan for %s', async (_, document, variables) => {
     expect(await planOf(document, variables)).not.toMatch(
       /Seq Scan on (accounts|customers|aliases|settings|changes)\b/,
     );

@@ -12,7 +12,7 @@ it.each([
   ['53100', "The database's disk is full. Nothing was written."],
   ['58030', 'The database cannot read or write its disk. Nothing was written.'],
   ['53200', 'The database is out of memory or connections. Nothing was written.'],
-])('says what the database lacks if a write fails with SQLSTATE %s', async (state, reason) => {
+])('returns the missing resource if a write fails with SQLSTATE %s', async (state, reason) => {
   const client = await tenantWithCustomer(service);
   const { orm } = service.database;
   await orm.execute(

@@ -8,7 +8,7 @@ const service = useService();
 const settings = [{ id: 's', namespace: 'n', name: 'n', dataType: 'STRING', value: 'v' }];
 const idOf = (index: number) => `A-${String(index).padStart(3, '0')}`;
 
-/** One tenant with 100 accounts of 10 customers, each with an alias and a setting; only read by the tests. */
+/** A tenant with 100 accounts of 10 customers, each with an alias and a setting. Tests only read it. */
 let crowd: { client: Client; accounts: Json[]; customers: Json[] };
 
 beforeAll(async () => {
@@ -29,7 +29,7 @@ beforeAll(async () => {
   crowd = { client, accounts, customers };
 });
 
-/** The statements that a good document costs, after a first time that opens connections. */
+/** Returns the statements of a document, after a first run that opens connections. */
 async function costOf(client: Client, document: string, variables = {}): Promise<string[]> {
   await client.send(document, variables);
   return statementsOf(service, async () => {
@@ -44,11 +44,11 @@ function expectStatements(texts: string[], count: number): void {
 
 const wholeAccount = `id name address { city } customer { id name } aliases { value } settings { value }`;
 
-/** The statements that are about customers, not those which bring the customers of accounts along. */
+/** Returns the statements that select from customers, without joins to customers. */
 const readsOfCustomers = (texts: string[]) =>
   texts.filter((text) => /^select .* from "customers"/s.test(text));
 
-describe('a mutation costs one statement:', () => {
+describe('a mutation', () => {
   const run = (client: Client, document: string, input: object) =>
     statementsOf(service, async () => {
       const { data, errors } = await client.send(document, { input });
@@ -61,7 +61,7 @@ describe('a mutation costs one statement:', () => {
     `mutation($input: CreateAccountInput!) { createAccount(input: $input) { __typename
       ... on CreateAccountSuccess { replayed account { ${selection} } } } }`;
 
-  it('createAccount with everything an account can have', async () => {
+  it('runs one statement for createAccount with every field', async () => {
     const client = await tenantWithCustomer(service);
     const input = accountInput({
       aliases: ['x', 'y'],
@@ -72,24 +72,24 @@ describe('a mutation costs one statement:', () => {
     expectStatements(await run(client, createAccountDocument('id name address { city } tags'), input), 1);
   });
 
-  it('createAccount that answers with the whole account', async () => {
+  it('runs one statement for createAccount that returns every field', async () => {
     const client = await tenantWithCustomer(service);
     const input = accountInput({ aliases: ['x', 'y'], settings, idempotencyKey: 'k' });
     expectStatements(await run(client, createAccountDocument(wholeAccount), input), 1);
   });
 
-  it('createAccount that answers with its customer: the customer rides in the write', async () => {
+  it('runs one statement for createAccount that returns the customer', async () => {
     const client = await tenantWithCustomer(service);
     const texts = await run(client, createAccountDocument('id customer { id name version }'), accountInput());
     expectStatements(texts, 1);
   });
 
-  it('createAccount of no customer, which is no look-up beforehand either', async () => {
+  it('runs one statement for createAccount of an unknown customer', async () => {
     const client = await service.newTenant();
     expectStatements(await run(client, createAccountDocument('id'), accountInput()), 1);
   });
 
-  it('updateAccount with its history and idempotency record', async () => {
+  it('runs one statement for updateAccount with an idempotency key', async () => {
     const client = await tenantWithCustomer(service);
     await createAccount(client, { id: 'A1' });
     const document = `mutation($input: UpdateAccountInput!) { updateAccount(input: $input) { __typename
@@ -97,7 +97,7 @@ describe('a mutation costs one statement:', () => {
     expectStatements(await run(client, document, { id: 'A1', name: 'Changed', idempotencyKey: 'k' }), 1);
   });
 
-  it('createCustomer with its first account', async () => {
+  it('runs one statement for createCustomer with a first account', async () => {
     const client = await service.newTenant();
     const document =
       'mutation($input: CreateCustomerInput!) { createCustomer(input: $input) { __typename ... on CreateCustomerSuccess { customer { id name } } } }';
@@ -114,7 +114,7 @@ describe('a mutation costs one statement:', () => {
   });
 });
 
-describe('a read of one costs one statement:', () => {
+describe('a query', () => {
   it.each([
     ['account', '{ account(id: "A-001") { id name customerId address { city } } }'],
     ['a whole account', `{ account(id: "A-001") { ${wholeAccount} } }`],
@@ -132,11 +132,11 @@ describe('a read of one costs one statement:', () => {
       `{ accounts(first: 50) { nodes { ${wholeAccount} } pageInfo { endCursor } } }`,
     ],
     ['a search', `{ accounts(first: 50, filter: { search: "alias-1" }) { nodes { ${wholeAccount} } } }`],
-  ])('%s', async (_, document) => {
+  ])('runs one statement for %s', async (_, document) => {
     expectStatements(await costOf(crowd.client, document), 1);
   });
 
-  it('nothing at all when nothing is read', async () => {
+  it('runs no statement if nothing is read', async () => {
     expect(
       await costOf(crowd.client, '{ viewer { keyName tenant { name } } nodes(nodeIds: ["x"]) { nodeId } }'),
     ).toEqual([]);
@@ -144,7 +144,7 @@ describe('a read of one costs one statement:', () => {
 });
 
 describe('a list of 100 accounts', () => {
-  it('with customer, aliases and settings costs one statement, and one for the settings of customers', async () => {
+  it('runs one statement with customers, aliases and settings, and one for the settings of customers', async () => {
     const document = `{ accounts(first: 100) { nodes {
       id customer { name settings { value } } aliases { value } settings { value } } } }`;
     const { data } = await crowd.client.send(document);
@@ -156,21 +156,21 @@ describe('a list of 100 accounts', () => {
     expectStatements(await costOf(crowd.client, document), 2);
   });
 
-  it('counts the list only when totalCount is selected', async () => {
+  it('counts only if totalCount is selected', async () => {
     const plain = await costOf(crowd.client, '{ accounts(first: 5) { nodes { id } } }');
     const counted = await costOf(crowd.client, '{ accounts(first: 5) { nodes { id } totalCount } }');
     expect([plain.length, counted.length]).toEqual([1, 2]);
     expect(counted.filter((text) => text.includes('count('))).toHaveLength(1);
   });
 
-  it('reads no account a second time that an alias leads back to', async () => {
+  it('does not read an account again through its aliases', async () => {
     const document = '{ accounts(first: 100) { nodes { id aliases { account { id customer { id } } } } } }';
     expectStatements(await costOf(crowd.client, document), 1);
   });
 });
 
-describe('one batch serves every path of a document', () => {
-  it('to customers: accounts, nodes, entities, accountByAlias and the accounts of aliases', async () => {
+describe('a batch of one document', () => {
+  it('reads customers once for accounts, nodes, entities, accountByAlias and the accounts of aliases', async () => {
     const document = `query($nodeIds: [ID!]!, $entities: [_Any!]!) {
       accounts(first: 3, filter: { customerId: "C-0" }) { nodes { customer { name } aliases { account { customer { name } } } } }
       nodes(nodeIds: $nodeIds) { ... on Customer { name } ... on Account { customer { name } } }
@@ -178,7 +178,7 @@ describe('one batch serves every path of a document', () => {
       accountByAlias(alias: "alias-56") { customer { name } }
       customer(id: "C-9") { name }
     }`;
-    // Each path leads to another customer: no batch is right by chance.
+    // Each path has another customer, so that no batch is right by chance.
     const nodeIds = [crowd.customers[5].nodeId, crowd.accounts[11].nodeId];
     const entities = [
       { __typename: 'Customer', id: 'C-2' },
@@ -189,14 +189,14 @@ describe('one batch serves every path of a document', () => {
     expect(readsOfCustomers(texts), texts.join('\n')).toHaveLength(1);
   });
 
-  it('to entities: 100 accounts with their customers cost one statement', async () => {
+  it('reads 100 account entities with their customers in one statement', async () => {
     const document = `query($all: [_Any!]!) { _entities(representations: $all) {
       ... on Account { id name customer { name } } } }`;
     const all = crowd.accounts.map(({ id }) => ({ __typename: 'Account', id }));
     expectStatements(await costOf(crowd.client, document, { all }), 1);
   });
 
-  it('to entities: 100 of two types by both ids cost one statement per type', async () => {
+  it('reads 100 entities of two types by both ids in one statement per type', async () => {
     const document =
       'query($all: [_Any!]!) { _entities(representations: $all) { ... on Account { id } ... on Customer { id } } }';
     const ofAccounts = crowd.accounts.slice(0, 90).map(({ id, nodeId }, index) => ({
@@ -217,7 +217,7 @@ describe('one batch serves every path of a document', () => {
     expect(readsOfCustomers(texts)).toHaveLength(1);
   });
 
-  it('to references by alias: 100 with their accounts and customers cost one statement', async () => {
+  it('reads 100 account references with their accounts and customers in one statement', async () => {
     const document = `query($all: [_Any!]!) { _entities(representations: $all) {
       ... on AccountReference { account { name customer { name } } } } }`;
     const all = crowd.accounts.map((_, index) => ({
@@ -228,7 +228,7 @@ describe('one batch serves every path of a document', () => {
     expectStatements(await costOf(crowd.client, document, { all }), 1);
   });
 
-  it('to aliases at different instants and settings of both owners', async () => {
+  it('reads aliases at several instants and settings of both owners in three statements', async () => {
     const document = `{ account(id: "A-001") { now: aliases { value } then: aliases(effectiveOn: "2020-01-01T00:00:00Z") { value }
       settings { id } customer { settings { id } } } }`;
     const texts = await costOf(crowd.client, document);

@@ -9,15 +9,15 @@ const rows = async (text: string) => [
 
 const ours = `relnamespace = 'public'::regnamespace`;
 
-/** Keys that begin with something else, and why that lets no row into another tenant. */
+/** Keys that do not begin with the tenant, and why they are safe. */
 const exceptions: Record<string, string> = {
-  tenants_pkey: 'A tenant is known by its number, with which all other keys begin.',
-  tenants_name_key: 'Tenants have their names among all.',
-  api_keys_token_hash_key: 'A token is what tells the tenant.',
+  tenants_pkey: 'The id of the tenant, with which all other keys begin.',
+  tenants_name_key: 'Names of tenants are unique.',
+  api_keys_token_hash_key: 'A token determines the tenant.',
 };
 
-describe('in the database', () => {
-  it('every table but that of the tenants has a tenant, always', async () => {
+describe('the database schema', () => {
+  it('has a non-null tenant in every table except tenants', async () => {
     const tables = await rows(`select c.relname as name, a.attname as begins from pg_class c
       left join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant_id' and a.attnotnull
       where c.relkind in ('r', 'p') and c.${ours}`);
@@ -25,7 +25,7 @@ describe('in the database', () => {
     expect(tables.filter(({ begins }) => begins === null).map(({ name }) => name)).toEqual(['tenants']);
   });
 
-  it('every primary and unique key begins with the tenant', async () => {
+  it('begins every primary and unique key with the tenant', async () => {
     const keys = await rows(`select i.relname as name, a.attname as begins from pg_index x
       join pg_class i on i.oid = x.indexrelid
       left join pg_attribute a on a.attrelid = x.indrelid and a.attnum = x.indkey[0]
@@ -35,7 +35,7 @@ describe('in the database', () => {
     expect(others.toSorted()).toEqual(Object.keys(exceptions).toSorted());
   });
 
-  it('every foreign key begins with the tenant on both its sides', async () => {
+  it('begins every foreign key with the tenant on both sides', async () => {
     const keys =
       await rows(`select conname as name, own.attname || ' ' || other.relname || '.' || their.attname as begins
       from pg_constraint join pg_class other on other.oid = confrelid
@@ -47,7 +47,7 @@ describe('in the database', () => {
     expect(keys.filter(({ begins }) => !good.test(begins ?? ''))).toEqual([]);
   });
 
-  it('the one exclusion constraint compares within a tenant: its hash is seeded with the tenant', async () => {
+  it('seeds the hash of the exclusion constraint with the tenant', async () => {
     const found = await rows(`select conname as name, pg_get_constraintdef(oid) as begins from pg_constraint
       where contype = 'x' and connamespace = 'public'::regnamespace`);
     expect(found).toEqual([

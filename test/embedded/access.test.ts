@@ -28,7 +28,7 @@ async function codeWithout({ connection }: EmbeddedPostgres, password = ''): Pro
   return failed.code ?? '';
 }
 
-/** Runs a line of shell as `nobody`; returns what it prints, failures included. */
+/** Runs a shell command as `nobody` and returns its output, including errors. */
 async function asNobody(line: string): Promise<string> {
   const options = { uid: nobody, gid: nobody, cwd: '/' };
   const { stdout } = await promisify(execFile)('sh', ['-c', `exec 2>&1; ${line}; true`], options);
@@ -40,7 +40,7 @@ async function giveTo(owner: number): Promise<void> {
   for (const name of ['', ...names]) await lchown(join(cluster(), name), owner, owner);
 }
 
-/** What an earlier version of the service leaves: no password, and a cluster of `nobody`. */
+/** Creates the data of an earlier version: without a password, owned by `nobody`. */
 async function makeEarlier(): Promise<void> {
   const server = await place.start();
   await query(server.connection, (sql) => sql`create table kept as select 42 as number`);
@@ -61,7 +61,7 @@ async function expectKept(server: EmbeddedPostgres): Promise<void> {
 }
 
 describe('the embedded PostgreSQL', patience, () => {
-  it('accepts only the password that its service keeps in a file of its own', async () => {
+  it('accepts only the password in the file of the service', async () => {
     const server = await place.start();
     const { password } = server.connection;
     expect(await codeWithout(server)).toBe('28P01');
@@ -73,7 +73,7 @@ describe('the embedded PostgreSQL', patience, () => {
   });
 
   it.runIf(process.platform === 'linux')(
-    'has the password neither in arguments nor in variables nor in its log',
+    'has no password in its arguments, environment and log',
     async () => {
       const { connection } = await place.start();
       const pids = await processesIn(cluster());
@@ -85,45 +85,48 @@ describe('the embedded PostgreSQL', patience, () => {
     },
   );
 
-  it.runIf(isRoot)('runs as a user of its own, whose files and socket are closed to others', async () => {
-    // The directories above are open, as those of a service in /srv are.
-    await chmod(place.base, 0o755);
-    const server = await place.start();
-    const { uid, gid } = await stat(cluster());
-    expect(uid).toBeGreaterThan(1000);
-    expect([uid, gid]).not.toContain(nobody);
-    expect(await readFile('/etc/passwd', 'utf8')).not.toMatch(new RegExp(`^[^:]*:[^:]*:${uid}:`, 'm'));
-    const found = await readdir(cluster(), { recursive: true });
-    const owners = await Promise.all(found.map(async (name) => (await stat(join(cluster(), name))).uid));
-    expect(new Set(owners)).toEqual(new Set([uid]));
+  it.runIf(isRoot)(
+    'runs as its own user with files and a socket that other users cannot access',
+    async () => {
+      // The parent directories are open, as for a service in /srv.
+      await chmod(place.base, 0o755);
+      const server = await place.start();
+      const { uid, gid } = await stat(cluster());
+      expect(uid).toBeGreaterThan(1000);
+      expect([uid, gid]).not.toContain(nobody);
+      expect(await readFile('/etc/passwd', 'utf8')).not.toMatch(new RegExp(`^[^:]*:[^:]*:${uid}:`, 'm'));
+      const found = await readdir(cluster(), { recursive: true });
+      const owners = await Promise.all(found.map(async (name) => (await stat(join(cluster(), name))).uid));
+      expect(new Set(owners)).toEqual(new Set([uid]));
 
-    expect(await asNobody(`ls ${cluster()}`)).toContain('Permission denied');
-    expect(await asNobody(`cat ${passwordFile()}`)).toContain('Permission denied');
-    for (const pid of await processesIn(cluster())) {
-      expect(await asNobody(`ls /proc/${pid}/cwd/`)).toContain('Permission denied');
-      expect(await asNobody(`cat /proc/${pid}/environ`)).toContain('Permission denied');
-    }
-    // Even if the data directory lets others in, the socket and the files do not.
-    await chmod(place.dataDir, 0o755);
-    expect(await asNobody(`ls ${cluster()}`)).toContain('Permission denied');
-    await server.stop();
-    await place.start();
-    expect((await stat(cluster())).uid).toBe(uid);
-  });
+      expect(await asNobody(`ls ${cluster()}`)).toContain('Permission denied');
+      expect(await asNobody(`cat ${passwordFile()}`)).toContain('Permission denied');
+      for (const pid of await processesIn(cluster())) {
+        expect(await asNobody(`ls /proc/${pid}/cwd/`)).toContain('Permission denied');
+        expect(await asNobody(`cat /proc/${pid}/environ`)).toContain('Permission denied');
+      }
+      // Even in an open data directory, the socket and the files are closed.
+      await chmod(place.dataDir, 0o755);
+      expect(await asNobody(`ls ${cluster()}`)).toContain('Permission denied');
+      await server.stop();
+      await place.start();
+      expect((await stat(cluster())).uid).toBe(uid);
+    },
+  );
 
-  it('gives the data of an earlier version a password and a user of its own', async () => {
+  it('adds a password and its own user to the data of an earlier version', async () => {
     await makeEarlier();
     await expectKept(await place.start());
     if (isRoot) expect([0, nobody]).not.toContain((await stat(cluster())).uid);
   });
 
-  it.runIf(isRoot)('takes over a cluster that root copied', async () => {
+  it.runIf(isRoot)('accepts a cluster that root copied', async () => {
     await makeEarlier();
     await giveTo(0);
     await expectKept(await place.start());
   });
 
-  it('sets a new password if that of the cluster is another, as after a restore', async () => {
+  it('sets a new password if the cluster has another one, as after a restore', async () => {
     const first = await place.start();
     await query(first.connection, (sql) => sql`create table kept as select 42 as number`);
     await first.stop();
@@ -134,7 +137,7 @@ describe('the embedded PostgreSQL', patience, () => {
   });
 });
 
-describe('an existing data directory that others can access', patience, () => {
+describe('an existing data directory that other users can access', patience, () => {
   it.each(['755', '701', '770'])('is closed if its mode is %s', async (permissions) => {
     await mkdir(place.dataDir);
     await chmod(place.dataDir, permissions);
@@ -146,15 +149,15 @@ describe('an existing data directory that others can access', patience, () => {
     ]);
   });
 
-  it('is refused and left alone if it holds other files', async () => {
+  it('is rejected and not changed if it holds other files', async () => {
     await mkdir(place.dataDir);
     await chmod(place.dataDir, 0o755);
-    await writeFile(join(place.dataDir, 'letter.txt'), '');
+    await writeFile(join(place.dataDir, 'other.txt'), '');
     expect(await refusal(place.start())).toContain(`close it with "chmod 700 ${place.dataDir}"`);
     expect((await stat(place.dataDir)).mode & 0o777).toBe(0o755);
   });
 
-  it.runIf(isRoot)('is refused if it belongs to another user', async () => {
+  it.runIf(isRoot)('is rejected if it belongs to another user', async () => {
     await mkdir(place.dataDir);
     await chmod(place.dataDir, 0o755);
     await chown(place.dataDir, 1234, 1234);

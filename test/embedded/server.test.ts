@@ -16,8 +16,8 @@ import {
 
 let place: Place;
 
-// The tests share one server and follow its life: a server of its own for each would take a minute.
-describe('an embedded server', () => {
+// The tests share one server and depend on their order, because a server for each would take a minute.
+describe('startEmbedded', () => {
   const reasons: string[] = [];
   let server: EmbeddedPostgres;
   beforeAll(async () => {
@@ -27,7 +27,7 @@ describe('an embedded server', () => {
   });
   afterAll(() => place.remove());
 
-  it('listens on nothing but the socket in its closed directory', async () => {
+  it('listens only on the socket in its closed directory', async () => {
     const [row] = await query(
       server.connection,
       (sql) => sql`
@@ -38,44 +38,47 @@ describe('an embedded server', () => {
     expect((await stat(join(place.dataDir, 'postgres'))).mode & 0o777).toBe(0o700);
   });
 
-  it('knows the letters of other scripts', async () => {
+  it('extracts trigrams of other scripts', async () => {
     await query(server.connection, (sql) => sql`create extension pg_trgm`);
     const [row] = await query(server.connection, (sql) => sql`select show_trgm('日本') <> '{}' as known`);
     expect(row).toEqual({ known: true });
   });
 
-  it('takes a hundred connections', async () => {
+  it('accepts 100 connections', async () => {
     const sql = postgres({ ...server.connection, max: 100 });
     const answers = await Promise.all(Array.from({ length: 100 }, () => sql`select pg_sleep(0.1)`));
     expect(answers).toHaveLength(100);
     await sql.end();
   });
 
-  it('is found by commands', async () => {
+  it('is found by runningEmbedded', async () => {
     expect(await runningEmbedded(place.dataDir)).toEqual(server.connection);
   });
 
-  it('keeps others off its data', async () => {
+  it('rejects a second start on the same data', async () => {
     const begun = Date.now();
     const sentence = await refusal(startEmbedded({ dataDir: place.dataDir }));
     expect(sentence).toContain(`${place.dataDir} is in use by another running`);
     expect(Date.now() - begun).toBeLessThan(3000);
   });
 
-  it.runIf(process.platform === 'linux')('comes back with its data, past a busy leftover', async () => {
-    await query(server.connection, (sql) => sql`create table committed as select 'ü' as word`);
-    const endless = await endlessStatement(server.connection);
-    process.kill(await place.postmaster(), 'SIGKILL');
-    const rows = await until(() =>
-      query(server.connection, (sql) => sql`select word from committed`).catch(() => undefined),
-    );
-    expect(rows).toEqual([{ word: 'ü' }]);
-    expect(await endless.cut).toBe('cut');
-    await endless.close();
-    expect(reasons).toEqual(['PostgreSQL ended unexpectedly (SIGKILL) and is being restarted.']);
-  });
+  it.runIf(process.platform === 'linux')(
+    'restarts with its data after a crash, despite a busy orphan',
+    async () => {
+      await query(server.connection, (sql) => sql`create table committed as select 'ü' as word`);
+      const endless = await endlessStatement(server.connection);
+      process.kill(await place.postmaster(), 'SIGKILL');
+      const rows = await until(() =>
+        query(server.connection, (sql) => sql`select word from committed`).catch(() => undefined),
+      );
+      expect(rows).toEqual([{ word: 'ü' }]);
+      expect(await endless.cut).toBe('cut');
+      await endless.close();
+      expect(reasons).toEqual(['PostgreSQL ended unexpectedly (SIGKILL) and is being restarted.']);
+    },
+  );
 
-  it('stops within 5 s although a statement is running, and keeps its data', async () => {
+  it('stops within 5 s during a statement and keeps its data', async () => {
     const endless = await endlessStatement(server.connection);
     const begun = Date.now();
     await server.stop();
@@ -91,7 +94,7 @@ describe('an embedded server', () => {
   });
 });
 
-describe('a refused start names the directory', () => {
+describe('startEmbedded with an unusable directory', () => {
   beforeEach(async () => {
     place = await openPlace();
     return () => place.remove();
@@ -104,29 +107,29 @@ describe('a refused start names the directory', () => {
     if (isRoot) await chown(directory, nobody, nobody);
   }
 
-  it('when it cannot be made', async () => {
+  it('names a directory that cannot be created', async () => {
     await writeFile(join(place.base, 'file'), '');
     place.dataDir = join(place.base, 'file', 'data');
     expect(await refusal(place.start())).toContain(`${place.dataDir} cannot be used (not a directory)`);
   });
 
-  it('when it is a file', async () => {
+  it('names a path that is a file', async () => {
     await writeFile(place.dataDir, '');
     expect(await refusal(place.start())).toContain(`${place.dataDir} cannot be used (not a directory)`);
   });
 
-  it('when it holds data of another PostgreSQL version', async () => {
+  it('names a directory with data of another PostgreSQL version', async () => {
     await madeBefore('PG_VERSION', '17\n');
     expect(await refusal(place.start())).toMatch(`${place.dataDir}/postgres was made by PostgreSQL 17, but`);
   });
 
-  it('when it holds something else', async () => {
-    await madeBefore('letter.txt', '');
+  it('names a directory with other files', async () => {
+    await madeBefore('other.txt', '');
     const sentence = await refusal(place.start());
     expect(sentence).toContain(`${place.dataDir}/postgres holds files that are not a PostgreSQL`);
   });
 
-  it('when its path is too long for a socket', async () => {
+  it('names DATA_DIR if the path is too long for a socket', async () => {
     place.dataDir = join(place.base, 'x'.repeat(120));
     expect(await refusal(place.start())).toContain('DATA_DIR');
   });

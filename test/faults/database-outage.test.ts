@@ -24,7 +24,7 @@ beforeAll(async () => {
   const tenant = await createTenant(admin, { name: 'away' });
   token = (await createKey(admin, tenant.id, 'test')).token;
   await admin.close();
-  // The time-outs are those that the service has when nobody sets them.
+  // The default timeouts of the service.
   app = openApp({ url: proxy.urlOf(database) }, readConfig({}).database);
   server = createServer(app.listener);
   await once(server.listen(0, '127.0.0.1'), 'listening');
@@ -41,7 +41,7 @@ interface Answer {
   status: number;
   tookMs: number;
   retryAfter: string | null;
-  /** What it was refused for; undefined when it is a good answer. */
+  /** The error code; `undefined` for a success. */
   code: string | undefined;
   body: Json;
 }
@@ -70,15 +70,15 @@ const createCustomer = (id: string, idempotencyKey?: string) =>
     },
   });
 const readCustomers = () => ask('/graphql', { query: '{ customers(first: 2) { nodes { id } } }' });
-/** A customer that may be null: a null without an error would be a lie. */
+/** A nullable customer, because a null without an error would be wrong. */
 const readCustomer = () => ask('/graphql', { query: '{ customer(id: "healthy") { id } }' });
-/** The same over REST, where an account is created with its key in a header. */
+/** Creates an account over REST with its idempotency key in a header. */
 const createAccount = (id: string, key = id) =>
   ask('/accounts', { id, name: 'Account', customerId: 'healthy' }, { 'Idempotency-Key': key });
 const readCustomerOverRest = () => ask('/customers/healthy');
 const ready = async () => (await ask('/health/ready')).status === 200;
 
-/** A good answer, or the refusal that says to come again; either in time. */
+/** Fails unless a response is a success or a retryable error within the time limit. */
 function expectHonest({ status, tookMs, retryAfter, code, body }: Answer): void {
   expect(tookMs).toBeLessThan(boundMs);
   if (code === undefined) {
@@ -90,7 +90,7 @@ function expectHonest({ status, tookMs, retryAfter, code, body }: Answer): void 
   expect(body.errors?.length ?? 1).toBe(1);
 }
 
-/** What is sent in turn: writes and reads of both surfaces. */
+/** The requests of a burst: writes and reads of GraphQL and REST. */
 const requests = [
   () => createCustomer(`c${number++}`),
   () => createAccount(`a${number++}`),
@@ -123,13 +123,13 @@ const bearable: Fault[] = [
   { kind: 'slow', bytesPerSecond: 4000 },
 ];
 
-describe('with a database that is away or ill', { timeout: 120_000 }, () => {
+describe('the service with a failing database', { timeout: 120_000 }, () => {
   beforeEach(async () => {
     await createCustomer('healthy');
     await expectHealed();
   });
 
-  it.each(deadly)('refuses in time, lives, is not ready, and heals by itself: $kind', async (fault) => {
+  it.each(deadly)('returns 503 in time, is alive but not ready, and recovers: $kind', async (fault) => {
     const underWay = burst();
     await proxy.set(fault);
     for (const answer of await underWay) expectHonest(answer);
@@ -143,7 +143,7 @@ describe('with a database that is away or ill', { timeout: 120_000 }, () => {
     await expectHealed();
   });
 
-  it.each(bearable)('answers or refuses in time, and heals by itself: $kind', async (fault) => {
+  it.each(bearable)('responds in time and recovers: $kind', async (fault) => {
     const underWay = burst();
     await proxy.set(fault);
     for (const answer of [...(await underWay), ...(await burst())]) expectHonest(answer);
@@ -151,7 +151,7 @@ describe('with a database that is away or ill', { timeout: 120_000 }, () => {
     await expectHealed();
   });
 
-  it('resolves a write over REST whose answer was lost by its idempotency key', async () => {
+  it('replays a REST write whose result was lost by its idempotency key', async () => {
     await proxy.set({ kind: 'lose answer', to: 'lost-over-rest' });
     const lost = await createAccount('lost', 'lost-over-rest');
     expectHonest(lost);
@@ -164,7 +164,7 @@ describe('with a database that is away or ill', { timeout: 120_000 }, () => {
     await expect(createAccount('lost', 'another')).resolves.toMatchObject({ code: 'ID_TAKEN' });
   });
 
-  it('resolves a write whose answer was lost by its idempotency key', async () => {
+  it('replays a GraphQL write whose result was lost by its idempotency key', async () => {
     await proxy.set({ kind: 'lose answer', to: 'lost-key' });
     const lost = await createCustomer('lost', 'lost-key');
     expectHonest(lost);

@@ -41,11 +41,11 @@ async function untilEnded(child: ChildProcess): Promise<void> {
   expect(child.exitCode).toBe(0);
 }
 
-describe('a start', () => {
-  it('passes over an interrupted first start and a stale pid file', async () => {
+describe('startEmbedded', () => {
+  it('starts after an interrupted first start and with a stale pid file', async () => {
     await mkdir(join(place.dataDir, 'initdb-killed', 'base'), { recursive: true });
     await (await place.start()).stop();
-    // The pid of a living process that is no server: numbers repeat after a container restart.
+    // The pid of another running process, because pids repeat after a container restart.
     const file = join(place.dataDir, 'postgres', 'postmaster.pid');
     await writeFile(file, `${process.pid}\n${place.dataDir}\n1\n5432\n.\n\n  1 1\nready   \n`);
     if (isRoot) await chown(file, nobody, nobody);
@@ -53,13 +53,13 @@ describe('a start', () => {
     expect((await readdir(place.dataDir)).filter((name) => name.startsWith('initdb-'))).toEqual([]);
   });
 
-  it('lets its process end by itself once stopped', async () => {
+  it('does not keep its process running after it is stopped', async () => {
     const [child, line] = await place.startElsewhere({ next: 'await server.stop();' });
     expect(line).toBe('ready');
     await untilEnded(child);
   });
 
-  it('is won by exactly one of three in one process', async () => {
+  it('succeeds for one of three concurrent starts in one process', async () => {
     const starts = await Promise.allSettled([place.start(), place.start(), place.start()]);
     expect(starts.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
     for (const attempt of starts) {
@@ -67,7 +67,7 @@ describe('a start', () => {
     }
   });
 
-  it('is won by exactly one of two processes', async () => {
+  it('succeeds for one of two processes', async () => {
     const starts = await Promise.all([place.startElsewhere(), place.startElsewhere()]);
     expect(starts.map(([, line]) => line).sort()).toEqual([
       expect.stringMatching(/^StartupError: .* is in use by another/),
@@ -75,7 +75,7 @@ describe('a start', () => {
     ]);
   });
 
-  it.runIf(isRoot)('is refused on data of another user', async () => {
+  it.runIf(isRoot)('fails on data of another user', async () => {
     await (await place.start()).stop();
     await chmod(place.base, 0o755);
     await chown(place.dataDir, 1234, 1234);
@@ -84,8 +84,8 @@ describe('a start', () => {
   });
 });
 
-describe.runIf(onLinux)('after a hard end', () => {
-  it('of the service: no PostgreSQL is left, and committed data is there on the next start', async () => {
+describe.runIf(onLinux)('startEmbedded after a crash', () => {
+  it('of the service finds no running PostgreSQL and the committed data', async () => {
     const [child] = await place.startElsewhere();
     const connection = await runningEmbedded(place.dataDir);
     if (!connection) throw new Error('not running');
@@ -100,7 +100,7 @@ describe.runIf(onLinux)('after a hard end', () => {
     expect(rows).toEqual([{ answer: 42 }]);
   });
 
-  it('of the service: a start right afterwards works', async () => {
+  it('of the service starts immediately', async () => {
     for (let round = 0; round < 3; round += 1) {
       const [child, line] = await place.startElsewhere();
       expect(line).toBe('ready');
@@ -109,7 +109,7 @@ describe.runIf(onLinux)('after a hard end', () => {
     await works();
   });
 
-  it('of service and watchdog together: the next start ends the orphan', async () => {
+  it('of the service and the watchdog ends the orphaned PostgreSQL', async () => {
     const [child] = await place.startElsewhere();
     const orphan = await place.postmaster();
     const dogs = await watchdogs();
@@ -121,7 +121,7 @@ describe.runIf(onLinux)('after a hard end', () => {
     expect(await place.postmaster()).not.toBe(orphan);
   });
 
-  it('of the watchdog: another takes its place', async () => {
+  it('of the watchdog starts another watchdog', async () => {
     const [child] = await place.startElsewhere();
     const [first] = await watchdogs();
     if (first === undefined) throw new Error('no watchdog');
@@ -132,7 +132,7 @@ describe.runIf(onLinux)('after a hard end', () => {
   });
 });
 
-it.runIf(onLinux)('a stop ends within 5 s although the server hangs', async () => {
+it.runIf(onLinux)('stops within 5 s even if the server hangs', async () => {
   const server = await place.start();
   process.kill(await place.postmaster(), 'SIGSTOP');
   const begun = Date.now();

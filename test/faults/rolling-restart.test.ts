@@ -15,7 +15,7 @@ const programs = usePrograms();
 const server = usePostgres();
 const { rounds } = scale({ rounds: 1 }, { rounds: 5 });
 
-/** haproxy before two replicas, asking each for its readiness every half second; a failed request is not sent again. */
+/** Starts haproxy in front of two replicas with a readiness check every half second and without retries. */
 async function balance(port: number, replicas: number[]) {
   const file = programs.path('haproxy.cfg');
   const servers = replicas.map(
@@ -56,7 +56,7 @@ async function askOnce(port: number, token: string, agent: Agent): Promise<{ sta
   }
 }
 
-/** Eight clients that ask without a pause; answers with what went wrong, and how much was asked. */
+/** Runs eight clients without a pause. Returns the errors and the number of requests. */
 function load(port: number, token: string) {
   const agent = new Agent({ keepAlive: true });
   const failed: unknown[] = [];
@@ -77,7 +77,7 @@ function load(port: number, token: string) {
   };
 }
 
-it('fails no request when two replicas behind haproxy are restarted in turn', {
+it('fails no request if two replicas behind haproxy are restarted in turn', {
   timeout: 600_000,
 }, async () => {
   const url = await server.create(templateName);
@@ -94,7 +94,7 @@ it('fails no request when two replicas behind haproxy are restarted in turn', {
       expect(await replica.stop('SIGTERM')).toMatchObject({ code: 0 });
       replicas[index] = await serve(ports[index]);
       await until(async () => (await fetch(`http://127.0.0.1:${ports[index]}/health/ready`)).ok);
-      // The balancer must have seen it, or it would have none while the other one stops.
+      // The load balancer must have seen this replica before the other one stops.
       await new Promise((resolve) => setTimeout(resolve, 2000));
     }
   }

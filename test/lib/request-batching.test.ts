@@ -10,10 +10,10 @@ interface Call {
   fail(error: Error): void;
 }
 
-/** The end of this turn, and of the one that comes of it. */
+/** Waits for the end of this event loop turn and the next. */
 const turn = () => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 
-/** Loads that are answered by hand. */
+/** Creates loads that tests settle. */
 function useLoads() {
   const share = createShare();
   const calls: Call[] = [];
@@ -21,7 +21,7 @@ function useLoads() {
     new Promise<string>((answer, fail) => calls.push({ asks, signal, answer, fail }));
   const ask = (name: string, { size = 1, signal = new AbortController().signal, group = 'g' } = {}) =>
     share(group, { ask: name, size, maxSize: 500, signal }, load);
-  /** Has a load under way. Wrapped, for it is not waited for. */
+  /** Starts a load. Returns the promise in an object, so that `await` does not wait for the load. */
   async function busy(group = 'g') {
     const answer = ask('a', { group });
     await turn();
@@ -30,7 +30,7 @@ function useLoads() {
   return { ask, calls, busy };
 }
 
-it('what is asked in one turn goes out as one, at its end', async () => {
+it('sends the calls of one turn as one load at its end', async () => {
   const { ask, calls } = useLoads();
   const answers = ['a', 'b', 'c'].map((name) => ask(name));
   expect(calls).toEqual([]);
@@ -40,7 +40,7 @@ it('what is asked in one turn goes out as one, at its end', async () => {
   expect(await Promise.all(answers)).toEqual(['ABC', 'ABC', 'ABC']);
 });
 
-it('what is asked while a load is under way goes out as one when that ends, together with what comes in that turn', async () => {
+it('sends calls during a load as one load when that ends, with the calls of that turn', async () => {
   const { ask, calls, busy } = useLoads();
   const first = await busy();
   const answers = ['b', 'c'].map((name) => ask(name));
@@ -55,7 +55,7 @@ it('what is asked while a load is under way goes out as one when that ends, toge
   expect(await Promise.all(answers)).toEqual(['B-D', 'B-D', 'B-D']);
 });
 
-it('a tenth of what fits into a load goes out before anybody hears of the answer before', async () => {
+it('sends a tenth of the maximum size before the previous result is delivered', async () => {
   const { ask, calls, busy } = useLoads();
   const first = await busy();
   const answers = ['b', 'c'].map((name) => ask(name, { size: 25 }));
@@ -66,7 +66,7 @@ it('a tenth of what fits into a load goes out before anybody hears of the answer
   expect(await Promise.all(answers)).toEqual(['BC', 'BC']);
 });
 
-it('what is asked later is not answered by a load that began before', async () => {
+it('does not add calls to a load that has started', async () => {
   const { ask, calls, busy } = useLoads();
   void (await busy());
   const waiting = ask('b');
@@ -80,13 +80,13 @@ it('what is asked later is not answered by a load that began before', async () =
   expect(calls[2]?.asks).toEqual(['c']);
 });
 
-it('groups do not wait for each other', async () => {
+it('loads groups independently', async () => {
   const { calls, busy } = useLoads();
   for (const group of ['one', 'other']) void (await busy(group));
   expect(calls.map(({ asks }) => asks)).toEqual([['a'], ['a']]);
 });
 
-it('nobody waits for long for loads that do not end, nor for more than fits', async () => {
+it('limits the wait for a load that does not end, and the size of a load', async () => {
   const { ask, calls, busy } = useLoads();
   void (await busy());
   void ask('b');
@@ -100,7 +100,7 @@ it('nobody waits for long for loads that do not end, nor for more than fits', as
   expect(calls[2]?.asks).toEqual(['c']);
 });
 
-it('a failure is that of all who asked, and of nobody else', async () => {
+it('rejects all calls of a failed load and no others', async () => {
   const { ask, calls, busy } = useLoads();
   const first = await busy();
   const [b, c] = ['b', 'c'].map((name) => ask(name));
@@ -117,7 +117,7 @@ it('a failure is that of all who asked, and of nobody else', async () => {
   expect(await after).toBe('D');
 });
 
-it('nothing is loaded for those who left before their turn', async () => {
+it('does not load calls that were aborted before', async () => {
   const { ask, calls, busy } = useLoads();
   const first = await busy();
   const gone = new AbortController();
@@ -132,7 +132,7 @@ it('nothing is loaded for those who left before their turn', async () => {
   expect(await first.answer).toBe('A');
 });
 
-it('a load ends when nobody waits for it any more', async () => {
+it('aborts a load if all of its calls are aborted', async () => {
   const { ask, calls, busy } = useLoads();
   void (await busy());
   const [one, other] = [new AbortController(), new AbortController()];
@@ -147,7 +147,7 @@ it('a load ends when nobody waits for it any more', async () => {
   for (const answer of answers) await expect(answer).rejects.toThrow('ended');
 });
 
-it('who leaves before his turn takes nobody with him', async () => {
+it('removes an aborted call without affecting others', async () => {
   const { ask, calls, busy } = useLoads();
   void (await busy());
   const left = new AbortController();
@@ -163,7 +163,7 @@ it('who leaves before his turn takes nobody with him', async () => {
   expect(await waiting).toBe('D');
 });
 
-it('a turn to which nobody is left is passed over', async () => {
+it('skips a load without calls', async () => {
   const { ask, calls, busy } = useLoads();
   void (await busy());
   const left = new AbortController();

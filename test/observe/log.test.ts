@@ -46,9 +46,9 @@ const secrets = {
   billingInformation: { emailRecipients: ['recipient@leak.example'] },
   settings: [{ id: 's', namespace: 'n', name: 'Leaky', dataType: 'STRING', value: 'leaky-setting' }],
 };
-const told = /leak|secret|recipient@|agk_|bearer|99 777/i;
+const confidential = /leak|secret|recipient@|agk_|bearer|99 777/i;
 
-/** Requests of every kind that hold what nobody else may read, good ones and bad ones. */
+/** Sends valid and invalid requests of every kind with confidential values. */
 async function sendAll(client: Client): Promise<void> {
   const input = accountInput(secrets);
   const literal = `{ accountByAlias(alias: "${email}") { primaryEmail address { line1 } } }`;
@@ -82,7 +82,7 @@ async function sendAll(client: Client): Promise<void> {
   await raw({ body: '{"query":"{ __typename }"}', headers: { ...json, 'x-request-id': email } });
 }
 
-/** Requests that fail of a database which does not work as it should. */
+/** Sends requests that fail because of a broken database. */
 async function sendToBrokenDatabase(client: Client): Promise<void> {
   const { orm } = service.database;
   await orm.execute(sql`alter table aliases add constraint broken check (value <> 'leaky-broken')`);
@@ -100,7 +100,7 @@ async function sendToBrokenDatabase(client: Client): Promise<void> {
   });
 }
 
-it('no line tells a token, an email, an address or anything else of what a request says', async () => {
+it('contains no token, email, address or other value of a request', async () => {
   const client = await tenantWithCustomer(service);
   await sendAll(client);
   await sendToBrokenDatabase(client);
@@ -108,7 +108,7 @@ it('no line tells a token, an email, an address or anything else of what a reque
     Array.from({ length: 200 }, () => client.send(`{ account(id: "${email}") { primaryEmail } }`)),
   );
   expect(limited.some(({ status }) => status === 429)).toBe(true);
-  expect(lines().filter((line) => told.test(JSON.stringify(line)))).toEqual([]);
+  expect(lines().filter((line) => confidential.test(JSON.stringify(line)))).toEqual([]);
   const codes = new Set(lines().flatMap(({ codes = [] }) => codes));
   expect(codes).not.toContain('undefined');
   for (const code of [
@@ -125,7 +125,7 @@ it('no line tells a token, an email, an address or anything else of what a reque
   }
 });
 
-it('each request has a line with its id, key, status and time', async () => {
+it('has a line for each request with its id, key, status and time', async () => {
   const client = await tenantWithCustomer(service);
   const { headers } = await client.send('{ viewer { keyName } }', {}, { 'x-request-id': 'mine-1' });
   expect(headers.get('x-request-id')).toBe('mine-1');
@@ -145,8 +145,8 @@ it('each request has a line with its id, key, status and time', async () => {
 
 it.each([
   ['before its token is looked up', 0],
-  ['in the midst of it', 100],
-])('a body that breaks off %s is its sender’s fault, and not called a bug of ours', async (name, afterMs) => {
+  ['in the middle', 100],
+])('logs a body that breaks off %s as a bad request', async (name, afterMs) => {
   const client = await service.newTenant();
   const requestId = `broken-${afterMs}`;
   const server = createServer(service.listener);
