@@ -13,11 +13,11 @@ beforeAll(async () => {
 const customerId = 'C1234qwd';
 
 describe('documents typed by gql.tada', () => {
-  it('compile where they are used as the schema allows', async () => {
+  it('compile if they match the schema', async () => {
     expect(await problemsOf('tada', 'tsconfig.json')).toEqual([]);
   });
 
-  it('do not compile with a field, an input or a value that the schema does not know', async () => {
+  it('do not compile with an unknown field, input or value', async () => {
     expect(await problemsOf('tada', 'mistakes.tsconfig.json')).toEqual([
       expect.stringMatching(/^mistakes.ts\(8,.*'nmae' does not exist/),
       expect.stringMatching(/^mistakes.ts\(9,.*'version' does not exist/),
@@ -30,7 +30,7 @@ describe('documents typed by gql.tada', () => {
     ]);
   });
 
-  it('are checked against the schema, too, by gql.tada check', async () => {
+  it('are checked by gql.tada check', async () => {
     await run('tada', 'gql.tada', 'check', '--fail-on-warn');
     const checked = run('tada', 'gql.tada', 'check', '--tsconfig', 'mistakes.tsconfig.json');
     await expect(checked).rejects.toMatchObject({
@@ -62,7 +62,7 @@ describe('documents typed by gql.tada', () => {
     expect(updated.account).toMatchObject({ id: 'TD2', name: 'Renamed', version: 2 });
   });
 
-  it('narrow a refusal by its __typename to what is said of it', async () => {
+  it('narrow an error to its fields by __typename', async () => {
     const { createAccount, updateAccount } = documents;
     const input = { id: 'TDtwice', name: 'An Account', customerId };
     await ask(service, createAccount, { input });

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Json } from './service.ts';
 
-/** An answer as text, the names of its objects in order, because parts and wholes order them differently. */
+/** Returns a response as text with sorted keys, because incremental responses order them differently. */
 function canonical(value: Json): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join()}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'undefined';
@@ -11,7 +11,7 @@ function canonical(value: Json): string {
   return `{${members.join()}}`;
 }
 
-/** Merges the data of a part into what came before, own properties only. */
+/** Merges the data of a part into the previous data, own properties only. */
 function merge(target: Json, source: Json): void {
   for (const [name, value] of Object.entries(source)) {
     const known = Object.hasOwn(target, name) ? target[name] : undefined;
@@ -24,7 +24,7 @@ function merge(target: Json, source: Json): void {
 const own = (value: Json, name: string | number): Json =>
   value != null && Object.hasOwn(value, name) ? value[name] : undefined;
 
-/** The answer that the parts of a multipart answer add up to. */
+/** Returns the single response that the parts of an incremental response add up to. */
 export function whole(parts: Json[]): Json {
   const [first, ...later] = parts;
   const answer = { data: first.data, errors: first.errors ?? [], cameInParts: true };
@@ -33,10 +33,10 @@ export function whole(parts: Json[]): Json {
     ...later.flatMap(({ incremental = [] }) => incremental),
   ]) {
     answer.errors.push(...(part.errors ?? []));
-    // What is below a fragment that an error has made null has no place.
+    // A part below a fragment that an error has made null is dropped.
     const target = part.data && part.path.reduce(own, answer.data);
     if (target) merge(target, part.data);
-    // A list may be streamed twice: for a fragment that is deferred at one place and not at another.
+    // A list is streamed twice if its fragment is deferred in one place and not in another.
     const list = part.items && part.path.slice(0, -1).reduce(own, answer.data);
     if (list) for (const [index, item] of part.items.entries()) list[part.path.at(-1) + index] = item;
   }
@@ -51,7 +51,7 @@ interface Shown {
   errors: string[];
 }
 
-/** What of an answer must be equal, whichever way the request took. */
+/** Returns the parts of a response that must be equal. */
 function shown({ data, errors }: { data?: Json; errors?: Json }, keepsOrder: boolean): Shown {
   const problems = (errors ?? []).map(({ message, path, locations }: Json) =>
     canonical({ message: message.replace(/ Did you mean .*\?$/s, ''), path, locations }),
@@ -65,11 +65,11 @@ function shown({ data, errors }: { data?: Json; errors?: Json }, keepsOrder: boo
   };
 }
 
-/** Fails unless an answer equals another one. */
+/** Fails unless two responses are equal. */
 export function expectSame(answer: Json, other: Json, keepsOrder: boolean, way: string): void {
   const [actual, expected] = [shown(answer, keepsOrder), shown(other, keepsOrder)];
   if (isDeepStrictEqual(actual, expected)) return;
-  // In parts, an error makes null what is around it, at most its part.
+  // In an incremental response, an error makes at most its part null.
   const inParts = answer.cameInParts || other.cameInParts;
   if (inParts && expected.errors.length > 0 && actual.errors.length > 0) return;
   throw new Error(`${way}:\n${JSON.stringify(actual, null, 1)}\nnot\n${JSON.stringify(expected, null, 1)}`);

@@ -10,7 +10,7 @@ import { accepts, freePort } from './ports.ts';
 
 const versions = '/usr/lib/postgresql';
 
-/** The directory of the newest PostgreSQL that Debian's packages have installed: the server and its tools. */
+/** Returns the directory with the programs of the newest PostgreSQL from Debian packages. */
 export async function toolsOfDebian(): Promise<string> {
   const installed = await readdir(versions).catch(() => []);
   const newest = installed.toSorted((a, b) => Number(b) - Number(a))[0];
@@ -19,12 +19,12 @@ export async function toolsOfDebian(): Promise<string> {
 }
 
 export interface DebianPostgres {
-  /** Makes a role that is nobody special, and a database that it owns; answers with its URL. */
+  /** Creates an unprivileged role and a database that it owns. Returns the URL. */
   create(role: string): Promise<string>;
   stop(): Promise<void>;
 }
 
-/** A PostgreSQL of Debian's on a port of this machine, as operators run one themselves. */
+/** Starts a PostgreSQL from Debian packages on a free port. */
 export async function startDebianPostgres(): Promise<DebianPostgres> {
   const tools = await toolsOfDebian();
   const directory = await mkdtemp(join(tmpdir(), 'ag-postgresql-'));

@@ -32,7 +32,7 @@ function directivesForParts(): GraphQLSchema {
   return new GraphQLSchema({ ...config, directives });
 }
 
-/** Makes a few customers and accounts, and answers with the values that documents about them take. */
+/** Creates a few customers and accounts and returns values for documents about them. */
 async function makeWorld(client: Client): Promise<Pool> {
   await createCustomer(client, { id: 'C2' });
   for (const id of world)
@@ -72,7 +72,7 @@ const goodValues = {
   value: ['42', '{"==":[1,1]}'],
 };
 
-/** The values for one document, with a name that nothing has yet. */
+/** Adds a new name to the values of one document. */
 function withFresh(pool: Pool, fresh: string): Pool {
   const aliases = [...aliasesInWorld, fresh, fresh];
   const byName = {
@@ -96,12 +96,12 @@ interface Compared {
   counts: Record<'documents' | 'mutations' | 'written' | 'withData' | 'requests' | 'inParts', number>;
 }
 
-/** The plain way: graphql-js's own functions and a context that shares nothing; undefined for an invalid document. */
+/** Runs an operation with graphql-js and a context that shares nothing. Returns `undefined` for an invalid document. */
 async function reference({ schema, service, client }: Compared, { query, variables }: Operation) {
   const document = parse(query);
   if (validate(schema, document).length > 0) return undefined;
   const viewer = await createAuthenticator({ database: service.database })(`Bearer ${client.token}`);
-  if (viewer === undefined) throw new Error('The token is not known.');
+  if (viewer === undefined) throw new Error('The token is unknown.');
   const caller = { viewer, requestId: 'reference', now: new Date(), cancel: createCancel() };
   const contextValue = createContext({ database: service.database, log }, caller);
   const options = { maxCoercionErrors: 5 };
@@ -110,7 +110,7 @@ async function reference({ schema, service, client }: Compared, { query, variabl
   return JSON.parse(JSON.stringify({ data: result.data, errors })) as Json;
 }
 
-/** The ways through the front door. */
+/** Returns the ways to send an operation to the service. */
 function waysThrough({
   client,
   url,
@@ -148,10 +148,10 @@ function waysThrough({
   };
 }
 
-/** Sends a query three times by each way, and compares each answer with that of the plain way. */
+/** Sends a query three times in each way and compares each response with that of graphql-js. */
 async function checkQuery(compared: Compared, sent: Operation): Promise<void> {
   const ways = waysThrough(compared);
-  // How an invalid document is refused is the service's own; it must be the same each time.
+  // graphql-js has no result for an invalid document. The errors of the service must not change.
   const expected = (await reference(compared, sent)) ?? (await ways.post(sent, oneBody));
   if (expected.data) compared.counts.withData += 1;
   if (isTooComplex(expected)) return;
@@ -167,7 +167,7 @@ async function checkQuery(compared: Compared, sent: Operation): Promise<void> {
   }
 }
 
-/** Sends a mutation by three ways and the plain one, and expects the first answer each time, replayed. */
+/** Sends a mutation in three ways and to graphql-js, and expects the first result replayed each time. */
 async function checkMutation(compared: Compared, sent: Operation, isReferenceFirst: boolean): Promise<void> {
   const { counts, schema } = compared;
   const { post, apq, trusted } = waysThrough(compared);
@@ -194,7 +194,7 @@ async function checkOne(compared: Compared, dice: Dice, pool: Pool): Promise<voi
   const options = { spoiltPercent: 10, probesReplay: true, listLengths: [0, 1, 1, 2, 3] };
   const values = withFresh(pool, `n-${compared.counts.documents}`);
   const made = operation(compared.schema, (isQuery ? 'query' : 'mutation') as never, dice, values, options);
-  // As it goes over the wire: a variable that is undefined is absent.
+  // As in a request, an undefined variable is absent.
   const sent: Operation = JSON.parse(JSON.stringify(made));
   try {
     parse(sent.query);
@@ -208,7 +208,7 @@ async function checkOne(compared: Compared, dice: Dice, pool: Pool): Promise<voi
   });
 }
 
-/** Tests every way through the front door against graphql-js's `execute`. */
+/** Tests every way to send an operation against `execute` of graphql-js. */
 export function testAgainstReference(count: number, seed?: number): void {
   const trusted = new Map<string, string>();
   const service = useService({ documents: { trusted, trustedOnly: false } });
@@ -230,7 +230,9 @@ export function testAgainstReference(count: number, seed?: number): void {
   });
 
   const timeout = 60_000 + count * 1000;
-  it(`answers ${count} documents as graphql-js does, each time they are sent`, { timeout }, async () => {
+  it(`returns the same as graphql-js for ${count} documents each time they are sent`, {
+    timeout,
+  }, async () => {
     const compared = { service, client, url: socket.url, schema: directivesForParts(), trusted, counts };
     const property = fc.asyncProperty(fc.gen(), (g) => checkOne(compared, diceOf(g), pool));
     const options = { numRuns: count, endOnFailure: true, ...(seed === undefined ? {} : { seed }) };

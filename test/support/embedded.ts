@@ -25,7 +25,7 @@ export async function query<T>(
   }
 }
 
-/** A statement that does not end by itself; `cut` settles when its connection is lost. */
+/** Starts a statement that does not end. `cut` settles when its connection is lost. */
 export async function endlessStatement(connection: EmbeddedConnection) {
   const sql = postgres({ ...connection, max: 1, onnotice: () => undefined });
   await sql`select 1`;
@@ -36,7 +36,7 @@ export async function endlessStatement(connection: EmbeddedConnection) {
   return { cut, close: () => sql.end({ timeout: 0 }) };
 }
 
-/** The sentence with which an attempt was refused. */
+/** Returns the message of a failed start, which must be one sentence. */
 export async function refusal(attempt: Promise<unknown>): Promise<string> {
   const error = await attempt.then(
     () => undefined,
@@ -56,9 +56,9 @@ export async function killHard(child: ChildProcess): Promise<void> {
 
 export interface ProcessOptions {
   uid?: number;
-  /** What the process does once the server runs; by default it goes on living. */
+  /** Code that the process runs after the server has started. By default it keeps running. */
   next?: string;
-  /** The module that starts the server. */
+  /** The module with `startEmbedded`. */
   module?: string;
   env?: NodeJS.ProcessEnv;
 }
@@ -82,7 +82,7 @@ function startProcess(dataDir: string, options: ProcessOptions): ChildProcess {
   });
 }
 
-/** The first line that a process prints. */
+/** Returns the first line that a process prints. */
 async function firstLine(child: ChildProcess): Promise<string> {
   let output = '';
   child.stdout?.on('data', (chunk) => {
@@ -91,7 +91,7 @@ async function firstLine(child: ChildProcess): Promise<string> {
   return until(async () => output.includes('\n') && output.split('\n')[0], 30_000);
 }
 
-/** A directory of its own for embedded servers, and what ends all that was started there. */
+/** Creates a directory for embedded servers. `remove` ends everything that was started there. */
 export async function openPlace() {
   const base = await mkdtemp(join(tmpdir(), 'ag-embedded-'));
   const cleanups: (() => Promise<unknown>)[] = [];
@@ -104,7 +104,7 @@ export async function openPlace() {
       cleanups.push(server.stop);
       return server;
     },
-    /** Starts a server in a process of its own; answers when that has printed "ready" or its failure. */
+    /** Starts a server in another process and waits until that prints "ready" or an error. */
     async startElsewhere(options: ProcessOptions = {}): Promise<[ChildProcess, string]> {
       const child = startProcess(place.dataDir, options);
       cleanups.push(async () => {
@@ -114,7 +114,7 @@ export async function openPlace() {
       });
       return [child, await firstLine(child)];
     },
-    /** Waits until no process works there. */
+    /** Waits until no process runs in the directory. */
     isEmpty: (patienceMs?: number) => until(async () => (await processesIn(base)).length === 0, patienceMs),
     async postmaster(): Promise<number> {
       const file = await readFile(join(place.dataDir, 'postgres', 'postmaster.pid'), 'utf8');

@@ -3,11 +3,11 @@ import type { Client, Json } from './service.ts';
 export interface Stream {
   status: number;
   headers: Headers;
-  /** The next event but for comments; undefined at the end of the answer. */
+  /** Returns the next event, without comments; `undefined` at the end of the response. */
   next(): Promise<{ event: string; data: Json } | undefined>;
-  /** The data of as many `next` events. */
+  /** Returns the data of this many `next` events. */
   take(count: number): Promise<Json[]>;
-  /** Goes away, as a closed browser does. */
+  /** Closes the connection. */
   leave(): void;
 }
 
@@ -23,7 +23,7 @@ function parse(block: string): { event: string; data: Json } | undefined {
   return { event, data: data === '' ? undefined : JSON.parse(data) };
 }
 
-/** The events of a server as they come, as graphql-sse's distinct connections mode sends them. */
+/** Yields the events of the distinct connections mode of graphql-sse. */
 async function* eventsOf(chunks: AsyncIterable<Uint8Array>) {
   let text = '';
   const decoder = new TextDecoder();
@@ -38,7 +38,7 @@ async function* eventsOf(chunks: AsyncIterable<Uint8Array>) {
   }
 }
 
-/** Asks for a stream of events, and answers as soon as it begins. */
+/** Opens an event stream and returns when the response begins. */
 export async function openStream(
   url: string,
   { token }: Pick<Client, 'token'>,
@@ -56,8 +56,8 @@ export async function openStream(
     body: JSON.stringify({ query, variables }),
     signal: abort.signal,
   });
-  if (response.body === null) throw new Error('The answer has no body.');
-  // Begun at once: fetch cancels a body that nobody reads when the response is collected as garbage.
+  if (response.body === null) throw new Error('The response has no body.');
+  // Reads at once, because fetch cancels an unread body when the response is garbage-collected.
   const events = eventsOf(response.body.values());
   const stream: Stream = {
     status: response.status,

@@ -1,4 +1,4 @@
-/** Edges of the rules that several inputs share, as tables of cases: accepted ones, and refused ones with their issue. */
+/** Cases at the limits of shared rules: accepted fields, and rejected fields with their issue. */
 
 export const x = (count: number): string => 'x'.repeat(count);
 export const smiles = (count: number): string => '😀'.repeat(count);
@@ -12,7 +12,7 @@ const nul = 'ab\u0000c';
 const highHalf = 'abc\ud800';
 const lowHalf = '\udc00abc';
 
-/** What no text may hold, put into a field. */
+/** Returns cases of texts that cannot be stored. */
 export function unstorable(name: string, fieldsWith: (text: string) => object, path: string[]): Refused[] {
   return [
     [`${name} with U+0000`, fieldsWith(nul), path, 'INVALID_FORMAT'],
@@ -21,7 +21,7 @@ export function unstorable(name: string, fieldsWith: (text: string) => object, p
   ];
 }
 
-/** What the look-up space and other identifiers refuse. */
+/** Returns cases of invalid identifiers. */
 export function badIdentifiers(
   name: string,
   fieldsWith: (text: string) => object,
@@ -68,7 +68,7 @@ export const badNames: Refused[] = [
   ['name of 256 characters', { name: x(256) }, ['name'], 'TOO_LONG'],
 ];
 
-/** An address of exactly this many characters. */
+/** Returns an email address with this many characters. */
 export const emailOf = (length: number): string => `${x(length - 12)}@example.com`;
 
 export const goodEmails: Accepted[] = [
@@ -89,7 +89,7 @@ export const badEmails: Refused[] = [
   ['email of 321 characters', { primaryEmail: emailOf(321) }, path, 'TOO_LONG'],
 ];
 
-/** Every part of an address with its greatest length. */
+/** The maximum length of every part of an address. */
 const parts = { phoneNumber: 30, line1: 255, line2: 255, postalCode: 20, city: 100, state: 100 };
 const fill = (part: string) => (part === 'phoneNumber' ? '1' : 'x');
 

@@ -22,7 +22,7 @@ function toResponse(incoming: IncomingMessage): Response {
   return new Response(body, { status, headers: headersOf(incoming) });
 }
 
-/** Hands requests on as they come, or so many of them at once. */
+/** Passes requests on as they arrive, or a number of them at once. */
 function createHold(listener: RequestListener) {
   let wanted = 0;
   let held: Parameters<RequestListener>[] = [];
@@ -38,13 +38,13 @@ function createHold(listener: RequestListener) {
     listener: ((request, response) => {
       if (wanted === 0) return listener(request, response);
       held.push([request, response]);
-      // The bodies of the last ones arrive with their headers, but are parsed a moment later.
+      // Bodies arrive with their headers, but are parsed a moment later.
       if (held.length === wanted) setTimeout(release, 20);
     }) as RequestListener,
   };
 }
 
-/** A server of node:http on a port of its own, as `npm start` has one. */
+/** Opens a `node:http` server on a free port like that of `npm start`. */
 export async function openServer(listener: RequestListener) {
   const hold = createHold(listener);
   const server = createServer(hold.listener).on('clientError', answerMalformed);
@@ -52,17 +52,14 @@ export async function openServer(listener: RequestListener) {
   const { port } = server.address() as AddressInfo;
   return {
     port,
-    /** Holds the next requests until so many have arrived, and hands them on at once. */
+    /** Holds the next requests until this many have arrived, and then passes them on at once. */
     gather: hold.gather,
-    /**
-     * Sends a request as it is: with its own headers and `Host`, and no others. With `streams`, its body has no declared
-     * length.
-     */
+    /** Sends a request with exactly its own headers and `Host`. With `streams`, the body has no declared length. */
     async fetch(request: Request, streams = false): Promise<Response> {
       const { host, pathname, search } = new URL(request.url);
       const headers: Record<string, string | number> = { host, ...Object.fromEntries(request.headers) };
       const body = streams || request.body === null ? undefined : Buffer.from(await request.arrayBuffer());
-      // Node.js announces no length for the body of a DELETE.
+      // Node.js sends no content length for the body of a DELETE.
       if (body !== undefined) headers['content-length'] ??= body.length;
       const call = send({
         ...{ host: '127.0.0.1', port, agent: false, method: request.method, path: pathname + search },

@@ -6,7 +6,7 @@ import { createJwtVerifier, type JwtOptions } from '../../src/tenant/jwt.ts';
 import { withReplica } from './replica.ts';
 import type { App, Service } from './service.ts';
 
-/** undefined leaves a claim out that would be there. */
+/** `undefined` removes a default claim. */
 export type Claims = { [claim: string]: unknown };
 
 export type Key = Awaited<ReturnType<typeof newKey>>;
@@ -16,7 +16,7 @@ export async function newKey(kid: string, alg = 'ES256') {
   return { kid, alg, publicKey, privateKey, jwk: { ...(await exportJWK(publicKey)), kid, alg } };
 }
 
-/** A JWT that is good for an hour, but for what `claims` say otherwise. */
+/** Signs a JWT that is valid for an hour. `claims` override the defaults. */
 export function sign(
   { kid, alg, privateKey }: Pick<Key, 'kid' | 'alg' | 'privateKey'>,
   claims: Claims,
@@ -30,7 +30,7 @@ export function sign(
     .sign(privateKey, { crit: critical });
 }
 
-/** An issuer's JWKS on a real socket: it answers with the keys of the moment, or as `answer` says. */
+/** Serves the JWKS of an issuer. It returns the current keys, or what `answer` says. */
 export async function openIssuer() {
   const state = {
     keys: [] as Key[],
@@ -70,7 +70,7 @@ export const jwtOptions = ({ keys, ...changes }: Changes): JwtOptions => ({
 
 type Changes = Partial<JwtOptions> & Pick<JwtOptions, 'keys'>;
 
-/** The service with JWTs, new: it knows no keys yet. */
+/** Runs `work` with a new replica that accepts JWTs and has fetched no keys. */
 export async function withIssuer<T>(
   service: Service,
   work: (app: App) => Promise<T>,

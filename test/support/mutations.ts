@@ -22,7 +22,7 @@ const account = { selection: 'account { ...AccountFields }', fragments: accountF
 const customer = { selection: 'customer { ...CustomerFields }', fragments: customerFields };
 const owner = { selection: `${account.selection} ${customer.selection}`, fragments: accountFields };
 
-/** Every mutation with what it selects of its success. */
+/** Every mutation with the selection of its success. */
 const selections = {
   createCustomer: customer,
   updateCustomer: customer,

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
 
 export interface CollectedSpan {
-  /** The service that it comes from. */
+  /** The name of the sending service. */
   service: string;
   name: string;
   traceId: string;
@@ -11,7 +11,7 @@ export interface CollectedSpan {
   parentSpanId?: string;
 }
 
-/** What OTLP's JSON looks like, as far as it is looked at. */
+/** The used part of the OTLP JSON. */
 interface Export {
   resourceSpans: {
     resource: { attributes: { key: string; value: { stringValue?: string } }[] };
@@ -27,7 +27,7 @@ function spansOf({ resourceSpans }: Export): CollectedSpan[] {
   });
 }
 
-/** A collector of OpenTelemetry on loopback, which keeps the spans that are sent to it by OTLP over HTTP. */
+/** Starts an OpenTelemetry collector on loopback that keeps the spans it receives by OTLP over HTTP. */
 export async function startCollector() {
   const spans: CollectedSpan[] = [];
   const headers: IncomingHttpHeaders[] = [];

@@ -13,7 +13,7 @@ export interface Pooler {
   stop(): Promise<void>;
 }
 
-/** Starts PgBouncer in transaction mode in front of a PostgreSQL on a TCP port, with fewer connections than the service asks for. */
+/** Starts PgBouncer in transaction mode with fewer connections than the service opens. */
 export async function startPgBouncer(
   { port, password }: { port: number; password: string },
   settings = '',
