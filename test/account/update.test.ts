@@ -185,7 +185,7 @@ describe.concurrent('updateAccount and updateCustomer with invalid input', () =>
     ...[...shared, ...ofCustomers].map((refused) => ['updateCustomer', ...refused] as const),
   ];
   const tenant = useSharedTenant(fullTenant);
-  it.each(cases)('reject %s with %s and change nothing', async (name, _, fields, path, code) => {
+  it.each(cases)('rejects %s with %s and changes nothing', async (name, _, fields, path, code) => {
     const { client } = tenant;
     const id = name === 'updateAccount' ? 'A1' : 'C1';
     const answer = await writesNothing(service, [client], () =>
@@ -194,7 +194,7 @@ describe.concurrent('updateAccount and updateCustomer with invalid input', () =>
     expect(issuesOf(answer)).toEqual([{ path, code }]);
   });
 
-  it('return all issues at once', async () => {
+  it('returns all issues at once', async () => {
     const { client } = tenant;
     const input = { id: 'A1', name: null, status: 'ARCHIVED', netTermDays: 366, address: { country: 'x' } };
     const paths = issuesOf(await tryMutation(client, 'updateAccount', input)).map((issue) =>
@@ -203,7 +203,7 @@ describe.concurrent('updateAccount and updateCustomer with invalid input', () =>
     expect(paths.toSorted()).toEqual(['address.country', 'name', 'netTermDays', 'status']);
   });
 
-  it('reject the status DRAFT for an active account, but accept ACTIVE', async () => {
+  it('rejects the status DRAFT for an active account, but accepts ACTIVE', async () => {
     const client = await fullTenant();
     await mutate(client, 'updateAccount', { id: 'A1', status: 'ACTIVE' });
     const back = { id: 'A1', status: 'DRAFT', name: 'New name' };
@@ -220,7 +220,7 @@ describe.concurrent('updateAccount and updateCustomer with invalid input', () =>
   });
 });
 
-it('updateAccount makes an account without its own currency and net terms use those of the tenant', async () => {
+it('uses the currency and net terms of the tenant after updateAccount clears those of the account', async () => {
   const clients = [
     await service.newTenant({ baseCurrency: 'GBP', netTermDays: 45 }),
     await service.newTenant(),

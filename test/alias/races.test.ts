@@ -41,14 +41,14 @@ async function expectTraces(client: Client, before: number, writes: number) {
   expect(versions).toBe((await changesOf(service, client)).filter(({ account_id }) => account_id).length);
 }
 
-describe('20 concurrent claims of one alias', () => {
+describe('the race of 20 claims of one alias', () => {
   it.each([
     ['addAliases', ['addAliases']],
     ['transferAlias', ['transferAlias']],
     ['addAliases, createAccount and createAccounts', ['addAliases', 'createAccount', 'createAccounts']],
     ['addAliases and a new account id', ['addAliases', 'id']],
     ['addAliases and restoreAccount', ['addAliases', 'restoreAccount']],
-  ])('have one winner and write nothing for the others: %s', async (_, ways) => {
+  ])('has one winner and writes nothing for the others: %s', async (_, ways) => {
     const client = await tenantWith(20);
     const transfers = ways.includes('transferAlias');
     if (transfers) {
@@ -124,10 +124,10 @@ describe('a claim whose rival is removed before the error is built', () => {
   });
 });
 
-describe('concurrent writes of the same aliases in opposite orders', () => {
+describe('a race of writes of the same aliases in opposite orders', () => {
   const values = listOf(10, (index) => `v${index}`);
 
-  it('end without a deadlock, accepted or rejected', async () => {
+  it('ends without a deadlock, each write accepted or rejected', async () => {
     const client = await tenantWith(12);
     const writes = (runner: number): [MutationName, object] => {
       const aliases = runner % 2 ? values : values.toReversed();
@@ -153,7 +153,7 @@ describe('concurrent writes of the same aliases in opposite orders', () => {
     await expectTraces(client, before, accepted(results).length + transfers);
   });
 
-  it('end without a deadlock if two accounts exchange aliases', async () => {
+  it('ends without a deadlock if two accounts exchange aliases', async () => {
     const client = await tenantWith(2);
     await mutate(client, 'addAliases', { accountId: 'B-0', aliases: values.slice(0, 5) });
     await mutate(client, 'addAliases', { accountId: 'B-1', aliases: values.slice(5) });

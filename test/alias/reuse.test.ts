@@ -263,7 +263,7 @@ describe('createAccounts with past aliases', () => {
 });
 
 describe('restoreAccount and transferAlias with past aliases', () => {
-  it('restore and move values that other accounts had in between', async () => {
+  it('restores and moves values that other accounts had in between', async () => {
     const tenant = await newTenant('GraphQL');
     const { client, api } = tenant;
     await api.add('A1', { aliases: ['x'] });
@@ -282,7 +282,7 @@ describe('restoreAccount and transferAlias with past aliases', () => {
     expect(await accountIdByAlias(client.graphql, 'x')).toBe('A1');
   });
 
-  it('return no hint for aliases that another account has later', async () => {
+  it('returns no hint for aliases that another account has later', async () => {
     const { client, api } = await newTenant('GraphQL');
     await api.add('A1', { aliases: ['x'] });
     await api.archive('A1');

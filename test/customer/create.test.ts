@@ -42,15 +42,6 @@ describe('createCustomer', () => {
     expect(await createCustomer(client, nulls)).toMatchObject({ settings: [], metadata: {} });
   });
 
-  it.each([
-    [full.address, 'Straße 1, Hof, 10115, Berlin, BE, DE'],
-    [{ phoneNumber: '1', line1: 'Line', line2: '', country: 'US' }, 'Line, US'],
-    [{ phoneNumber: '1' }, null],
-  ])('shows the address %j on one line', async (address, billingAddress) => {
-    const client = await service.newTenant();
-    expect(await createCustomer(client, { address })).toMatchObject({ billingAddress });
-  });
-
   it('accepts an id that an account or a customer of another tenant has', async () => {
     const [one, two] = [await service.newTenant(), await service.newTenant()];
     await createCustomer(one, { id: 'same', account: { id: 'same', name: 'First' } });

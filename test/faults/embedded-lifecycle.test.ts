@@ -85,7 +85,7 @@ describe('startEmbedded', () => {
 });
 
 describe.runIf(onLinux)('startEmbedded after a crash', () => {
-  it('of the service finds no running PostgreSQL and the committed data', async () => {
+  it('finds no running PostgreSQL and the committed data if the service was killed', async () => {
     const [child] = await place.startElsewhere();
     const connection = await runningEmbedded(place.dataDir);
     if (!connection) throw new Error('not running');
@@ -100,7 +100,7 @@ describe.runIf(onLinux)('startEmbedded after a crash', () => {
     expect(rows).toEqual([{ answer: 42 }]);
   });
 
-  it('of the service starts immediately', async () => {
+  it('starts immediately if the service was killed', async () => {
     for (let round = 0; round < 3; round += 1) {
       const [child, line] = await place.startElsewhere();
       expect(line).toBe('ready');
@@ -109,7 +109,7 @@ describe.runIf(onLinux)('startEmbedded after a crash', () => {
     await works();
   });
 
-  it('of the service and the watchdog ends the orphaned PostgreSQL', async () => {
+  it('ends the orphaned PostgreSQL if the service and the watchdog were killed', async () => {
     const [child] = await place.startElsewhere();
     const orphan = await place.postmaster();
     const dogs = await watchdogs();
@@ -121,7 +121,7 @@ describe.runIf(onLinux)('startEmbedded after a crash', () => {
     expect(await place.postmaster()).not.toBe(orphan);
   });
 
-  it('of the watchdog starts another watchdog', async () => {
+  it('starts another watchdog if the watchdog was killed', async () => {
     const [child] = await place.startElsewhere();
     const [first] = await watchdogs();
     if (first === undefined) throw new Error('no watchdog');

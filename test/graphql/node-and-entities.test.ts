@@ -42,7 +42,7 @@ const strangeIds = [
   'x'.repeat(1000),
 ];
 
-describe('nodes', () => {
+describe('node and nodes', () => {
   it('returns nodes in the order of the ids, null for unknown ids, and repeated ones again', async () => {
     const { client, account, customer } = await tenantWithNodes();
     const found = await nodes(client, [customer, 'nobody', account, customer]);
@@ -141,7 +141,7 @@ describe('_entities', () => {
 });
 
 describe('account and customer', () => {
-  it.each(strangeIds.filter((id) => id !== 'A1'))('return null for the id %j', async (id) => {
+  it.each(strangeIds.filter((id) => id !== 'A1'))('returns null for the id %j', async (id) => {
     const { client } = await tenantWithNodes();
     const { data, errors } = await client.send(
       'query($id: ID!) { account(id: $id) { id } customer(id: $id) { id } }',
@@ -150,7 +150,7 @@ describe('account and customer', () => {
     expect({ data, errors }).toEqual({ data: { account: null, customer: null }, errors: undefined });
   });
 
-  it('do not accept aliases or ids of the other type', async () => {
+  it('returns null for aliases and ids of the other type', async () => {
     const { client } = await tenantWithNodes();
     const { data } = await client.send(
       '{ account(id: "x") { id } other: account(id: "C1") { id } customer(id: "A1") { id } }',

@@ -1,18 +1,11 @@
 import { sql } from 'drizzle-orm';
 import { describe, expect, it } from 'vitest';
+import { changesOf } from '../support/database.ts';
 import { accountInput, createAccount, createCustomer, tenantWithCustomer } from '../support/fixtures.ts';
 import { sendMutation, tryMutation } from '../support/mutations.ts';
-import { type Client, type Json, useService } from '../support/service.ts';
+import { type Json, useService } from '../support/service.ts';
 
 const service = useService();
-
-async function changesOf({ tenantId }: Client): Promise<Json[]> {
-  const rows = await service.database.orm.execute(
-    sql`select id, customer_id, account_id, kind, at, actor, request_id, version, before, after from changes
-      where tenant_id = ${tenantId} order by id`,
-  );
-  return [...rows];
-}
 
 const setting = { id: 's', namespace: 'n', name: 'n', dataType: 'STRING', value: 'v' };
 
@@ -25,7 +18,7 @@ it('records a created account with its instant, actor, request and fields', asyn
     address: { country: 'DE' },
   });
   const answer = await sendMutation(client, 'createAccount', input, { 'x-request-id': 'req-1' });
-  const [, change, ...more] = await changesOf(client);
+  const [, change, ...more] = await changesOf(service, client);
   expect(more).toEqual([]);
   expect(change).toMatchObject({
     kind: 'ACCOUNT_CREATED',
@@ -49,7 +42,7 @@ it('records a created account with its instant, actor, request and fields', asyn
 it('records the generated request id that the response contains', async () => {
   const client = await tenantWithCustomer(service);
   const answer = await sendMutation(client, 'createAccount', accountInput());
-  const [, change] = await changesOf(client);
+  const [, change] = await changesOf(service, client);
   expect(change.request_id).toBe(answer.headers.get('x-request-id'));
 });
 
@@ -59,7 +52,7 @@ it('records a customer and its first account separately', async () => {
     account: { id: 'A1', name: 'First', aliases: ['x'] },
     settings: [setting],
   });
-  const changes = await changesOf(client);
+  const changes = await changesOf(service, client);
   expect(changes.map(({ kind, customer_id, account_id }) => ({ kind, customer_id, account_id }))).toEqual([
     { kind: 'CUSTOMER_CREATED', customer_id: 'C1', account_id: null },
     { kind: 'ACCOUNT_CREATED', customer_id: 'C1', account_id: 'A1' },
@@ -72,13 +65,13 @@ it('records a customer and its first account separately', async () => {
 it('records nothing for rejected and replayed mutations', async () => {
   const client = await tenantWithCustomer(service);
   await createAccount(client, { idempotencyKey: 'k' });
-  const before = await changesOf(client);
+  const before = await changesOf(service, client);
   await tryMutation(client, 'createAccount', accountInput({ idempotencyKey: 'k' }));
   await tryMutation(client, 'createAccount', accountInput({ idempotencyKey: 'k', name: 'Other' }));
   await tryMutation(client, 'createAccount', accountInput());
   await tryMutation(client, 'createAccount', accountInput({ id: 'A2', aliases: ['A1'] }));
   await tryMutation(client, 'createAccount', accountInput({ id: 'A3', name: 'x' }));
-  expect(await changesOf(client)).toEqual(before);
+  expect(await changesOf(service, client)).toEqual(before);
 });
 
 describe('the table of changes', () => {
@@ -89,12 +82,12 @@ describe('the table of changes', () => {
     ['a truncate of a table that it refers to', sql`truncate customers cascade`],
   ])('rejects %s', async (_, statement) => {
     const client = await tenantWithCustomer(service);
-    const before = await changesOf(client);
+    const before = await changesOf(service, client);
     const refusal = await service.database.orm.execute(statement).then(
       () => undefined,
       (error: Json) => error.cause.message,
     );
     expect(refusal).toContain('append-only');
-    expect(await changesOf(client)).toEqual(before);
+    expect(await changesOf(service, client)).toEqual(before);
   });
 });

@@ -67,7 +67,7 @@ describe.each(['fetch', 'socket'] as const)('a response by %s', (way) => {
     expect(response.headers.get('server')).toBeNull();
   });
 
-  it('with the GraphiQL page forbids framing and other hosts', { timeout: 60_000 }, async () => {
+  it('forbids framing and other hosts with the GraphiQL page', { timeout: 60_000 }, async () => {
     const response = await send({ headers: { accept: 'text/html' } });
     await response.text();
     const policy = response.headers.get('content-security-policy') ?? '';
@@ -101,7 +101,7 @@ describe.each(['fetch', 'socket'] as const)('a response by %s', (way) => {
     },
   });
 
-  it('to the preflight of a configured origin needs no token', async () => {
+  it('allows the preflight of a configured origin without a token', async () => {
     const response = await send(preflight(ours));
     expect(response.status).toBe(204);
     expect(await response.text()).toBe('');
@@ -114,7 +114,7 @@ describe.each(['fetch', 'socket'] as const)('a response by %s', (way) => {
   });
 
   it.each(['https://evil.example.com', `${ours}.evil.com`, 'http://app.example.com', 'null'])(
-    'to the origin %s allows nothing',
+    'allows nothing to the origin %s',
     async (origin) => {
       const asked = await send(preflight(origin));
       await asked.text();

@@ -32,7 +32,7 @@ describe('the status and media type of a response', () => {
     ['variables that do not fit', badVariables, legacy, 200],
     ['malformed JSON', malformed, modern, 400],
     ['malformed JSON', malformed, legacy, 400],
-  ])('to %s (%s) for `Accept: %s` is %i', async (_, body, accept, status) => {
+  ])('is correct for %s (%s) with `Accept: %s`: %i', async (_, body, accept, status) => {
     const client = await service.newTenant();
     const answer = await sendRaw(service, client, { body, headers: { ...json, accept } });
     expect(answer.status).toBe(status);
@@ -43,7 +43,7 @@ describe('the status and media type of a response', () => {
     expectNoInternals(answer);
   });
 
-  it.each([modern, legacy])('to a request without a token for `Accept: %s` is 401', async (accept) => {
+  it.each([modern, legacy])('is 401 without a token for `Accept: %s`', async (accept) => {
     const client = await service.newTenant();
     const headers = { ...json, accept, authorization: '' };
     expectRequestError(await sendRaw(service, client, { body: good, headers }), 401, 'UNAUTHENTICATED');

@@ -17,10 +17,10 @@ const me = { status: 200, data: { viewer: { keyName: 'test' } } };
 const post = (service: Service, client: Client, body: object) =>
   sendRaw(service, client, { headers: json, body: JSON.stringify(body) });
 
-describe('automatic persisted queries', () => {
+describe('an automatic persisted query', () => {
   const service = useService();
 
-  it('are unknown until they are sent with their text, and then found by GET', async () => {
+  it('is unknown until it is sent with its text, and then found by GET', async () => {
     const client = await service.newTenant();
     const hash = hashOf(query);
     const missing = await post(service, client, persisted(hash));
@@ -36,7 +36,7 @@ describe('automatic persisted queries', () => {
     }
   });
 
-  it('are stored only for the tenant that sent them', async () => {
+  it('is stored only for the tenant that sent it', async () => {
     const [one, other] = [await service.newTenant(), await service.newTenant()];
     const text = `query Q_${randomUUID().replaceAll('-', '')} { viewer { keyName } }`;
     expect(await post(service, one, { query: text, ...persisted(hashOf(text)) })).toMatchObject(me);
@@ -47,13 +47,13 @@ describe('automatic persisted queries', () => {
     ['of another document', hashOf('{ __typename }')],
     ['in capitals', hashOf(query).toUpperCase()],
     ['that is invalid', 'x'],
-  ])('are rejected with a hash %s', async (_, hash) => {
+  ])('is rejected with a hash %s', async (_, hash) => {
     const client = await service.newTenant();
     expectRequestError(await post(service, client, { query, ...persisted(hash) }), 400, 'BAD_REQUEST');
     expectRequestError(await post(service, client, persisted(hash)), 200, 'PERSISTED_QUERY_NOT_FOUND');
   });
 
-  it('are evicted, the oldest first, beyond the memory limit', async () => {
+  it('is evicted, the oldest first, beyond the memory limit', async () => {
     const client = await service.newTenant();
     const texts = Array.from({ length: 180 }, (_, n) => `{ __typename } # ${n} ${' '.repeat(95_000)}`);
     for (const text of texts) await post(service, client, { query: text, ...persisted(hashOf(text)) });
@@ -62,7 +62,7 @@ describe('automatic persisted queries', () => {
     expect(await post(service, client, last ?? {})).toMatchObject({ data: { __typename: 'Query' } });
   });
 
-  it('do not run a mutation by GET', async () => {
+  it('cannot be a mutation by GET', async () => {
     const client = await service.newTenant();
     await createCustomer(client);
     const mutation = 'mutation { archiveCustomer(input: { id: "C1" }) { __typename } }';
@@ -79,16 +79,16 @@ describe('automatic persisted queries', () => {
 });
 
 describe.each([
-  ['beside others', false],
-  ['alone', true],
-])('trusted documents, %s', (_, trustedOnly) => {
+  ['if others are allowed', false],
+  ['if no others are allowed', true],
+])('a trusted document, %s', (_, trustedOnly) => {
   const trusted = new Map([
     ['me', query],
     [hashOf(query), query],
   ]);
   const service = useService({ documents: { trusted, trustedOnly } });
 
-  it('run by their ids, also by GET', async () => {
+  it('is run by its id, also by GET', async () => {
     const client = await service.newTenant();
     for (const documentId of ['me', hashOf(query), `sha256:${hashOf(query)}`]) {
       expect(await post(service, client, { documentId })).toMatchObject(me);
@@ -99,20 +99,20 @@ describe.each([
     );
   });
 
-  it('take precedence over a query that is sent with the id', async () => {
+  it('takes precedence over a query that is sent with the id', async () => {
     const client = await service.newTenant();
     const answer = await post(service, client, { documentId: 'me', query: '{ __typename }' });
     expect(answer).toMatchObject(me);
   });
 
-  it('are not found by an unknown id', async () => {
+  it('is not found by an unknown id', async () => {
     const client = await service.newTenant();
     for (const documentId of ['you', '__proto__', 'constructor', '']) {
       expectRequestError(await post(service, client, { documentId }), 200, 'PERSISTED_QUERY_NOT_FOUND');
     }
   });
 
-  it(`${trustedOnly ? 'exclude' : 'allow'} every other document`, async () => {
+  it(`${trustedOnly ? 'excludes' : 'allows'} every other document`, async () => {
     const client = await service.newTenant();
     const answer = await post(service, client, { query });
     if (trustedOnly) expectRequestError(answer, 400, 'PERSISTED_QUERY_REQUIRED');

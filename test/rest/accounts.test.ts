@@ -227,7 +227,7 @@ describe('PATCH /accounts/{id}', () => {
   });
 });
 
-it('DELETE /accounts/{id} archives an account once', async () => {
+it('archives an account once with DELETE /accounts/{id}', async () => {
   const client = await newAccount();
   const key = { 'Idempotency-Key': 'k' };
   expect(await client.delete('/accounts/A1', key)).toMatchObject({ status: 200, body: { success: true } });

@@ -135,7 +135,7 @@ describe('POST /accounts/{id}/remove_aliases', () => {
   });
 });
 
-it('GET /accounts/{id}/account_aliases returns stable ids in pages', async () => {
+it('returns stable ids in the pages of GET /accounts/{id}/account_aliases', async () => {
   const client = await newClient();
   const spans = await spansOf(client);
   expect(spans).toMatchObject([{ value: 'x' }, { value: 'y' }]);

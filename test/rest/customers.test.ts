@@ -139,7 +139,7 @@ describe('/customers/{id}', () => {
   });
 });
 
-it('GET /customers lists, filters and searches', async () => {
+it('lists, filters and searches with GET /customers', async () => {
   const client = await newCustomer();
   await client.post('/customers', customerInput({ id: 'C2', name: 'Globex' }));
   await client.delete('/customers/C2');

@@ -131,15 +131,15 @@ async function decisions({ mutation, input, send }: Way, fields: object, clients
   return [decisionOf(result), restDecisionOf(await send(clients[1], sent))];
 }
 
-describe.each(ways)('$mutation and its REST call', (way) => {
+describe.each(ways)('$mutation over GraphQL and REST', (way) => {
   const inFirst = way.mutation === 'createCustomer';
   const accepted = good.filter((_, index) => !inFirst || index % 4 === 0);
 
-  it.each(accepted)('accept %s', async (_, fields) => {
+  it.each(accepted)('accepts %s', async (_, fields) => {
     expect(await decisions(way, fields, await twoTenants())).toEqual(['accepted', 'accepted']);
   });
 
-  it('reject the same input with the same messages', async () => {
+  it('rejects the same input with the same messages', async () => {
     const clients = await twoTenants();
     for (const [what, fields] of bad.filter(([, fields]) => !inFirst || !('customerId' in fields))) {
       const [graphql, facade] = await decisions(way, fields, clients);
@@ -149,15 +149,15 @@ describe.each(ways)('$mutation and its REST call', (way) => {
   });
 });
 
-describe('updateAccount and its REST call', () => {
-  it('accept the same input', async () => {
+describe('updateAccount over GraphQL and REST', () => {
+  it('accepts the same input', async () => {
     const clients = await twoTenants();
     for (const [what, fields] of ofChanges(good)) {
       expect([what, ...(await decisions(changes, fields, clients))]).toEqual([what, 'accepted', 'accepted']);
     }
   });
 
-  it('reject the same input with the same messages', async () => {
+  it('rejects the same input with the same messages', async () => {
     const clients = await twoTenants();
     for (const [what, fields] of ofChanges(bad)) {
       const [graphql, facade] = await decisions(changes, fields, clients);

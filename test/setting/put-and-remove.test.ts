@@ -25,7 +25,7 @@ describe.concurrent.each(owners)('putSettings and removeSettings of %s', (_, own
   const remove = (client: Client, settings: object[]) =>
     tryMutation(client, 'removeSettings', { ...owner, settings });
 
-  it('add settings, and change those with the same namespace and id', async () => {
+  it('adds settings, and changes those with the same namespace and id', async () => {
     const client = await tenantWithAccounts(service);
     const first = await put(client, [setting('s'), setting('s', { namespace: 'o' }), setting('t')]);
     expect(first).toMatchObject({ __typename: 'PutSettingsSuccess', replayed: false });
@@ -40,7 +40,7 @@ describe.concurrent.each(owners)('putSettings and removeSettings of %s', (_, own
     expect(settings).toContainEqual(setting('s', changed));
   });
 
-  it('remove settings by namespace and id, all or none', async () => {
+  it('removes settings by namespace and id, all or none', async () => {
     const client = await tenantWithAccounts(service);
     await put(client, [setting('s'), setting('s', { namespace: 'o' }), setting('t')]);
     const removed = await remove(client, [key('s', 'o'), key('t')]);
@@ -54,7 +54,7 @@ describe.concurrent.each(owners)('putSettings and removeSettings of %s', (_, own
     });
   });
 
-  it('accept at most 100 settings and always accept changes of existing ones', async () => {
+  it('accepts at most 100 settings and always accepts changes of existing ones', async () => {
     const client = await tenantWithAccounts(service);
     expect(await put(client, many(99))).toMatchObject({ replayed: false });
     const limited = { __typename: 'LimitExceededError', code: 'LIMIT_EXCEEDED', limit: 100 };
@@ -72,7 +72,7 @@ describe.concurrent.each(owners)('putSettings and removeSettings of %s', (_, own
     expect((await read(client)).settings).toHaveLength(100);
   });
 
-  it('accept at most 100 settings from concurrent requests', async () => {
+  it('accepts at most 100 settings from concurrent requests', async () => {
     const client = await tenantWithAccounts(service);
     await put(client, many(90));
     const results = await atOnce(20, (runner) => put(client, [setting(`n-${runner}`)]));
@@ -82,7 +82,7 @@ describe.concurrent.each(owners)('putSettings and removeSettings of %s', (_, own
     expect(await read(client)).toMatchObject({ version: 12, settings: { length: 100 } });
   });
 
-  it('write the settings of all concurrent requests that share some settings', async () => {
+  it('writes the settings of all concurrent requests that share some settings', async () => {
     const client = await tenantWithAccounts(service);
     const before = await changesOf(service, client);
     const results = await atOnce(20, (runner) => {
@@ -148,7 +148,7 @@ describe.concurrent('putSettings and removeSettings with invalid input', () => {
     ],
   ];
   const tenant = useSharedTenant(() => tenantWithAccounts(service));
-  it.each(cases)('reject %s: %s', async (_, name, input, expected) => {
+  it.each(cases)('rejects %s: %s', async (_, name, input, expected) => {
     const { client } = tenant;
     const answer = await writesNothing(service, [client], () => tryMutation(client, name, input));
     expect(issuesOf(answer).map(({ path, code }) => `${path.join('.')} ${code}`)).toEqual(expected);
@@ -157,7 +157,7 @@ describe.concurrent('putSettings and removeSettings with invalid input', () => {
   it.each([
     ['account', { accountId: 'C1' }, 'Account'],
     ['customer', { customerId: 'A1' }, 'Customer'],
-  ])('reject an owner that is not an existing %s', async (_, owner, type) => {
+  ])('rejects an owner that is not an existing %s', async (_, owner, type) => {
     const { client } = tenant;
     const answer = await writesNothing(service, [client], () =>
       tryMutation(client, 'putSettings', { ...owner, ...one }),
@@ -166,7 +166,7 @@ describe.concurrent('putSettings and removeSettings with invalid input', () => {
   });
 });
 
-it('putSettings keeps the settings of an account and a customer with the same id apart', async () => {
+it('keeps the settings of an account and a customer with the same id apart', async () => {
   const client = await tenantWithAccounts(service);
   const account = { id: 'C1', name: 'Of the same id', customerId: 'C1' };
   await mutate(client, 'createAccount', account);

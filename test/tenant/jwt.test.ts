@@ -177,14 +177,14 @@ describe('an invalid JWT', () => {
   });
 });
 
-describe('the signing keys of an issuer', () => {
+describe('the cache of an issuer’s signing keys', () => {
   const fetches = async (work: () => Promise<unknown>) => {
     const before = issuer.state.fetches;
     await work();
     return issuer.state.fetches - before;
   };
 
-  it('are fetched once for many tokens, also with unknown key ids', async () => {
+  it('fetches the keys once for many tokens, also with unknown key ids', async () => {
     const token = await sign(key, acme());
     const strangers = await Promise.all(
       Array.from({ length: 20 }, (_, index) => sign({ ...key, kid: `stranger-${index}` }, acme())),
@@ -201,7 +201,7 @@ describe('the signing keys of an issuer', () => {
     });
   });
 
-  it('are fetched again for a new key id half a minute after the last time', async () => {
+  it('fetches the keys again for a new key id half a minute after the last time', async () => {
     const fresh = await newKey('fresh');
     await withJwts(async (app) => {
       expect(await statusOf(await sign(key, acme()), app)).toBe(200);
@@ -218,7 +218,7 @@ describe('the signing keys of an issuer', () => {
   });
 
   it.each(['failure', 'silence', 'nonsense'] as const)(
-    'return 503 and are fetched once if the issuer returns %s',
+    'fetches the keys once and returns 503 if the issuer returns %s',
     async (answer) => {
       const tokens = await Promise.all(
         Array.from({ length: 5 }, (_, sub) => sign(key, acme({ sub: `${sub}` }))),

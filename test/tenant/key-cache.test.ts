@@ -61,14 +61,14 @@ describe('a cached API key', () => {
   });
 });
 
-describe('concurrent lookups of API keys', () => {
-  it('share one statement for one key', async () => {
+describe('the lookup of concurrent API keys', () => {
+  it('runs one statement for one key', async () => {
     const { token } = await service.newTenant();
     const requests = () => Promise.all(Array.from({ length: 20 }, () => statusOf(token)));
     expect(await lookUps(async () => expect(new Set(await requests())).toEqual(new Set([200])))).toBe(1);
   });
 
-  it('share few statements for many keys', async () => {
+  it('runs few statements for many keys', async () => {
     const good = await Promise.all(Array.from({ length: 3 }, () => service.newTenant()));
     const tokens = [...Array.from({ length: 200 }, randomToken), ...good.map(({ token }) => token)];
     const authenticate = createAuthenticator({ database: service.database });

@@ -35,8 +35,8 @@ describe.concurrent.each(mutationCases)('$name', ({ name, input, unknown }: Muta
   });
 });
 
-describe('mutations of two tenants', () => {
-  it('accept the same id, alias and idempotency key in both', async () => {
+describe('a tenant beside another one', () => {
+  it('accepts the id, alias and idempotency key of the other', async () => {
     const clients = [await service.newTenant(), await service.newTenant()];
     for (const client of clients) {
       await createCustomer(client);
@@ -51,7 +51,7 @@ describe('mutations of two tenants', () => {
     }
   });
 
-  it('do not transfer an alias of another tenant', async () => {
+  it('cannot transfer an alias of the other', async () => {
     const [owner, stranger] = [await tenantWithEverything(service), await tenantWithEverything(service)];
     await mutate(owner, 'addAliases', { accountId: 'A1', aliases: ['theirs'] });
     const transfer = () => tryMutation(stranger, 'transferAlias', { alias: 'theirs', toAccountId: 'A1' });

@@ -105,8 +105,8 @@ describe.each(kinds)('$kind of another tenant', ({ kind, cursor }) => {
   });
 });
 
-describe('the probes of other tenants’ ids', () => {
-  it('cover every root field and every entity key that identifies an entity', () => {
+describe('the set of probes', () => {
+  it('covers every root field and every entity key that identifies an entity', () => {
     const roots = [schema.getQueryType(), schema.getMutationType()];
     const fields = roots.flatMap((type) =>
       Object.values(type?.getFields() ?? {})
@@ -134,7 +134,7 @@ describe('the probes of other tenants’ ids', () => {
       (name) => [name, 'their-customer'] as const,
     ),
     ['AccountReference by alias effectiveOn', 'their-alias'],
-  ] as const)('return the entity to its owner: %s', async (name, value) => {
+  ] as const)('returns the entity to its owner: %s', async (name, value) => {
     expect(await answerTo(owner, name, value)).toContain('Secret');
   });
 });

@@ -61,8 +61,8 @@ describe.concurrent.each(versioned)('$name with expectedVersion', ({ name, input
 describe.each([
   ['updateAccount', 'A1', 'account_id'],
   ['updateCustomer', 'C1', 'customer_id'],
-] as const)('20 concurrent %s requests without expectedVersion', (name, id, column) => {
-  it('are written in order, each on the result of the one before', async () => {
+] as const)('concurrent %s without expectedVersion', (name, id, column) => {
+  it('writes all 20 requests in order, each on the result of the one before', async () => {
     const client = await tenantWithEverything(service);
     const start = await versionOf(client, { id });
     const names = await atOnce(20, async (runner) => {

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { describe, expect, it } from 'vitest';
-import { rowCounts, statementsOf } from '../support/database.ts';
+import { ageKeys, rowCounts, statementsOf } from '../support/database.ts';
 import { x } from '../support/field-limits.ts';
 import { accountInput, createAccount, tenantWithCustomer } from '../support/fixtures.ts';
 import { mutate, tryMutation } from '../support/mutations.ts';
@@ -20,14 +20,6 @@ const full = {
   tags: ['t'],
   metadata: { b: '1', a: '2' },
 };
-
-/** Makes everything that is known of a tenant's keys this much older. */
-function age(client: Client, hours: number) {
-  return service.database.orm.execute(
-    sql`update idempotency_records set created_at = created_at - make_interval(hours => ${hours})
-      where tenant_id = ${client.tenantId}`,
-  );
-}
 
 describe('createAccount with an idempotency key that was used', () => {
   it('returns the first result as replayed and writes nothing', async () => {
@@ -101,14 +93,14 @@ describe('createAccount with an idempotency key that was used', () => {
   it('replays the result until 24 hours have passed', async () => {
     const client = await tenantWithCustomer(service);
     await createAccount(client, full);
-    await age(client, 23);
+    await ageKeys(service, client, 23);
     expect((await tryMutation(client, 'createAccount', accountInput(full))).replayed).toBe(true);
   });
 
   it('accepts the key for another input after 24 hours', async () => {
     const client = await tenantWithCustomer(service);
     await createAccount(client, full);
-    await age(client, 25);
+    await ageKeys(service, client, 25);
     expect(
       await tryMutation(client, 'createAccount', accountInput({ id: 'A2', idempotencyKey })),
     ).toMatchObject({ replayed: false });
@@ -136,7 +128,7 @@ describe('a rejected createAccount with an idempotency key', () => {
   });
 });
 
-describe('concurrent createAccount requests with one idempotency key', () => {
+describe('concurrent createAccount with one idempotency key', () => {
   const typed = (result: Json) => result.code ?? (result.replayed ? 'REPLAYED' : 'WRITTEN');
   const send = (client: Client, inputOf: (index: number) => object) =>
     Promise.all(
@@ -145,7 +137,7 @@ describe('concurrent createAccount requests with one idempotency key', () => {
       ),
     );
 
-  it('write once on two replicas, and return the result or IDEMPOTENCY_IN_PROGRESS to equal requests', async () => {
+  it('writes once on two replicas and returns the result or IDEMPOTENCY_IN_PROGRESS to equal requests', async () => {
     const client = await tenantWithCustomer(service);
     const results = await withReplica(service, async (replica) => {
       const both = [client, clientThrough(replica, client)];
@@ -160,7 +152,7 @@ describe('concurrent createAccount requests with one idempotency key', () => {
     expect(await rowCounts(service, client)).toMatchObject({ accounts: 1, idempotency_records: 1 });
   });
 
-  it('write once and reject other inputs', async () => {
+  it('writes once and rejects other inputs', async () => {
     const client = await tenantWithCustomer(service);
     const kinds = (await send(client, (index) => ({ id: `A-${index}`, idempotencyKey }))).map(typed);
     expect(kinds.filter((kind) => kind === 'WRITTEN')).toHaveLength(1);

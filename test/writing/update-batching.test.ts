@@ -47,8 +47,8 @@ const update = (client: Client, input: object) => tryMutation(client, 'updateAcc
 describe.each([
   ['updateAccount', 'account'],
   ['updateCustomer', 'customer'],
-] as const)('concurrent %s requests of two tenants', (name: MutationName, type) => {
-  it('run few statements and write each row, result and history entry', async () => {
+] as const)('concurrent %s of two tenants', (name: MutationName, type) => {
+  it('runs few statements and writes each row, result and history entry', async () => {
     const clients = [await tenantWith(type), await tenantWith(type)];
     for (const client of clients) await tryMutation(client, name, { id: 'E0' });
     const statements = await updates(async () => {
