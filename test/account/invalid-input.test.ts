@@ -142,7 +142,7 @@ describe('the message of an issue', () => {
     [{ aliases: ['a', 'a'] }, 'aliases.1 repeats the value of element 0'],
     [{ aliases: Array(11).fill('a') }, 'aliases must have at most 10 elements'],
     [{ metadata: { k: 1 } }, 'metadata.k must be a value of type string'],
-  ])('says for %j what the value must be', async (fields, sentence) => {
+  ])('describes the expected value of %j', async (fields, sentence) => {
     const client = await tenantWithCustomer(service);
     expect((await tryMutation(client, 'createAccount', accountInput(fields))).message).toContain(sentence);
   });

@@ -128,7 +128,7 @@ it.each([
   { ...issuer, JWT_JWKS_URL: 'https://issuer.example/jwks', JWT_KEY_FILE: 'key.pem' },
   { JWT_KEY_FILE: 'key.pem', JWT_ISSUER: 'https://issuer.example' },
   { JWT_KEY_FILE: 'key.pem', JWT_AUDIENCE: 'accountgraph' },
-])('refuses JWTs that are configured by halves, as by %j', (env) => {
+])('rejects an incomplete configuration of JWTs: %j', (env) => {
   expect(() => readConfig(env)).toThrow(
     'JWTs need JWT_ISSUER, JWT_AUDIENCE, and one of JWT_JWKS_URL and JWT_KEY_FILE.',
   );

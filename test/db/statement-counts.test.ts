@@ -9,7 +9,7 @@ const settings = [{ id: 's', namespace: 'n', name: 'n', dataType: 'STRING', valu
 const idOf = (index: number) => `A-${String(index).padStart(3, '0')}`;
 
 /** A tenant with 100 accounts of 10 customers, each with an alias and a setting. Tests only read it. */
-let crowd: { client: Client; accounts: Json[]; customers: Json[] };
+let large: { client: Client; accounts: Json[]; customers: Json[] };
 
 beforeAll(async () => {
   const client = await service.newTenant();
@@ -26,7 +26,7 @@ beforeAll(async () => {
       }),
     ),
   );
-  crowd = { client, accounts, customers };
+  large = { client, accounts, customers };
 });
 
 /** Returns the statements of a document, after a first run that opens connections. */
@@ -133,12 +133,12 @@ describe('a query', () => {
     ],
     ['a search', `{ accounts(first: 50, filter: { search: "alias-1" }) { nodes { ${wholeAccount} } } }`],
   ])('runs one statement for %s', async (_, document) => {
-    expectStatements(await costOf(crowd.client, document), 1);
+    expectStatements(await costOf(large.client, document), 1);
   });
 
   it('runs no statement if nothing is read', async () => {
     expect(
-      await costOf(crowd.client, '{ viewer { keyName tenant { name } } nodes(nodeIds: ["x"]) { nodeId } }'),
+      await costOf(large.client, '{ viewer { keyName tenant { name } } nodes(nodeIds: ["x"]) { nodeId } }'),
     ).toEqual([]);
   });
 });
@@ -147,25 +147,25 @@ describe('a list of 100 accounts', () => {
   it('runs one statement with customers, aliases and settings, and one for the settings of customers', async () => {
     const document = `{ accounts(first: 100) { nodes {
       id customer { name settings { value } } aliases { value } settings { value } } } }`;
-    const { data } = await crowd.client.send(document);
+    const { data } = await large.client.send(document);
     expect(data.accounts.nodes).toHaveLength(100);
     for (const { id, customer, aliases, settings: own } of data.accounts.nodes) {
       expect(aliases).toEqual([{ value: `alias-${Number(id.slice(2))}` }]);
       expect([own, customer.settings]).toEqual([[{ value: 'v' }], [{ value: 'v' }]]);
     }
-    expectStatements(await costOf(crowd.client, document), 2);
+    expectStatements(await costOf(large.client, document), 2);
   });
 
   it('counts only if totalCount is selected', async () => {
-    const plain = await costOf(crowd.client, '{ accounts(first: 5) { nodes { id } } }');
-    const counted = await costOf(crowd.client, '{ accounts(first: 5) { nodes { id } totalCount } }');
+    const plain = await costOf(large.client, '{ accounts(first: 5) { nodes { id } } }');
+    const counted = await costOf(large.client, '{ accounts(first: 5) { nodes { id } totalCount } }');
     expect([plain.length, counted.length]).toEqual([1, 2]);
     expect(counted.filter((text) => text.includes('count('))).toHaveLength(1);
   });
 
   it('does not read an account again through its aliases', async () => {
     const document = '{ accounts(first: 100) { nodes { id aliases { account { id customer { id } } } } } }';
-    expectStatements(await costOf(crowd.client, document), 1);
+    expectStatements(await costOf(large.client, document), 1);
   });
 });
 
@@ -179,40 +179,40 @@ describe('a batch of one document', () => {
       customer(id: "C-9") { name }
     }`;
     // Each path has another customer, so that no batch is right by chance.
-    const nodeIds = [crowd.customers[5].nodeId, crowd.accounts[11].nodeId];
+    const nodeIds = [large.customers[5].nodeId, large.accounts[11].nodeId];
     const entities = [
       { __typename: 'Customer', id: 'C-2' },
       { __typename: 'Account', id: idOf(33) },
-      { __typename: 'Account', nodeId: crowd.accounts[44].nodeId },
+      { __typename: 'Account', nodeId: large.accounts[44].nodeId },
     ];
-    const texts = await costOf(crowd.client, document, { nodeIds, entities });
+    const texts = await costOf(large.client, document, { nodeIds, entities });
     expect(readsOfCustomers(texts), texts.join('\n')).toHaveLength(1);
   });
 
   it('reads 100 account entities with their customers in one statement', async () => {
     const document = `query($all: [_Any!]!) { _entities(representations: $all) {
       ... on Account { id name customer { name } } } }`;
-    const all = crowd.accounts.map(({ id }) => ({ __typename: 'Account', id }));
-    expectStatements(await costOf(crowd.client, document, { all }), 1);
+    const all = large.accounts.map(({ id }) => ({ __typename: 'Account', id }));
+    expectStatements(await costOf(large.client, document, { all }), 1);
   });
 
   it('reads 100 entities of two types by both ids in one statement per type', async () => {
     const document =
       'query($all: [_Any!]!) { _entities(representations: $all) { ... on Account { id } ... on Customer { id } } }';
-    const ofAccounts = crowd.accounts.slice(0, 90).map(({ id, nodeId }, index) => ({
+    const ofAccounts = large.accounts.slice(0, 90).map(({ id, nodeId }, index) => ({
       __typename: 'Account',
       ...(index % 2 === 0 ? { id } : { nodeId }),
     }));
-    const ofCustomers = crowd.customers.map(({ id, nodeId }, index) => ({
+    const ofCustomers = large.customers.map(({ id, nodeId }, index) => ({
       __typename: 'Customer',
       ...(index % 2 === 0 ? { id } : { nodeId }),
     }));
     const all = [...ofAccounts, ...ofCustomers].toSorted(
       (a, b) => JSON.stringify(a).length - JSON.stringify(b).length,
     );
-    const { data } = await crowd.client.send(document, { all });
+    const { data } = await large.client.send(document, { all });
     expect(data._entities.every((entity: Json) => entity !== null)).toBe(true);
-    const texts = await costOf(crowd.client, document, { all });
+    const texts = await costOf(large.client, document, { all });
     expectStatements(texts, 2);
     expect(readsOfCustomers(texts)).toHaveLength(1);
   });
@@ -220,18 +220,18 @@ describe('a batch of one document', () => {
   it('reads 100 account references with their accounts and customers in one statement', async () => {
     const document = `query($all: [_Any!]!) { _entities(representations: $all) {
       ... on AccountReference { account { name customer { name } } } } }`;
-    const all = crowd.accounts.map((_, index) => ({
+    const all = large.accounts.map((_, index) => ({
       __typename: 'AccountReference',
       alias: `alias-${index}`,
       effectiveOn: '2030-01-01T00:00:00Z',
     }));
-    expectStatements(await costOf(crowd.client, document, { all }), 1);
+    expectStatements(await costOf(large.client, document, { all }), 1);
   });
 
   it('reads aliases at several instants and settings of both owners in three statements', async () => {
     const document = `{ account(id: "A-001") { now: aliases { value } then: aliases(effectiveOn: "2020-01-01T00:00:00Z") { value }
       settings { id } customer { settings { id } } } }`;
-    const texts = await costOf(crowd.client, document);
+    const texts = await costOf(large.client, document);
     expectStatements(texts, 3);
   });
 });

@@ -30,7 +30,7 @@ it.each([
   ['naming-convention', schema.replace(currency, '  invoice_currency: String!')],
   ['require-description', schema.replace(/\n {2}"""[^"]*"""\n( {2}invoiceCurrency: String!)/, '\n$1')],
   ['require-deprecation-reason', schema.replace(currency, `${currency} @deprecated`)],
-])('finds what breaks %s', async (rule, sdl) => {
+])('reports a violation of %s', async (rule, sdl) => {
   expect(sdl).not.toBe(schema);
   expect(await brokenRules(sdl)).toContain(rule);
 });

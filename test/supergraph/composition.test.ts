@@ -51,7 +51,7 @@ describe.each(Object.entries(composers))('%s', (_, verdictOf) => {
     ['PageInfo is not shareable', ' @shareable {', ' {'],
     ['a type takes a name of the accounts', 'TooSmallError', 'InvalidInputError'],
     ['an alias is of another type', 'alias: String!\n  effectiveOn', 'alias: Int!\n  effectiveOn'],
-  ])('refuses a billing in which %s', (_, from, to) => {
+  ])('rejects a billing subgraph in which %s', (_, from, to) => {
     const broken = subgraphs.map((one) =>
       one.name === 'billing' ? { ...one, sdl: one.sdl.replaceAll(from, to) } : one,
     );

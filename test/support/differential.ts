@@ -23,8 +23,8 @@ const oneBody = 'application/json';
 const inParts = 'multipart/mixed;deferSpec=20220824, application/graphql-response+json, application/json';
 const accepts = [oneBody, inParts];
 
-const world = ['A1', 'A2', 'A3', 'A4', 'A5', 'A6', 'A7', 'A8'];
-const aliasesInWorld = world.map((id) => `${id}-x`);
+const accountIds = ['A1', 'A2', 'A3', 'A4', 'A5', 'A6', 'A7', 'A8'];
+const existingAliases = accountIds.map((id) => `${id}-x`);
 
 function directivesForParts(): GraphQLSchema {
   const config = buildSchema().toConfig();
@@ -33,14 +33,14 @@ function directivesForParts(): GraphQLSchema {
 }
 
 /** Creates a few customers and accounts and returns values for documents about them. */
-async function makeWorld(client: Client): Promise<Pool> {
+async function createEntities(client: Client): Promise<Pool> {
   await createCustomer(client, { id: 'C2' });
-  for (const id of world)
+  for (const id of accountIds)
     await createAccount(client, { id, aliases: [`${id}-x`], tags: ['t'], metadata: { plan: 'gold' } });
   const { data } = await client.send('{ accounts { pageInfo { endCursor } nodes { nodeId } } }');
   const nodeIds = data.accounts.nodes.map(({ nodeId }: Json) => nodeId);
   return {
-    names: [...world, ...aliasesInWorld, 'C1', 'C2', 'new-1', 'new-2', ...nodeIds],
+    names: [...accountIds, ...existingAliases, 'C1', 'C2', 'new-1', 'new-2', ...nodeIds],
     cursors: [data.accounts.pageInfo.endCursor, ...odd],
     instants: ['2020-01-01T00:00:00Z', '2030-01-01T00:00:00.5+02:00', ...odd],
     texts: ['Some name', 'a@b.example', 'US', 'EUR', 'n', '{"a":1}', '42'],
@@ -50,7 +50,7 @@ async function makeWorld(client: Client): Promise<Pool> {
 }
 
 const goodValues = {
-  accountId: world,
+  accountId: accountIds,
   additionalEmailRecipients: ['c@b.example'],
   country: ['US', 'DE'],
   customerId: ['C1'],
@@ -68,16 +68,16 @@ const goodValues = {
   postalCode: ['29501'],
   primaryEmail: ['a@b.example'],
   tag: ['t'],
-  toAccountId: world,
+  toAccountId: accountIds,
   value: ['42', '{"==":[1,1]}'],
 };
 
 /** Adds a new name to the values of one document. */
 function withFresh(pool: Pool, fresh: string): Pool {
-  const aliases = [...aliasesInWorld, fresh, fresh];
+  const aliases = [...existingAliases, fresh, fresh];
   const byName = {
     ...pool.byName,
-    id: [...world, 'C1', 'C2', fresh, fresh, fresh],
+    id: [...accountIds, 'C1', 'C2', fresh, fresh, fresh],
     alias: aliases,
     aliases,
   };
@@ -226,7 +226,7 @@ export function testAgainstReference(count: number, seed?: number): void {
 
   beforeAll(async () => {
     client = await tenantWithCustomer(service);
-    pool = await makeWorld(client);
+    pool = await createEntities(client);
   });
 
   const timeout = 60_000 + count * 1000;

@@ -81,7 +81,7 @@ describe('a service without a session key', () => {
   const keyless = useService({ sessionKeys: [] });
   const keylessRest = useRest(keyless);
 
-  it('answers 503 without Retry-After to POST /authenticate, and accepts API keys elsewhere', async () => {
+  it('returns 503 without Retry-After for POST /authenticate, and accepts API keys elsewhere', async () => {
     const client = keylessRest.of(await keyless.newTenant());
     const refused = await client.send('POST', '/authenticate');
     expectRefusal(refused, 503, 'SERVICE_UNAVAILABLE');
