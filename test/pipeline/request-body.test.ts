@@ -218,7 +218,7 @@ describe('the size of a body', () => {
     [413, 'POST /accounts', ''],
     [413, 'POST /accounts', 'authorization: Bearer nobody'],
     [413, 'DELETE /nothing', ''],
-  ])('does not cut the connection if an unread body gets status %i', async (status, line, header) => {
+  ])('does not cut the connection if an unread body gets status %i: %s %s', async (status, line, header) => {
     const client = await service.newTenant();
     const body = bodyOf(megabytes(2));
     const headers = [

@@ -61,14 +61,14 @@ describe('POST /customers', () => {
   });
 
   it.each([
-    { address: {} },
-    { address: undefined },
-    { primaryEmail: undefined },
-    { account: { id: 'A1', name: 'Main account', customerId: 'C1' } },
-    { account: { id: 'A1', name: 'Main account', datedAliases: [] } },
-    { address: { country: 'US', zip: '1' } },
-    { status: 'ACTIVE' },
-  ])('rejects %j', async (overrides) => {
+    ['an empty address', { address: {} }],
+    ['a missing address', { address: undefined }],
+    ['a missing email', { primaryEmail: undefined }],
+    ['a customer of the account', { account: { id: 'A1', name: 'Main account', customerId: 'C1' } }],
+    ['dated aliases of the account', { account: { id: 'A1', name: 'Main account', datedAliases: [] } }],
+    ['an unknown field of the address', { address: { country: 'US', zip: '1' } }],
+    ['a status', { status: 'ACTIVE' }],
+  ])('rejects %s', async (_, overrides) => {
     expectRefusal(
       await (await newTenant()).post('/customers', customerInput(overrides)),
       400,

@@ -12,15 +12,12 @@ const newClient = async (): Promise<RestClient> => rest.of(await tenantWithCusto
 const account = { id: 'A1', name: 'Main account', customerId: 'C1' };
 
 describe('the body of a REST request', () => {
-  it.each(['', ' ', '{', 'null', '[]', '"x"', '5', '{"id": }'])(
-    'is rejected if it is %.20s',
-    async (body) => {
-      const client = await newClient();
-      const answer = await client.post('/accounts', body);
-      expect(answer.status).toBe(400);
-      expect(answer.headers.get('x-error-code')).toMatch(/^(BAD_REQUEST|INVALID_INPUT)$/);
-    },
-  );
+  it.each(['', ' ', '{', 'null', '[]', '"x"', '5', '{"id": }'])('is rejected if it is %j', async (body) => {
+    const client = await newClient();
+    const answer = await client.post('/accounts', body);
+    expect(answer.status).toBe(400);
+    expect(answer.headers.get('x-error-code')).toMatch(/^(BAD_REQUEST|INVALID_INPUT)$/);
+  });
 
   it.each([
     'text/plain',

@@ -298,7 +298,7 @@ function describeRefusals(service: Service, listing: Listing): void {
 
   const forged = forgeries.filter((forgery) => !listing.byText || !isAboutInstants(forgery));
 
-  it.each(forged)('rejects %s as a cursor', async (_, forgery) => {
+  it.each(forged)('rejects a changed cursor: %s', async (_, forgery) => {
     const client = await listing.newClient(service);
     await listing.make(service, client, 2);
     const cursor = forgery((await pager(listing, client)()).pageInfo.startCursor);
