@@ -1,10 +1,10 @@
 import type { KeyObject } from 'node:crypto';
 import { resolve } from 'node:path';
+import { parseSessionKeys, sessionKeyRule } from './auth/session-keys.ts';
 import type { DatabaseLimits } from './db/client.ts';
 import { StartupError } from './lib/errors.ts';
 import { isLoopback } from './lib/loopback.ts';
 import { z } from './lib/zod.ts';
-import { parseSessionKeys, sessionKeyRule } from './tenant/session-keys.ts';
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 

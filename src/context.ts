@@ -1,40 +1,37 @@
 import type { Logger } from 'pino';
-import { accountLoaders } from './account/read.ts';
-import { aliasLoaders } from './alias/read.ts';
-import type { Caller, Ctx, LoadCtx, Loaders, Run, Selects } from './ctx.ts';
-import { customerLoaders } from './customer/read.ts';
+import type { Caller, Ctx, Loader, Run, Selects } from './ctx.ts';
 import type { Database } from './db/client.ts';
 import type { ChangeFeed } from './history/feed.ts';
 import type { CancelSignal } from './lib/cancel.ts';
 import { UnavailableError } from './lib/errors.ts';
 import { createGate, createGates, type Gate } from './lib/gate.ts';
-import type { Share } from './lib/share.ts';
-import { settingLoaders } from './setting/read.ts';
+import { type BatchReader, createBatchReader } from './lib/loader.ts';
+import type { Share } from './lib/request-batching.ts';
 
-/** What the contexts of all requests have in common. */
+/** The parts that the contexts of all requests share. */
 export interface ContextParts {
   database: Database;
-  /** Not shared with others, when it is left out. */
+  /** undefined: requests share no statements. */
   share?: Share;
   log: Logger;
-  /** A command follows no changes. */
+  /** undefined: there are no subscriptions. */
   feed?: ChangeFeed;
-  /** Undefined: a command may use the whole pool. */
+  /** undefined: a request can use the whole pool. */
   shares?: PoolShares;
 }
 
-/** How many statements may be under way at a time, so that others find connections. */
+/** The statements that run at a time, so that other requests and tenants get connections. */
 export interface PoolShares {
   perRequest: number;
   /** The gate of a tenant. */
   ofTenant(tenantId: number): Gate;
 }
 
-/** Whether the database is away: what waits for its share would only find that out later. */
+/** Returns whether the database is away. A waiting statement would only find that out later. */
 const isOutage = (error: unknown): boolean =>
   error instanceof UnavailableError && ['UNREACHABLE', 'LOST'].includes(error.reason);
 
-/** Half of the pool for a tenant, and a quarter for a request. */
+/** Gives a tenant half of the pool, and a request a quarter. */
 export function createPoolShares(poolSize: number): PoolShares {
   return {
     perRequest: Math.max(1, Math.floor(poolSize / 4)),
@@ -42,33 +39,10 @@ export function createPoolShares(poolSize: number): PoolShares {
   };
 }
 
-/** Loaders whose rows lead to further keys go first, so that a later one is asked once for the keys of all paths. */
-const flushOrder: { [Name in keyof Loaders]: number } = {
-  accountByAlias: 1,
-  account: 2,
-  customer: 3,
-  aliases: 4,
-  settings: 4,
-};
-
-/** None is a getter: of an object that has getters of its own, V8 keeps all they reach until its next full collection. */
-function createLoaders(given: Omit<LoadCtx, 'loaders'>): Loaders {
-  const { run, share, schedule, now, selects } = given;
-  const loaders = {} as Loaders;
-  const ctx = { run, share, schedule, now, selects, loaders };
-  return Object.assign(
-    loaders,
-    accountLoaders(ctx),
-    aliasLoaders(ctx),
-    customerLoaders(ctx),
-    settingLoaders(ctx),
-  );
-}
-
-/** The database as a request has it: for its tenant, and while there is time. */
+/** The database of a request: for its tenant, until its deadline. */
 type Statements = Pick<Ctx, 'run' | 'share' | 'transaction'>;
 
-/** The share of one request, within that of its tenant. A statement that waits for it takes no connection. */
+/** Returns the gate of a request, within that of its tenant. A statement that waits there has no connection. */
 function gateOf(shares: PoolShares | undefined, tenantId: number): Gate {
   if (shares === undefined) return (work) => work();
   const [ofRequest, ofTenant] = [
@@ -78,7 +52,7 @@ function gateOf(shares: PoolShares | undefined, tenantId: number): Gate {
   return (work) => ofRequest(() => ofTenant(work));
 }
 
-/** The signal of `cancel` ends what runs, and nothing begins after it. */
+/** Returns functions that run statements. `cancel` ends running statements, and none starts after it. */
 function statementsFor(
   { database, share = alone, shares }: ContextParts,
   { cancel, viewer }: Caller,
@@ -119,19 +93,21 @@ function statementsFor(
   };
 }
 
-/** Each ask by itself. */
+/** Runs a call for each ask. */
 const alone: Share = (_, { ask, signal }, load) => load([ask], signal);
 
-/** Where there is no document: nothing is read along, and what is read is whole. */
+/** Without a document, rows are read whole and without their belongings. */
 const nothing: Selects = { field: () => false, only: () => false };
 
-/** Puts batches off until no statement is under way: keys from all paths of a document meet. */
-function createRunner(statements: Statements): Statements & Pick<LoadCtx, 'schedule'> {
-  let underWay = 0;
+type Schedule = (turn: number, flush: () => void) => void;
+
+/** Delays the batches of loaders until no statement of the request is running, so that keys from all paths of a document meet. */
+function createRunner(statements: Statements): Statements & { schedule: Schedule } {
+  let running = 0;
   let waiting: { turn: number; flush: () => void }[] = [];
 
   const flushWhenIdle = () => {
-    if (underWay > 0 || waiting.length === 0) return;
+    if (running > 0 || waiting.length === 0) return;
     const next = Math.min(...waiting.map(({ turn }) => turn));
     const flushes = waiting.filter(({ turn }) => turn === next);
     waiting = waiting.filter(({ turn }) => turn !== next);
@@ -139,19 +115,19 @@ function createRunner(statements: Statements): Statements & Pick<LoadCtx, 'sched
     if (waiting.length > 0) setImmediate(flushWhenIdle);
   };
   async function track<T>(work: Promise<T>): Promise<T> {
-    underWay += 1;
+    running += 1;
     try {
       return await work;
     } finally {
-      underWay -= 1;
-      if (underWay === 0 && waiting.length > 0) setImmediate(flushWhenIdle);
+      running -= 1;
+      if (running === 0 && waiting.length > 0) setImmediate(flushWhenIdle);
     }
   }
   return {
-    schedule: (loader) => (flush) => {
-      waiting.push({ turn: flushOrder[loader], flush });
-      // Not at once: what awaits the same answers may still ask for keys of its own.
-      if (underWay === 0) setImmediate(flushWhenIdle);
+    schedule(turn, flush) {
+      waiting.push({ turn, flush });
+      // Not at once: others that await the same rows may still add keys of their own.
+      if (running === 0) setImmediate(flushWhenIdle);
     },
     run: (statement, values) => track(statements.run(statement, values)),
     share: (group, asking, load) => track(statements.share(group, asking, load)),
@@ -159,15 +135,35 @@ function createRunner(statements: Statements): Statements & Pick<LoadCtx, 'sched
   };
 }
 
-/**
- * The context of one request, the same for every way in. Without `selects`, what belongs to entities is read when it is
- * asked for.
- */
+/** Returns the functions of a context that read through loaders. Each loader keeps its values for the request. */
+function createLoading(ctx: () => Ctx, schedule: Schedule): Pick<Ctx, 'load' | 'prime' | 'forget'> {
+  const readers = new Map<object, BatchReader<never, unknown>>();
+  function readerOf<Key, Value>(loader: Loader<Key, Value>): BatchReader<Key, Value> {
+    const known = readers.get(loader) as BatchReader<Key, Value> | undefined;
+    if (known !== undefined) return known;
+    const reader = createBatchReader<Key, Value>({
+      load: (keys) => loader.load(ctx(), keys),
+      schedule: (flush) => schedule(loader.turn, flush),
+      keyOf: loader.keyOf,
+    });
+    readers.set(loader, reader as BatchReader<never, unknown>);
+    return reader;
+  }
+  return {
+    load: (loader, key) => readerOf(loader).load(key),
+    prime: (loader, key, value) => readerOf(loader).prime(key, value),
+    forget() {
+      for (const reader of readers.values()) reader.forget();
+    },
+  };
+}
+
+/** Returns the context of a request. Without `selects`, entities are read without their belongings. */
 export function createContext(parts: ContextParts, caller: Caller, selects: Selects = nothing): Ctx {
   const { log, feed } = parts;
   const { viewer, now, requestId, renew } = caller;
   const { run, share, transaction, schedule } = createRunner(statementsFor(parts, caller));
-  return {
+  const ctx: Ctx = {
     viewer,
     now,
     requestId,
@@ -176,10 +172,11 @@ export function createContext(parts: ContextParts, caller: Caller, selects: Sele
     run,
     share,
     transaction,
-    loaders: createLoaders({ run, share, schedule, now, selects }),
+    ...createLoading(() => ctx, schedule),
     async followChanges(filter) {
-      if (feed === undefined || renew === undefined) throw new Error('No changes are followed here.');
+      if (feed === undefined || renew === undefined) throw new Error('This context has no change feed.');
       return feed.follow({ viewer, filter, renew });
     },
   };
+  return ctx;
 }

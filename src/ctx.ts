@@ -1,44 +1,38 @@
 import type { Logger } from 'pino';
-import type { AccountLoaders } from './account/read.ts';
-import type { AliasLoaders } from './alias/read.ts';
-import type { CustomerLoaders } from './customer/read.ts';
 import type { Statement } from './db/statement.ts';
-import type { ChangeFilter } from './history/follower.ts';
-import type { ChangeRow } from './history/read.ts';
+import type { ChangeFilter } from './history/rules.ts';
+import type { ChangeRow } from './history/table.ts';
 import type { Cancel } from './lib/cancel.ts';
-import type { SettingLoaders } from './setting/read.ts';
 
-/** Who asks: the tenant and key that the bearer token names. */
+/** The caller, as its bearer token names it. */
 export interface Viewer {
   tenant: { id: number; name: string; baseCurrency: string; netTermDays: number };
   keyName: string;
   scopes: readonly string[];
-  /** When the token stops working; null: never. */
+  /** When the token expires; null: never. */
   expiresAt: Date | null;
-  /** How the history names the token, for example `key_01m8…`. */
+  /** The token's name in the history, such as `key_01m8…`. */
   actor: string;
 }
 
-/** What is known of a request before anything of its body is read. */
+/** The part of a request that is known before its body is read. */
 export interface Caller {
   viewer: Viewer;
-  /** Looks the token up again: undefined when it is no longer good. Only where an answer may go on for long. */
+  /** Looks the token up again, and returns undefined if it is no longer valid. Only for responses that can last long. */
   renew?: () => Promise<Viewer | undefined>;
   requestId: string;
   /** The instant of the request. */
   now: Date;
-  /** Ends what is done for the request. */
+  /** Ends the work for the request. */
   cancel: Cancel;
 }
 
-export interface Loaders extends AccountLoaders, AliasLoaders, CustomerLoaders, SettingLoaders {}
-
-/** Runs a statement for the tenant of the request; there is no way to name another. */
+/** Runs a statement for the tenant of the request. No other tenant can be named. */
 export type Run = <Answer>(statement: Statement<Answer>, values?: Record<string, unknown>) => Promise<Answer>;
 
 /**
- * Runs what others of the tenant ask for, too, at the moment: `call` gets what all of them ask of the group, and each of
- * them gets its whole answer, or its failure.
+ * Runs one call for concurrent requests of the tenant that belong to the same group. `call` gets the asks of all of them,
+ * and each of them gets its whole result, or its error.
  */
 export type ShareCall = <Ask, Answer>(
   group: string,
@@ -46,39 +40,42 @@ export type ShareCall = <Ask, Answer>(
   call: (run: Run, asks: readonly Ask[]) => Promise<Answer>,
 ) => Promise<Answer>;
 
-/** What the loaders are made with. */
-export interface LoadCtx {
-  run: Run;
-  share: ShareCall;
-  /** When a loader's batch goes out: once no statement of the request is under way. */
-  schedule: (loader: keyof Loaders) => (flush: () => void) => void;
-  now: Date;
-  selects: Selects;
-  /** All of them: what one reads along, it makes known to the others. */
-  readonly loaders: Loaders;
+/** Defines what a request reads by key: in batches, each key once. `ctx.load` reads through it. */
+export interface Loader<Key, Value> {
+  name: string;
+  /** The order in which waiting batches are sent. Loaders whose rows lead to keys of others have a lower turn. */
+  turn: 1 | 2 | 3 | 4;
+  keyOf(key: Key): string;
+  /** Returns the values in the order of the keys. */
+  load(ctx: Ctx, keys: readonly Key[]): Promise<Value[]>;
 }
 
-/** What the document selects. */
+/** The fields that the document selects. */
 export interface Selects {
-  /** Whether it selects a field, such as `Account.customer`, anywhere without arguments. */
+  /** Returns whether it selects a field, such as `Account.customer`, anywhere without arguments. */
   field(name: string): boolean;
-  /** Whether it selects nothing of a type but these fields. */
+  /** Returns whether it selects nothing of a type but these fields. */
   only(type: string, fields: ReadonlySet<string>): boolean;
 }
 
-/** What every command and read receives. */
+/** The context of a request, which every command and read receives. */
 export interface Ctx {
   viewer: Viewer;
-  /** The instant of the request: every time that one request writes or compares with is this one. */
+  /** The instant of the request, which it uses for all that it writes and compares. */
   now: Date;
   requestId: string;
   log: Logger;
   selects: Selects;
   run: Run;
   share: ShareCall;
-  /** Runs several statements, all or nothing. `work` may be called again, so it must have no other effects. */
+  /** Runs several statements in a transaction. `work` can be called again, so it must have no other effects. */
   transaction<T>(work: (run: Run) => Promise<T>): Promise<T>;
-  loaders: Loaders;
-  /** The changes of the tenant's accounts that are accepted from now on. Throws FollowingError. */
+  /** Returns a value that is known at once, because a promise for each value costs a page of accounts much of its time. */
+  load<Key, Value>(loader: Loader<Key, Value>, key: Key): Value | Promise<Value>;
+  /** Makes a value known to a loader, unless it knows one for the key. */
+  prime<Key, Value>(loader: Loader<Key, Value>, key: Key, value: Value): void;
+  /** Makes all loaders forget what they know. A write calls this before it primes what it wrote. */
+  forget(): void;
+  /** Returns the changes of the tenant's accounts from now on. Throws FollowingError. */
   followChanges(filter: ChangeFilter): Promise<AsyncIterableIterator<ChangeRow>>;
 }

@@ -1,12 +1,12 @@
 import { accountRoutes } from './account/rest.ts';
-import { aliasRoutes } from './alias/rest.ts';
+import { aliasRoutes } from './account-aliases/rest.ts';
+import { tenantRoutes } from './auth/rest.ts';
 import { customerRoutes } from './customer/rest.ts';
+import { settingRoutes } from './owner-settings/rest.ts';
 import { docsRoutes } from './rest/docs.ts';
 import { documentRoutes } from './rest/openapi.ts';
 import type { Rest, RestOptions } from './rest/route.ts';
 import { createRest } from './rest/server.ts';
-import { settingRoutes } from './setting/rest.ts';
-import { tenantRoutes } from './tenant/rest.ts';
 
 /** The REST facade with all its calls. */
 export function createRouter(options: RestOptions): Rest {

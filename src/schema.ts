@@ -1,16 +1,11 @@
-import './graphql/scalars.ts';
 import './account/graphql.ts';
-import './account/mutations.ts';
-import './alias/graphql.ts';
-import './alias/mutations.ts';
-import './customer/connection.ts';
+import './account-aliases/graphql.ts';
 import './customer/graphql.ts';
-import './customer/mutations.ts';
 import './history/graphql.ts';
 import './node/graphql.ts';
-import './setting/graphql.ts';
-import './setting/mutations.ts';
+import './owner-settings/graphql.ts';
 import './tenant/graphql.ts';
+import './graphql/scalars.ts';
 import { printSubgraphSchema } from '@apollo/subgraph';
 import {
   type ConstDirectiveNode,

@@ -1,20 +1,28 @@
 import { type SQL, sql } from 'drizzle-orm';
+import { toAddressColumns } from '../address/rules.ts';
+import { isInForce, settleClaims, spansOf } from '../alias/rules.ts';
+import { aliases } from '../alias/table.ts';
 import {
+  aliasHistory,
+  aliasRecords,
   claimConstraints,
   claimSteps,
   claimsInTheWay,
   explainClashes,
   type NewAlias,
-} from '../alias/claim.ts';
-import { settleClaims } from '../alias/settle.ts';
+  newAliases,
+} from '../alias/write.ts';
 import type { Ctx, Run } from '../ctx.ts';
 import { type CustomerRow, customers } from '../customer/table.ts';
-import type { Orm } from '../db/client.ts';
-import { isViolation } from '../db/constraint.ts';
-import { insertedFrom, joined, recordset, tenantId } from '../db/rows.ts';
-import { statement } from '../db/statement.ts';
-import { writeTogether } from '../entity/together.ts';
-import { insertChanges } from '../history/write.ts';
+import { insertedFrom, joined, recordset, revive, tenantId } from '../db/rows.ts';
+import { type Orm, statement } from '../db/statement.ts';
+import { changeRow, insertChanges } from '../history/write.ts';
+import { byId } from '../lib/entity-key.ts';
+import { AppError, NotFoundError } from '../lib/errors.ts';
+import { newUuid } from '../lib/id.ts';
+import { insertSettings, type NewSetting, newSettings, settingHistory } from '../setting/write.ts';
+import { writeTogether } from '../writing/batch.ts';
+import { IdempotencyError, NotAllowedInStatusError } from '../writing/errors.ts';
 import {
   answersSoFar,
   earlierAnswer,
@@ -26,17 +34,101 @@ import {
   keyPlaceholders,
   keySteps,
   keyValues,
-  maxTries,
   recordAnswers,
   type Written,
-} from '../idempotency/write.ts';
-import { byId } from '../lib/entity-key.ts';
-import { AppError, IdempotencyError, NotAllowedInStatusError, NotFoundError } from '../lib/errors.ts';
-import { insertSettings } from '../setting/create.ts';
-import { type CreatedAccount, creationRecords, newAccountRows, primeCreated, reviveCreated } from './new.ts';
+} from '../writing/idempotency.ts';
+import { retryOnViolation } from '../writing/retry.ts';
+import { alongFlags, alongValues, customerByKey, joinedCustomer } from './read.ts';
 import { type CreateAccountInput, maxAccountsPerCall } from './rules.ts';
-import { accounts } from './table.ts';
-import { alongFlags, alongValues, joinedCustomer } from './whole.ts';
+import { type AccountRow, accounts, snapshot } from './table.ts';
+import { primeAccount } from './write.ts';
+
+type AccountInput = Omit<CreateAccountInput, 'idempotencyKey'>;
+
+/** An account as its creation leaves it. */
+export interface CreatedAccount {
+  account: AccountRow;
+  aliases: NewAlias[];
+  settings: NewSetting[];
+}
+
+function newAccount(ctx: Ctx, input: AccountInput): AccountRow {
+  const billing = input.billingInformation;
+  return {
+    tenantId: ctx.viewer.tenant.id,
+    id: input.id,
+    nodeId: newUuid(),
+    customerId: input.customerId,
+    name: input.name,
+    status: input.status ?? 'ACTIVE',
+    invoiceCurrency: input.invoiceCurrency ?? null,
+    netTermDays: input.netTermDays ?? null,
+    primaryEmail: input.primaryEmail ?? null,
+    ...toAddressColumns(input.address),
+    emailRecipients: billing ? (billing.emailRecipients ?? []) : null,
+    additionalEmailRecipients: billing ? (billing.additionalEmailRecipients ?? []) : null,
+    tags: input.tags ?? [],
+    metadata: input.metadata ?? {},
+    version: 1,
+    createdAt: ctx.now,
+    updatedAt: ctx.now,
+  };
+}
+
+/** The rows of an account that does not exist yet. */
+export function newAccountRows(ctx: Ctx, input: AccountInput): CreatedAccount {
+  return {
+    account: newAccount(ctx, input),
+    aliases: newAliases(ctx, input.id, spansOf(input)),
+    settings: newSettings('ACCOUNT', input.id, input.settings ?? []),
+  };
+}
+
+/** The row that the creation leaves in the history. */
+export function creationChange(ctx: Ctx, { account, aliases, settings }: CreatedAccount) {
+  return changeRow(ctx, {
+    kind: 'ACCOUNT_CREATED',
+    customerId: account.customerId,
+    accountId: account.id,
+    version: account.version,
+    before: null,
+    after: {
+      ...snapshot(account),
+      // The first claim is the account's own id.
+      ...aliasHistory(aliases.slice(1)),
+      ...settingHistory(settings),
+    },
+  });
+}
+
+/** The JSON parameters of `createSteps`, for any number of accounts and of those who create them. */
+export function creationRecords(created: readonly { ctx: Ctx; rows: CreatedAccount }[]) {
+  return {
+    newAlias: aliasRecords(created.flatMap(({ rows }) => rows.aliases)),
+    newSetting: JSON.stringify(created.flatMap(({ rows }) => rows.settings)),
+    newChange: JSON.stringify(created.map(({ ctx, rows }) => creationChange(ctx, rows))),
+  };
+}
+
+/** The first answer to a creation, as an idempotency record kept it. */
+export function reviveCreated(answer: unknown): CreatedAccount {
+  const created = answer as CreatedAccount;
+  return {
+    account: revive(accounts, created.account),
+    aliases: created.aliases.map((alias) => revive(aliases, alias)),
+    settings: created.settings,
+  };
+}
+
+/** Makes the answer show an account as its creation left it, at no cost. */
+export function primeCreated(ctx: Ctx, { account, aliases, settings }: CreatedAccount): void {
+  const { tenantId, id, createdAt } = account;
+  const inForce = aliases.filter((alias) => alias.value !== id && isInForce(alias, createdAt));
+  primeAccount(ctx, account, {
+    aliases: inForce.map((alias) => ({ ...alias, tenantId })),
+    settings: settings.map((setting) => ({ ...setting, tenantId })),
+  });
+}
 
 /**
  * The steps by which a statement creates the accounts of its CTE `from` for the customers of its CTE `customer`, with
@@ -175,8 +267,8 @@ function resultOf(ctx: Ctx, { input, rows, key }: Attempt, outcome: Outcome = un
   if (earlier instanceof AppError) return earlier;
   if (earlier !== undefined) return replayOf(ctx, earlier);
   const customer = joined(outcome.customer);
-  if (outcome.accountId === null) return customerProblem(customer, input.customerId);
-  if (customer !== null) ctx.loaders.customer.clear(byId(customer.id)).prime(byId(customer.id), customer);
+  if (outcome.accountId === null || customer === null) return customerProblem(customer, input.customerId);
+  ctx.prime(customerByKey, byId(customer.id), customer);
   primeCreated(ctx, rows);
   return { written: rows, replayed: false };
 }
@@ -203,11 +295,11 @@ function replayOf(ctx: Ctx, answer: unknown): Written<CreatedAccount> {
 
 /** Which of the attempts a customer refuses: nothing is written of them, so they claim no names. */
 async function findUnowned(ctx: Ctx, attempts: Attempt[]): Promise<Map<Attempt, AppError>> {
-  const { customer } = ctx.loaders;
+  ctx.forget();
   const unowned = new Map<Attempt, AppError>();
   const check = async (attempt: Attempt) => {
     const { customerId } = attempt.input;
-    const owner = await customer.clear(byId(customerId)).load(byId(customerId));
+    const owner = await ctx.load(customerByKey, byId(customerId));
     if (owner?.status !== 'ACTIVE') unowned.set(attempt, customerProblem(owner, customerId));
   };
   await Promise.all(attempts.map(check));
@@ -261,19 +353,23 @@ export async function createAccounts(ctx: Ctx, inputs: CreateAccountInput[]): Pr
   const results = new Map<Attempt, CreateResult>();
   refuseRepeatedKeys(attempts, results);
 
-  for (let tries = 1; results.size < attempts.length; tries += 1) {
-    const open = attempts.filter((attempt) => !results.has(attempt));
-    try {
-      const together = tries === 1 ? await insertTogether(ctx, open) : undefined;
-      const outcomes = together ?? (await insertAll(ctx.run, open));
-      for (const attempt of open) results.set(attempt, resultOf(ctx, attempt, outcomes.get(attempt)));
-    } catch (error) {
-      if (!isViolation(error, [...takenConstraints, keyConstraint]) || tries === maxTries) throw error;
-      const answered = await findAnswered(ctx, open);
-      const settled = answered.size > 0 ? answered : await settleAttempts(ctx, open);
-      for (const [attempt, result] of settled) results.set(attempt, result);
-    }
-  }
+  const isOpen = (attempt: Attempt) => !results.has(attempt);
+  const insertOpen = async (tries: number) => {
+    const open = attempts.filter(isOpen);
+    if (open.length === 0) return results;
+    const together = tries === 1 ? await insertTogether(ctx, open) : undefined;
+    const outcomes = together ?? (await insertAll(ctx.run, open));
+    ctx.forget();
+    for (const attempt of open) results.set(attempt, resultOf(ctx, attempt, outcomes.get(attempt)));
+    return results;
+  };
+  await retryOnViolation([...takenConstraints, keyConstraint], insertOpen, async () => {
+    const open = attempts.filter(isOpen);
+    const answered = await findAnswered(ctx, open);
+    const settled = answered.size > 0 ? answered : await settleAttempts(ctx, open);
+    for (const [attempt, result] of settled) results.set(attempt, result);
+    return undefined;
+  });
   return attempts.map((attempt) => results.get(attempt) ?? unanswered());
 }
 

@@ -1,21 +1,37 @@
 import { Address } from '../address/graphql.ts';
 import { addressOf } from '../address/rules.ts';
-import { Customer } from '../customer/graphql.ts';
-import type { CustomerRow } from '../customer/read.ts';
-import { orderDescription } from '../entity/inputs.ts';
+import { AliasTakenError } from '../alias/rules.ts';
 import { builder } from '../graphql/builder.ts';
 import { toConnection } from '../graphql/connection.ts';
 import { describeRule } from '../graphql/describe.ts';
+import { Change, ChangeConnection } from '../history/graphql.ts';
+import { accountChanges } from '../history/read.ts';
 import { byId, entityKeyOf } from '../lib/entity-key.ts';
+import { InvalidInputError, NotFoundError } from '../lib/errors.ts';
 import { metadata } from '../lib/fields.ts';
 import { toTypeId } from '../lib/id.ts';
 import { requireScope } from '../lib/scope.ts';
-import { accountFilter } from './filters.ts';
-import { AccountStatus } from './inputs.ts';
-import { accountPage, customerAccountPage } from './list.ts';
-import { AccountFilter, AccountOrder } from './list-inputs.ts';
-import type { AccountRow } from './read.ts';
+import { issuesOf } from '../lib/wording.ts';
+import { orderDescription } from '../listing/inputs.ts';
+import { IdTakenError, NotAllowedInStatusError, VersionConflictError } from '../writing/errors.ts';
+import { commonErrors, replayedDescription } from '../writing/graphql.ts';
+import type { Written } from '../writing/idempotency.ts';
+import { entityInput } from '../writing/rules.ts';
+import { createAccount, createAccounts } from './create.ts';
+import {
+  AccountFilter,
+  AccountOrder,
+  AccountStatus,
+  ArchiveAccountInput,
+  CreateAccountInput,
+  RestoreAccountInput,
+  UpdateAccountInput,
+} from './inputs.ts';
+import { accountByKey, accountPage } from './read.ts';
 import * as rules from './rules.ts';
+import { accountFilter } from './rules.ts';
+import type { AccountRow } from './table.ts';
+import { archiveAccount, restoreAccount, updateAccount } from './write.ts';
 
 const BillingInformation = builder
   .objectRef<{ emailRecipients: string[]; additionalEmailRecipients: string[] }>('BillingInformation')
@@ -32,59 +48,62 @@ const BillingInformation = builder
   });
 
 export const Account = builder.node(builder.objectRef<AccountRow>('Account'), {
-  description: 'The thing that is billed. Belongs to one customer for ever.',
+  description: 'An account is billed. It belongs to one customer, which never changes.',
   id: {
     resolve: (account) => toTypeId('Account', account.nodeId),
-    description:
-      'Made by the system: unique across all types and tenants, sortable by creation, never changed.',
+    description: "The system's id: unique across types and tenants, sortable by creation time, immutable.",
   },
   authScopes: { scope: 'accounts:read' },
   isTypeOf: (row) => 'customerId' in (row as object),
   fields: (t) => ({
     id: t.exposeID('id', { description: describeRule(rules.id) }),
     name: t.exposeString('name', { description: describeRule(rules.name) }),
-    status: t.expose('status', { type: AccountStatus, description: 'Where the account is in its life.' }),
-    customerId: t.exposeID('customerId', { description: 'The id of the customer it belongs to.' }),
-    customer: t.field({
-      type: Customer,
-      description: 'The customer it belongs to, an archived one too.',
-      // A foreign key sees to it that there is one.
-      resolve: ({ customerId }, _, ctx) =>
-        ctx.loaders.customer.load(byId(customerId)) as Promise<CustomerRow>,
-    }),
+    status: t.expose('status', { type: AccountStatus, description: "The account's status." }),
+    customerId: t.exposeID('customerId', { description: "The id of the account's customer." }),
     invoiceCurrency: t.string({
       description: describeRule(
         rules.invoiceCurrency,
-        "The account's own, or else the tenant's base currency.",
+        "The account's own currency, or the tenant's base currency.",
       ),
       resolve: (account, _, ctx) => account.invoiceCurrency ?? ctx.viewer.tenant.baseCurrency,
     }),
     netTermDays: t.int({
-      description: describeRule(rules.netTermDays, "The account's own, or else the tenant's net terms."),
+      description: describeRule(rules.netTermDays, "The account's own terms, or the tenant's."),
       resolve: (account, _, ctx) => account.netTermDays ?? ctx.viewer.tenant.netTermDays,
     }),
     primaryEmail: t.exposeString('primaryEmail', {
       nullable: true,
-      description: describeRule(rules.primaryEmail, '`null` when there is none.'),
+      description: describeRule(rules.primaryEmail, '`null` if there is none.'),
     }),
     address: t.field({
       type: Address,
       nullable: true,
       description:
-        'Where the invoices of this account go; `null` when the account has no address of its own.',
+        'The address for the invoices of this account. `null` if the account has no address of its own.',
       resolve: addressOf,
     }),
     billingInformation: t.field({
       type: BillingInformation,
       nullable: true,
-      description: describeRule(rules.billingInformation, '`null` when nothing is said of them.'),
+      description: describeRule(
+        rules.billingInformation,
+        '`null` if the account has no billing information.',
+      ),
       resolve: rules.billingInformationOf,
     }),
     tags: t.exposeStringList('tags', { description: describeRule(rules.tags) }),
     metadata: t.expose('metadata', { type: 'JSONObject', description: describeRule(metadata) }),
-    version: t.exposeInt('version', { description: 'Begins at 1; every write of the account adds 1.' }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the account was created.' }),
-    updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'When the account was last changed.' }),
+    version: t.exposeInt('version', {
+      description: "The account's version. It starts at 1, and every change adds 1.",
+    }),
+    createdAt: t.expose('createdAt', {
+      type: 'DateTime',
+      description: "The time of the account's creation.",
+    }),
+    updatedAt: t.expose('updatedAt', {
+      type: 'DateTime',
+      description: "The time of the account's last change.",
+    }),
   }),
 });
 
@@ -93,11 +112,11 @@ builder.asEntity(Account, {
   resolveReference: (reference, ctx) => {
     requireScope(ctx.viewer, 'accounts:read');
     const key = entityKeyOf('Account', reference);
-    return key === undefined ? null : ctx.loaders.account.load(key);
+    return key === undefined ? null : ctx.load(accountByKey, key);
   },
 });
 
-const AccountConnection = builder.connectionObject(
+export const AccountConnection = builder.connectionObject(
   {
     type: Account,
     name: 'AccountConnection',
@@ -107,7 +126,7 @@ const AccountConnection = builder.connectionObject(
   { name: 'AccountEdge', description: 'An account in a list.' },
 );
 
-const filterRule = { schema: accountFilter };
+export const filterRule = { schema: accountFilter };
 
 builder.queryFields((t) => ({
   account: t.field({
@@ -115,17 +134,21 @@ builder.queryFields((t) => ({
     type: Account,
     nullable: true,
     description:
-      'The account with this id, an archived one too; `null` when there is none. To look up by alias, use `accountByAlias`.',
+      'The account with this id, also if it is archived. `null` if there is none. To look up an alias, use `accountByAlias`.',
     args: { id: t.arg.id({ required: true, description: describeRule(rules.id) }) },
-    resolve: (_, { id }, ctx) => ctx.loaders.account.load(byId(id)),
+    resolve: (_, { id }, ctx) => ctx.load(accountByKey, byId(id)),
   }),
   accounts: t.connection(
     {
       authScopes: { scope: 'accounts:read' },
       type: Account,
-      description: 'The accounts of the tenant, archived ones left out unless the filter asks for them.',
+      description: "The tenant's accounts. Archived accounts are excluded unless the filter includes them.",
       args: {
-        filter: t.arg({ type: AccountFilter, validate: filterRule, description: 'Without it, all of them.' }),
+        filter: t.arg({
+          type: AccountFilter,
+          validate: filterRule,
+          description: 'Default: all except archived ones.',
+        }),
         orderBy: t.arg({ type: AccountOrder, description: orderDescription }),
       },
       resolve: async (_, { filter, orderBy, ...page }, ctx) =>
@@ -135,19 +158,170 @@ builder.queryFields((t) => ({
   ),
 }));
 
-builder.objectField(Customer, 'accounts', (t) =>
+builder.objectField(Change, 'account', (t) =>
+  t.field({
+    type: Account,
+    nullable: true,
+    description: 'The changed account in its current state. `null` for a change of a customer.',
+    resolve: ({ accountId }, _, ctx) => (accountId === null ? null : ctx.load(accountByKey, byId(accountId))),
+  }),
+);
+
+builder.objectField(Account, 'history', (t) =>
   t.connection(
     {
-      type: Account,
-      description:
-        'The accounts of the customer, archived ones left out unless the filter asks for them. One look into the database for each customer it is selected for.',
-      args: {
-        filter: t.arg({ type: AccountFilter, validate: filterRule, description: 'Without it, all of them.' }),
-        orderBy: t.arg({ type: AccountOrder, description: orderDescription }),
-      },
-      resolve: async (customer, { filter, orderBy, ...page }, ctx) =>
-        toConnection(await customerAccountPage(ctx, page, customer.id, filter, orderBy)),
+      type: Change,
+      description: 'All changes of the account, newest first. Costs one database query per account.',
+      resolve: async (account, page, ctx) => toConnection(await accountChanges(ctx, account.id, page)),
     },
-    AccountConnection,
+    ChangeConnection,
   ),
+);
+
+/** The success of a mutation that answers with an account. */
+export function accountSuccess(name: string, description: string, accountDescription: string) {
+  return builder.objectRef<{ account: AccountRow; replayed: boolean }>(name).implement({
+    description,
+    fields: (t) => ({
+      account: t.expose('account', { type: Account, description: accountDescription }),
+      replayed: t.exposeBoolean('replayed', { description: replayedDescription }),
+    }),
+  });
+}
+
+/** What such a success is made of. */
+export function toAccountSuccess({ written, replayed }: Written<AccountRow>) {
+  return { account: written, replayed };
+}
+
+const CreateAccountSuccess = accountSuccess(
+  'CreateAccountSuccess',
+  'The account was created with its aliases, settings and first change.',
+  'The new account.',
+);
+
+// One union for both mutations: the errors plugin makes one for each name of a result.
+const createAccountResult = {
+  types: [...commonErrors, NotFoundError, IdTakenError, AliasTakenError, NotAllowedInStatusError],
+  result: { name: 'CreateAccountSuccess' },
+  union: { name: 'CreateAccountResult', description: 'The new account, or the error.' },
+};
+
+builder.mutationField('createAccount', (t) =>
+  t.field({
+    authScopes: { scope: 'accounts:write' },
+    type: CreateAccountSuccess,
+    description:
+      'Creates an account with its aliases and settings. If any part is refused, nothing is created.',
+    args: {
+      input: t.arg({
+        type: CreateAccountInput,
+        required: true,
+        validate: { schema: rules.createAccountInput },
+        description: 'The new account.',
+      }),
+    },
+    errors: createAccountResult,
+    resolve: async (_, { input }, ctx) => {
+      const { written, replayed } = await createAccount(ctx, input);
+      return { account: written.account, replayed };
+    },
+  }),
+);
+
+builder.mutationField('createAccounts', (t) =>
+  t.field({
+    authScopes: { scope: 'accounts:write' },
+    type: [CreateAccountSuccess],
+    description: `Creates ${rules.minAccountsPerCall} to ${rules.maxAccountsPerCall} accounts, each independently: a refused one does not affect the others. The results have the order of the inputs.`,
+    args: {
+      inputs: t.arg({
+        type: [CreateAccountInput],
+        required: true,
+        validate: { minLength: rules.minAccountsPerCall, maxLength: rules.maxAccountsPerCall },
+        description: `The new accounts, ${rules.minAccountsPerCall} to ${rules.maxAccountsPerCall}. The customers must exist.`,
+      }),
+    },
+    itemErrors: createAccountResult,
+    resolve: async (_, { inputs }, ctx) => {
+      const parsed = inputs.map((input) => rules.createAccountInput.safeParse(input));
+      const valid = parsed.flatMap((one) => (one.success ? [one.data] : []));
+      const results = (await createAccounts(ctx, valid)).values();
+      return parsed.map((one) => {
+        // The errors plugin takes errors for items, though its types do not say so.
+        if (!one.success) return new InvalidInputError(issuesOf(one.error)) as never;
+        const { value: result } = results.next();
+        if (result === undefined) throw new Error('An input was left without an answer.');
+        if (result instanceof Error) return result as never;
+        return { account: result.written.account, replayed: result.replayed };
+      });
+    },
+  }),
+);
+
+const changeErrors = [...commonErrors, NotFoundError, VersionConflictError, NotAllowedInStatusError];
+
+builder.mutationField('updateAccount', (t) =>
+  t.field({
+    authScopes: { scope: 'accounts:write' },
+    type: accountSuccess('UpdateAccountSuccess', 'The account was changed.', 'The account as it is now.'),
+    description: 'Changes fields of an account. An archived one must be restored first.',
+    args: {
+      input: t.arg({
+        type: UpdateAccountInput,
+        required: true,
+        validate: { schema: rules.updateAccountInput },
+        description: 'The changes.',
+      }),
+    },
+    errors: {
+      types: changeErrors,
+      union: { name: 'UpdateAccountResult', description: 'The changed account, or the error.' },
+    },
+    resolve: async (_, { input }, ctx) => toAccountSuccess(await updateAccount(ctx, input)),
+  }),
+);
+
+builder.mutationField('archiveAccount', (t) =>
+  t.field({
+    authScopes: { scope: 'accounts:write' },
+    type: accountSuccess('ArchiveAccountSuccess', 'The account was archived.', 'The archived account.'),
+    description:
+      'Archives an account. Its aliases end immediately, lists exclude it by default, and it accepts only a restore. It can still be read by id.',
+    args: {
+      input: t.arg({
+        type: ArchiveAccountInput,
+        required: true,
+        validate: { schema: entityInput },
+        description: 'The account.',
+      }),
+    },
+    errors: {
+      types: changeErrors,
+      union: { name: 'ArchiveAccountResult', description: 'The archived account, or the error.' },
+    },
+    resolve: async (_, { input }, ctx) => toAccountSuccess(await archiveAccount(ctx, input)),
+  }),
+);
+
+builder.mutationField('restoreAccount', (t) =>
+  t.field({
+    authScopes: { scope: 'accounts:write' },
+    type: accountSuccess('RestoreAccountSuccess', 'The account was restored.', 'The restored account.'),
+    description:
+      'Restores an archived account to `ACTIVE`. The aliases that ended with the archiving name it again from now on. Refused while one of them names another account, or while its customer is archived.',
+    args: {
+      input: t.arg({
+        type: RestoreAccountInput,
+        required: true,
+        validate: { schema: entityInput },
+        description: 'The account.',
+      }),
+    },
+    errors: {
+      types: [...changeErrors, AliasTakenError],
+      union: { name: 'RestoreAccountResult', description: 'The restored account, or the error.' },
+    },
+    resolve: async (_, { input }, ctx) => toAccountSuccess(await restoreAccount(ctx, input)),
+  }),
 );

@@ -3,15 +3,17 @@ import { aliasListDescriptions, DatedAliasInput } from '../alias/inputs.ts';
 import { builder } from '../graphql/builder.ts';
 import { describeRule } from '../graphql/describe.ts';
 import { describedEnum } from '../graphql/errors.ts';
-import { idempotencyKey } from '../idempotency/rules.ts';
 import { expectedVersion, metadata } from '../lib/fields.ts';
+import { commonFilterFields, orderInput } from '../listing/inputs.ts';
 import { SettingInput } from '../setting/inputs.ts';
 import { maxSettingsPerCall } from '../setting/rules.ts';
+import { entityFields, neverCleared } from '../writing/graphql.ts';
+import { idempotencyKey } from '../writing/rules.ts';
 import * as rules from './rules.ts';
 
 export const AccountStatus = describedEnum<rules.AccountStatus>(
   'AccountStatus',
-  'Where an account is in its life.',
+  'The status decides what can be done with an account.',
   rules.statuses,
 );
 
@@ -25,31 +27,20 @@ export const BillingInformationInput = builder.inputType('BillingInformationInpu
 
 type InputFields = PothosSchemaTypes.InputFieldBuilder<typeof builder.$inferSchemaTypes, 'InputObject'>;
 
-export const neverCleared = 'Cannot be cleared.';
-
-/** What every archive and restore takes. */
-export function entityFields(t: InputFields, idDescription: string) {
-  return {
-    id: t.id({ required: true, description: idDescription }),
-    expectedVersion: t.int({ description: describeRule(expectedVersion) }),
-    idempotencyKey: t.string({ description: describeRule(idempotencyKey) }),
-  };
-}
-
 /** The fields of a new account, whether it comes alone or as the first one of a new customer. */
 function newAccountFields(t: InputFields) {
   return {
     id: t.id({ required: true, description: describeRule(rules.id) }),
     name: t.string({ required: true, description: describeRule(rules.name) }),
     invoiceCurrency: t.string({
-      description: describeRule(rules.invoiceCurrency, "Without it, the tenant's base currency."),
+      description: describeRule(rules.invoiceCurrency, "Default: the tenant's base currency."),
     }),
     netTermDays: t.int({
-      description: describeRule(rules.netTermDays, "Without it, the tenant's net terms."),
+      description: describeRule(rules.netTermDays, "Default: the tenant's net terms."),
     }),
     primaryEmail: t.string({ description: describeRule(rules.primaryEmail) }),
     status: t.field({ type: AccountStatus, description: describeRule(rules.createStatus) }),
-    address: t.field({ type: AddressInput, description: 'Where the invoices of this account go.' }),
+    address: t.field({ type: AddressInput, description: 'The address for the invoices of this account.' }),
     billingInformation: t.field({
       type: BillingInformationInput,
       description: describeRule(rules.billingInformation),
@@ -58,7 +49,7 @@ function newAccountFields(t: InputFields) {
     datedAliases: t.field({ type: [DatedAliasInput], description: aliasListDescriptions.datedAliases }),
     settings: t.field({
       type: [SettingInput],
-      description: `Settings of the account, at most ${maxSettingsPerCall} here; more with \`putSettings\`.`,
+      description: `The account's settings, at most ${maxSettingsPerCall}. Add more with \`putSettings\`.`,
     }),
     tags: t.stringList({ description: describeRule(rules.tags) }),
     metadata: t.field({ type: 'JSONObject', description: describeRule(metadata) }),
@@ -71,7 +62,7 @@ export const CreateAccountInput = builder.inputType('CreateAccountInput', {
     ...newAccountFields(t),
     customerId: t.id({
       required: true,
-      description: 'The id of the customer it belongs to for ever; not an archived one.',
+      description: 'The id of the customer, which must not be archived. It cannot change later.',
     }),
     idempotencyKey: t.string({ description: describeRule(idempotencyKey) }),
   }),
@@ -84,27 +75,30 @@ export const FirstAccountInput = builder.inputType('FirstAccountInput', {
 
 export const UpdateAccountInput = builder.inputType('UpdateAccountInput', {
   description:
-    'Changes of an account. For every field: leaving it out keeps it, `null` clears it, a value sets it. Aliases and settings have mutations of their own; the customer never changes.',
+    'Changes of an account. A field that is left out keeps its value, and `null` clears it. Aliases and settings have their own mutations. The customer never changes.',
   fields: (t) => ({
     id: t.id({ required: true, description: 'The id of the account to change.' }),
     name: t.string({ description: describeRule(rules.name, neverCleared) }),
     status: t.field({ type: AccountStatus, description: describeRule(rules.updateStatus, neverCleared) }),
     invoiceCurrency: t.string({
-      description: describeRule(rules.invoiceCurrency, "`null`: the tenant's base currency again."),
+      description: describeRule(rules.invoiceCurrency, "`null` selects the tenant's base currency."),
     }),
     netTermDays: t.int({
-      description: describeRule(rules.netTermDays, "`null`: the tenant's net terms again."),
+      description: describeRule(rules.netTermDays, "`null` selects the tenant's net terms."),
     }),
     primaryEmail: t.string({ description: describeRule(rules.primaryEmail) }),
-    address: t.field({ type: AddressInput, description: 'Where the invoices go; replaced as a whole.' }),
+    address: t.field({
+      type: AddressInput,
+      description: 'The address for the invoices. Replaced as a whole.',
+    }),
     billingInformation: t.field({
       type: BillingInformationInput,
       description: describeRule(rules.billingInformation, 'Replaced as a whole.'),
     }),
-    tags: t.stringList({ description: describeRule(rules.tags, 'Replaced as a whole; `null`: none.') }),
+    tags: t.stringList({ description: describeRule(rules.tags, 'Replaced as a whole. `null` removes all.') }),
     metadata: t.field({
       type: 'JSONObject',
-      description: describeRule(metadata, 'Replaced as a whole; `null`: none.'),
+      description: describeRule(metadata, 'Replaced as a whole. `null` removes all.'),
     }),
     expectedVersion: t.int({ description: describeRule(expectedVersion) }),
     idempotencyKey: t.string({ description: describeRule(idempotencyKey) }),
@@ -112,11 +106,29 @@ export const UpdateAccountInput = builder.inputType('UpdateAccountInput', {
 });
 
 export const ArchiveAccountInput = builder.inputType('ArchiveAccountInput', {
-  description: 'The account to put away.',
+  description: 'The account to archive, optionally at an expected version.',
   fields: (t) => entityFields(t, 'The id of the account.'),
 });
 
 export const RestoreAccountInput = builder.inputType('RestoreAccountInput', {
-  description: 'The account to bring back.',
+  description: 'The account to restore, optionally at an expected version.',
   fields: (t) => entityFields(t, 'The id of the account.'),
 });
+
+export const AccountFilter = builder.inputType('AccountFilter', {
+  description: 'A filter for accounts. All conditions must match.',
+  fields: (t) => ({
+    ...commonFilterFields(t, 'id, name, primary email and current aliases'),
+    customerId: t.id({ description: 'Matches the id of the customer.' }),
+    status: t.field({ type: [AccountStatus], description: describeRule(rules.statusConditions) }),
+    invoiceCurrency: t.string({
+      description: describeRule(
+        rules.invoiceCurrency,
+        "Matches the account's own currency, or the tenant's base currency if the account has none.",
+      ),
+    }),
+    tag: t.string({ description: describeRule(rules.tagCondition) }),
+  }),
+});
+
+export const AccountOrder = orderInput('Account');

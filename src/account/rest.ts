@@ -1,18 +1,180 @@
-import { instant } from '../alias/rules.ts';
-import { search } from '../entity/list-rules.ts';
-import { keyOf, writeHeaders, written } from '../idempotency/rest.ts';
-import { Success } from '../rest/answer.ts';
+import { AddressAnswer, showAddress } from '../address/rest.ts';
+import { aliasesOfAccount, nameExisted } from '../alias/read.ts';
+import { aliasListRules, value as aliasValue } from '../alias/rules.ts';
+import type { Ctx } from '../ctx.ts';
+import { byId } from '../lib/entity-key.ts';
+import { NotFoundError } from '../lib/errors.ts';
+import { instant, metadata } from '../lib/fields.ts';
+import { toTypeId } from '../lib/id.ts';
+import { search } from '../listing/rules.ts';
+import { present, Success } from '../rest/answer.ts';
 import { facade } from '../rest/facade.ts';
 import { askedPage, pageAnswer, pageOf, pageQuery, parsedFilter } from '../rest/page.ts';
+import { nameInPath } from '../rest/path.ts';
 import { answer, body, call, type Rest } from '../rest/route.ts';
 import { z } from '../rest/zod.ts';
-import { AccountAnswer, findAccount, showAccount } from './answer.ts';
-import { accountPath, CreateAccountBody, inDomainWords, UpdateAccountBody } from './bodies.ts';
+import { maxEmbedded, SettingOfOwner, showSettings } from '../setting/rest.ts';
+import { keyOf, writeHeaders, written } from '../writing/rest.ts';
 import { createAccount } from './create.ts';
-import { exampleAccount } from './example.ts';
-import { accountPage } from './list.ts';
+import { accountByKey, accountPage, customerByKey } from './read.ts';
+import type { CreateAccountInput } from './rules.ts';
 import * as rules from './rules.ts';
+import type { AccountRow } from './table.ts';
 import { archiveAccount, updateAccount } from './write.ts';
+
+/** The account that examples create. */
+export const exampleAccount = {
+  id: 'ACC00001',
+  name: 'Primary Account',
+  customerId: 'C1234qwd',
+  aliases: ['acme_primary', 'acme_1'],
+  address: {
+    phoneNumber: '+919876543210',
+    line1: '2281 Broadway Street',
+    line2: 'G-31',
+    postalCode: '29501',
+    city: 'Florence',
+    state: 'South Carolina',
+    country: 'US',
+  },
+  primaryEmail: 'admin@example.com',
+  settings: [
+    {
+      id: 'accountSettingId',
+      value: 'INR',
+      namespace: 'USER',
+      name: 'Settings Name',
+      dataType: 'STRING' as const,
+    },
+  ],
+  netTermDays: 45,
+} satisfies CreateAccountInput;
+
+const systemId = (of: string) =>
+  z
+    .string()
+    .describe(`Made by the system for the ${of}: unique across all types and tenants, never changed.`);
+
+/** Without its rule's look at keys that JSON cannot bring, whose input could be anything. */
+export const MetadataAnswer = metadata.out.describe(metadata.description ?? '');
+
+export const AccountAnswer = z
+  .strictObject({
+    id: rules.id,
+    togaiAccountId: systemId('account'),
+    customerId: rules.id.describe("The id of the account's customer."),
+    togaiCustomerId: systemId('customer'),
+    name: rules.name,
+    status: z.enum(Object.keys(rules.statuses) as [rules.AccountStatus]).describe('Where it is in its life.'),
+    invoiceCurrency: rules.invoiceCurrency
+      .optional()
+      .describe("The account's own currency, or the tenant's base currency."),
+    address: AddressAnswer.optional(),
+    primaryEmail: rules.primaryEmail.optional(),
+    billingInformation: z
+      .strictObject({
+        emailRecipients: rules.emailRecipients.optional(),
+        additionalEmailRecipients: rules.additionalEmailRecipients.optional(),
+      })
+      .optional()
+      .describe("The recipients of this account's invoices."),
+    aliases: z
+      .array(z.strictObject({ alias: aliasValue }))
+      .max(maxEmbedded)
+      .optional()
+      .describe(
+        `The aliases in force, the first ${maxEmbedded} in the order in which they were recorded. \`/accounts/{id}/account_aliases\` has all.`,
+      ),
+    settings: z
+      .array(SettingOfOwner)
+      .max(maxEmbedded)
+      .optional()
+      .describe(
+        `The settings, the first ${maxEmbedded} ordered by namespace, then id. \`/settings\` has all.`,
+      ),
+    netTermDays: rules.netTermDays.optional().describe("The account's own terms, or the tenant's."),
+    metadata: MetadataAnswer.optional(),
+    tags: rules.tags.optional(),
+  })
+  .describe('An account. A missing field has no value.')
+  .openapi('Account');
+
+type AccountBody = z.input<typeof AccountAnswer>;
+
+function showBilling(account: AccountRow) {
+  const billing = rules.billingInformationOf(account);
+  return billing === null ? {} : { billingInformation: present(billing) };
+}
+
+/** An account as the facade shows it, with the aliases in force at an instant. */
+export async function showAccount(ctx: Ctx, account: AccountRow, on: Date = ctx.now): Promise<AccountBody> {
+  const [customer, aliases, settings] = await Promise.all([
+    ctx.load(customerByKey, byId(account.customerId)),
+    ctx.load(aliasesOfAccount, { accountId: account.id, on }),
+    showSettings(ctx, 'ACCOUNT', account.id),
+  ]);
+  if (customer === null) throw new Error('An account without a customer.');
+  const { tenant } = ctx.viewer;
+  return {
+    id: account.id,
+    togaiAccountId: toTypeId('Account', account.nodeId),
+    customerId: account.customerId,
+    togaiCustomerId: toTypeId('Customer', customer.nodeId),
+    name: account.name,
+    status: account.status,
+    invoiceCurrency: account.invoiceCurrency ?? tenant.baseCurrency,
+    netTermDays: account.netTermDays ?? tenant.netTermDays,
+    ...showBilling(account),
+    ...present({
+      address: showAddress(account),
+      primaryEmail: account.primaryEmail,
+      aliases: aliases.slice(0, maxEmbedded).map(({ value }) => ({ alias: value })),
+      settings,
+      metadata: account.metadata,
+      tags: account.tags,
+    }),
+  };
+}
+
+/** The account with this id. Throws NotFoundError. */
+export async function findAccount(ctx: Ctx, id: string): Promise<AccountRow> {
+  const account = await ctx.load(accountByKey, byId(id));
+  if (account === null) throw new NotFoundError('Account', id);
+  return account;
+}
+
+const { checkSpans } = aliasListRules('accountAliases');
+
+const { datedAliases, ...first } = rules.firstAccountInput.shape;
+
+/** The account that a new customer begins with. The facade calls dated aliases `accountAliases`. */
+export const FirstAccountBody = facade(z.object({ ...first, accountAliases: datedAliases }).check(checkSpans))
+  .describe('The first account of a new customer.')
+  .openapi('CreateAccountRequestWithoutCustomerId');
+
+const { customerId } = rules.createAccountInput.shape;
+
+export const CreateAccountBody = facade(
+  z.object({ ...first, customerId, accountAliases: datedAliases }).check(checkSpans),
+)
+  .describe('The new account.')
+  .openapi('CreateAccountRequest');
+
+/** The same in the words of the domain. */
+export function inDomainWords<T extends { accountAliases?: unknown }>({
+  accountAliases,
+  ...rest
+}: T): Omit<T, 'accountAliases'> & { datedAliases: T['accountAliases'] } {
+  return { ...rest, datedAliases: accountAliases };
+}
+
+const { id, expectedVersion: _, idempotencyKey: __, ...changes } = rules.updateAccountInput.shape;
+
+export const UpdateAccountBody = facade(z.object(changes))
+  .describe('What to change: a field that is left out stays, `null` clears it, a value sets it.')
+  .openapi('UpdateAccountRequest');
+
+export const accountPath = nameInPath('id', id, nameExisted);
 
 const tags = ['Accounts'];
 
@@ -38,7 +200,7 @@ const createRoute = call(['accounts:write'], {
   tags,
   summary: 'Create an account',
   description:
-    'Creates an account of a customer, with its aliases and settings: all of it or, when anything is refused, nothing.',
+    'Creates an account with its aliases and settings. If any part is refused, nothing is created.',
   request: { headers: writeHeaders, body: body(CreateAccountBody, exampleAccount) },
   responses: { 201: answer(AccountAnswer, 'The new account.', exampleAnswer) },
 });
@@ -76,7 +238,7 @@ const getRoute = call(['accounts:read'], {
   operationId: 'getAccount',
   tags,
   summary: 'Get an account',
-  description: 'The account with this id, an archived one too.',
+  description: 'The account with this id, also if it is archived.',
   request: {
     params: accountPath,
     query: z.strictObject({
@@ -119,7 +281,7 @@ const deleteRoute = call(['accounts:write'], {
   description:
     'Archives the account, for nothing is ever deleted: its aliases end now, lists leave it out, it stays readable by id, and its settings stay with it.',
   request: { params: accountPath, headers: writeHeaders },
-  responses: { 200: answer(Success, 'The account is archived.') },
+  responses: { 200: answer(Success, 'The account was archived.') },
 });
 
 function reads(rest: Rest): void {

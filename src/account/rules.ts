@@ -1,66 +1,52 @@
-import currencyCodes from 'currency-codes';
 import { address } from '../address/rules.ts';
 import * as alias from '../alias/rules.ts';
-import { idempotencyKey } from '../idempotency/rules.ts';
 import * as fields from '../lib/fields.ts';
 import { neverCleared, report, text, unique } from '../lib/rule.ts';
 import { z } from '../lib/zod.ts';
+import { commonFilter, statusFilter } from '../listing/rules.ts';
 import { settings } from '../setting/rules.ts';
+import { idempotencyKey } from '../writing/rules.ts';
 
 export const statuses = {
-  DRAFT: 'Being prepared; may become ACTIVE.',
+  DRAFT: 'In preparation. It can become `ACTIVE`.',
   ACTIVE: 'In use.',
-  ARCHIVED:
-    'Put away: readable by id, left out of lists unless asked for, and refuses every change but a restore.',
+  ARCHIVED: 'Out of use. It can be read by id, lists exclude it by default, and it accepts only a restore.',
 } as const;
 
 export type AccountStatus = keyof typeof statuses;
 
 export const id = alias.value.describe(
-  'The id you chose for the account. Unique among the accounts of your tenant and among their aliases, and never changed.',
+  "The account's id, chosen by you. Unique among the tenant's account ids and current aliases, and immutable.",
 );
-export const name = fields.name.describe('What people call the account.');
-export const primaryEmail = fields.email.describe('The first address to write to about this account.');
+export const name = fields.name.describe("The account's display name.");
+export const primaryEmail = fields.email.describe("The account's main contact email.");
 
-const currencies = new Set(currencyCodes.codes());
-
-export const invoiceCurrency = z
-  .string()
-  .check((payload) => {
-    if (!currencies.has(payload.value)) {
-      report(payload, 'INVALID_VALUE', 'must be an ISO 4217 currency code in upper case, such as USD');
-    }
-  })
-  .meta({ maxLength: 3 })
-  .describe('The currency of the invoices, an ISO 4217 code in upper case, such as `USD`.');
-
-export const netTermDays = z
-  .int()
-  .min(0)
-  .max(365)
-  .describe('Days from the date of an invoice until it is due.');
+export const invoiceCurrency = fields.currency.describe(
+  'The currency of the invoices, an ISO 4217 code in upper case, such as `USD`.',
+);
+export const netTermDays = fields.netTermDays;
 
 const recipients = z
   .array(fields.email)
   .max(50)
   .check(unique((address) => address.toLowerCase(), 'the email'));
 
-export const emailRecipients = recipients.describe('Who receives the invoices.');
-export const additionalEmailRecipients = recipients.describe('Who receives a copy of the invoices.');
+export const emailRecipients = recipients.describe('The recipients of the invoices.');
+export const additionalEmailRecipients = recipients.describe('The recipients of copies of the invoices.');
 
 export const billingInformation = z
   .object({
     emailRecipients: emailRecipients.nullish(),
     additionalEmailRecipients: additionalEmailRecipients.nullish(),
   })
-  .describe('Who receives the invoices of this account.');
+  .describe("The recipients of this account's invoices.");
 
 export const tag = text({ min: 1, max: 50 }, z.string().toLowerCase());
 export const tags = z
   .array(tag)
   .max(50)
   .transform((values) => [...new Set(values)])
-  .describe('Labels to find accounts by; stored in lower case, each once.');
+  .describe('Labels for filtering accounts. They are stored in lower case and without duplicates.');
 
 export const createStatus = z
   .enum(Object.keys(statuses) as [AccountStatus])
@@ -68,7 +54,7 @@ export const createStatus = z
     if (payload.value === 'ARCHIVED')
       report(payload, 'INVALID_VALUE', 'must be ACTIVE or DRAFT for a new account');
   })
-  .describe('ACTIVE unless you say DRAFT; a new account cannot be ARCHIVED.');
+  .describe('`ACTIVE` or `DRAFT`. Default: `ACTIVE`.');
 
 const shape = {
   id,
@@ -105,7 +91,7 @@ export const updateStatus = z
       report(payload, 'INVALID_VALUE', 'must be ACTIVE or DRAFT: use archiveAccount');
   })
   .describe(
-    'A DRAFT account may become ACTIVE, but not the other way round; to archive one, use `archiveAccount`.',
+    'A `DRAFT` account can become `ACTIVE`, but not vice versa. To archive an account, use `archiveAccount`.',
   );
 
 /** Absent keeps, null clears, a value sets. */
@@ -126,15 +112,6 @@ export const updateAccountInput = z.object({
 
 export type UpdateAccountInput = z.output<typeof updateAccountInput>;
 
-/** Names one account or customer to archive or restore. */
-export const entityInput = z.object({
-  id,
-  expectedVersion: fields.expectedVersion.nullish(),
-  idempotencyKey: idempotencyKey.nullish(),
-});
-
-export type EntityInput = z.output<typeof entityInput>;
-
 interface Recipients {
   emailRecipients: string[] | null;
   additionalEmailRecipients: string[] | null;
@@ -145,3 +122,19 @@ export function billingInformationOf({ emailRecipients, additionalEmailRecipient
   if (emailRecipients === null || additionalEmailRecipients === null) return null;
   return { emailRecipients, additionalEmailRecipients };
 }
+
+export const statusConditions = statusFilter(Object.keys(statuses) as [AccountStatus]);
+export const tagCondition = tag
+  .transform((value) => value.toLowerCase())
+  .describe('Matches a tag, ignoring case.');
+
+/** Which accounts a list holds: those that meet every condition. */
+export const accountFilter = z.object({
+  ...commonFilter,
+  customerId: id.nullish(),
+  status: statusConditions.nullish(),
+  invoiceCurrency: invoiceCurrency.nullish(),
+  tag: tagCondition.nullish(),
+});
+
+export type AccountFilter = z.output<typeof accountFilter>;

@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import {
   check,
   foreignKey,
@@ -23,11 +23,21 @@ import {
   textColumn,
 } from '../db/columns.ts';
 import { storedKeys } from '../db/rows.ts';
-import { accountFacets, accountText } from '../entity/search.ts';
+import { type Columns, type FacetKey, facetWords, searchText } from '../db/search-text.ts';
 import { email } from '../lib/fields.ts';
 import * as rules from './rules.ts';
 
 const statusWords = Object.keys(rules.statuses) as [rules.AccountStatus];
+
+/** The text that a search looks at in an account's own row. */
+export function accountText({ id, name, primaryEmail }: Columns<'id' | 'name' | 'primaryEmail'>): SQL {
+  return searchText(id, name, sql`coalesce(${primaryEmail}, '')`);
+}
+
+/** The facets of an account, with its own currency and its tags. */
+export function accountFacets(columns: Columns<FacetKey | 'invoiceCurrency' | 'tags'>): SQL {
+  return sql`(${facetWords(columns, columns.invoiceCurrency)} || ${columns.tags}::text[])`;
+}
 
 export const accounts = pgTable(
   'accounts',

@@ -1,32 +1,110 @@
 import { desc, sql } from 'drizzle-orm';
 import { toAddressColumns } from '../address/rules.ts';
-import { claimsInTheWay, type NewAlias, retryClaims } from '../alias/claim.ts';
-import { type AliasSpan, isInForce } from '../alias/rules.ts';
+import { aliasesOfAccount } from '../alias/read.ts';
+import { type AliasSpan, AliasTakenError, inAliasOrder, isInForce } from '../alias/rules.ts';
+import { type AliasRow, aliases } from '../alias/table.ts';
 import {
   aliasHistory,
   assertRoom,
+  claimConstraints,
+  claimsInTheWay,
   endedAt,
   endSpans,
   insertAliases,
   lockNames,
+  type NewAlias,
   spansAfter,
-} from '../alias/spans.ts';
-import { type AliasRow, aliases } from '../alias/table.ts';
+} from '../alias/write.ts';
 import type { Ctx, Run } from '../ctx.ts';
-import { holdActiveCustomer } from '../customer/lock.ts';
+import { customers } from '../customer/table.ts';
 import { revive, tenantId } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
-import { assertArchived, assertWritable } from '../entity/lock.ts';
-import { runPatch } from '../entity/patch.ts';
-import { patchStatement } from '../entity/patch-statement.ts';
 import type { ChangeKind } from '../history/rules.ts';
 import { changes } from '../history/table.ts';
 import { changeRow, recordChanges } from '../history/write.ts';
-import { type Written, writeOnce } from '../idempotency/write.ts';
-import { AliasTakenError, NotAllowedInStatusError } from '../lib/errors.ts';
-import { lockAccount, refreshAccount, touchAccount } from './lock.ts';
-import type { EntityInput, UpdateAccountInput } from './rules.ts';
+import { byId, byUuid } from '../lib/entity-key.ts';
+import { settingsOfOwner } from '../setting/read.ts';
+import { inSettingOrder } from '../setting/rules.ts';
+import type { SettingRow } from '../setting/table.ts';
+import { NotAllowedInStatusError } from '../writing/errors.ts';
+import { type Written, writeOnce } from '../writing/idempotency.ts';
+import { runPatch } from '../writing/patch.ts';
+import { patchStatement } from '../writing/patch-statement.ts';
+import { retryOnViolation } from '../writing/retry.ts';
+import { assertArchived, assertWritable, lockStatement, touchStatement } from '../writing/row-lock.ts';
+import type { EntityInput } from '../writing/rules.ts';
+import { accountByKey } from './read.ts';
+import type { AccountStatus, UpdateAccountInput } from './rules.ts';
 import { type AccountRow, accounts, changeableKeys } from './table.ts';
+
+const lockAccountsStatement = lockStatement('lock_accounts', accounts);
+const touchAccountStatement = touchStatement('touch_account', accounts);
+
+/** Holds accounts until the transaction ends. */
+export async function lockAccounts(run: Run, ids: string[]): Promise<Map<string, AccountRow>> {
+  const rows = (await run(lockAccountsStatement, { ids })) as AccountRow[];
+  return new Map(rows.map((row) => [row.id, row]));
+}
+
+/** Holds one account until the transaction ends. */
+export async function lockAccount(run: Run, id: string): Promise<AccountRow | undefined> {
+  return (await lockAccounts(run, [id])).get(id);
+}
+
+/** Adds 1 to the version of a locked account, whose status may change with it. */
+export async function touchAccount(
+  ctx: Ctx,
+  run: Run,
+  id: string,
+  status: AccountStatus | null = null,
+): Promise<AccountRow> {
+  const [row] = (await run(touchAccountStatement, {
+    id,
+    status,
+    now: ctx.now.toISOString(),
+  })) as AccountRow[];
+  if (row === undefined) throw new Error('A locked account is gone.');
+  return row;
+}
+
+/** What belongs to an account, where a write knows it. */
+export interface Belongings {
+  /** In force at the instant of the request. */
+  aliases?: AliasRow[] | undefined;
+  settings?: SettingRow[] | undefined;
+}
+
+/** Primes the loaders with an account and its belongings. */
+export function primeAccount(ctx: Ctx, account: AccountRow, { aliases, settings }: Belongings = {}): void {
+  for (const key of [byId(account.id), byUuid(account.nodeId)]) ctx.prime(accountByKey, key, account);
+  if (aliases !== undefined)
+    ctx.prime(aliasesOfAccount, { accountId: account.id, on: ctx.now }, inAliasOrder(aliases));
+  if (settings !== undefined)
+    ctx.prime(settingsOfOwner, { type: 'ACCOUNT', id: account.id }, inSettingOrder(settings));
+}
+
+/** Makes the rest of the request see an account as a write left it. */
+export function refreshAccount(ctx: Ctx, account: AccountRow, belongings?: Belongings): void {
+  ctx.forget();
+  primeAccount(ctx, account, belongings);
+}
+
+const shareCustomerStatement = statement('share_customer', (orm) =>
+  orm
+    .select({ status: customers.status })
+    .from(customers)
+    .where(sql`${customers.tenantId} = ${tenantId} and ${customers.id} = ${sql.placeholder('id')}`)
+    .for('share'),
+);
+
+/** Keeps a customer from being archived until the transaction ends. Throws if it is archived. */
+async function holdActiveCustomer(run: Run, id: string): Promise<void> {
+  const [customer] = await run(shareCustomerStatement, { id });
+  if (customer === undefined) throw new Error('The account has no customer.');
+  if (customer.status === 'ARCHIVED') {
+    throw new NotAllowedInStatusError('Customer', id, customer.status, 'restore it before its accounts.');
+  }
+}
 
 const updateAccountStatement = patchStatement({
   name: 'update_account',
@@ -167,12 +245,15 @@ export async function restoreAccount(ctx: Ctx, input: EntityInput): Promise<Writ
     const { tenantId } = account;
     return { account, aliases: returning.map((alias) => ({ ...alias, tenantId })) };
   };
-  const write = () => writeOnce(ctx, 'restoreAccount', input, reviveRestored, restore);
-  const refuse = async () => {
-    const clashes = await claimsInTheWay(ctx, returning);
-    if (clashes.length > 0) throw new AliasTakenError(clashes);
-  };
-  const { written, replayed } = await retryClaims(write, refuse);
+  const { written, replayed } = await retryOnViolation(
+    claimConstraints,
+    () => writeOnce(ctx, 'restoreAccount', input, reviveRestored, restore),
+    async () => {
+      const clashes = await claimsInTheWay(ctx, returning);
+      if (clashes.length > 0) throw new AliasTakenError(clashes);
+      return undefined;
+    },
+  );
   const { account, aliases: broughtBack } = written;
   refreshAccount(ctx, account, {
     aliases: broughtBack.filter((alias) => isInForce(alias, account.updatedAt)),

@@ -1,4 +1,4 @@
-import { iso31661 } from 'iso-3166';
+import { country } from '../lib/fields.ts';
 import { report, text } from '../lib/rule.ts';
 import { z } from '../lib/zod.ts';
 
@@ -8,31 +8,13 @@ export const phoneNumber = text({ max: 30 })
       report(payload, 'INVALID_FORMAT', 'must consist of digits, spaces and the characters + ( ) - . / x');
     }
   })
-  .describe('A phone number as people write it: digits, spaces and `+()-./x`.');
+  .describe('A phone number in any common notation: digits, spaces and `+()-./x`.');
 
-export const line1 = text({ max: 255 }).describe('Street and number, or the first line of the address.');
+export const line1 = text({ max: 255 }).describe('The street and number, or the first line of the address.');
 export const line2 = text({ max: 255 }).describe('Suite, floor or building.');
 export const postalCode = text({ max: 20 }).describe('Postal or ZIP code.');
 export const city = text({ max: 100 }).describe('City or town.');
 export const state = text({ max: 100 }).describe('State, province or region.');
-
-const countries = new Set(
-  iso31661.filter((entry) => entry.state === 'assigned').map((entry) => entry.alpha2),
-);
-
-export const country = z
-  .string()
-  .check((payload) => {
-    if (payload.value !== '' && !countries.has(payload.value)) {
-      report(
-        payload,
-        'INVALID_VALUE',
-        'must be an ISO 3166-1 alpha-2 country code in upper case, such as US',
-      );
-    }
-  })
-  .meta({ maxLength: 2 })
-  .describe('Country, an ISO 3166-1 alpha-2 code in upper case, such as `US`.');
 
 export const fields = { phoneNumber, line1, line2, postalCode, city, state, country };
 
@@ -52,7 +34,7 @@ export const address = z
     state: state.nullish(),
     country: country.nullish(),
   })
-  .describe('A postal address with a phone number. An address with nothing in it is `null`.');
+  .describe('A postal address with a phone number. An empty address is `null`.');
 
 export type AddressInput = z.output<typeof address>;
 

@@ -1,12 +1,12 @@
 import { builder } from '../graphql/builder.ts';
 import { describeRule } from '../graphql/describe.ts';
-import { idempotencyKey } from '../idempotency/rules.ts';
+import { idempotencyKey } from '../writing/rules.ts';
 import * as rules from './rules.ts';
 
 const dated = rules.datedAlias.shape;
 
 export const DatedAliasInput = builder.inputType('DatedAliasInput', {
-  description: 'An alias that holds for a span of time.',
+  description: 'An alias for a span of time.',
   fields: (t) => ({
     value: t.string({ required: true, description: describeRule(rules.value) }),
     effectiveFrom: t.field({ type: 'DateTime', description: describeRule(dated.effectiveFrom) }),
@@ -16,7 +16,7 @@ export const DatedAliasInput = builder.inputType('DatedAliasInput', {
 
 /** Sentences that several inputs say of their alias lists. */
 export const aliasListDescriptions = {
-  aliases: `Values that name the account without an end. Each begins when the value last ended as an alias of any account, or has no beginning if it is new. At most ${rules.maxAliasesPerCall} together with \`datedAliases\`, each ${describeLimits()}.`,
+  aliases: `Values that name the account without an end. Each starts when the value last ended as an alias of any account; a new value has no start. At most ${rules.maxAliasesPerCall} together with \`datedAliases\`, each ${describeLimits()}.`,
   datedAliases: `Values that name the account for a span of time. At most ${rules.maxAliasesPerCall} together with \`aliases\`.`,
 };
 
@@ -27,9 +27,9 @@ function describeLimits(): string {
 }
 
 export const AddAliasesInput = builder.inputType('AddAliasesInput', {
-  description: `Further aliases of an account, 1 to ${rules.maxAliasesPerCall} in all. At any instant an account has at most ${rules.maxAliasesInForce} in force. Removed aliases that had no beginning do not count.`,
+  description: `Aliases to add to an account, 1 to ${rules.maxAliasesPerCall} in total. An account has at most ${rules.maxAliasesInForce} in force at any instant. Removed aliases without a start do not count.`,
   fields: (t) => ({
-    accountId: t.id({ required: true, description: 'The id of the account whose aliases these are.' }),
+    accountId: t.id({ required: true, description: 'The id of the account that has or gets the aliases.' }),
     aliases: t.stringList({ description: aliasListDescriptions.aliases }),
     datedAliases: t.field({ type: [DatedAliasInput], description: aliasListDescriptions.datedAliases }),
     idempotencyKey: t.string({ description: describeRule(idempotencyKey) }),
@@ -37,9 +37,9 @@ export const AddAliasesInput = builder.inputType('AddAliasesInput', {
 });
 
 export const RemoveAliasesInput = builder.inputType('RemoveAliasesInput', {
-  description: 'Aliases of an account to end. What was in force stays in the timeline.',
+  description: 'Aliases of an account to end. Past spans stay in the timeline.',
   fields: (t) => ({
-    accountId: t.id({ required: true, description: 'The id of the account whose aliases these are.' }),
+    accountId: t.id({ required: true, description: 'The id of the account that has or gets the aliases.' }),
     aliases: t.stringList({
       required: true,
       description: `The values to end, 1 to ${rules.maxAliasesPerCall}.`,
@@ -47,21 +47,21 @@ export const RemoveAliasesInput = builder.inputType('RemoveAliasesInput', {
     effectiveUntil: t.field({
       type: 'DateTime',
       description:
-        'The instant from which they no longer name the account; now when it is left out; it may lie in the past. One that has not begun by then disappears.',
+        'The instant from which they no longer name the account. Default: now. It can be in the past. Spans that start later are removed.',
     }),
     idempotencyKey: t.string({ description: describeRule(idempotencyKey) }),
   }),
 });
 
 export const TransferAliasInput = builder.inputType('TransferAliasInput', {
-  description: 'An alias that goes from the account that has it to another.',
+  description: 'An alias to move to another account.',
   fields: (t) => ({
     alias: t.string({ required: true, description: describeRule(rules.value) }),
-    toAccountId: t.id({ required: true, description: 'The id of the account that gets it.' }),
+    toAccountId: t.id({ required: true, description: 'The id of the new account.' }),
     effectiveFrom: t.field({
       type: 'DateTime',
       description:
-        'The instant at which it ends on the one account and begins on the other; now when it is left out. It may lie in the past, but not before the alias began.',
+        'The instant of the move. Default: now. It can be in the past, but not before the start of the alias.',
     }),
     idempotencyKey: t.string({ description: describeRule(idempotencyKey) }),
   }),

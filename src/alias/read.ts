@@ -1,15 +1,12 @@
 import { sql } from 'drizzle-orm';
-import { type AccountRow, accounts } from '../account/table.ts';
-import { type AccountsRead, accountsTogether, along, alongFlags, foundAccounts } from '../account/whole.ts';
-import type { LoadCtx } from '../ctx.ts';
-import { once, tenantId } from '../db/rows.ts';
+import type { Ctx, Loader } from '../ctx.ts';
+import { given, tenantId } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
 import { groupBy } from '../lib/group.ts';
-import { createLoader, type Loader } from '../lib/loader.ts';
-import { isStorable } from '../lib/rule.ts';
+import { encodeCursor, isInstant, type ListPage, type PageArgs, parsePage } from '../lib/page.ts';
+import { keysetList, runPage } from '../listing/keyset.ts';
+import * as rules from './rules.ts';
 import { type AliasRow, aliases } from './table.ts';
-
-export type { AliasRow };
 
 /** The aliases of one account at one instant. */
 export interface AliasesKey {
@@ -17,28 +14,16 @@ export interface AliasesKey {
   on: Date;
 }
 
-/** Whom a value names at one instant. */
-export interface AliasKey {
-  value: string;
-  on: Date;
-}
-
-export interface AliasLoaders {
-  aliases: Loader<AliasesKey, AliasRow[]>;
-  accountByAlias: Loader<AliasKey, AccountRow | null>;
-}
-
-function keyOf(on: Date, name: string): string {
+export function instantKey(on: Date, name: string): string {
   return `${on.getTime()}:${name}`;
 }
 
-const nameOfAlias = ({ on, value }: AliasKey): string => keyOf(on, value);
-
-const inForce = sql`${aliases.effectiveFrom} <= wanted."on" and ${aliases.effectiveUntil} > wanted."on"`;
-const asked = sql.identifier('asked');
+/** The condition that an alias is in force at the instant of a row of `wanted`. */
+export const inForceThen = sql`${aliases.effectiveFrom} <= wanted."on" and ${aliases.effectiveUntil} > wanted."on"`;
+export const asked = sql.identifier('asked');
 
 /** Each pair of a name and an instant that a batch asks for, with its place in the batch. */
-function wanted() {
+export function wanted() {
   return sql`unnest(${sql.placeholder('names')}::text[], ${sql.placeholder('instants')}::text[]::timestamptz[])
     with ordinality as wanted("name", "on", ${asked})`;
 }
@@ -50,83 +35,25 @@ const aliasesInForce = statement('aliases_in_force', (orm) =>
     .innerJoin(
       aliases,
       sql`${aliases.tenantId} = ${tenantId} and ${aliases.accountId} = wanted."name"
-        and ${aliases.value} <> ${aliases.accountId} and ${inForce}`,
+        and ${aliases.value} <> ${aliases.accountId} and ${inForceThen}`,
     )
     .orderBy(aliases.createdAt, aliases.value, aliases.effectiveFrom),
 );
 
-const accountsByAliases = statement('accounts_by_aliases', (orm) => {
-  const named = orm.$with('named').as(
-    orm
-      .select({ asked: sql<number>`wanted.${asked}`.as('asked'), accountId: aliases.accountId })
-      .from(wanted())
-      .innerJoin(
-        aliases,
-        sql`${aliases.tenantId} = ${tenantId} and ${aliases.value} = wanted."name" and ${inForce}`,
-      ),
-  );
-  const found = orm
-    .$with('found')
-    .as(
-      orm
-        .select()
-        .from(accounts)
-        .where(
-          sql`${accounts.tenantId} = ${tenantId} and ${accounts.id} = any(array(select account_id from named))`,
-        ),
-    );
-  return orm
-    .with(named, found)
-    .select({
-      named: sql<
-        [number, string][] | null
-      >`(select json_agg(json_build_array(asked, account_id)) from named)`,
-      rows: foundAccounts(),
-      ...along(),
-    })
-    .from(once);
-});
-
-/** Reads accounts by their aliases, with what the document selects of them. */
-const byAlias: Pick<AccountsRead<AliasKey>, 'name' | 'nameOf' | 'read'> = {
+/** Reads the aliases of accounts that are in force at an instant. */
+export const aliasesOfAccount: Loader<AliasesKey, AliasRow[]> = {
   name: 'aliases',
-  nameOf: nameOfAlias,
-  async read(run, keys, values) {
-    const [found] = await run(accountsByAliases, {
-      ...values,
-      // No alias is empty: what cannot be stored is nobody's, too.
-      names: keys.map((key) => (isStorable(key.value) ? key.value : '')),
-      instants: keys.map((key) => key.on.toISOString()),
-    });
-    const byId = new Map((found?.rows ?? []).map((row) => [row.id, row]));
-    const named = new Map((found?.named ?? []).map(([place, id]) => [place, byId.get(id)]));
-    return { byName: new Map(keys.map((key, index) => [nameOfAlias(key), named.get(index + 1)])), found };
+  turn: 4,
+  keyOf: ({ accountId, on }) => instantKey(on, accountId),
+  async load({ run }, keys) {
+    const names = keys.map((key) => key.accountId);
+    const found = groupBy(
+      await run(aliasesInForce, { names, instants: keys.map((key) => key.on.toISOString()) }),
+      (row) => row.asked,
+    );
+    return keys.map((_, index) => (found.get(index + 1) ?? []).map((row) => row.alias));
   },
 };
-
-export function aliasLoaders(ctx: LoadCtx): AliasLoaders {
-  const { run, schedule } = ctx;
-  const loadAliases = async (keys: readonly AliasesKey[]) => {
-    const values = {
-      names: keys.map((key) => key.accountId),
-      instants: keys.map((key) => key.on.toISOString()),
-    };
-    const found = groupBy(await run(aliasesInForce, values), (row) => row.asked);
-    return keys.map((_, index) => (found.get(index + 1) ?? []).map((row) => row.alias));
-  };
-  return {
-    aliases: createLoader({
-      load: loadAliases,
-      schedule: schedule('aliases'),
-      nameOf: (key) => keyOf(key.on, key.accountId),
-    }),
-    accountByAlias: createLoader({
-      load: (keys) => accountsTogether(ctx, keys, { ...byAlias, flags: alongFlags(ctx) }),
-      schedule: schedule('accountByAlias'),
-      nameOf: nameOfAlias,
-    }),
-  };
-}
 
 /** The claims that stand in the way of others, in whatever account. */
 export const standingClaims = statement('standing_claims', (orm) =>
@@ -148,3 +75,72 @@ export const standingClaims = statement('standing_claims', (orm) =>
     )
     .orderBy(aliases.value, aliases.effectiveFrom),
 );
+
+const now = given('now', 'timestamptz');
+
+const aliasesByValue = keysetList('aliases_in_force', {
+  table: aliases,
+  order: { by: aliases.value, type: 'text', direction: 'ASC' },
+  where: sql`${aliases.tenantId} = ${tenantId} and ${aliases.value} <> ${aliases.accountId}
+    and ${aliases.effectiveFrom} <= ${now} and ${aliases.effectiveUntil} > ${now}`,
+});
+
+/** Returns the aliases of the tenant that are in force now, by value. Throws InvalidInputError. */
+export async function aliasPage(ctx: Ctx, args: PageArgs): Promise<ListPage<AliasRow>> {
+  const orderName = 'aliases in force';
+  const { order, select, count } = aliasesByValue;
+  const page = parsePage(
+    args,
+    orderName,
+    ([value, tie]) => rules.value.safeParse(value).success && tie === '',
+  );
+  const values = { now: ctx.now.toISOString() };
+  return {
+    ...(await runPage(ctx.run, page, { order, select, values })),
+    cursorOf: (row) => encodeCursor(orderName, [row.value, '']),
+    count: async () => (await ctx.run(count, values))[0]?.count ?? 0,
+  };
+}
+
+const noBeginning = '-infinity';
+
+/** The spans of an account, without the one of its own id, which has no end. */
+const spansOfAccount = keysetList('alias_timeline', {
+  table: aliases,
+  order: { by: aliases.effectiveFrom, type: 'timestamptz', direction: 'ASC', tie: aliases.value },
+  where: sql`${aliases.tenantId} = ${tenantId} and ${aliases.accountId} = ${sql.placeholder('accountId')}
+    and ${aliases.value} <> ${aliases.accountId}`,
+});
+
+/** Returns all spans of an account's aliases, those without a beginning first. Throws InvalidInputError. */
+export async function aliasTimeline(
+  ctx: Ctx,
+  accountId: string,
+  args: PageArgs,
+): Promise<ListPage<AliasRow>> {
+  const orderName = 'aliases';
+  const { order, select, count } = spansOfAccount;
+  const page = parsePage(
+    args,
+    orderName,
+    ([from, value]) => (from === noBeginning || isInstant(from)) && rules.value.safeParse(value).success,
+  );
+  return {
+    ...(await runPage(ctx.run, page, { order, select, values: { accountId } })),
+    cursorOf: (row) => encodeCursor(orderName, [row.effectiveFrom?.toISOString() ?? noBeginning, row.value]),
+    count: async () => (await ctx.run(count, { accountId }))[0]?.count ?? 0,
+  };
+}
+
+const spanOfName = statement('span_of_name', (orm) =>
+  orm
+    .select({ accountId: aliases.accountId })
+    .from(aliases)
+    .where(sql`${aliases.tenantId} = ${tenantId} and ${aliases.value} = ${sql.placeholder('name')}`)
+    .limit(1),
+);
+
+/** Returns whether a name is or ever was the id or an alias of an account, archived ones included. */
+export async function nameExisted({ run }: Ctx, name: string): Promise<boolean> {
+  return (await run(spanOfName, { name })).length > 0;
+}

@@ -1,23 +1,17 @@
-import { idempotencyKey } from '../idempotency/rules.ts';
-import { identifier, report, unique } from '../lib/rule.ts';
+import { AppError } from '../lib/errors.ts';
+import { entityId, instant } from '../lib/fields.ts';
+import { toTypeId, uuidOf } from '../lib/id.ts';
+import { report, unique } from '../lib/rule.ts';
+import { byBytes } from '../lib/text-order.ts';
 import { z } from '../lib/zod.ts';
+import { idempotencyKey } from '../writing/rules.ts';
 
 export const maxAliasesPerCall = 10;
 export const maxAliasesInForce = 100;
 
-/** Account ids and alias values share one look-up space, so they share one rule. */
-export const value = identifier({ min: 1, max: 50 }).describe(
-  'The name that usage events carry: an email, a phone number, a device id. Case-sensitive.',
+export const value = entityId.describe(
+  'The name in usage events, such as an email, a phone number or a device id. Case-sensitive.',
 );
-
-const earliest = new Date('0001-01-01T00:00:00Z');
-const latest = new Date('9999-12-31T23:59:59.999Z');
-
-export const instant = z.date().check((payload) => {
-  if (payload.value < earliest || payload.value > latest) {
-    report(payload, 'INVALID_VALUE', 'must lie in the years 0001 to 9999');
-  }
-});
 
 export const datedAlias = z
   .object({
@@ -25,11 +19,11 @@ export const datedAlias = z
     effectiveFrom: instant
       .nullish()
       .describe(
-        'The instant from which the value names the account. Default: the end of the last past span that the alias would overlap, of any account; without such a span, the alias has no beginning. Must be before `effectiveUntil`.',
+        'The instant from which the value names the account. Default: the end of the last past span of the value, of any account; without such a span, the alias has no start. Must be before `effectiveUntil`.',
       ),
     effectiveUntil: instant
       .nullish()
-      .describe('The instant from which the value no longer names the account; without it, there is no end.'),
+      .describe('The instant from which the value no longer names the account. Default: no end.'),
   })
   .check((payload) => {
     const { effectiveFrom, effectiveUntil } = payload.value;
@@ -45,7 +39,7 @@ export const aliases = z
   .max(maxAliasesPerCall)
   .check(unique((alias) => alias, 'the value'))
   .describe(
-    'Values that name the account without an end. Each begins when the value last ended as an alias, or has no beginning if it is new.',
+    'Values that name the account without an end. Each starts when the value last ended as an alias; a new value has no start.',
   );
 export const datedAliases = z
   .array(datedAlias)
@@ -123,7 +117,7 @@ const { checkSpans, checkSome } = aliasListRules('datedAliases');
 /** Beside the rules of its fields, that of an input with `aliases` and `datedAliases`. */
 export const checkAliasLists = checkSpans;
 
-const accountId = value.describe('The id of the account whose aliases these are.');
+const accountId = value.describe('The id of the account.');
 
 export const addAliasesInput = z
   .object({
@@ -184,3 +178,128 @@ export const transferAliasInput = z.object({
 });
 
 export type TransferAliasInput = z.output<typeof transferAliasInput>;
+
+/** A span of a value, and the account that claims or holds it. */
+export interface Claim extends AliasSpan {
+  accountId: string;
+}
+
+/** Claims as they can be written beside the spans that exist. */
+export interface SettledClaims<T extends Claim> {
+  claims: T[];
+  /** The existing spans that overlap the claims nevertheless. */
+  clashes: Claim[];
+  /** One hint for each refused claim, or none at all if one of them cannot be helped. */
+  hints: AliasHint[];
+}
+
+const hasEnded = (now: Date) => (span: Claim) => span.effectiveUntil !== null && span.effectiveUntil <= now;
+const beginsLater = (now: Date) => (span: Claim) => span.effectiveFrom !== null && span.effectiveFrom > now;
+
+/** The latest end; null if one of the spans has no end, or if there are no spans. */
+function latestEnd(spans: Claim[]): Date | null {
+  const ends = spans.map(({ effectiveUntil }) => effectiveUntil?.getTime() ?? Number.POSITIVE_INFINITY);
+  const latest = Math.max(...ends);
+  return Number.isFinite(latest) ? new Date(latest) : null;
+}
+
+/** The earliest beginning of spans that all have one; null if there are no spans. */
+function earliestBeginning(spans: Claim[]): Date | null {
+  const beginnings = spans.flatMap(({ effectiveFrom }) => effectiveFrom?.getTime() ?? []);
+  return beginnings.length === 0 ? null : new Date(Math.min(...beginnings));
+}
+
+function isBefore(from: Date | null, until: Date | null): boolean {
+  return from === null || until === null || from < until;
+}
+
+/** A claim without a beginning begins where the ended spans leave its value free, if that is before its end. */
+function settledClaim<T extends Claim>(claim: T, existing: Claim[], now: Date): T {
+  if (claim.effectiveFrom !== null) return claim;
+  const effectiveFrom = latestEnd(existing.filter(hasEnded(now)));
+  return isBefore(effectiveFrom, claim.effectiveUntil) ? { ...claim, effectiveFrom } : claim;
+}
+
+/** The bounds with which a refused claim would be accepted. No value that is in use now is worth a hint. */
+function hintFor({ value, ...claim }: Claim, clashes: Claim[], now: Date): AliasHint | undefined {
+  const ended = clashes.filter(hasEnded(now));
+  const later = clashes.filter(beginsLater(now));
+  if (ended.length + later.length < clashes.length) return undefined;
+  const effectiveFrom = latestEnd(ended);
+  const effectiveUntil = earliestBeginning(later);
+  if (isBefore(effectiveFrom ?? claim.effectiveFrom, effectiveUntil ?? claim.effectiveUntil))
+    return { value, effectiveFrom, effectiveUntil };
+  const end = latestEnd(clashes);
+  if (end === null || !isBefore(end, claim.effectiveUntil)) return undefined;
+  return { value, effectiveFrom: end, effectiveUntil: null };
+}
+
+/** Settles claims beside the existing spans of their values, as of `now`. */
+export function settleClaims<T extends Claim>(claims: T[], existing: Claim[], now: Date): SettledClaims<T> {
+  const settled = claims.map((claim) => {
+    const overlapping = existing.filter((span) => overlap(span, claim));
+    const written = settledClaim(claim, overlapping, now);
+    return { claim: written, clashes: overlapping.filter((span) => overlap(span, written)) };
+  });
+  const refused = settled.filter(({ clashes }) => clashes.length > 0);
+  const hints = refused.flatMap(({ claim, clashes }) => hintFor(claim, clashes, now) ?? []);
+  return {
+    claims: settled.map(({ claim }) => claim),
+    clashes: existing.filter((span) => refused.some(({ clashes }) => clashes.includes(span))),
+    hints: hints.length === refused.length ? hints : [],
+  };
+}
+
+/**
+ * The id of a span of an account: made of what never changes of it, for its end does. Nobody can have another span of
+ * the same value from the same instant.
+ */
+export function spanIdOf(account: { nodeId: string }, { value, effectiveFrom }: AliasSpan): string {
+  return toTypeId('Alias', uuidOf([account.nodeId, value, effectiveFrom]));
+}
+
+export interface AliasClash {
+  value: string;
+  accountId: string;
+}
+
+/** The bounds to give an alias so that it is accepted; null keeps a bound. */
+export interface AliasHint {
+  value: string;
+  effectiveFrom: Date | null;
+  effectiveUntil: Date | null;
+}
+
+function hintText({ value, effectiveFrom, effectiveUntil }: AliasHint): string {
+  const bounds = [
+    ...(effectiveFrom === null ? [] : [`an effectiveFrom of ${effectiveFrom.toISOString()} or later`]),
+    ...(effectiveUntil === null ? [] : [`an effectiveUntil of ${effectiveUntil.toISOString()} or earlier`]),
+  ];
+  return ` Give ${JSON.stringify(value)} ${bounds.join(' and ')}.`;
+}
+
+export class AliasTakenError extends AppError {
+  readonly code = 'ALIAS_TAKEN';
+  readonly clashes: AliasClash[];
+
+  /** @param hints the bounds with which all of the aliases would be accepted; empty if none would help */
+  constructor(clashes: AliasClash[], hints: AliasHint[] = []) {
+    const holders = [
+      ...new Set(clashes.map((c) => `${JSON.stringify(c.value)} (account ${JSON.stringify(c.accountId)})`)),
+    ];
+    super(`In use for some or all of that time: ${holders.join(', ')}.${hints.map(hintText).join('')}`);
+    this.clashes = clashes
+      .map(({ value, accountId }) => ({ value, accountId }))
+      .filter(
+        (clash, index, all) =>
+          index === all.findIndex((c) => c.value === clash.value && c.accountId === clash.accountId),
+      );
+  }
+}
+
+/** As `Account.aliases` lists them: in the order in which they were recorded, then by value. */
+export function inAliasOrder<T extends { createdAt: Date; value: string }>(aliases: T[]): T[] {
+  return aliases.toSorted(
+    (a, b) => a.createdAt.getTime() - b.createdAt.getTime() || byBytes(a.value, b.value),
+  );
+}

@@ -1,9 +1,14 @@
-import { sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import { check, foreignKey, index, integer, pgTable, primaryKey } from 'drizzle-orm/pg-core';
 import { accounts } from '../account/table.ts';
 import { boundColumn, idColumn, instantColumn, minLengthCheck } from '../db/columns.ts';
-import { aliasText } from '../entity/search.ts';
+import { type Columns, searchText } from '../db/search-text.ts';
 import * as rules from './rules.ts';
+
+/** The text that a search looks at in an alias. */
+export function aliasText({ value }: Columns<'value'>): SQL {
+  return searchText(value);
+}
 
 /**
  * The look-up space of a tenant: each row gives a value to one account for a span of time. Every account holds its own

@@ -1,179 +1,283 @@
-import { lockAccount, lockAccounts, refreshAccount, touchAccount } from '../account/lock.ts';
-import { type AccountRow, accounts } from '../account/table.ts';
+import { type SQL, sql } from 'drizzle-orm';
 import type { Ctx, Run } from '../ctx.ts';
-import { revive } from '../db/rows.ts';
-import { assertWritable } from '../entity/lock.ts';
-import type { ChangeKind } from '../history/rules.ts';
-import { changeRow, recordChanges } from '../history/write.ts';
-import { type Written, writeOnce } from '../idempotency/write.ts';
-import { InvalidInputError, NotFoundError } from '../lib/errors.ts';
-import { type NewAlias, writeClaims } from './claim.ts';
+import { insertedFrom, recordset, tenantId } from '../db/rows.ts';
+import { type Orm, statement } from '../db/statement.ts';
+import { IdTakenError, LimitExceededError } from '../writing/errors.ts';
+import { retryOnViolation } from '../writing/retry.ts';
+import { standingClaims } from './read.ts';
 import {
-  type AddAliasesInput,
   type AliasSpan,
-  isInForce,
-  type RemoveAliasesInput,
-  spansOf,
-  type TransferAliasInput,
+  AliasTakenError,
+  type Claim,
+  maxAliasesInForce,
+  type SettledClaims,
+  settleClaims,
 } from './rules.ts';
-import {
-  aliasHistory,
-  assertRoom,
-  countedSpans,
-  endedAt,
-  endSpan,
-  endSpans,
-  insertAliases,
-  lockNames,
-  spanAt,
-  spansAfter,
-} from './spans.ts';
 import { type AliasRow, aliases } from './table.ts';
 
-/** An account after a write of its aliases, with those in force then. */
-export interface AccountWithAliases {
-  account: AccountRow;
-  aliases: AliasRow[];
+/** Constraints that a claim of a taken value violates. */
+export const claimConstraints = ['aliases_no_overlap', 'aliases_pkey'];
+
+export type NewAlias = Omit<AliasRow, 'tenantId'>;
+
+/** The claims of a new account: its own id without an end, then its aliases. Its own id given as an alias has no effect. */
+export function newAliases(ctx: Ctx, accountId: string, spans: AliasSpan[]): NewAlias[] {
+  const own: AliasSpan = { value: accountId, effectiveFrom: null, effectiveUntil: null };
+  const others = spans.filter((span) => span.value !== accountId);
+  return [own, ...others].map((span) => ({ ...span, accountId, createdAt: ctx.now }));
 }
 
-export function reviveAnswer(answer: unknown): AccountWithAliases {
-  const { account, aliases: inForce } = answer as AccountWithAliases;
-  return { account: revive(accounts, account), aliases: inForce.map((alias) => revive(aliases, alias)) };
-}
-
-export async function withAliases(ctx: Ctx, run: Run, account: AccountRow): Promise<AccountWithAliases> {
-  const standing = await spansAfter(run, account.id, ctx.now, null);
-  return { account, aliases: standing.filter((alias) => isInForce(alias, ctx.now)) };
-}
-
-/** Makes the rest of the request see the account as the write left it. */
-export function show(ctx: Ctx, { written, replayed }: Written<AccountWithAliases>): Written<AccountRow> {
-  const { account, aliases } = written;
-  refreshAccount(ctx, account, { aliases });
-  return { written: account, replayed };
-}
-
-export async function recordAliases(
-  ctx: Ctx,
-  run: Run,
-  kind: ChangeKind,
-  account: AccountRow,
-  [before, after]: [AliasSpan[], AliasSpan[]],
-): Promise<void> {
-  const { id, customerId, version } = account;
-  const difference = { before: aliasHistory(before), after: aliasHistory(after) };
-  await recordChanges(run, [changeRow(ctx, { kind, customerId, accountId: id, version, ...difference })]);
-}
-
-/** Gives an account further aliases. Its own id among them has no effect. Throws the AppError that refuses it. */
-export async function addAliases(ctx: Ctx, input: AddAliasesInput): Promise<Written<AccountRow>> {
-  const { accountId } = input;
-  const claims: NewAlias[] = spansOf(input)
-    .filter((span) => span.value !== accountId)
-    .map((span) => ({ ...span, accountId, createdAt: ctx.now }));
-  const add = async (run: Run, rows: NewAlias[]) => {
-    await lockNames(
-      run,
-      rows.map((row) => row.value),
-    );
-    const held = assertWritable('Account', await lockAccount(run, accountId), { id: accountId });
-    if (rows.length === 0) return withAliases(ctx, run, held);
-    await insertAliases(run, rows);
-    await assertRoom(ctx, run, accountId, countedSpans(claims, ctx.now));
-    const account = await touchAccount(ctx, run, accountId);
-    await recordAliases(ctx, run, 'ALIASES_ADDED', account, [[], rows]);
-    return withAliases(ctx, run, account);
-  };
-  const result = await writeClaims(ctx, claims, (rows) =>
-    writeOnce(ctx, 'addAliases', input, reviveAnswer, (run) => add(run, rows)),
+/** The JSON of claims for a statement with `claimSteps`. */
+export function aliasRecords(rows: NewAlias[]): string {
+  return JSON.stringify(
+    rows.map((row) => ({
+      ...row,
+      effectiveFrom: row.effectiveFrom ?? '-infinity',
+      effectiveUntil: row.effectiveUntil ?? 'infinity',
+    })),
   );
-  return show(ctx, result);
 }
 
-function cannotEnd(index: number, message: string): InvalidInputError {
-  return new InvalidInputError([{ path: ['aliases', String(index)], code: 'INVALID_VALUE', message }]);
-}
-
-/** Throws what forbids ending the values at an instant: their spans are those that go on after it. */
-function assertEndable(
-  ctx: Ctx,
-  { accountId, aliases: values }: RemoveAliasesInput,
-  spans: AliasRow[],
-  instant: Date,
-): void {
-  values.forEach((value, index) => {
-    if (value === accountId) throw cannotEnd(index, "is the account's own id, which names it for ever");
-    const own = spans.filter((span) => span.value === value);
-    if (own.length === 0)
-      throw new NotFoundError('Alias', value, ` of the account ${JSON.stringify(accountId)} then`);
-    const begun = own.some(
-      ({ effectiveFrom }) => effectiveFrom !== null && effectiveFrom >= instant && effectiveFrom < ctx.now,
+/**
+ * The steps by which a statement claims the values of its recordset `newAlias`. `locked` takes a lock on each value,
+ * in one order for all: without it, two writers that claim the same values can each wait for the other.
+ */
+export function claimSteps(orm: Orm, accountIds: SQL) {
+  const wanted = orm
+    .$with('new_alias')
+    .as(orm.select(insertedFrom(aliases, 'newAlias')).from(recordset(aliases, 'newAlias')));
+  const locked = orm
+    .$with('locked')
+    .as(
+      orm
+        .select({ count: sql<number>`count(pg_advisory_xact_lock(name_hash))`.as('count') })
+        .from(
+          sql`(select distinct hashtextextended("value", ${tenantId}::integer) as name_hash from new_alias order by 1) as name`,
+        ),
     );
-    if (begun)
-      throw cannotEnd(
-        index,
-        'has been in force after effectiveUntil, and what was in force stays: choose a later instant',
-      );
+  const claimed = orm.$with('claimed').as(
+    orm
+      .insert(aliases)
+      .select(
+        orm
+          .select(insertedFrom(aliases, 'new_alias'))
+          .from(sql`new_alias`)
+          .where(sql`new_alias."accountId" in (${accountIds})`),
+      )
+      .returning({ value: aliases.value }),
+  );
+  return { wanted, locked, claimed, isLocked: sql`(select count from locked) >= 0` };
+}
+
+/** Reads the spans, of any account, that overlap one of the claims. */
+export async function claimsInTheWay(ctx: Ctx, claims: Claim[]): Promise<Claim[]> {
+  return ctx.run(standingClaims, {
+    values: claims.map((claim) => claim.value),
+    froms: claims.map((claim) => claim.effectiveFrom?.toISOString() ?? '-infinity'),
+    untils: claims.map((claim) => claim.effectiveUntil?.toISOString() ?? 'infinity'),
   });
 }
 
-/** Ends aliases of an account now or at a given instant; those that have not begun by then disappear. */
-export async function removeAliases(ctx: Ctx, input: RemoveAliasesInput): Promise<Written<AccountRow>> {
-  const { accountId, aliases: values } = input;
-  const instant = input.effectiveUntil ?? ctx.now;
-  const result = await writeOnce(ctx, 'removeAliases', input, reviveAnswer, async (run) => {
-    assertWritable('Account', await lockAccount(run, accountId), { id: accountId });
-    const spans = await spansAfter(run, accountId, instant, values);
-    assertEndable(ctx, input, spans, instant);
-    await endSpans(run, accountId, instant, values);
-    const account = await touchAccount(ctx, run, accountId);
-    await recordAliases(ctx, run, 'ALIASES_REMOVED', account, [spans, endedAt(spans, instant)]);
-    return withAliases(ctx, run, account);
+/** The refusal of a new account that claims values in use: its id, or else its aliases. */
+export function explainClashes(
+  id: string,
+  { clashes, hints }: SettledClaims<NewAlias>,
+): IdTakenError | AliasTakenError {
+  const takenId = clashes.find((clash) => clash.value === id);
+  if (takenId !== undefined) return new IdTakenError('Account', id, takenId.accountId);
+  return new AliasTakenError(clashes, hints);
+}
+
+/**
+ * Runs a write of claims as they were given. If a constraint refuses them, runs it with the beginnings that the existing
+ * spans leave them. Throws AliasTakenError if a value is in use.
+ */
+export async function writeClaims<T>(
+  ctx: Ctx,
+  claims: NewAlias[],
+  write: (claims: NewAlias[]) => Promise<T>,
+): Promise<T> {
+  let settled = claims;
+  return retryOnViolation(
+    claimConstraints,
+    () => write(settled),
+    async () => {
+      const found = settleClaims(claims, await claimsInTheWay(ctx, claims), ctx.now);
+      if (found.clashes.length > 0) throw new AliasTakenError(found.clashes, found.hints);
+      settled = found.claims;
+      return undefined;
+    },
+  );
+}
+
+/** Steps of transactions that hold the lock of the account whose aliases they change. */
+
+const ofAccount = sql`${aliases.tenantId} = ${tenantId} and ${aliases.accountId} = ${sql.placeholder('accountId')}
+  and ${aliases.value} <> ${aliases.accountId}`;
+const named = sql`(${sql.placeholder('values')}::text[] is null or ${aliases.value} = any(${sql.placeholder('values')}::text[]))`;
+const until = sql`${sql.placeholder('until')}::timestamptz`;
+
+const lockNamesStatement = statement('lock_names', (orm) =>
+  orm.select({ count: sql<number>`count(pg_advisory_xact_lock(name_hash))` }).from(
+    sql`(select distinct hashtextextended(value, ${tenantId}::integer) as name_hash
+        from unnest(${sql.placeholder('values')}::text[]) as value order by 1) as name`,
+  ),
+);
+
+/** Holds values, in one order for all who claim them, so that no two can wait for each other. */
+export async function lockNames(run: Run, values: string[]): Promise<void> {
+  await run(lockNamesStatement, { values });
+}
+
+const insertStatement = statement('insert_aliases', (orm) =>
+  orm
+    .insert(aliases)
+    .select(orm.select(insertedFrom(aliases, 'newAlias')).from(recordset(aliases, 'newAlias')))
+    .returning({ value: aliases.value }),
+);
+
+/** A span without a beginning that was removed: it covers the past by default only, so the limit leaves it out. */
+const isRemovedUndated = sql`(${aliases.effectiveFrom} = '-infinity' and ${aliases.effectiveUntil} >= ${aliases.createdAt}
+  and ${aliases.effectiveUntil} <= ${sql.placeholder('now')}::timestamptz)`;
+
+/** Finds the highest number of aliases of an account in force at any instant of the given spans. */
+const peakStatement = statement('peak_of_aliases', (orm) => {
+  const counted = sql`${ofAccount} and not ${isRemovedUndated}`;
+  const spans = sql`unnest(${sql.placeholder('froms')}::text[]::timestamptz[], ${sql.placeholder('untils')}::text[]::timestamptz[])`;
+  return orm.select({ peak: sql<number>`coalesce(max(level), 0)::integer` }).from(
+    sql`(select at, sum(step) over (order by at, step) as level from (
+        select ${aliases.effectiveFrom} as at, 1 as step from ${aliases} where ${counted}
+        union all
+        select ${aliases.effectiveUntil}, -1 from ${aliases} where ${counted}
+        union all
+        select "from", 0 from ${spans} as beginning("from", "until")) as edge) as edges
+      join ${spans} as span("from", "until") on at >= span."from" and at < span."until"`,
+  );
+});
+
+/** Adds spans. Throws the violation of the constraint if one overlaps an existing span. */
+export async function insertAliases(run: Run, rows: NewAlias[]): Promise<void> {
+  if (rows.length > 0) await run(insertStatement, { newAlias: aliasRecords(rows) });
+}
+
+/** The spans to check against the limit. A claim without a beginning counts from now on, unless it has ended. */
+export function countedSpans<T extends AliasSpan>(claims: T[], now: Date): T[] {
+  const goesOn = ({ effectiveUntil }: T) => effectiveUntil === null || effectiveUntil > now;
+  return claims.map((claim) =>
+    claim.effectiveFrom === null && goesOn(claim) ? { ...claim, effectiveFrom: now } : claim,
+  );
+}
+
+/** Throws LimitExceededError if an account has too many aliases in force at an instant of the given spans. */
+export async function assertRoom(ctx: Ctx, run: Run, accountId: string, spans: AliasSpan[]): Promise<void> {
+  if (spans.length === 0) return;
+  const [found] = await run(peakStatement, {
+    accountId,
+    now: ctx.now.toISOString(),
+    froms: spans.map(({ effectiveFrom }) => effectiveFrom?.toISOString() ?? '-infinity'),
+    untils: spans.map(({ effectiveUntil }) => effectiveUntil?.toISOString() ?? 'infinity'),
   });
-  return show(ctx, result);
+  if ((found?.peak ?? 0) > maxAliasesInForce) {
+    throw new LimitExceededError('aliases in force at one instant', maxAliasesInForce);
+  }
 }
 
-function refuseTransfer(field: keyof TransferAliasInput, message: string): InvalidInputError {
-  return new InvalidInputError([{ path: [field], code: 'INVALID_VALUE', message }]);
-}
+const standingStatement = statement('aliases_until', (orm) =>
+  orm
+    .select()
+    .from(aliases)
+    .where(sql`${ofAccount} and ${named} and ${aliases.effectiveUntil} > ${until}`)
+    .orderBy(aliases.value, aliases.effectiveFrom),
+);
 
-/** The span to transfer, unless the value names nobody then, or cannot go to the account. */
-async function findTransferable(
+const endStatement = statement('end_aliases', (orm) =>
+  orm
+    .update(aliases)
+    .set({ effectiveUntil: sql`${until}` })
+    .where(
+      sql`${ofAccount} and ${named} and ${aliases.effectiveUntil} > ${until} and ${aliases.effectiveFrom} < ${until}`,
+    )
+    .returning({ value: aliases.value }),
+);
+
+const dropStatement = statement('drop_aliases', (orm) =>
+  orm
+    .delete(aliases)
+    .where(sql`${ofAccount} and ${named} and ${aliases.effectiveFrom} >= ${until}`)
+    .returning({ value: aliases.value }),
+);
+
+/** The spans of an account, of all values or of some, that go on after an instant. */
+export function spansAfter(
   run: Run,
-  { alias, toAccountId }: TransferAliasInput,
+  accountId: string,
   instant: Date,
-): Promise<AliasRow> {
-  const span = await spanAt(run, alias, instant);
-  if (span === undefined) throw new NotFoundError('Alias', alias, ' in force then');
-  if (span.value === span.accountId)
-    throw refuseTransfer('alias', 'is the id of an account, which names it for ever');
-  if (alias === toAccountId) throw refuseTransfer('alias', 'is the id of the account that it would go to');
-  if (span.accountId === toAccountId) throw refuseTransfer('toAccountId', 'has the alias then already');
+  values: string[] | null,
+): Promise<AliasRow[]> {
+  return run(standingStatement, { accountId, values, until: instant.toISOString() });
+}
+
+/** Ends spans at an instant: those that begin then or later disappear. */
+export async function endSpans(
+  run: Run,
+  accountId: string,
+  instant: Date,
+  values: string[] | null,
+): Promise<void> {
+  const parameters = { accountId, values, until: instant.toISOString() };
+  await run(endStatement, parameters);
+  await run(dropStatement, parameters);
+}
+
+const spanAtStatement = statement('alias_at', (orm) =>
+  orm
+    .select()
+    .from(aliases)
+    .where(
+      sql`${aliases.tenantId} = ${tenantId} and ${aliases.value} = ${sql.placeholder('value')}
+        and ${aliases.effectiveFrom} <= ${until} and ${aliases.effectiveUntil} > ${until}`,
+    ),
+);
+
+/** Whom a value names at an instant, and for how long. */
+export async function spanAt(run: Run, value: string, instant: Date): Promise<AliasRow | undefined> {
+  const [span] = await run(spanAtStatement, { value, until: instant.toISOString() });
   return span;
 }
 
-/** Moves an alias to another account, at one instant and atomically. Answers the new holder. */
-export async function transferAlias(ctx: Ctx, input: TransferAliasInput): Promise<Written<AccountRow>> {
-  const { alias, toAccountId } = input;
-  const instant = input.effectiveFrom ?? ctx.now;
-  const result = await writeOnce(ctx, 'transferAlias', input, reviveAnswer, async (run) => {
-    await lockNames(run, [alias]);
-    const { accountId: fromAccountId } = await findTransferable(run, input, instant);
-    const held = await lockAccounts(run, [fromAccountId, toAccountId]);
-    assertWritable('Account', held.get(toAccountId), { id: toAccountId });
-    assertWritable('Account', held.get(fromAccountId), { id: fromAccountId });
-    // Its holder may have ended it until now.
-    const span = await findTransferable(run, input, instant);
-    const moved = { ...span, accountId: toAccountId, effectiveFrom: instant, createdAt: ctx.now };
-    await endSpan(run, span, instant);
-    await insertAliases(run, [moved]);
-    await assertRoom(ctx, run, toAccountId, [moved]);
-    const from = await touchAccount(ctx, run, fromAccountId);
-    const to = await touchAccount(ctx, run, toAccountId);
-    await recordAliases(ctx, run, 'ALIAS_TRANSFERRED', from, [[span], endedAt([span], instant)]);
-    await recordAliases(ctx, run, 'ALIAS_TRANSFERRED', to, [[], [moved]]);
-    return withAliases(ctx, run, to);
-  });
-  ctx.loaders.account.clearAll();
-  return show(ctx, result);
+const thisSpan = sql`${aliases.tenantId} = ${tenantId} and ${aliases.value} = ${sql.placeholder('value')}
+  and ${aliases.effectiveFrom} = ${sql.placeholder('from')}::timestamptz`;
+
+const endSpanStatement = statement('end_alias', (orm) =>
+  orm
+    .update(aliases)
+    .set({ effectiveUntil: sql`${until}` })
+    .where(thisSpan),
+);
+
+const dropSpanStatement = statement('drop_alias', (orm) => orm.delete(aliases).where(thisSpan));
+
+/** Ends one span at an instant; when it has not begun before, nothing is left of it. */
+export async function endSpan(run: Run, { value, effectiveFrom }: AliasRow, instant: Date): Promise<void> {
+  const begins = effectiveFrom !== null && effectiveFrom >= instant;
+  const from = effectiveFrom?.toISOString() ?? '-infinity';
+  await run(begins ? dropSpanStatement : endSpanStatement, { value, from, until: instant.toISOString() });
+}
+
+/** Spans as the history keeps them. */
+export function aliasHistory(spans: AliasSpan[]): { aliases: AliasSpan[] } {
+  return {
+    aliases: spans.map(({ value, effectiveFrom, effectiveUntil }) => ({
+      value,
+      effectiveFrom,
+      effectiveUntil,
+    })),
+  };
+}
+
+/** What is left of spans that end at an instant. */
+export function endedAt(spans: AliasSpan[], instant: Date): AliasSpan[] {
+  return spans
+    .filter(({ effectiveFrom }) => effectiveFrom === null || effectiveFrom < instant)
+    .map((span) => ({ ...span, effectiveUntil: instant }));
 }

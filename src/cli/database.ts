@@ -2,8 +2,8 @@ import { sql } from 'drizzle-orm';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { type Connection, type Database, openDatabase } from '../db/client.ts';
-import { runningEmbedded, startEmbedded } from '../db/embedded.ts';
 import { applyMigrations, countMissingMigrations } from '../db/migrate.ts';
+import { runningEmbedded, startEmbedded } from '../embedded/postgres.ts';
 import { StartupError } from '../lib/errors.ts';
 import { findRoute } from './pooler.ts';
 

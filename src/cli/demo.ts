@@ -1,16 +1,16 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { type Authenticate, createAuthenticator } from '../auth/authenticate.ts';
 import { createContext } from '../context.ts';
 import { createCustomer } from '../customer/create.ts';
-import { exampleCustomer } from '../customer/example.ts';
+import { exampleCustomer } from '../customer/rest.ts';
 import type { Database } from '../db/client.ts';
 import { createCancel } from '../lib/cancel.ts';
-import { IdTakenError } from '../lib/errors.ts';
 import { newUuid } from '../lib/id.ts';
-import { type Authenticate, createAuthenticator } from '../tenant/authenticate.ts';
 import { tenantsByName } from '../tenant/read.ts';
 import { createKey, createTenant, revokeKeysNamed } from '../tenant/write.ts';
+import { IdTakenError } from '../writing/errors.ts';
 
 const tenantName = 'demo';
 const keyName = 'demo';

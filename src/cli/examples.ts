@@ -1,4 +1,4 @@
-import { exampleAccount } from '../account/example.ts';
+import { exampleAccount } from '../account/rest.ts';
 
 const createAccount = `# Press the button, then open the next tab.
 mutation CreateAccount($input: CreateAccountInput!) {

@@ -3,17 +3,17 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { ensureSessionKeys, readSessionKeys } from '../auth/session-keys.ts';
 import { type Config, readConfig } from '../config.ts';
 import { type Connection, type Database, openDatabase } from '../db/client.ts';
-import { startEmbedded } from '../db/embedded.ts';
 import { applyMigrations } from '../db/migrate.ts';
+import { startEmbedded } from '../embedded/postgres.ts';
 import { answerMalformed } from '../http/malformed.ts';
 import { StartupError } from '../lib/errors.ts';
 import { isLoopback } from '../lib/loopback.ts';
 import { createLog } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { readTrustedDocuments } from '../pipeline/manifest.ts';
-import { ensureSessionKeys, readSessionKeys } from '../tenant/session-keys.ts';
 import { databaseProblem, requireMigrated, requireStatementsKept, requireVersion } from './database.ts';
 import { ensureDemo, revokeDemo } from './demo.ts';
 import { exampleTabs } from './examples.ts';
@@ -194,8 +194,7 @@ async function readTrust(config: Config, log: Logger) {
     trusted: await readTrustedDocuments(config.trustedDocuments),
     trustedOnly: config.trustedDocumentsOnly,
   };
-  const verifyJwt =
-    config.jwt && (await (await import('../tenant/jwt.ts')).createJwtVerifier(config.jwt, log));
+  const verifyJwt = config.jwt && (await (await import('../auth/jwt.ts')).createJwtVerifier(config.jwt, log));
   const { sessionKeys: keys } = config;
   const sessionKeys = keys && 'file' in keys ? await readSessionKeys(keys.file) : keys;
   return { documents, verifyJwt, sessionKeys };

@@ -1,42 +1,42 @@
 import { sql } from 'drizzle-orm';
-import { createSteps, takenConstraints } from '../account/create.ts';
 import {
   type CreatedAccount,
+  createSteps,
   creationChange,
   newAccountRows,
   primeCreated,
   reviveCreated,
-} from '../account/new.ts';
+  takenConstraints,
+} from '../account/create.ts';
 import { accounts } from '../account/table.ts';
 import { toAddressColumns } from '../address/rules.ts';
-import { aliasRecords, claimsInTheWay, explainClashes } from '../alias/claim.ts';
-import { settleClaims } from '../alias/settle.ts';
+import { settleClaims } from '../alias/rules.ts';
+import { aliasRecords, claimsInTheWay, explainClashes } from '../alias/write.ts';
 import type { Ctx } from '../ctx.ts';
 import { isViolation } from '../db/constraint.ts';
 import { fieldsOf, insertedFrom, recordset, revive } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
 import { changeRow, insertChanges } from '../history/write.ts';
+import { AppError } from '../lib/errors.ts';
+import { newUuid } from '../lib/id.ts';
+import { insertSettings, type NewSetting, newSettings, settingHistory } from '../setting/write.ts';
+import { IdTakenError } from '../writing/errors.ts';
 import {
-  answersSoFar,
   earlierAnswer,
   type KeyValues,
   keyColumns,
-  keyConstraint,
   keyFields,
   keyOutcome,
   keyPlaceholders,
   keySteps,
   keyValues,
-  maxTries,
   recordAnswers,
   type Written,
-} from '../idempotency/write.ts';
-import { AppError, IdTakenError } from '../lib/errors.ts';
-import { newUuid } from '../lib/id.ts';
-import { insertSettings, type NewSetting, newSettings, settingHistory } from '../setting/create.ts';
-import { refreshCustomer } from './lock.ts';
+} from '../writing/idempotency.ts';
+import { writeKeyed } from '../writing/retry.ts';
 import type { CreateCustomerInput } from './rules.ts';
 import { type CustomerRow, customers, snapshot } from './table.ts';
+import { refreshCustomer } from './write.ts';
 
 /** A customer as its creation leaves it, perhaps with its first account. */
 export interface CreatedCustomer {
@@ -168,7 +168,7 @@ async function settle(ctx: Ctx, rows: CreatedCustomer, error: unknown): Promise<
 }
 
 /**
- * Creates a customer with its settings and history and, when one is given, its first account: all or nothing, in one
+ * Creates a customer with its settings and history and, if one is given, its first account: all or nothing, in one
  * statement. Throws the AppError that refuses it.
  */
 export async function createCustomer(
@@ -177,19 +177,16 @@ export async function createCustomer(
 ): Promise<Written<CreatedCustomer>> {
   const given = newCustomer(ctx, input);
   let rows = given;
-  for (let tries = 1; ; tries += 1) {
-    const key = keyValues('createCustomer', input, rows);
-    try {
-      return showCreated(ctx, await insertCustomer(ctx, rows, key));
-    } catch (error) {
-      if (!isViolation(error, ['customers_pkey', keyConstraint, ...takenConstraints]) || tries === maxTries)
-        throw error;
-      const answer = (await answersSoFar(ctx, [key])).get(key.idempotencyKey ?? '');
-      if (answer instanceof AppError) throw answer;
-      if (answer !== undefined) return showCreated(ctx, { written: reviveCustomer(answer), replayed: true });
-      rows = await settle(ctx, given, error);
-    }
-  }
+  const created = await writeKeyed(ctx, {
+    key: keyValues('createCustomer', input, given),
+    constraints: ['customers_pkey', ...takenConstraints],
+    write: () => insertCustomer(ctx, rows, keyValues('createCustomer', input, rows)),
+    revive: reviveCustomer,
+    async settle(violation) {
+      rows = await settle(ctx, given, violation);
+    },
+  });
+  return showCreated(ctx, created);
 }
 
 /** Makes the answer show a customer and its first account as their creation left them, at no cost. */

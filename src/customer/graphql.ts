@@ -1,29 +1,47 @@
+import { Account, AccountConnection, filterRule } from '../account/graphql.ts';
+import { AccountFilter, AccountOrder } from '../account/inputs.ts';
+import { customerAccountPage, customerByKey } from '../account/read.ts';
 import { Address } from '../address/graphql.ts';
 import { addressOf, billingAddressOf } from '../address/rules.ts';
+import { AliasTakenError } from '../alias/rules.ts';
 import { builder } from '../graphql/builder.ts';
+import { toConnection } from '../graphql/connection.ts';
 import { describeRule } from '../graphql/describe.ts';
-import { describedEnum } from '../graphql/errors.ts';
+import { Change, ChangeConnection } from '../history/graphql.ts';
+import { customerChanges } from '../history/read.ts';
 import { byId, entityKeyOf } from '../lib/entity-key.ts';
+import { NotFoundError } from '../lib/errors.ts';
 import { metadata } from '../lib/fields.ts';
 import { toTypeId } from '../lib/id.ts';
 import { requireScope } from '../lib/scope.ts';
-import type { CustomerRow } from './read.ts';
+import { orderDescription } from '../listing/inputs.ts';
+import { IdTakenError, NotAllowedInStatusError, VersionConflictError } from '../writing/errors.ts';
+import { commonErrors, replayedDescription } from '../writing/graphql.ts';
+import type { Written } from '../writing/idempotency.ts';
+import { entityInput } from '../writing/rules.ts';
+import { createCustomer } from './create.ts';
+import {
+  ArchiveCustomerInput,
+  CreateCustomerInput,
+  CustomerFilter,
+  CustomerOrder,
+  CustomerStatus,
+  RestoreCustomerInput,
+  UpdateCustomerInput,
+} from './inputs.ts';
+import { customerPage } from './read.ts';
 import * as rules from './rules.ts';
-
-export const CustomerStatus = describedEnum<rules.CustomerStatus>(
-  'CustomerStatus',
-  'Where a customer is in its life.',
-  rules.statuses,
-);
+import { customerFilter } from './rules.ts';
+import type { CustomerRow } from './table.ts';
+import { archiveCustomer, restoreCustomer, updateCustomer } from './write.ts';
 
 const CustomerRef = builder.objectRef<CustomerRow>('Customer');
 
 export const Customer = builder.node(CustomerRef, {
-  description: 'A company that buys from the tenant. Owns accounts.',
+  description: 'A company that buys from the tenant. It owns accounts.',
   id: {
     resolve: (customer) => toTypeId('Customer', customer.nodeId),
-    description:
-      'Made by the system: unique across all types and tenants, sortable by creation, never changed.',
+    description: "The system's id: unique across types and tenants, sortable by creation time, immutable.",
   },
   authScopes: { scope: 'customers:read' },
   isTypeOf: (row) => 'customerId' in (row as object) === false,
@@ -32,27 +50,32 @@ export const Customer = builder.node(CustomerRef, {
     name: t.exposeString('name', { description: describeRule(rules.name) }),
     status: t.expose('status', {
       type: CustomerStatus,
-      description: 'Whether the customer is in use or put away.',
+      description: "The customer's status.",
     }),
     primaryEmail: t.exposeString('primaryEmail', { description: describeRule(rules.primaryEmail) }),
     address: t.field({
       type: Address,
       nullable: true,
-      description: 'Where the customer is. Given when it is created, and never cleared.',
+      description: "The customer's address. It is set at creation and cannot be cleared.",
       resolve: addressOf,
     }),
     billingAddress: t.string({
       nullable: true,
       description:
-        'The address on one line: the parts that are present of line1, line2, postalCode, city, state and country, joined by `, `; `null` when none is.',
+        'The address on one line: line1, line2, postalCode, city, state and country, if present, joined by `, `. `null` if all are missing.',
       resolve: billingAddressOf,
     }),
     metadata: t.expose('metadata', { type: 'JSONObject', description: describeRule(metadata) }),
-    version: t.exposeInt('version', { description: 'Begins at 1; every write of the customer adds 1.' }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the customer was created.' }),
+    version: t.exposeInt('version', {
+      description: "The customer's version. It starts at 1, and every change adds 1.",
+    }),
+    createdAt: t.expose('createdAt', {
+      type: 'DateTime',
+      description: "The time of the customer's creation.",
+    }),
     updatedAt: t.expose('updatedAt', {
       type: 'DateTime',
-      description: 'When the customer was last changed.',
+      description: "The time of the customer's last change.",
     }),
   }),
 });
@@ -62,7 +85,7 @@ builder.asEntity(Customer, {
   resolveReference: (reference, ctx) => {
     requireScope(ctx.viewer, 'customers:read');
     const key = entityKeyOf('Customer', reference);
-    return key === undefined ? null : ctx.loaders.customer.load(key);
+    return key === undefined ? null : ctx.load(customerByKey, key);
   },
 });
 
@@ -71,8 +94,196 @@ builder.queryField('customer', (t) =>
     authScopes: { scope: 'customers:read' },
     type: Customer,
     nullable: true,
-    description: 'The customer with this id, an archived one too; `null` when there is none.',
+    description: 'The customer with this id, also if it is archived. `null` if there is none.',
     args: { id: t.arg.id({ required: true, description: describeRule(rules.id) }) },
-    resolve: (_, { id }, ctx) => ctx.loaders.customer.load(byId(id)),
+    resolve: (_, { id }, ctx) => ctx.load(customerByKey, byId(id)),
+  }),
+);
+
+builder.objectField(Account, 'customer', (t) =>
+  t.field({
+    type: Customer,
+    description: "The account's customer, also if it is archived.",
+    // A foreign key ensures that there is one.
+    resolve: ({ customerId }, _, ctx) => ctx.load(customerByKey, byId(customerId)) as Promise<CustomerRow>,
+  }),
+);
+
+builder.objectField(Change, 'customer', (t) =>
+  t.field({
+    type: Customer,
+    nullable: true,
+    description: "The changed customer, or the changed account's customer, in its current state.",
+    resolve: ({ customerId }, _, ctx) => ctx.load(customerByKey, byId(customerId)),
+  }),
+);
+
+builder.objectField(Customer, 'accounts', (t) =>
+  t.connection(
+    {
+      type: Account,
+      description:
+        "The customer's accounts. Archived accounts are excluded unless the filter includes them. Costs one database query per customer.",
+      args: {
+        filter: t.arg({
+          type: AccountFilter,
+          validate: filterRule,
+          description: 'Default: all except archived ones.',
+        }),
+        orderBy: t.arg({ type: AccountOrder, description: orderDescription }),
+      },
+      resolve: async (customer, { filter, orderBy, ...page }, ctx) =>
+        toConnection(await customerAccountPage(ctx, page, customer.id, filter, orderBy)),
+    },
+    AccountConnection,
+  ),
+);
+
+builder.objectField(Customer, 'history', (t) =>
+  t.connection(
+    {
+      type: Change,
+      description:
+        'All changes of the customer, newest first. Its accounts have their own histories. Costs one database query per customer.',
+      resolve: async (customer, page, ctx) => toConnection(await customerChanges(ctx, customer.id, page)),
+    },
+    ChangeConnection,
+  ),
+);
+
+builder.queryField('customers', (t) =>
+  t.connection(
+    {
+      authScopes: { scope: 'customers:read' },
+      type: Customer,
+      description: "The tenant's customers. Archived customers are excluded unless the filter includes them.",
+      args: {
+        filter: t.arg({
+          type: CustomerFilter,
+          validate: { schema: customerFilter },
+          description: 'Default: all except archived ones.',
+        }),
+        orderBy: t.arg({ type: CustomerOrder, description: orderDescription }),
+      },
+      resolve: async (_, { filter, orderBy, ...page }, ctx) =>
+        toConnection(await customerPage(ctx, page, filter, orderBy)),
+    },
+    {
+      name: 'CustomerConnection',
+      description: 'A page of customers.',
+      authScopes: { scope: 'customers:read' },
+    },
+    { name: 'CustomerEdge', description: 'A customer in a list.' },
+  ),
+);
+
+function customerSuccess(name: string, description: string, customerDescription: string) {
+  return builder.objectRef<{ customer: CustomerRow; replayed: boolean }>(name).implement({
+    description,
+    fields: (t) => ({
+      customer: t.expose('customer', { type: Customer, description: customerDescription }),
+      replayed: t.exposeBoolean('replayed', { description: replayedDescription }),
+    }),
+  });
+}
+
+function toCustomerSuccess({ written, replayed }: Written<CustomerRow>) {
+  return { customer: written, replayed };
+}
+
+builder.mutationField('createCustomer', (t) =>
+  t.field({
+    authScopes: (_, { input }) => ({
+      $all: { scope: 'customers:write', $all: input.account ? { scope: 'accounts:write' } : { key: true } },
+    }),
+    type: customerSuccess(
+      'CreateCustomerSuccess',
+      'The customer was created, with its first account if one was given.',
+      'The new customer.',
+    ),
+    description:
+      'Creates a customer and, if `account` is given, its first account. If any part is refused, nothing is created.',
+    args: {
+      input: t.arg({
+        type: CreateCustomerInput,
+        required: true,
+        validate: { schema: rules.createCustomerInput },
+        description: 'The new customer.',
+      }),
+    },
+    errors: {
+      types: [...commonErrors, IdTakenError, AliasTakenError],
+      union: { name: 'CreateCustomerResult', description: 'The new customer, or the error.' },
+    },
+    resolve: async (_, { input }, ctx) => {
+      const { written, replayed } = await createCustomer(ctx, input);
+      return { customer: written.customer, replayed };
+    },
+  }),
+);
+
+const changeErrors = [...commonErrors, NotFoundError, VersionConflictError, NotAllowedInStatusError];
+
+builder.mutationField('updateCustomer', (t) =>
+  t.field({
+    authScopes: { scope: 'customers:write' },
+    type: customerSuccess('UpdateCustomerSuccess', 'The customer was changed.', 'The customer as it is now.'),
+    description: 'Changes fields of a customer. An archived one must be restored first.',
+    args: {
+      input: t.arg({
+        type: UpdateCustomerInput,
+        required: true,
+        validate: { schema: rules.updateCustomerInput },
+        description: 'The changes.',
+      }),
+    },
+    errors: {
+      types: changeErrors,
+      union: { name: 'UpdateCustomerResult', description: 'The changed customer, or the error.' },
+    },
+    resolve: async (_, { input }, ctx) => toCustomerSuccess(await updateCustomer(ctx, input)),
+  }),
+);
+
+builder.mutationField('archiveCustomer', (t) =>
+  t.field({
+    authScopes: { scope: 'customers:write' },
+    type: customerSuccess('ArchiveCustomerSuccess', 'The customer was archived.', 'The archived customer.'),
+    description:
+      'Archives a customer. Lists exclude it by default, and it accepts only a restore. Refused while it has accounts that are not archived; the error lists them.',
+    args: {
+      input: t.arg({
+        type: ArchiveCustomerInput,
+        required: true,
+        validate: { schema: entityInput },
+        description: 'The customer.',
+      }),
+    },
+    errors: {
+      types: changeErrors,
+      union: { name: 'ArchiveCustomerResult', description: 'The archived customer, or the error.' },
+    },
+    resolve: async (_, { input }, ctx) => toCustomerSuccess(await archiveCustomer(ctx, input)),
+  }),
+);
+
+builder.mutationField('restoreCustomer', (t) =>
+  t.field({
+    authScopes: { scope: 'customers:write' },
+    type: customerSuccess('RestoreCustomerSuccess', 'The customer was restored.', 'The restored customer.'),
+    description: 'Restores an archived customer to `ACTIVE`. Its accounts stay archived.',
+    args: {
+      input: t.arg({
+        type: RestoreCustomerInput,
+        required: true,
+        validate: { schema: entityInput },
+        description: 'The customer.',
+      }),
+    },
+    errors: {
+      types: changeErrors,
+      union: { name: 'RestoreCustomerResult', description: 'The restored customer, or the error.' },
+    },
+    resolve: async (_, { input }, ctx) => toCustomerSuccess(await restoreCustomer(ctx, input)),
   }),
 );

@@ -1,15 +1,24 @@
-import { entityFields, FirstAccountInput, neverCleared } from '../account/inputs.ts';
+import { FirstAccountInput } from '../account/inputs.ts';
 import { AddressInput } from '../address/inputs.ts';
 import { builder } from '../graphql/builder.ts';
 import { describeRule } from '../graphql/describe.ts';
-import { idempotencyKey } from '../idempotency/rules.ts';
+import { describedEnum } from '../graphql/errors.ts';
 import { expectedVersion, metadata } from '../lib/fields.ts';
+import { commonFilterFields, orderInput } from '../listing/inputs.ts';
 import { SettingInput } from '../setting/inputs.ts';
 import { maxSettingsPerCall } from '../setting/rules.ts';
+import { entityFields, neverCleared } from '../writing/graphql.ts';
+import { idempotencyKey } from '../writing/rules.ts';
 import * as rules from './rules.ts';
 
+export const CustomerStatus = describedEnum<rules.CustomerStatus>(
+  'CustomerStatus',
+  'The status decides what can be done with a customer.',
+  rules.statuses,
+);
+
 export const CreateCustomerInput = builder.inputType('CreateCustomerInput', {
-  description: 'A new customer, perhaps with its first account.',
+  description: 'A new customer, optionally with its first account.',
   fields: (t) => ({
     id: t.id({ required: true, description: describeRule(rules.id) }),
     name: t.string({ required: true, description: describeRule(rules.name) }),
@@ -17,16 +26,16 @@ export const CreateCustomerInput = builder.inputType('CreateCustomerInput', {
     address: t.field({
       type: AddressInput,
       required: true,
-      description: 'Where the customer is; at least one part must not be empty.',
+      description: "The customer's address. At least one part must not be empty.",
     }),
     settings: t.field({
       type: [SettingInput],
-      description: `Settings of the customer, at most ${maxSettingsPerCall} here; more with \`putSettings\`.`,
+      description: `The customer's settings, at most ${maxSettingsPerCall}. Add more with \`putSettings\`.`,
     }),
     metadata: t.field({ type: 'JSONObject', description: describeRule(metadata) }),
     account: t.field({
       type: FirstAccountInput,
-      description: 'The first account of the customer, created with it or not at all.',
+      description: "The customer's first account. Both are created, or neither.",
     }),
     idempotencyKey: t.string({ description: describeRule(idempotencyKey) }),
   }),
@@ -34,18 +43,18 @@ export const CreateCustomerInput = builder.inputType('CreateCustomerInput', {
 
 export const UpdateCustomerInput = builder.inputType('UpdateCustomerInput', {
   description:
-    'Changes of a customer. For every field: leaving it out keeps it, `null` clears it, a value sets it. Settings have mutations of their own.',
+    'Changes of a customer. A field that is left out keeps its value, and `null` clears it. Settings have their own mutations.',
   fields: (t) => ({
     id: t.id({ required: true, description: 'The id of the customer to change.' }),
     name: t.string({ description: describeRule(rules.name, neverCleared) }),
     primaryEmail: t.string({ description: describeRule(rules.primaryEmail, neverCleared) }),
     address: t.field({
       type: AddressInput,
-      description: `Where the customer is; replaced as a whole. ${neverCleared}`,
+      description: `The customer's address. Replaced as a whole. ${neverCleared}`,
     }),
     metadata: t.field({
       type: 'JSONObject',
-      description: describeRule(metadata, 'Replaced as a whole; `null`: none.'),
+      description: describeRule(metadata, 'Replaced as a whole. `null` removes all.'),
     }),
     expectedVersion: t.int({ description: describeRule(expectedVersion) }),
     idempotencyKey: t.string({ description: describeRule(idempotencyKey) }),
@@ -53,11 +62,21 @@ export const UpdateCustomerInput = builder.inputType('UpdateCustomerInput', {
 });
 
 export const ArchiveCustomerInput = builder.inputType('ArchiveCustomerInput', {
-  description: 'The customer to put away.',
+  description: 'The customer to archive, optionally at an expected version.',
   fields: (t) => entityFields(t, 'The id of the customer.'),
 });
 
 export const RestoreCustomerInput = builder.inputType('RestoreCustomerInput', {
-  description: 'The customer to bring back.',
+  description: 'The customer to restore, optionally at an expected version.',
   fields: (t) => entityFields(t, 'The id of the customer.'),
 });
+
+export const CustomerFilter = builder.inputType('CustomerFilter', {
+  description: 'A filter for customers. All conditions must match.',
+  fields: (t) => ({
+    ...commonFilterFields(t, 'id, name and primary email'),
+    status: t.field({ type: [CustomerStatus], description: describeRule(rules.statusConditions) }),
+  }),
+});
+
+export const CustomerOrder = orderInput('Customer');

@@ -1,33 +1,36 @@
-import { sql } from 'drizzle-orm';
-import type { LoadCtx, Run } from '../ctx.ts';
-import { tenantId } from '../db/rows.ts';
-import { statement } from '../db/statement.ts';
-import { byKeys, type EntityKey, keyParts, maxKeysTogether } from '../lib/entity-key.ts';
-import { createLoader, type Loader } from '../lib/loader.ts';
-import { type CustomerRow, customers } from './table.ts';
+import { customerByKey } from '../account/read.ts';
+import type { Ctx } from '../ctx.ts';
+import { statementFamily } from '../db/statement.ts';
+import { byId } from '../lib/entity-key.ts';
+import type { ListPage, PageArgs } from '../lib/page.ts';
+import type { Listed } from '../listing/filter.ts';
+import { defaultOrder, listOrder, type OrderBy } from '../listing/orders.ts';
+import { entityPage } from '../listing/page.ts';
+import type { CustomerFilter } from './rules.ts';
+import * as rules from './rules.ts';
+import { type CustomerRow, customerFacets, customers, customerText } from './table.ts';
 
-export type { CustomerRow };
+const listed: Listed<typeof customers> = {
+  table: customers,
+  family: statementFamily(),
+  text: customerText(customers),
+  facets: customerFacets(customers),
+};
 
-export interface CustomerLoaders {
-  customer: Loader<EntityKey, CustomerRow | null>;
-}
-
-const customersByKeys = statement('customers_by_keys', (orm) =>
-  orm
-    .select()
-    .from(customers)
-    .where(
-      sql`${customers.tenantId} = ${tenantId} and (${customers.id} = any(${sql.placeholder('ids')})
-        or ${customers.nodeId} = any(${sql.placeholder('uuids')}))`,
-    ),
-);
-
-export function customerLoaders({ share, schedule }: LoadCtx): CustomerLoaders {
-  const find = async (run: Run, asks: readonly (readonly EntityKey[])[]) =>
-    byKeys(await run(customersByKeys, keyParts(asks.flat())));
-  const load = async (keys: readonly EntityKey[]) => {
-    const found = await share('customers', { ask: keys, size: keys.length, maxSize: maxKeysTogether }, find);
-    return keys.map((key) => found.get(key) ?? null);
-  };
-  return { customer: createLoader({ load, schedule: schedule('customer'), nameOf: (key) => key }) };
+/** Customers that match a filter, archived ones left out unless asked for. Throws InvalidInputError. */
+export async function customerPage(
+  ctx: Ctx,
+  args: PageArgs,
+  filter?: CustomerFilter | null,
+  orderBy?: OrderBy | null,
+): Promise<ListPage<CustomerRow>> {
+  const order = listOrder('customers', customers, rules, orderBy ?? defaultOrder);
+  const page = await entityPage(ctx, listed, order, args, {
+    filter: filter ?? {},
+    statuses: Object.keys(rules.statuses),
+    facets: [],
+    values: {},
+  });
+  for (const row of page.rows) ctx.prime(customerByKey, byId(row.id), row);
+  return page;
 }

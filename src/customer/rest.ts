@@ -1,33 +1,47 @@
+import { customerByKey } from '../account/read.ts';
 import {
   AccountAnswer,
+  FirstAccountBody,
+  inDomainWords,
   MetadataAnswer,
-  maxEmbedded,
-  SettingOfOwner,
   showAccount,
-  showSettings,
-} from '../account/answer.ts';
-import { FirstAccountBody, inDomainWords } from '../account/bodies.ts';
+} from '../account/rest.ts';
 import { AddressAnswer, showAddress } from '../address/rest.ts';
 import { billingAddressOf } from '../address/rules.ts';
 import type { Ctx } from '../ctx.ts';
-import { search } from '../entity/list-rules.ts';
-import { keyOf, writeHeaders, written } from '../idempotency/rest.ts';
 import { byId } from '../lib/entity-key.ts';
 import { NotFoundError } from '../lib/errors.ts';
 import { toTypeId } from '../lib/id.ts';
 import { requireScope } from '../lib/scope.ts';
+import { search } from '../listing/rules.ts';
 import { present, Success } from '../rest/answer.ts';
 import { facade } from '../rest/facade.ts';
 import { askedPage, pageAnswer, pageOf, pageQuery, parsedFilter } from '../rest/page.ts';
 import { nameInPath } from '../rest/path.ts';
 import { answer, body, call, type Rest } from '../rest/route.ts';
 import { z } from '../rest/zod.ts';
+import { maxEmbedded, SettingOfOwner, showSettings } from '../setting/rest.ts';
+import { keyOf, writeHeaders, written } from '../writing/rest.ts';
 import { createCustomer } from './create.ts';
-import { exampleCustomer } from './example.ts';
-import { customerPage } from './list.ts';
-import type { CustomerRow } from './read.ts';
+import { customerPage } from './read.ts';
+import type { CreateCustomerInput } from './rules.ts';
 import * as rules from './rules.ts';
+import type { CustomerRow } from './table.ts';
 import { archiveCustomer, updateCustomer } from './write.ts';
+
+/** The customer that examples are of. */
+export const exampleCustomer = {
+  id: 'C1234qwd',
+  name: 'Acme Enterprise',
+  primaryEmail: 'admin@example.com',
+  address: {
+    line1: '2281 Broadway Street',
+    postalCode: '29501',
+    city: 'Florence',
+    state: 'South Carolina',
+    country: 'US',
+  },
+} satisfies CreateCustomerInput;
 
 const tags = ['Customers'];
 const status = z.enum(Object.keys(rules.statuses) as [rules.CustomerStatus]);
@@ -44,17 +58,15 @@ const customer = {
     .string()
     .describe('The address on one line, without the phone number; empty when nothing else is known of it.'),
   address: AddressAnswer,
-  status: status.describe('Whether the customer is in use or put away.'),
+  status: status.describe("The customer's status."),
   settings: z
     .array(SettingOfOwner)
     .max(maxEmbedded)
     .optional()
-    .describe(
-      `The settings, the first ${maxEmbedded} in the order of their namespaces and ids. \`/settings\` has all.`,
-    ),
+    .describe(`The settings, the first ${maxEmbedded} ordered by namespace, then id. \`/settings\` has all.`),
   metadata: MetadataAnswer.optional(),
-  createdAt: instant('When the customer was created.'),
-  updatedAt: instant('When the customer was last changed.'),
+  createdAt: instant("The time of the customer's creation."),
+  updatedAt: instant("The time of the customer's last change."),
 };
 
 const CustomerAnswer = z
@@ -83,7 +95,7 @@ const UpdateCustomerBody = facade(z.object(changes))
 const customerPath = nameInPath(
   'id',
   id,
-  async ({ loaders }, name) => (await loaders.customer.load(byId(name))) !== null,
+  async (ctx, name) => (await ctx.load(customerByKey, byId(name))) !== null,
 );
 
 const exampleAnswer = {
@@ -134,7 +146,7 @@ const getRoute = call(['customers:read'], {
   operationId: 'getCustomer',
   tags,
   summary: 'Get a customer',
-  description: 'The customer with this id, an archived one too.',
+  description: 'The customer with this id, also if it is archived.',
   request: { params: customerPath },
   responses: { 200: answer(CustomerAnswer, 'The customer.', exampleAnswer) },
 });
@@ -163,7 +175,7 @@ const deleteRoute = call(['customers:write'], {
   description:
     'Archives the customer, for nothing is ever deleted. Refused while it has accounts that are not archived; the refusal names them.',
   request: { params: customerPath, headers: writeHeaders },
-  responses: { 200: answer(Success, 'The customer is archived.') },
+  responses: { 200: answer(Success, 'The customer was archived.') },
 });
 
 async function showCustomer(ctx: Ctx, row: CustomerRow) {
@@ -196,7 +208,7 @@ function reads(rest: Rest): void {
   rest.openapi(getRoute, async (c) => {
     const { ctx } = c.var;
     const { id } = c.req.valid('param');
-    const customer = await ctx.loaders.customer.load(byId(id));
+    const customer = await ctx.load(customerByKey, byId(id));
     if (customer === null) throw new NotFoundError('Customer', id);
     return c.json(await showCustomer(ctx, customer), 200);
   });

@@ -1,24 +1,24 @@
 import { firstAccountInput } from '../account/rules.ts';
 import { address } from '../address/rules.ts';
-import { idempotencyKey } from '../idempotency/rules.ts';
 import * as fields from '../lib/fields.ts';
 import { identifier, neverCleared, report } from '../lib/rule.ts';
 import { z } from '../lib/zod.ts';
+import { commonFilter, statusFilter } from '../listing/rules.ts';
 import { settings } from '../setting/rules.ts';
+import { idempotencyKey } from '../writing/rules.ts';
 
 export const statuses = {
-  ACTIVE: 'Buys from you; accounts may be added.',
-  ARCHIVED:
-    'Put away: readable by id, left out of lists unless asked for, and refuses every change but a restore.',
+  ACTIVE: 'In use. Accounts can be added.',
+  ARCHIVED: 'Out of use. It can be read by id, lists exclude it by default, and it accepts only a restore.',
 } as const;
 
 export type CustomerStatus = keyof typeof statuses;
 
 export const id = identifier({ min: 1, max: 50 }).describe(
-  'The id you chose for the customer. Unique among the customers of your tenant, and never changed.',
+  "The customer's id, chosen by you. Unique among the tenant's customers, and immutable.",
 );
-export const name = fields.name.describe('What people call the customer.');
-export const primaryEmail = fields.email.describe('The first address to write to about this customer.');
+export const name = fields.name.describe("The customer's display name.");
+export const primaryEmail = fields.email.describe("The customer's main contact email.");
 
 /** A customer's address may leave out any part, but not all of them. */
 export const requiredAddress = address.check((payload) => {
@@ -52,3 +52,10 @@ export const updateCustomerInput = z.object({
 });
 
 export type UpdateCustomerInput = z.output<typeof updateCustomerInput>;
+
+export const statusConditions = statusFilter(Object.keys(statuses) as [CustomerStatus]);
+
+/** Which customers a list holds: those that meet every condition. */
+export const customerFilter = z.object({ ...commonFilter, status: statusConditions.nullish() });
+
+export type CustomerFilter = z.output<typeof customerFilter>;

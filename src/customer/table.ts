@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import {
   foreignKey,
   index,
@@ -13,11 +13,20 @@ import {
 import { addressColumns } from '../address/table.ts';
 import { idColumn, instantColumn, minLengthCheck, oneOfCheck, textColumn } from '../db/columns.ts';
 import { storedKeys } from '../db/rows.ts';
-import { customerFacets, customerText } from '../entity/search.ts';
+import { type Columns, type FacetKey, facetWords, searchText } from '../db/search-text.ts';
 import { tenants } from '../tenant/table.ts';
 import * as rules from './rules.ts';
 
 const statusWords = Object.keys(rules.statuses) as [rules.CustomerStatus];
+
+/** The text that a search looks at in a customer. */
+export function customerText({ id, name, primaryEmail }: Columns<'id' | 'name' | 'primaryEmail'>): SQL {
+  return searchText(id, name, primaryEmail);
+}
+
+export function customerFacets(columns: Columns<FacetKey>): SQL {
+  return sql`(${facetWords(columns)})`;
+}
 
 export const customers = pgTable(
   'customers',

@@ -1,22 +1,63 @@
 import { sql } from 'drizzle-orm';
-import type { EntityInput } from '../account/rules.ts';
+import { customerByKey } from '../account/read.ts';
 import { accounts } from '../account/table.ts';
 import { toAddressColumns } from '../address/rules.ts';
 import type { Ctx, Run } from '../ctx.ts';
 import { revive, tenantId } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
-import { assertArchived, assertWritable } from '../entity/lock.ts';
-import { runPatch } from '../entity/patch.ts';
-import { patchStatement } from '../entity/patch-statement.ts';
 import type { ChangeKind } from '../history/rules.ts';
 import { changeRow, recordChanges } from '../history/write.ts';
-import { type Written, writeOnce } from '../idempotency/write.ts';
-import { NotAllowedInStatusError } from '../lib/errors.ts';
+import { byId, byUuid } from '../lib/entity-key.ts';
 import { allows } from '../lib/scope.ts';
 import { listFirst } from '../lib/wording.ts';
-import { lockCustomer, refreshCustomer, touchCustomer } from './lock.ts';
-import type { UpdateCustomerInput } from './rules.ts';
+import { settingsOfOwner } from '../setting/read.ts';
+import { inSettingOrder } from '../setting/rules.ts';
+import type { SettingRow } from '../setting/table.ts';
+import { NotAllowedInStatusError } from '../writing/errors.ts';
+import { type Written, writeOnce } from '../writing/idempotency.ts';
+import { runPatch } from '../writing/patch.ts';
+import { patchStatement } from '../writing/patch-statement.ts';
+import { assertArchived, assertWritable, lockStatement, touchStatement } from '../writing/row-lock.ts';
+import type { EntityInput } from '../writing/rules.ts';
+import type { CustomerStatus, UpdateCustomerInput } from './rules.ts';
 import { type CustomerRow, changeableKeys, customers } from './table.ts';
+
+const lockCustomersStatement = lockStatement('lock_customers', customers);
+const touchCustomerStatement = touchStatement('touch_customer', customers);
+
+/** Holds one customer until the transaction ends. */
+export async function lockCustomer(run: Run, id: string): Promise<CustomerRow | undefined> {
+  const [row] = (await run(lockCustomersStatement, { ids: [id] })) as CustomerRow[];
+  return row;
+}
+
+/** Adds 1 to the version of a locked customer, whose status may change with it. */
+export async function touchCustomer(
+  ctx: Ctx,
+  run: Run,
+  id: string,
+  status: CustomerStatus | null = null,
+): Promise<CustomerRow> {
+  const [row] = (await run(touchCustomerStatement, {
+    id,
+    status,
+    now: ctx.now.toISOString(),
+  })) as CustomerRow[];
+  if (row === undefined) throw new Error('A locked customer is gone.');
+  return row;
+}
+
+/** Makes the rest of the request see a customer as a write left it, with its settings if the write knows them. */
+export function refreshCustomer(
+  ctx: Ctx,
+  customer: CustomerRow,
+  { settings }: { settings?: SettingRow[] | undefined } = {},
+): void {
+  ctx.forget();
+  for (const key of [byId(customer.id), byUuid(customer.nodeId)]) ctx.prime(customerByKey, key, customer);
+  if (settings !== undefined)
+    ctx.prime(settingsOfOwner, { type: 'CUSTOMER', id: customer.id }, inSettingOrder(settings));
+}
 
 const updateCustomerStatement = patchStatement({
   name: 'update_customer',

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { PgDatabase } from 'drizzle-orm/pg-core';
-import { drizzle, type PostgresJsQueryResultHKT } from 'drizzle-orm/postgres-js';
+import { drizzle } from 'drizzle-orm/postgres-js';
 import type postgres from 'postgres';
 import type { CancelSignal } from '../lib/cancel.ts';
 import type { UnavailableError } from '../lib/errors.ts';
@@ -15,11 +14,9 @@ import {
   useSession,
 } from './pool.ts';
 import type { Backend, Connection, Session } from './session.ts';
-import type { Begin, Statement } from './statement.ts';
+import type { Begin, Orm, Statement } from './statement.ts';
 
 export type { Connection } from './session.ts';
-export type Orm = PgDatabase<PostgresJsQueryResultHKT, Record<string, never>>;
-
 export type Values = Record<string, unknown>;
 export type Run = <Answer>(
   statement: Statement<Answer>,
@@ -214,16 +211,21 @@ function pooledClient(pool: Pool, begin: string): PooledClient {
   };
 }
 
-/** Runs statements that are built once. */
+interface Built {
+  statement: Statement<unknown>;
+  query: { execute(values: Values, begin?: Begin): Promise<unknown> };
+}
+
+/** Runs statements, each built once. Throws if two have the same name: PostgreSQL would run the first one's text for both. */
 function prepareOn(orm: Orm) {
-  const prepared = new Map<string, { execute(values: Values, begin?: Begin): Promise<unknown> }>();
+  const known = new Map<string, Built>();
   return <Answer>(statement: Statement<Answer>, values: Values, begin?: Begin): Promise<Answer> => {
-    let query = prepared.get(statement.name);
-    if (query === undefined) {
-      query = statement.build(orm).prepare(statement.name);
-      prepared.set(statement.name, query);
-    }
-    return query.execute(values, begin) as never;
+    let built = known.get(statement.name);
+    if (built === undefined) {
+      built = { statement, query: statement.build(orm).prepare(statement.name) };
+      known.set(statement.name, built);
+    } else if (built.statement !== statement) throw new Error(`Two statements are named ${statement.name}.`);
+    return built.query.execute(values, begin) as never;
   };
 }
 

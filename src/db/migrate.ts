@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { sql } from 'drizzle-orm';
 import { type MigrationMeta, readMigrationFiles } from 'drizzle-orm/migrator';
-import type { Database, Orm } from './client.ts';
+import type { Database } from './client.ts';
 import { unavailability } from './constraint.ts';
-import { statement } from './statement.ts';
+import { type Orm, statement } from './statement.ts';
 
 /** As far up from here as from where this is bundled to. */
 const migrationsFolder = fileURLToPath(new URL('../../migrations', import.meta.url));

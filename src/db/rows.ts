@@ -4,6 +4,11 @@ import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
 /** The value that every statement carries: the tenant of the request, put in by the context and by nobody else. */
 export const tenantId = sql.placeholder('tenantId');
 
+/** The placeholder of a value of this type. */
+export function given(name: string, type: string): SQL {
+  return sql`${sql.placeholder(name)}::${sql.raw(type)}`;
+}
+
 /** What a statement selects from that reads all it answers in sub-selects. */
 export const once = sql`(values (1)) as once`;
 

@@ -1,6 +1,9 @@
 import type { Query } from 'drizzle-orm';
-import type { Orm } from './client.ts';
-import { requireTenant } from './guard.ts';
+import type { PgDatabase } from 'drizzle-orm/pg-core';
+import type { PostgresJsQueryResultHKT } from 'drizzle-orm/postgres-js';
+import { requireTenant } from './tenancy/guard.ts';
+
+export type Orm = PgDatabase<PostgresJsQueryResultHKT, Record<string, never>>;
 
 /** Calls what sends a statement; whatever must hold while it is called can be set up around it. */
 export type Begin = <T>(send: () => T) => T;
@@ -16,8 +19,8 @@ export interface Preparable<Answer> {
 }
 
 /**
- * A statement whose text never changes: prepared once per connection, its values come as named placeholders.
- * The name stands for the text: two statements of one name must be the same.
+ * A statement whose text never changes: it is prepared once per connection, and its values are named placeholders.
+ * A database refuses another statement with the same name.
  */
 export interface Statement<Answer> {
   name: string;
@@ -58,5 +61,20 @@ export function statement<Answer>(
         },
       };
     },
+  };
+}
+
+/** Returns a function that makes each statement of a family on its first use. The name must determine the text. */
+export function statementFamily(): <Answer>(
+  name: string,
+  build: (orm: Orm) => Preparable<Answer>,
+) => Statement<Answer> {
+  const made = new Map<string, Statement<unknown>>();
+  return <Answer>(name: string, build: (orm: Orm) => Preparable<Answer>) => {
+    const known = made.get(name) as Statement<Answer> | undefined;
+    if (known !== undefined) return known;
+    const fresh = statement(name, build);
+    made.set(name, fresh as Statement<unknown>);
+    return fresh;
   };
 }

@@ -76,7 +76,7 @@ export const builder = new SchemaBuilder<{
     decodeGlobalID: (id) => ({ typename: '', id }),
     nodeQueryOptions: false,
     nodesQueryOptions: false,
-    nodeTypeOptions: { description: 'An object that can be fetched again by its node id.' },
+    nodeTypeOptions: { description: 'An object with a node id, by which it can be refetched.' },
     nodesOnConnection: { description: 'The entries of this page, without their cursors.' },
     pageInfoFieldOptions: { description: 'The position of this page in the list.' },
     cursorFieldOptions: { description: 'The cursor of this entry, for `after` or `before`.' },
@@ -100,7 +100,7 @@ builder.mutationType({
 });
 
 builder.subscriptionType({
-  description: 'Live changes, sent as server-sent events: accept `text/event-stream`.',
+  description: 'Live changes, sent as server-sent events. Accept `text/event-stream`.',
 });
 
 builder.globalConnectionField('totalCount', (t) =>

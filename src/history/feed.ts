@@ -4,9 +4,10 @@ import type { Database } from '../db/client.ts';
 import { FollowingError } from '../lib/errors.ts';
 import { groupBy } from '../lib/group.ts';
 import { firstUuidAt } from '../lib/id.ts';
-import { type ChangeFilter, createFollower, type Follower, tooSlow } from './follower.ts';
-import { type ChangeRow, changesSince } from './read.ts';
-import { maxFollowers, maxFollowersPerKey, maxWaitingChanges } from './rules.ts';
+import { createFollower, type Follower, tooSlow } from './follower.ts';
+import { changesSince } from './read.ts';
+import { type ChangeFilter, maxFollowers, maxFollowersPerKey, maxWaitingChanges } from './rules.ts';
+import type { ChangeRow } from './table.ts';
 
 /** While anybody follows: a change is under way for half of it on average. */
 const lookEveryMs = 200;

@@ -1,12 +1,6 @@
 import { FollowingError } from '../lib/errors.ts';
-import type { ChangeRow } from './read.ts';
-import { maxWaitingChanges } from './rules.ts';
-
-/** Of one account, of those of one customer, of one that is both, or of every account of the tenant. */
-export interface ChangeFilter {
-  accountId?: string | null | undefined;
-  customerId?: string | null | undefined;
-}
+import { type ChangeFilter, maxWaitingChanges } from './rules.ts';
+import type { ChangeRow } from './table.ts';
 
 /** One who follows changes: what it was not yet given waits here. */
 export interface Follower {

@@ -1,36 +1,32 @@
-import { Account } from '../account/graphql.ts';
-import { Customer } from '../customer/graphql.ts';
 import { builder } from '../graphql/builder.ts';
-import { toConnection } from '../graphql/connection.ts';
 import { describedEnum } from '../graphql/errors.ts';
-import { byId } from '../lib/entity-key.ts';
 import { toTypeId } from '../lib/id.ts';
 import { presentFields } from './present.ts';
-import { accountChanges, type ChangeRow, customerChanges } from './read.ts';
 import { type ChangeKind, changeKinds, maxFollowersPerKey, maxWaitingChanges } from './rules.ts';
+import type { ChangeRow } from './table.ts';
 
-const ChangeKindEnum = describedEnum<ChangeKind>('ChangeKind', 'What kind of change was made.', changeKinds);
+const ChangeKindEnum = describedEnum<ChangeKind>('ChangeKind', 'The kinds of changes.', changeKinds);
 
 const fieldsDescription =
-  'Named as in the API, only those that the change is about. Of an archive or a change of aliases or settings, all that were concerned';
+  'The names are those of the API. Includes only the fields that changed; for an archive or a change of aliases or settings, all affected ones';
 
 export const Change = builder.objectRef<ChangeRow>('Change').implement({
   description:
-    'One accepted write of one account or customer, as it was recorded with the write itself. Never changed, never removed.',
+    'One change of an account or customer, recorded in the same transaction. Changes are immutable and never deleted.',
   fields: (t) => ({
     id: t.id({
       description:
-        'Made by the system: unique, such as `change_01m84fadmwe03rqpvwbebaam9z`. What came first is told by `version`.',
+        "The system's id, such as `change_01m84fadmwe03rqpvwbebaam9z`. Order changes by `version`, not by id.",
       resolve: (change) => toTypeId('Change', change.id),
     }),
-    kind: t.expose('kind', { type: ChangeKindEnum, description: 'What was done.' }),
-    at: t.expose('at', { type: 'DateTime', description: 'When it was done: the time of the request.' }),
+    kind: t.expose('kind', { type: ChangeKindEnum, description: 'The kind of change.' }),
+    at: t.expose('at', { type: 'DateTime', description: 'The time of the request.' }),
     actor: t.exposeString('actor', {
       description:
-        'Whose token the request carried: a key, such as `key_01m8…`, or the subject of a JWT, such as `jwt:alice`.',
+        'The token of the request: a key, such as `key_01m8…`, or the subject of a JWT, such as `jwt:alice`.',
     }),
     requestId: t.exposeString('requestId', {
-      description: 'The `x-request-id` of the request, by which it is found in the log.',
+      description: 'The `x-request-id` of the request, as in the log.',
     }),
     version: t.exposeInt('version', {
       description: 'The version of the account or customer after the change.',
@@ -38,71 +34,34 @@ export const Change = builder.objectRef<ChangeRow>('Change').implement({
     before: t.field({
       type: 'JSONObject',
       nullable: true,
-      description: `The fields as they were. ${fieldsDescription}; \`null\` for a creation.`,
+      description: `The fields before the change. ${fieldsDescription}. \`null\` for a creation.`,
       resolve: (change) => presentFields(change.before),
     }),
     after: t.field({
       type: 'JSONObject',
       nullable: true,
-      description: `The fields as the change left them. ${fieldsDescription}; \`null\` when nothing is recorded of them.`,
+      description: `The fields after the change. ${fieldsDescription}. \`null\` if none were recorded.`,
       resolve: (change) => presentFields(change.after),
-    }),
-    account: t.field({
-      type: Account,
-      nullable: true,
-      description: 'The account that was changed, as it is now; `null` for a change of a customer itself.',
-      resolve: ({ accountId }, _, ctx) =>
-        accountId === null ? null : ctx.loaders.account.load(byId(accountId)),
-    }),
-    customer: t.field({
-      type: Customer,
-      nullable: true,
-      description: 'The customer that was changed, or to whom the account belongs, as it is now.',
-      resolve: ({ customerId }, _, ctx) => ctx.loaders.customer.load(byId(customerId)),
     }),
   }),
 });
 
-const ChangeConnection = builder.connectionObject(
+export const ChangeConnection = builder.connectionObject(
   { type: Change, name: 'ChangeConnection', description: 'A page of a history.' },
   { name: 'ChangeEdge', description: 'A change in a history.' },
-);
-
-builder.objectField(Account, 'history', (t) =>
-  t.connection(
-    {
-      type: Change,
-      description:
-        'Every accepted write of the account, the newest first. One look into the database for each account it is selected for.',
-      resolve: async (account, page, ctx) => toConnection(await accountChanges(ctx, account.id, page)),
-    },
-    ChangeConnection,
-  ),
-);
-
-builder.objectField(Customer, 'history', (t) =>
-  t.connection(
-    {
-      type: Change,
-      description:
-        'Every accepted write of the customer itself, the newest first; its accounts have histories of their own. One look into the database for each customer it is selected for.',
-      resolve: async (customer, page, ctx) => toConnection(await customerChanges(ctx, customer.id, page)),
-    },
-    ChangeConnection,
-  ),
 );
 
 builder.subscriptionField('accountChanged', (t) =>
   t.field({
     authScopes: { scope: 'accounts:read' },
     type: Change,
-    description: `Every accepted write of an account from now on, within a second of it: its aliases and settings are part of it. Those of one account come in the order of their versions. Changes of customers themselves are not among them. What was written while you were away stands in the \`history\`. Ends with \`SERVICE_UNAVAILABLE\` when more than ${maxWaitingChanges} changes wait for you, with \`UNAUTHENTICATED\` when your token is no longer good, and without an error when the service stops. A key may have ${maxFollowersPerKey} at the same time; one more is \`RATE_LIMITED\`.`,
+    description: `All changes of accounts from now on, including their aliases and settings, within a second. The changes of one account come in the order of their versions. Changes of customers are not included. Read changes that you missed in \`history\`. Ends with \`SERVICE_UNAVAILABLE\` if more than ${maxWaitingChanges} changes wait for the client, with \`UNAUTHENTICATED\` if the token becomes invalid, and without an error if the service stops. A key can have ${maxFollowersPerKey} subscriptions; one more is refused with \`RATE_LIMITED\`.`,
     args: {
       accountId: t.arg.id({
         description:
-          'Only changes of the account with this id, which may still be to come. With `customerId`, both must fit.',
+          'Only changes of this account, which does not have to exist yet. With `customerId`, both must match.',
       }),
-      customerId: t.arg.id({ description: 'Only changes of accounts of the customer with this id.' }),
+      customerId: t.arg.id({ description: "Only changes of this customer's accounts." }),
     },
     subscribe: (_, filter, ctx) => ctx.followChanges(filter),
     resolve: (change) => change,

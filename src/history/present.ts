@@ -1,16 +1,22 @@
-import { addressFields } from '../address/rules.ts';
+import { addressColumns } from '../address/table.ts';
 
 type Fields = Record<string, unknown>;
 
 const billingFields = ['emailRecipients', 'additionalEmailRecipients'];
 
-function columnOf(field: string): string {
-  return `address${field.charAt(0).toUpperCase()}${field.slice(1)}`;
+/** The API's name of an address column: `line1` for `addressLine1`. */
+function addressField(column: string): string {
+  const name = column.slice('address'.length);
+  return name.charAt(0).toLowerCase() + name.slice(1);
 }
 
 /** The stored name of each field that the API shows inside another. */
 const nested: [group: string, field: string, key: string][] = [
-  ...addressFields.map((field): [string, string, string] => ['address', field, columnOf(field)]),
+  ...Object.keys(addressColumns()).map((key): [string, string, string] => [
+    'address',
+    addressField(key),
+    key,
+  ]),
   ...billingFields.map((field): [string, string, string] => ['billingInformation', field, field]),
 ];
 const nestedKeys = new Set(nested.map(([, , key]) => key));

@@ -1,14 +1,12 @@
-import { type SQL, sql } from 'drizzle-orm';
+import { sql } from 'drizzle-orm';
 import type { Ctx } from '../ctx.ts';
 import { jsonRows } from '../db/json.ts';
-import { countRows, given, nameOfWalk, pageQuery, runPage, type Walk } from '../db/page.ts';
-import { once, tenantId } from '../db/rows.ts';
+import { given, once, tenantId } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
 import { encodeCursor, type ListPage, type PageArgs, parsePage } from '../lib/page.ts';
+import { keysetList, type List, runPage } from '../listing/keyset.ts';
 import { maxWaitingChanges } from './rules.ts';
 import { type ChangeRow, changes } from './table.ts';
-
-export type { ChangeRow };
 
 const orderName = 'changes';
 /** By version, not by time: of two writes at once, the one that began earlier may be the later one. */
@@ -22,16 +20,12 @@ function isVersion(value: string): boolean {
 async function changePage(
   ctx: Ctx,
   args: PageArgs,
-  name: string,
-  where: SQL,
+  { order, select, count }: List<ChangeRow>,
   values: Record<string, unknown>,
 ): Promise<ListPage<ChangeRow>> {
   const page = parsePage(args, orderName, ([version, tie]) => isVersion(version) && tie === '');
-  const select = (walk: Walk) =>
-    statement(nameOfWalk(name, walk), (orm) => pageQuery(orm, { table: changes }, walk, where));
-  const count = statement(`${name}_count`, (orm) => countRows(orm, changes, where));
   return {
-    ...(await runPage(ctx.run, page, { order: newestFirst, select, values })),
+    ...(await runPage(ctx.run, page, { order, select, values })),
     cursorOf: (row) => encodeCursor(orderName, [String(row.version), '']),
     count: async () => (await ctx.run(count, values))[0]?.count ?? 0,
   };
@@ -59,16 +53,25 @@ export const changesSince = statement(
   { acrossTenants: 'One look serves all who follow; each is handed what is its tenant’s.' },
 );
 
-const ofAccount = sql`${changes.tenantId} = ${tenantId} and ${changes.accountId} = ${sql.placeholder('accountId')}`;
-const ofCustomer = sql`${changes.tenantId} = ${tenantId} and ${changes.customerId} = ${sql.placeholder('customerId')}
-  and ${changes.accountId} is null`;
+const changesOfAccount = keysetList('account_changes', {
+  table: changes,
+  order: newestFirst,
+  where: sql`${changes.tenantId} = ${tenantId} and ${changes.accountId} = ${sql.placeholder('accountId')}`,
+});
+
+const changesOfCustomer = keysetList('customer_changes', {
+  table: changes,
+  order: newestFirst,
+  where: sql`${changes.tenantId} = ${tenantId} and ${changes.customerId} = ${sql.placeholder('customerId')}
+    and ${changes.accountId} is null`,
+});
 
 /** What was written of an account, newest first. Throws InvalidInputError. */
 export function accountChanges(ctx: Ctx, accountId: string, args: PageArgs): Promise<ListPage<ChangeRow>> {
-  return changePage(ctx, args, 'account_changes', ofAccount, { accountId });
+  return changePage(ctx, args, changesOfAccount, { accountId });
 }
 
 /** What was written of a customer itself, newest first; its accounts have histories of their own. Throws InvalidInputError. */
 export function customerChanges(ctx: Ctx, customerId: string, args: PageArgs): Promise<ListPage<ChangeRow>> {
-  return changePage(ctx, args, 'customer_changes', ofCustomer, { customerId });
+  return changePage(ctx, args, changesOfCustomer, { customerId });
 }

@@ -8,8 +8,8 @@ export const changeKinds = {
   ACCOUNT_ARCHIVED: 'The account was archived.',
   ACCOUNT_RESTORED: 'The account was restored.',
   ALIASES_ADDED: 'Aliases were added to the account.',
-  ALIASES_REMOVED: 'Aliases of the account were ended.',
-  ALIAS_TRANSFERRED: 'An alias went from one account to another; each of the two has such a change.',
+  ALIASES_REMOVED: 'Aliases of the account ended.',
+  ALIAS_TRANSFERRED: 'An alias moved from one account to another. Both accounts have this change.',
   SETTINGS_PUT: 'Settings were added or changed.',
   SETTINGS_REMOVED: 'Settings were removed.',
 } as const;
@@ -19,5 +19,11 @@ export const maxWaitingChanges = 2000;
 /** How many subscriptions one key may have at once, and how many one replica serves. */
 export const maxFollowersPerKey = 50;
 export const maxFollowers = 1000;
+
+/** The changes that a subscriber gets: all, or those of an account or of the accounts of a customer. */
+export interface ChangeFilter {
+  accountId?: string | null | undefined;
+  customerId?: string | null | undefined;
+}
 
 export type ChangeKind = keyof typeof changeKinds;

@@ -11,10 +11,10 @@ import {
   uuid,
   varchar,
 } from 'drizzle-orm/pg-core';
-import { id as entityId } from '../account/rules.ts';
 import { accounts } from '../account/table.ts';
 import { customers } from '../customer/table.ts';
 import { idColumn, instantColumn, oneOfCheck } from '../db/columns.ts';
+import { entityId } from '../lib/fields.ts';
 import { type ChangeKind, changeKinds } from './rules.ts';
 
 const kindWords = Object.keys(changeKinds) as [ChangeKind];

@@ -1,8 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { Ctx, Run } from '../ctx.ts';
-import type { Orm } from '../db/client.ts';
 import { insertedFrom, recordset } from '../db/rows.ts';
-import { statement } from '../db/statement.ts';
+import { type Orm, statement } from '../db/statement.ts';
 import { newUuid } from '../lib/id.ts';
 import type { ChangeKind } from './rules.ts';
 import { type ChangeRow, changes } from './table.ts';

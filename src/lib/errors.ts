@@ -5,14 +5,14 @@ export class StartupError extends Error {
 
 export const errorCodes = {
   INVALID_INPUT: 'The input breaks a rule; `issues` lists every problem with its path.',
-  NOT_FOUND: 'Nothing of this type has this id in your tenant.',
+  NOT_FOUND: 'The tenant has no entity of this type with this id.',
   ID_TAKEN: 'The id already names an account or a customer, or is an alias that has not ended.',
   ALIAS_TAKEN: 'An alias already names another account for some or all of the time.',
-  VERSION_CONFLICT: 'The entity has changed since the version you expected.',
+  VERSION_CONFLICT: 'The entity has changed since the expected version.',
   NOT_ALLOWED_IN_STATUS: 'The status of the entity, or of its customer, does not allow this change.',
   IDEMPOTENCY_KEY_REUSED: 'The idempotency key was used before with another input.',
   IDEMPOTENCY_IN_PROGRESS: 'The first request with this idempotency key is still running.',
-  LIMIT_EXCEEDED: 'The change would take the entity over one of its limits.',
+  LIMIT_EXCEEDED: 'The change would exceed a limit of the entity.',
 } as const;
 
 export type ErrorCode = keyof typeof errorCodes;
@@ -134,125 +134,5 @@ export class NotFoundError extends AppError {
     super(`There is no ${type.toLowerCase()} ${JSON.stringify(id)}${where}.`);
     this.type = type;
     this.id = id;
-  }
-}
-
-export class IdTakenError extends AppError {
-  readonly code = 'ID_TAKEN';
-  readonly id: string;
-  /** The account that holds the id as its own or as an alias; null when a customer holds it. */
-  readonly accountId: string | null;
-
-  constructor(type: NamedType, id: string, accountId: string | null) {
-    const holder =
-      accountId !== null && accountId !== id
-        ? `is an alias of the account ${JSON.stringify(accountId)}`
-        : `already names ${type === 'Account' ? 'an' : 'a'} ${type.toLowerCase()}`;
-    super(`The id ${JSON.stringify(id)} ${holder}; choose another.`);
-    this.id = id;
-    this.accountId = accountId;
-  }
-}
-
-export interface AliasClash {
-  value: string;
-  accountId: string;
-}
-
-/** The bounds to give an alias so that it is accepted; null keeps a bound. */
-export interface AliasHint {
-  value: string;
-  effectiveFrom: Date | null;
-  effectiveUntil: Date | null;
-}
-
-function hintText({ value, effectiveFrom, effectiveUntil }: AliasHint): string {
-  const bounds = [
-    ...(effectiveFrom === null ? [] : [`an effectiveFrom of ${effectiveFrom.toISOString()} or later`]),
-    ...(effectiveUntil === null ? [] : [`an effectiveUntil of ${effectiveUntil.toISOString()} or earlier`]),
-  ];
-  return ` Give ${JSON.stringify(value)} ${bounds.join(' and ')}.`;
-}
-
-export class AliasTakenError extends AppError {
-  readonly code = 'ALIAS_TAKEN';
-  readonly clashes: AliasClash[];
-
-  /** @param hints the bounds with which all of the aliases would be accepted; empty if none would help */
-  constructor(clashes: AliasClash[], hints: AliasHint[] = []) {
-    const holders = [
-      ...new Set(clashes.map((c) => `${JSON.stringify(c.value)} (account ${JSON.stringify(c.accountId)})`)),
-    ];
-    super(`In use for some or all of that time: ${holders.join(', ')}.${hints.map(hintText).join('')}`);
-    this.clashes = clashes
-      .map(({ value, accountId }) => ({ value, accountId }))
-      .filter(
-        (clash, index, all) =>
-          index === all.findIndex((c) => c.value === clash.value && c.accountId === clash.accountId),
-      );
-  }
-}
-
-export interface LiveAccounts {
-  /** The first few. */
-  ids: string[];
-  total: number;
-}
-
-export class NotAllowedInStatusError extends AppError {
-  readonly code = 'NOT_ALLOWED_IN_STATUS';
-  readonly type: EntityType;
-  readonly id: string;
-  readonly status: string;
-  /** The accounts that stand in the way of archiving a customer; null for every other reason. */
-  readonly liveAccounts: LiveAccounts | null;
-
-  constructor(
-    type: EntityType,
-    id: string,
-    status: string,
-    reason: string,
-    liveAccounts: LiveAccounts | null = null,
-  ) {
-    super(`The ${type.toLowerCase()} ${JSON.stringify(id)} is ${status}: ${reason}`);
-    this.type = type;
-    this.id = id;
-    this.status = status;
-    this.liveAccounts = liveAccounts;
-  }
-}
-
-export class VersionConflictError extends AppError {
-  readonly code = 'VERSION_CONFLICT';
-  readonly currentVersion: number;
-
-  constructor(expectedVersion: number, currentVersion: number) {
-    super(
-      `You expected version ${expectedVersion}, but it is at version ${currentVersion}: read it again, then repeat the change if it still holds.`,
-    );
-    this.currentVersion = currentVersion;
-  }
-}
-
-export class LimitExceededError extends AppError {
-  readonly code = 'LIMIT_EXCEEDED';
-  readonly limit: number;
-
-  constructor(what: string, limit: number) {
-    super(`The change would leave more than ${limit} ${what}; remove some first.`);
-    this.limit = limit;
-  }
-}
-
-export class IdempotencyError extends AppError {
-  readonly code: 'IDEMPOTENCY_KEY_REUSED' | 'IDEMPOTENCY_IN_PROGRESS';
-
-  constructor(code: IdempotencyError['code']) {
-    super(
-      code === 'IDEMPOTENCY_KEY_REUSED'
-        ? 'This idempotency key was used with another input in the last 24 hours; send a new key for a new request.'
-        : 'The first request with this idempotency key is still running; send the same request again in a moment.',
-    );
-    this.code = code;
   }
 }

@@ -1,3 +1,4 @@
+import { accountByKey, customerByKey } from '../account/read.ts';
 import type { Ctx } from '../ctx.ts';
 import { builder } from '../graphql/builder.ts';
 import { entityKeyOf } from '../lib/entity-key.ts';
@@ -13,7 +14,7 @@ async function loadNode(ctx: Ctx, nodeId: string) {
   requireScope(ctx.viewer, type === 'Account' ? 'accounts:read' : 'customers:read');
   const key = entityKeyOf(type, { nodeId });
   if (key === undefined) return null;
-  return type === 'Account' ? ctx.loaders.account.load(key) : ctx.loaders.customer.load(key);
+  return type === 'Account' ? ctx.load(accountByKey, key) : ctx.load(customerByKey, key);
 }
 
 builder.queryFields((t) => ({
@@ -22,7 +23,7 @@ builder.queryFields((t) => ({
     type: Node,
     nullable: true,
     directives: ofEverySubgraph,
-    description: 'The account or customer with this node id; `null` when there is none.',
+    description: 'The account or customer with this node id. `null` if there is none.',
     args: {
       nodeId: t.arg.id({
         required: true,
@@ -36,8 +37,9 @@ builder.queryFields((t) => ({
     type: [Node],
     nullable: { list: false, items: true },
     directives: ofEverySubgraph,
-    description: 'The accounts and customers with these node ids, in this order, `null` where there is none.',
-    args: { nodeIds: t.arg.idList({ required: true, description: 'Node ids, of any types.' }) },
+    description:
+      'The accounts and customers with these node ids, in the same order. `null` for a node id that names nothing.',
+    args: { nodeIds: t.arg.idList({ required: true, description: 'The node ids, of any type.' }) },
     resolve: (_, { nodeIds }, ctx) => nodeIds.map((nodeId) => loadNode(ctx, nodeId)) as never,
   }),
 }));

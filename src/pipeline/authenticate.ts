@@ -2,7 +2,7 @@ import type { GraphQLError } from 'graphql';
 import type { Caller, Viewer } from '../ctx.ts';
 import { createCancel } from '../lib/cancel.ts';
 import type { Exchange } from './exchange.ts';
-import { requestError } from './receive.ts';
+import { requestError } from './request-error.ts';
 
 /** Looks up the viewer that an `Authorization` header stands for; undefined for a bad token. */
 export type FindViewer = (authorization: string | null) => Promise<Viewer | undefined>;

@@ -3,7 +3,7 @@ import type { Decision, Spend } from '../http/budget.ts';
 import { costs, createCostOf, type Priced } from './cost.ts';
 import type { Exchange, Part, Result } from './exchange.ts';
 import { documentLimits, tooComplex } from './limits.ts';
-import { requestError } from './receive.ts';
+import { requestError } from './request-error.ts';
 
 /** A client that sends this header with `report` gets the cost of its request. */
 export const costHeader = 'graphql-cost';

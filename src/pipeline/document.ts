@@ -10,7 +10,7 @@ import {
 import { LRUCache } from 'lru-cache';
 import type { Selects } from '../ctx.ts';
 import { parseWithinLimits } from './limits.ts';
-import type { TopLevelCode } from './receive.ts';
+import type { TopLevelCode } from './request-error.ts';
 import { selectionOf } from './selection.ts';
 
 /** The validation errors that a response shows at most. */

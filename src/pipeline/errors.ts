@@ -12,7 +12,7 @@ import {
 } from '../lib/errors.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { Part, Result } from './exchange.ts';
-import { type TopLevelCode, topLevelCodes } from './receive.ts';
+import { type TopLevelCode, topLevelCodes } from './request-error.ts';
 
 const internal: TopLevelCode = 'INTERNAL_SERVER_ERROR';
 const forbidden: TopLevelCode = 'FORBIDDEN';

@@ -18,7 +18,7 @@ import type { Tracing } from '../observe/trace.ts';
 import { maskError } from './errors.ts';
 import type { Exchange, Params, Part, Result } from './exchange.ts';
 import { notAcceptable } from './negotiate.ts';
-import { requestError } from './receive.ts';
+import { requestError } from './request-error.ts';
 
 /** What runs operations: a schema, and the executor for `@defer` and `@stream`, which graphql-js has not. */
 export interface Engine {

@@ -10,7 +10,8 @@ import { maskTraced } from './errors.ts';
 import type { Exchange, Result } from './exchange.ts';
 import { createGraphiql, type GraphiqlOptions, wantsPage } from './graphiql.ts';
 import { createPipeline, type PipelineOptions } from './pipeline.ts';
-import { type RawParams, receive, requestError } from './receive.ts';
+import { type RawParams, receive } from './receive.ts';
+import { requestError } from './request-error.ts';
 import { type Answer, createRespond } from './respond.ts';
 import { createYogaTransport, type YogaTransport } from './transports/yoga.ts';
 

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import Negotiator from 'negotiator';
-import { requestError } from './receive.ts';
+import { requestError } from './request-error.ts';
 
 export type JsonType = 'application/json' | 'application/graphql-response+json';
 export type StreamType = 'text/event-stream' | 'multipart/mixed';

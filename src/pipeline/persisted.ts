@@ -4,7 +4,8 @@ import type { Viewer } from '../ctx.ts';
 import { z } from '../lib/zod.ts';
 import type { Params } from './exchange.ts';
 import type { DocumentOptions } from './manifest.ts';
-import { type RawParams, requestError } from './receive.ts';
+import type { RawParams } from './receive.ts';
+import { requestError } from './request-error.ts';
 
 /** Characters of all remembered documents together. */
 const maxRememberedCharacters = 16_000_000;

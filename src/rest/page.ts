@@ -119,7 +119,7 @@ export function pageOf<T extends z.ZodType>(entry: T, name: string) {
       context: z
         .strictObject({
           pageSize: pageSize.describe('How many entries a page has at most.'),
-          sortOrder: z.enum(['ASC', 'DESC']).optional().describe('Which way the list goes.'),
+          sortOrder: z.enum(['ASC', 'DESC']).optional().describe('The direction of the order.'),
         })
         .describe('How the list is walked.'),
     })

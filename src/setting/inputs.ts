@@ -1,12 +1,12 @@
 import { builder } from '../graphql/builder.ts';
 import { describeRule } from '../graphql/describe.ts';
 import { describedEnum } from '../graphql/errors.ts';
-import { idempotencyKey } from '../idempotency/rules.ts';
+import { idempotencyKey } from '../writing/rules.ts';
 import * as rules from './rules.ts';
 
 export const SettingDataType = describedEnum<rules.SettingDataType>(
   'SettingDataType',
-  'How the value of a setting is to be read. Values are checked against it when they are written.',
+  "The type of a setting's value. Values are validated when they are written.",
   rules.dataTypes,
 );
 
@@ -22,18 +22,18 @@ export const SettingInput = builder.inputType('SettingInput', {
 });
 
 const SettingKeyInput = builder.inputType('SettingKeyInput', {
-  description: 'Names a setting of its owner.',
+  description: 'The key of a setting of its owner.',
   fields: (t) => ({
     namespace: t.string({ required: true, description: describeRule(rules.namespace) }),
     id: t.id({ required: true, description: describeRule(rules.id) }),
   }),
 });
 
-const oneOwner = 'Either this or the other one must be given.';
+const oneOwner = 'Give either `accountId` or `customerId`.';
 const perCall = `1 to ${rules.maxSettingsPerOwner}`;
 
 export const PutSettingsInput = builder.inputType('PutSettingsInput', {
-  description: `Settings to add to an account or customer, or to change where it has them. One owner has at most ${rules.maxSettingsPerOwner}.`,
+  description: `Settings to add to an account or customer, or to replace. An owner has at most ${rules.maxSettingsPerOwner}.`,
   fields: (t) => ({
     accountId: t.id({ description: `The account that owns them. ${oneOwner}` }),
     customerId: t.id({ description: `The customer that owns them. ${oneOwner}` }),
@@ -47,7 +47,7 @@ export const RemoveSettingsInput = builder.inputType('RemoveSettingsInput', {
   fields: (t) => ({
     accountId: t.id({ description: `The account that owns them. ${oneOwner}` }),
     customerId: t.id({ description: `The customer that owns them. ${oneOwner}` }),
-    settings: t.field({ type: [SettingKeyInput], required: true, description: `Which ones, ${perCall}.` }),
+    settings: t.field({ type: [SettingKeyInput], required: true, description: `The settings, ${perCall}.` }),
     idempotencyKey: t.string({ description: describeRule(idempotencyKey) }),
   }),
 });

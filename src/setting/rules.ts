@@ -1,7 +1,8 @@
-import { value as ownerId } from '../alias/rules.ts';
-import { idempotencyKey } from '../idempotency/rules.ts';
+import { entityId } from '../lib/fields.ts';
 import { identifier, maxLength, neverCleared, report, text, unique } from '../lib/rule.ts';
+import { byBytes } from '../lib/text-order.ts';
 import { z } from '../lib/zod.ts';
+import { idempotencyKey } from '../writing/rules.ts';
 
 export const maxSettingsPerCall = 10;
 export const maxSettingsPerOwner = 100;
@@ -20,16 +21,14 @@ export const dataTypes = {
 export type SettingDataType = keyof typeof dataTypes;
 
 export const id = identifier({ min: 1, max: 50 }).describe(
-  'The key of the setting in its namespace, chosen by you.',
+  "The setting's id in its namespace, chosen by you.",
 );
 export const namespace = identifier({ min: 1, max: 50 }).describe(
-  'Keeps the settings of different uses apart, such as `USER`. A setting is named by its namespace and id.',
+  "The setting's namespace, such as `USER`. The namespace and id identify a setting of its owner.",
 );
-export const name = text({ min: 1, max: 255 }).describe('What people call the setting.');
-export const dataType = z
-  .enum(Object.keys(dataTypes) as [SettingDataType])
-  .describe('How `value` is to be read.');
-export const value = text({ max: 4096 }).describe('Always a string; it must be a value of its `dataType`.');
+export const name = text({ min: 1, max: 255 }).describe("The setting's display name.");
+export const dataType = z.enum(Object.keys(dataTypes) as [SettingDataType]).describe('The type of `value`.');
+export const value = text({ max: 4096 }).describe('The value as a string. It must be valid for `dataType`.');
 
 /** What is longer is refused for that, and not read besides: UTF-16 has at most two units for a character. */
 const mostUnits = 2 * maxLength(value);
@@ -91,8 +90,8 @@ export const settings = z
   .describe('Typed key-values to begin with.');
 
 const owner = {
-  accountId: ownerId.nullish(),
-  customerId: ownerId.nullish(),
+  accountId: entityId.nullish(),
+  customerId: entityId.nullish(),
   idempotencyKey: idempotencyKey.nullish(),
 };
 
@@ -112,7 +111,7 @@ const perOwner = z.array(setting).min(1).max(maxSettingsPerOwner);
 /** One setting, by all that names it; absent keeps, a value sets. */
 export const changeSettingInput = z.object({
   ownerType: z.enum(ownerTypes).describe('Whether an account or a customer owns it.'),
-  ownerId: ownerId.describe('The id of its owner.'),
+  ownerId: entityId.describe('The id of its owner.'),
   namespace,
   id,
   name: neverCleared(name),
@@ -143,3 +142,59 @@ export const removeSettingsInput = z
   .check(checkOwner);
 
 export type RemoveSettingsInput = z.output<typeof removeSettingsInput>;
+
+/** All that names a setting in its tenant. */
+export interface FullId {
+  namespace: string;
+  id: string;
+  ownerType: OwnerType;
+  ownerId: string;
+}
+
+/** In a part of a full id, `~1` stands for a dot, and `~0` for a tilde, as a slash does in a JSON Pointer (RFC 6901). */
+function escaped(part: string): string {
+  return part.replaceAll('~', '~0').replaceAll('.', '~1');
+}
+
+function unescaped(part: string): string {
+  return part.replaceAll('~1', '.').replaceAll('~0', '~');
+}
+
+/** `setting.<NAMESPACE>.<id>.<ACCOUNT|CUSTOMER>.<owner id>`. */
+export function fullIdOf({ namespace, id, ownerType, ownerId }: FullId): string {
+  return `setting.${[namespace, id, ownerType, ownerId].map(escaped).join('.')}`;
+}
+
+function isOwnerType(word: string | undefined): word is OwnerType {
+  return ownerTypes.some((type) => type === word);
+}
+
+function isValid(named: FullId): boolean {
+  return [
+    namespace.safeParse(named.namespace),
+    id.safeParse(named.id),
+    entityId.safeParse(named.ownerId),
+  ].every(({ success }) => success);
+}
+
+/**
+ * The settings that a full id may mean: one, as `fullIdOf` writes it. When its parts hold plain dots, as of callers that
+ * put them together themselves, each way to divide it.
+ */
+export function readFullId(text: string): FullId[] {
+  const [prefix, ...words] = text.split('.');
+  if (prefix !== 'setting') return [];
+  const read = (from: number, until: number) => unescaped(words.slice(from, until).join('.'));
+  return words.flatMap((ownerType, at) => {
+    if (!isOwnerType(ownerType)) return [];
+    const ownerId = read(at + 1, words.length);
+    const cuts = Array.from({ length: Math.max(at - 1, 0) }, (_, index) => index + 1);
+    const meant = cuts.map((cut) => ({ namespace: read(0, cut), id: read(cut, at), ownerType, ownerId }));
+    return meant.filter(isValid);
+  });
+}
+
+/** As `settings` lists them: ordered by namespace, then id. */
+export function inSettingOrder<T extends { namespace: string; id: string }>(settings: T[]): T[] {
+  return settings.toSorted((a, b) => byBytes(a.namespace, b.namespace) || byBytes(a.id, b.id));
+}

@@ -1,9 +1,9 @@
 import { sql } from 'drizzle-orm';
 import { foreignKey, integer, pgTable, primaryKey, varchar } from 'drizzle-orm/pg-core';
-import { id as ownerId } from '../account/rules.ts';
 import { accounts } from '../account/table.ts';
 import { customers } from '../customer/table.ts';
 import { idColumn, minLengthCheck, oneOfCheck, textColumn } from '../db/columns.ts';
+import { entityId as ownerId } from '../lib/fields.ts';
 import * as rules from './rules.ts';
 
 const dataTypeWords = Object.keys(rules.dataTypes) as [rules.SettingDataType];

@@ -1,193 +1,41 @@
-import { sql } from 'drizzle-orm';
-import { lockAccount, refreshAccount, touchAccount } from '../account/lock.ts';
-import { type AccountRow, accounts } from '../account/table.ts';
-import type { Ctx, Run } from '../ctx.ts';
-import { lockCustomer, refreshCustomer, touchCustomer } from '../customer/lock.ts';
-import { type CustomerRow, customers } from '../customer/table.ts';
-import { insertedFrom, recordset, revive, tenantId } from '../db/rows.ts';
-import { statement } from '../db/statement.ts';
-import { assertWritable } from '../entity/lock.ts';
-import type { ChangeKind } from '../history/rules.ts';
-import { changeRow, recordChanges } from '../history/write.ts';
-import type { Repeatable } from '../idempotency/rules.ts';
-import { type Written, writeOnce } from '../idempotency/write.ts';
-import { IdTakenError, InvalidInputError, LimitExceededError, NotFoundError } from '../lib/errors.ts';
-import { issuesOf } from '../lib/wording.ts';
-import { type NewSetting, newSettings, settingHistory } from './create.ts';
-import {
-  type ChangeSettingInput,
-  maxSettingsPerOwner,
-  type OwnerType,
-  type PutSettingsInput,
-  type RemoveSettingsInput,
-  setting,
-  settingKey,
-} from './rules.ts';
+import { type SQL, sql } from 'drizzle-orm';
+import { insertedFrom, recordset } from '../db/rows.ts';
+import type { Orm } from '../db/statement.ts';
+import type { OwnerType, SettingInput } from './rules.ts';
 import { type SettingRow, settings } from './table.ts';
 
-/** The owner of settings after a write of them: one of the two. */
-export interface SettingsOwner {
-  account: AccountRow | null;
-  customer: CustomerRow | null;
-  /** All it has now. */
-  settings: SettingRow[];
+export type NewSetting = Omit<SettingRow, 'tenantId'>;
+
+/** The rows of an owner's settings. */
+export function newSettings(
+  ownerType: OwnerType,
+  ownerId: string,
+  inputs: readonly SettingInput[],
+): NewSetting[] {
+  return inputs.map((input) => ({ ...input, ownerType, ownerId }));
 }
 
-interface Owner {
-  type: OwnerType;
-  id: string;
-}
-
-const ofOwner = sql`${settings.tenantId} = ${tenantId} and ${settings.ownerType} = ${sql.placeholder('type')}
-  and ${settings.ownerId} = ${sql.placeholder('id')}`;
-
-const settingsOfOwner = statement('settings_of_owner', (orm) =>
-  orm.select().from(settings).where(ofOwner).orderBy(settings.namespace, settings.id),
-);
-
-const putStatement = statement('put_settings', (orm) => {
-  const rows = orm.select(insertedFrom(settings, 'newSetting')).from(recordset(settings, 'newSetting'));
-  return orm
-    .insert(settings)
-    .select(sql`${rows}`)
-    .onConflictDoUpdate({
-      target: [settings.tenantId, settings.ownerType, settings.ownerId, settings.namespace, settings.id],
-      set: { name: sql`excluded.name`, dataType: sql`excluded.data_type`, value: sql`excluded.value` },
-    })
-    .returning({ id: settings.id });
-});
-
-const removeStatement = statement('remove_settings', (orm) =>
-  orm
-    .delete(settings)
+/** The step by which a statement inserts the recordset `newSetting` for owners that it created itself. */
+export function insertSettings(orm: Orm, created: { name: string; ownerType: OwnerType; ids: SQL }) {
+  const rows = orm
+    .select(insertedFrom(settings, 'newSetting'))
+    .from(recordset(settings, 'newSetting'))
     .where(
-      sql`${ofOwner} and (${settings.namespace}, ${settings.id}) in (select namespace, id
-        from unnest(${sql.placeholder('namespaces')}::text[], ${sql.placeholder('ids')}::text[]) as gone(namespace, id))`,
-    )
-    .returning({ id: settings.id }),
-);
-
-function ownerOf({ accountId, customerId }: PutSettingsInput | RemoveSettingsInput): Owner {
-  return accountId != null ? { type: 'ACCOUNT', id: accountId } : { type: 'CUSTOMER', id: customerId ?? '' };
+      sql`"newSetting"."ownerType" = ${sql.raw(`'${created.ownerType}'`)} and "newSetting"."ownerId" in (${created.ids})`,
+    );
+  // As SQL, for Drizzle would otherwise want the generated columns selected, too.
+  return orm.$with(created.name).as(orm.insert(settings).select(sql`${rows}`).returning({ id: settings.id }));
 }
 
-async function holdOwner(run: Run, { type, id }: Owner): Promise<void> {
-  if (type === 'ACCOUNT') assertWritable('Account', await lockAccount(run, id), { id });
-  else assertWritable('Customer', await lockCustomer(run, id), { id });
-}
-
-/** Adds 1 to the owner's version and records what changed. */
-async function finish(
-  ctx: Ctx,
-  run: Run,
-  kind: ChangeKind,
-  { type, id }: Owner,
-  [before, after]: [SettingRow[], NewSetting[]],
-): Promise<SettingsOwner> {
-  const account = type === 'ACCOUNT' ? await touchAccount(ctx, run, id) : null;
-  const customer = type === 'CUSTOMER' ? await touchCustomer(ctx, run, id) : null;
-  const version = account?.version ?? customer?.version ?? 0;
-  const change = { kind, customerId: account?.customerId ?? id, accountId: account?.id ?? null, version };
-  await recordChanges(run, [
-    changeRow(ctx, { ...change, before: settingHistory(before), after: settingHistory(after) }),
-  ]);
-  return { account, customer, settings: await run(settingsOfOwner, { type, id }) };
-}
-
-function reviveOwner(answer: unknown): SettingsOwner {
-  const { account, customer, settings } = answer as SettingsOwner;
+/** Settings as the history keeps them. */
+export function settingHistory(rows: NewSetting[]) {
   return {
-    account: account === null ? null : revive(accounts, account),
-    customer: customer === null ? null : revive(customers, customer),
-    settings,
+    settings: rows.map(({ namespace, id, name, dataType, value }) => ({
+      namespace,
+      id,
+      name,
+      dataType,
+      value,
+    })),
   };
-}
-
-function refreshOwner(ctx: Ctx, { account, customer, settings }: SettingsOwner): void {
-  if (account !== null) refreshAccount(ctx, account, { settings });
-  if (customer !== null) refreshCustomer(ctx, customer, { settings });
-}
-
-/** What a write puts: the rows that it makes of those its owner has. */
-interface Put {
-  mutation: string;
-  input: Repeatable;
-  owner: Owner;
-  rowsFor(present: SettingRow[]): NewSetting[];
-}
-
-async function put(ctx: Ctx, { mutation, input, owner, rowsFor }: Put): Promise<Written<SettingsOwner>> {
-  const result = await writeOnce(ctx, mutation, input, reviveOwner, async (run) => {
-    await holdOwner(run, owner);
-    const present = await run(settingsOfOwner, { ...owner });
-    const rows = rowsFor(present);
-    const keys = new Set(rows.map(settingKey));
-    const replaced = present.filter((row) => keys.has(settingKey(row)));
-    if (present.length - replaced.length + rows.length > maxSettingsPerOwner) {
-      throw new LimitExceededError('settings', maxSettingsPerOwner);
-    }
-    await run(putStatement, { newSetting: JSON.stringify(rows) });
-    return finish(ctx, run, 'SETTINGS_PUT', owner, [replaced, rows]);
-  });
-  refreshOwner(ctx, result.written);
-  return result;
-}
-
-/** Adds settings of an account or customer, and changes those it has with the same namespace and id. */
-export function putSettings(ctx: Ctx, input: PutSettingsInput): Promise<Written<SettingsOwner>> {
-  const owner = ownerOf(input);
-  const rows = newSettings(owner.type, owner.id, input.settings);
-  return put(ctx, { mutation: 'putSettings', input, owner, rowsFor: () => rows });
-}
-
-/** Adds settings of an account or customer. Throws IdTakenError when it has one of them already. */
-export function createSettings(ctx: Ctx, input: PutSettingsInput): Promise<Written<SettingsOwner>> {
-  const owner = ownerOf(input);
-  const rows = newSettings(owner.type, owner.id, input.settings);
-  const keys = new Set(rows.map(settingKey));
-  const rowsFor = (present: SettingRow[]) => {
-    const taken = present.find((row) => keys.has(settingKey(row)));
-    if (taken !== undefined) throw new IdTakenError('Setting', `${taken.namespace}.${taken.id}`, null);
-    return rows;
-  };
-  return put(ctx, { mutation: 'createSettings', input, owner, rowsFor });
-}
-
-/** Changes fields of one setting. Throws InvalidInputError when its value is then none of its type. */
-export function changeSetting(ctx: Ctx, input: ChangeSettingInput): Promise<Written<SettingsOwner>> {
-  const { ownerType: type, ownerId: id, name, dataType, value } = input;
-  const rowsFor = (present: SettingRow[]) => {
-    const row = present.find((one) => settingKey(one) === settingKey(input));
-    if (row === undefined) throw new NotFoundError('Setting', `${input.namespace}.${input.id}`);
-    const { tenantId: _, ...old } = row;
-    const changed = {
-      ...old,
-      name: name ?? old.name,
-      dataType: dataType ?? old.dataType,
-      value: value ?? old.value,
-    };
-    const { error } = setting.safeParse(changed);
-    if (error) throw new InvalidInputError(issuesOf(error));
-    return [changed];
-  };
-  return put(ctx, { mutation: 'changeSetting', input, owner: { type, id }, rowsFor });
-}
-
-/** Removes settings of an account or customer. Throws NotFoundError when one of them is not there. */
-export async function removeSettings(ctx: Ctx, input: RemoveSettingsInput): Promise<Written<SettingsOwner>> {
-  const owner = ownerOf(input);
-  const result = await writeOnce(ctx, 'removeSettings', input, reviveOwner, async (run) => {
-    await holdOwner(run, owner);
-    const present = new Map((await run(settingsOfOwner, { ...owner })).map((row) => [settingKey(row), row]));
-    const gone = input.settings.map((key) => {
-      const row = present.get(settingKey(key));
-      if (row === undefined) throw new NotFoundError('Setting', `${key.namespace}.${key.id}`);
-      return row;
-    });
-    const names = { namespaces: gone.map((row) => row.namespace), ids: gone.map((row) => row.id) };
-    await run(removeStatement, { ...owner, ...names });
-    return finish(ctx, run, 'SETTINGS_REMOVED', owner, [gone, []]);
-  });
-  refreshOwner(ctx, result.written);
-  return result;
 }

@@ -1,4 +1,4 @@
-import { invoiceCurrency, netTermDays } from '../account/rules.ts';
+import { currency, netTermDays } from '../lib/fields.ts';
 import { report, text } from '../lib/rule.ts';
 import { scopes as names } from '../lib/scope.ts';
 import { z } from '../lib/zod.ts';
@@ -14,14 +14,14 @@ export const name = z
   .describe('The name of the tenant: lower-case letters, digits and hyphens.');
 
 export const keyName = text({ min: 1, max: 100 }).describe(
-  'What people call the key, such as the program that uses it.',
+  "The key's display name, such as the program that uses it.",
 );
 
 export const scopes = z
   .array(z.enum(names))
   .min(1)
   .describe(
-    `What the token may do, some of ${names.map((name) => `\`${name}\``).join(', ')}. Who may write may also read. \`keys:manage\` opens nothing here: keys are managed on the command line.`,
+    `The token's scopes, some of ${names.map((name) => `\`${name}\``).join(', ')}. A write scope includes the read scope. \`keys:manage\` is not used by the API: keys are managed on the command line.`,
   );
 
 const days = /^([1-9]\d{0,4})d$/;
@@ -45,6 +45,6 @@ export const expiry = z.string().transform((value, { addIssue }) => {
 
 export const newTenant = z.object({
   name,
-  baseCurrency: invoiceCurrency.default('USD'),
+  baseCurrency: currency.default('USD'),
   netTermDays: netTermDays.default(30),
 });

@@ -11,8 +11,8 @@ import {
   unique,
   uuid,
 } from 'drizzle-orm/pg-core';
-import { invoiceCurrency, netTermDays } from '../account/rules.ts';
 import { betweenCheck, instantColumn, textColumn } from '../db/columns.ts';
+import { currency, netTermDays } from '../lib/fields.ts';
 import { scopes } from '../lib/scope.ts';
 import * as rules from './rules.ts';
 
@@ -23,7 +23,7 @@ export const tenants = pgTable(
   {
     id: integer().generatedAlwaysAsIdentity().primaryKey(),
     name: textColumn(rules.name).notNull(),
-    baseCurrency: textColumn(invoiceCurrency).notNull(),
+    baseCurrency: textColumn(currency).notNull(),
     netTermDays: smallint().notNull(),
     createdAt: instantColumn().notNull(),
   },

@@ -5,10 +5,10 @@ import { StartupError } from '../lib/errors.ts';
 import { newUuid, parseTypeId, toTypeId } from '../lib/id.ts';
 import { scopes as allScopes, type Scope } from '../lib/scope.ts';
 import { issuesOf } from '../lib/wording.ts';
+import { newToken, tokenHash } from './api-key.ts';
 import { tenantsByName } from './read.ts';
 import * as rules from './rules.ts';
 import { apiKeys, type TenantRow, tenants } from './table.ts';
-import { newToken, tokenHash } from './token.ts';
 
 export interface NewTenant {
   name: string;

@@ -1,8 +1,10 @@
 import { pino } from 'pino';
 import { expect, it } from 'vitest';
+import { accountByKey } from '../../src/account/read.ts';
+import { aliasesOfAccount } from '../../src/alias/read.ts';
 import { createContext } from '../../src/context.ts';
 import { byId } from '../../src/lib/entity-key.ts';
-import { createShare } from '../../src/lib/share.ts';
+import { createShare } from '../../src/lib/request-batching.ts';
 import { createAccount, tenantWithCustomer } from '../support/fixtures.ts';
 import { type Client, useService } from '../support/service.ts';
 
@@ -94,9 +96,11 @@ it('returns the aliases at the instant of each request in one shared statement',
   async function aliasesAt(now: Date, isBrief: boolean): Promise<string[]> {
     const caller = { viewer: viewerOf(client), requestId: 'test', now, cancel: new AbortController() };
     const selects = { field: () => true, only: () => isBrief };
-    const { loaders } = createContext(parts, caller, selects);
-    await loaders.account.load(byId('A1'));
-    return (await loaders.aliases.load({ accountId: 'A1', on: now })).map(({ value }) => value).toSorted();
+    const ctx = createContext(parts, caller, selects);
+    await ctx.load(accountByKey, byId('A1'));
+    return (await ctx.load(aliasesOfAccount, { accountId: 'A1', on: now }))
+      .map(({ value }) => value)
+      .toSorted();
   }
   for (const isBrief of [false, true]) {
     const instants = [-3, -1, -1, 0.5, 1.5, 2.5, 4, 6].map(days);

@@ -4,8 +4,9 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import postgres from 'postgres';
 import { openDatabase } from '../../src/db/client.ts';
-import { serverAccount } from '../../src/db/embedded-account.ts';
-import { findBinaries } from '../../src/db/embedded-binaries.ts';
+import { applyMigrations } from '../../src/db/migrate.ts';
+import { serverAccount } from '../../src/embedded/account.ts';
+import { findBinaries } from '../../src/embedded/binaries.ts';
 import {
   type Cluster,
   directoryArguments,
@@ -13,9 +14,8 @@ import {
   openLog,
   prepareDirectory,
   spawnOptions,
-} from '../../src/db/embedded-cluster.ts';
-import { NAME } from '../../src/db/embedded-password.ts';
-import { applyMigrations } from '../../src/db/migrate.ts';
+} from '../../src/embedded/cluster.ts';
+import { NAME } from '../../src/embedded/password.ts';
 import { createKey, createTenant } from '../../src/tenant/write.ts';
 import { until } from '../db/processes.ts';
 import { freePort } from '../support/ports.ts';

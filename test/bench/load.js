@@ -89,7 +89,8 @@ function openLoop(clients, connections, { seconds, rate }, record) {
     const pump = () => {
       due = Math.min(total, Math.floor(((performance.now() - start) / 1000) * rate) + 1);
       while (sent < due && idle.length > 0) {
-        const connection = idle.pop();
+        // In turns: a server closes a connection that is idle for seconds.
+        const connection = idle.shift();
         const begun = start + (sent / rate) * 1000;
         connection.send(clients[sent % clients.length](), (response) => {
           record(begun, response);

@@ -4,7 +4,7 @@ import { get, request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
-import { exampleAccount } from '../../src/account/example.ts';
+import { exampleAccount } from '../../src/account/rest.ts';
 import { processesIn, until } from '../db/processes.ts';
 import { answerOf, ask, type Running, sentenceOf, usePrograms } from './program.ts';
 

@@ -19,7 +19,7 @@ it('accepts the current contract', () => {
 });
 
 it('fails if the code and the committed schema differ', () => {
-  const committed = contract.committed.replace('The thing that is billed.', 'What is billed.');
+  const committed = contract.committed.replace('An account is billed.', 'An account is paid.');
   expect(problemsOf({ ...contract, committed })).toEqual([expect.stringContaining('npm run schema:print')]);
 });
 

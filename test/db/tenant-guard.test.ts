@@ -1,8 +1,8 @@
 import { Placeholder, sql } from 'drizzle-orm';
 import { describe, expect, it } from 'vitest';
 import { accounts } from '../../src/account/table.ts';
-import { UnrestrictedError, unrestrictedIn } from '../../src/db/guard.ts';
 import { statement } from '../../src/db/statement.ts';
+import { UnrestrictedError, unrestrictedIn } from '../../src/db/tenancy/guard.ts';
 import { useService } from '../support/service.ts';
 
 const service = useService();

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type postgres from 'postgres';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { EmbeddedPostgres } from '../../src/db/embedded.ts';
+import type { EmbeddedPostgres } from '../../src/embedded/postgres.ts';
 import { processesIn } from '../db/processes.ts';
 import { isRoot, nobody, openPlace, type Place, query, refusal } from '../support/embedded.ts';
 

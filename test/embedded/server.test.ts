@@ -2,7 +2,7 @@ import { chown, mkdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import postgres from 'postgres';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type EmbeddedPostgres, runningEmbedded, startEmbedded } from '../../src/db/embedded.ts';
+import { type EmbeddedPostgres, runningEmbedded, startEmbedded } from '../../src/embedded/postgres.ts';
 import { until } from '../db/processes.ts';
 import {
   endlessStatement,

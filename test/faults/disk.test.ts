@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { Sql } from 'postgres';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { runningEmbedded } from '../../src/db/embedded.ts';
+import { runningEmbedded } from '../../src/embedded/postgres.ts';
 import { ask, type Running, usePrograms } from '../cli/program.ts';
 import { until } from '../db/processes.ts';
 import { isRoot, query } from '../support/embedded.ts';

@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { chmod, chown, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { runningEmbedded } from '../../src/db/embedded.ts';
+import { runningEmbedded } from '../../src/embedded/postgres.ts';
 import { processesIn, until } from '../db/processes.ts';
 import {
   endlessStatement,

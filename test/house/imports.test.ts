@@ -5,109 +5,122 @@ const files = sourceFiles('src');
 const imports = files.flatMap(importsOf);
 const byPath = new Map(files.map((file) => [file.path, file]));
 
-const platform = ['graphql', 'rest', 'http', 'db', 'observe'];
-const rootFiles = [
-  'src/ctx.ts',
-  'src/context.ts',
-  'src/config.ts',
-  'src/schema.ts',
-  'src/router.ts',
-  'src/app.ts',
-  'src/main.ts',
-];
-
 const folderOf = (path: string): string => /^src\/([^/]+)\//.exec(path)?.[1] ?? '';
 const baseOf = (path: string): string => path.split('/').at(-1) ?? '';
 const isInSrc = (path: string): boolean => path.startsWith('src/');
-const isDomain = (path: string): boolean =>
-  folderOf(path) !== '' && ![...platform, 'lib', 'cli'].includes(folderOf(path));
-const isDatabase = (path: string): boolean =>
-  folderOf(path) === 'db' || /^(drizzle-orm|postgres)(\/|$)/.test(path) || baseOf(path) === 'table.ts';
+
+/** The domains in a line: each may import those before it. */
+const domains = [
+  'address',
+  'setting',
+  'alias',
+  'account',
+  'account-aliases',
+  'customer',
+  'owner-settings',
+  'node',
+];
+const shared = ['lib', 'rules', 'db', 'tables', 'ctx', 'graphql', 'rest'];
+const platform = [...shared, 'listing', 'history', 'writing'];
+
+/** The room of a file: a folder, a file of the root, or one of the layers that all `rules.ts` and `table.ts` files form. */
+function roomOf(path: string): string {
+  if (folderOf(path) === '') return baseOf(path).replace(/\.ts$/, '');
+  if (baseOf(path) === 'rules.ts') return 'rules';
+  return baseOf(path) === 'table.ts' ? 'tables' : folderOf(path);
+}
+
+/** The rooms that the files of a room may import. A file in another room fails the test. */
+const allowed: Record<string, readonly string[]> = {
+  lib: [],
+  rules: ['lib'],
+  db: ['lib'],
+  tables: ['lib', 'rules', 'db'],
+  ctx: ['lib', 'db', 'rules', 'tables'],
+  graphql: ['lib', 'ctx'],
+  http: ['lib', 'ctx'],
+  observe: ['lib', 'ctx', 'db'],
+  rest: ['lib', 'ctx', 'http', 'observe'],
+  pipeline: ['lib', 'ctx', 'http', 'observe'],
+  embedded: ['lib', 'db'],
+  listing: shared,
+  history: [...shared, 'listing'],
+  writing: [...shared, 'history'],
+  tenant: [...shared],
+  auth: [...shared, 'tenant'],
+  ...Object.fromEntries(domains.map((name, index) => [name, [...platform, ...domains.slice(0, index)]])),
+  context: ['lib', 'db', 'ctx', 'history'],
+  config: ['lib', 'db', 'auth'],
+  schema: ['graphql', 'history', 'tenant', ...domains],
+  router: ['rest', 'auth', ...domains],
+  app: [...platform, 'auth', 'tenant', 'http', 'observe', 'pipeline', 'context', 'schema', 'router'],
+  cli: [...platform, ...domains, 'auth', 'tenant', 'embedded', 'http', 'observe', 'pipeline'].concat([
+    'config',
+    'context',
+    'schema',
+    'router',
+    'app',
+  ]),
+  main: ['cli', 'lib'],
+};
 
 /** The imports that break a rule, each with its place. */
 const offending = (breaks: (one: Import) => boolean): string[] =>
   imports.filter(breaks).map(({ at, of }) => `${at} imports ${of}`);
 
-/** The layers of a domain. A file of another name stands where what it imports puts it. */
-const layers = ['rules.ts', 'table.ts', 'read.ts', 'write.ts', 'graphql.ts'];
-const layerNames: Record<string, number> = {
-  ...Object.fromEntries(layers.map((name, index) => [name, index])),
-  'create.ts': 3,
-  'inputs.ts': 4,
-  'mutations.ts': 4,
-  'rest.ts': 4,
-};
-
-function layerOf(path: string, above: string[] = []): number {
-  const named = layerNames[baseOf(path)];
-  if (!isDomain(path)) return isDatabase(path) ? 1 : 0;
-  if (named !== undefined) return named;
-  const file = byPath.get(path);
-  if (file === undefined || above.includes(path)) return 0;
-  const below = importsOf(file).filter((one) => !one.typeOnly);
-  return Math.max(0, ...below.map(({ of }) => layerOf(of, [...above, path])));
+/** In `account/rules.ts` and the like, the order of the domains holds within the layer, too. */
+function isDownTheLine(from: string, of: string): boolean {
+  const [above, below] = [from, of].map((path) => domains.indexOf(folderOf(path)));
+  return above === undefined || below === undefined || above === -1 || below === -1 || below <= above;
 }
 
-describe('who may import whom:', () => {
-  it('every import of a file names one that exists, with its ending', () => {
+describe('imports', () => {
+  it('name files that exist, with their endings', () => {
     expect(offending(({ of }) => isInSrc(of) && !byPath.has(of))).toEqual([]);
   });
 
-  it('lib imports nobody in src', () => {
-    expect(
-      offending(({ from, of }) => folderOf(from.path) === 'lib' && isInSrc(of) && folderOf(of) !== 'lib'),
-    ).toEqual([]);
-  });
-
-  it('the platform folders know no domain, only the type of a request’s context', () => {
-    const allowed = ({ of, typeOnly }: Import) =>
-      [...platform, 'lib'].includes(folderOf(of)) || (of === 'src/ctx.ts' && typeOnly);
-    const breaks = (one: Import) =>
-      platform.includes(folderOf(one.from.path)) && isInSrc(one.of) && !allowed(one);
-    expect(offending(breaks)).toEqual([]);
-  });
-
-  it('whatever shows the data, GraphQL or REST, sees no table and no database', () => {
-    const shows = ({ path }: SourceFile) =>
-      ['graphql', 'rest'].includes(folderOf(path)) ||
-      ['graphql.ts', 'mutations.ts', 'inputs.ts', 'rest.ts'].includes(baseOf(path));
-    expect(offending(({ from, of }) => shows(from) && isDatabase(of))).toEqual([]);
-  });
-
-  it(`in the domains, ${layers.join(' ← ')}: nobody imports a later layer`, () => {
-    const breaks = ({ from, of, typeOnly }: Import) =>
-      !typeOnly && isDomain(from.path) && isDomain(of) && layerOf(of) > layerOf(from.path);
-    expect(offending(breaks)).toEqual([]);
-  });
-
-  it('rules know neither the database nor a way in', () => {
-    const breaks = ({ from, of }: Import) =>
-      baseOf(from.path) === 'rules.ts' &&
-      (isDatabase(of) || platform.includes(folderOf(of)) || layerOf(of) > 0);
-    expect(offending(breaks)).toEqual([]);
-  });
-
-  it('domains know the context of a request as a type, and nothing else of the root', () => {
-    const breaks = ({ from, of, typeOnly }: Import) =>
-      isDomain(from.path) && rootFiles.includes(of) && !(of === 'src/ctx.ts' && typeOnly);
-    expect(offending(breaks)).toEqual([]);
-  });
-
-  it('only commands import the app, only main imports commands, and nobody imports main', () => {
-    const above: Record<string, RegExp> = {
-      'src/main.ts': /^$/,
-      'src/app.ts': /^src\/cli\//,
-      'src/schema.ts': /^src\/(app\.ts$|cli\/)/,
-      'src/router.ts': /^src\/app\.ts$/,
-      'src/context.ts': /^src\/(app\.ts$|cli\/)/,
+  it('stay within the rooms that a file may import', () => {
+    const breaks = ({ from, of }: Import) => {
+      const [room, other] = [roomOf(from.path), roomOf(of)];
+      return isInSrc(of) && room !== other && !allowed[room]?.includes(other);
     };
-    const breaks = ({ from, of }: Import) =>
-      (folderOf(of) === 'cli' && !/^src\/(cli\/|main\.ts$)/.test(from.path)) ||
-      (above[of] !== undefined && !above[of].test(from.path));
+    expect(files.map(({ path }) => roomOf(path)).filter((room) => allowed[room] === undefined)).toEqual([]);
     expect(offending(breaks)).toEqual([]);
   });
 
-  it('zod is imported with its configuration', () => {
+  it('of rules go down the line of domains', () => {
+    const breaks = ({ from, of }: Import) =>
+      baseOf(from.path) === 'rules.ts' && isInSrc(of) && !isDownTheLine(from.path, of);
+    expect(offending(breaks)).toEqual([]);
+  });
+
+  it('have no cycles, type imports included', () => {
+    const below = (path: string) =>
+      imports.filter(({ from, of }) => from.path === path && isInSrc(of)).map(({ of }) => of);
+    const done = new Set<string>();
+    function findCycle(path: string, above: string[]): string[] | undefined {
+      if (above.includes(path)) return [...above.slice(above.indexOf(path)), path];
+      if (done.has(path)) return undefined;
+      for (const of of below(path)) {
+        const cycle = findCycle(of, [...above, path]);
+        if (cycle !== undefined) return cycle;
+      }
+      done.add(path);
+      return undefined;
+    }
+    const cycles = files.flatMap(({ path }) => findCycle(path, [])?.join(' → ') ?? []);
+    expect(cycles.slice(0, 1)).toEqual([]);
+  });
+
+  it('keep the database out of GraphQL and REST', () => {
+    const shows = ({ path }: SourceFile) =>
+      ['graphql', 'rest'].includes(folderOf(path)) || ['graphql.ts', 'inputs.ts'].includes(baseOf(path));
+    const isDatabase = (path: string) =>
+      folderOf(path) === 'db' || /^(drizzle-orm|postgres)(\/|$)/.test(path);
+    expect(offending(({ from, of, typeOnly }) => !typeOnly && shows(from) && isDatabase(of))).toEqual([]);
+  });
+
+  it('take zod with its configuration', () => {
     const configured = ['src/lib/zod.ts', 'src/rest/zod.ts'];
     const exported = /\bz\b.*from '(zod|@hono\/zod-openapi)/;
     expect(offending(({ from, of }) => /^zod(\/|$)/.test(of) && !configured.includes(from.path))).toEqual([]);
@@ -116,19 +129,43 @@ describe('who may import whom:', () => {
     );
   });
 
-  it('ctx.ts holds types only', () => {
-    expect(offending(({ from, typeOnly }) => from.path === 'src/ctx.ts' && !typeOnly)).toEqual([]);
-    const ctx = files.filter(({ path }) => path === 'src/ctx.ts');
-    expect(linesMatching(ctx, /^(export )?(const|let|function|class|enum)\b/)).toEqual([]);
-  });
-
-  it('what makes and sends traces is loaded only where there is a collector', () => {
+  it('load the tracing code only if there is a collector', () => {
     const others = files.filter(({ path }) => folderOf(path) !== 'observe');
     expect(linesMatching(others, /^import (?!type ).*\/observe\/(trace|otlp)\.ts'/)).toEqual([]);
     expect(linesMatching(others, /\bimport\('.*\/observe\/(trace|otlp)\.ts'\)/)).toHaveLength(1);
   });
+});
 
-  it('db/constraint.ts alone knows how the driver names a violated constraint', () => {
+describe('a folder of a domain', () => {
+  const names = [
+    'rules.ts',
+    'table.ts',
+    'read.ts',
+    'write.ts',
+    'create.ts',
+    'graphql.ts',
+    'inputs.ts',
+    'rest.ts',
+  ];
+
+  it.each(domains)('%s has at most eight files, with the usual names', (domain) => {
+    const own = files.filter(({ path }) => folderOf(path) === domain).map(({ path }) => baseOf(path));
+    expect(own.filter((name) => !names.includes(name))).toEqual([]);
+    expect(own.length).toBeLessThanOrEqual(8);
+  });
+});
+
+describe('ctx.ts', () => {
+  const ctx = files.filter(({ path }) => path === 'src/ctx.ts');
+
+  it('holds types only', () => {
+    expect(offending(({ from, typeOnly }) => from.path === 'src/ctx.ts' && !typeOnly)).toEqual([]);
+    expect(linesMatching(ctx, /^(export )?(const|let|function|class|enum)\b/)).toEqual([]);
+  });
+});
+
+describe('db/constraint.ts', () => {
+  it('alone knows how the driver names a violated constraint', () => {
     const others = files.filter(({ path }) => path !== 'src/db/constraint.ts');
     expect(linesMatching(others, /\.constraint_name\b|\.cause\.code\b/)).toEqual([]);
   });

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import type { CancelSignal } from '../../src/lib/cancel.ts';
-import { createShare } from '../../src/lib/share.ts';
+import { createShare } from '../../src/lib/request-batching.ts';
 
 interface Call {
   asks: readonly string[];

@@ -4,7 +4,7 @@ import { parse, validate } from 'graphql';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { environment } from '../../src/config.ts';
 import { documentLimits } from '../../src/pipeline/limits.ts';
-import { topLevelCodes } from '../../src/pipeline/receive.ts';
+import { topLevelCodes } from '../../src/pipeline/request-error.ts';
 import { restCodes } from '../../src/rest/errors.ts';
 import { buildSchema } from '../../src/schema.ts';
 import { usePostgres } from '../cli/postgres.ts';
@@ -186,7 +186,7 @@ describe('the documentation', { timeout: 180_000 }, () => {
   it('lists every folder of the source', async () => {
     const entries = await readdir(join(root, 'src'), { withFileTypes: true });
     const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => `src/${name}/`);
-    const mapped = [...textOf('ARCHITECTURE.md').matchAll(/`(src\/\w+\/)`/g)].map(([, name]) => name);
+    const mapped = [...textOf('ARCHITECTURE.md').matchAll(/`(src\/[\w-]+\/)`/g)].map(([, name]) => name);
     expect([...new Set(mapped)].toSorted()).toEqual(folders.sort());
   });
 

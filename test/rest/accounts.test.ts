@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { exampleAccount } from '../../src/account/example.ts';
+import { exampleAccount } from '../../src/account/rest.ts';
 import seed from '../account/create-account.request.json' with { type: 'json' };
 import { listOf } from '../support/field-limits.ts';
 import { createCustomer, setting, tenantWithCustomer } from '../support/fixtures.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { exampleCustomer } from '../../src/customer/example.ts';
+import { exampleCustomer } from '../../src/customer/rest.ts';
 import { customerInput, setting } from '../support/fixtures.ts';
 import { readCustomer } from '../support/reads.ts';
 import { expectRefusal, type RestClient, useRest } from '../support/rest.ts';

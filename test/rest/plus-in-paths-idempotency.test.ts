@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fingerprint } from '../../src/idempotency/rules.ts';
+import { fingerprint } from '../../src/writing/rules.ts';
 import { expectRefusal, type RestAnswer, type RestClient } from '../support/rest.ts';
 import {
   addAccounts,

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fullIdOf, readFullId } from '../../src/setting/full-id.ts';
+import { fullIdOf, readFullId } from '../../src/setting/rules.ts';
 import { tenantWithAccounts } from '../support/fixtures.ts';
 import { mutate } from '../support/mutations.ts';
 import { expectRefusal, type RestClient, useRest } from '../support/rest.ts';

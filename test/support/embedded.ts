@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import postgres from 'postgres';
 import { expect } from 'vitest';
-import { type EmbeddedConnection, startEmbedded } from '../../src/db/embedded.ts';
+import { type EmbeddedConnection, startEmbedded } from '../../src/embedded/postgres.ts';
 import { StartupError } from '../../src/lib/errors.ts';
 import { processesIn, until } from '../db/processes.ts';
 
@@ -64,7 +64,7 @@ export interface ProcessOptions {
 }
 
 function startProcess(dataDir: string, options: ProcessOptions): ChildProcess {
-  const module = options.module ?? join(root, 'src', 'db', 'embedded.ts');
+  const module = options.module ?? join(root, 'src', 'embedded', 'postgres.ts');
   const code = `
     import { startEmbedded } from ${JSON.stringify(module)};
     try {

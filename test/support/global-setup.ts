@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { openDatabase } from '../../src/db/client.ts';
-import { type EmbeddedConnection, startEmbedded } from '../../src/db/embedded.ts';
 import { applyMigrations } from '../../src/db/migrate.ts';
+import { type EmbeddedConnection, startEmbedded } from '../../src/embedded/postgres.ts';
 import { startPgBouncer } from './pgbouncer.ts';
 
 declare module 'vitest' {

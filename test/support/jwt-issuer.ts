@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { pino } from 'pino';
-import { createJwtVerifier, type JwtOptions } from '../../src/tenant/jwt.ts';
+import { createJwtVerifier, type JwtOptions } from '../../src/auth/jwt.ts';
 import { withReplica } from './replica.ts';
 import type { App, Service } from './service.ts';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { exportJWK, exportPKCS8, exportSPKI } from 'jose';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createJwtVerifier } from '../../src/tenant/jwt.ts';
+import { createJwtVerifier } from '../../src/auth/jwt.ts';
 import { acme, jwtOptions, type Key, newKey, sign, withIssuer } from '../support/jwt-issuer.ts';
 import { statusOf } from '../support/replica.ts';
 import { useService } from '../support/service.ts';

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { exportJWK, exportSPKI, importJWK } from 'jose';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { JwtOptions } from '../../src/tenant/jwt.ts';
+import type { JwtOptions } from '../../src/auth/jwt.ts';
 import { customerInput } from '../support/fixtures.ts';
 import { acme, type Key, newKey, openIssuer, sign, withIssuer } from '../support/jwt-issuer.ts';
 import { statusOf } from '../support/replica.ts';

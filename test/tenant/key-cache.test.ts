@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createAuthenticator } from '../../src/tenant/authenticate.ts';
-import { createLookUp } from '../../src/tenant/look-up.ts';
+import { createAuthenticator } from '../../src/auth/authenticate.ts';
+import { createLookUp } from '../../src/auth/cached-lookup.ts';
 import { createKey, revokeKey } from '../../src/tenant/write.ts';
 import { statusOf as statusAt, withReplica } from '../support/replica.ts';
 import { useService } from '../support/service.ts';

@@ -1,0 +1,73 @@
+import { sql } from 'drizzle-orm';
+import { accountsTogether, along, alongFlags, foundAccounts } from '../account/read.ts';
+import { type AccountRow, accounts } from '../account/table.ts';
+import { asked, inForceThen, instantKey, wanted } from '../alias/read.ts';
+import { aliases } from '../alias/table.ts';
+import type { Loader } from '../ctx.ts';
+import { once, tenantId } from '../db/rows.ts';
+import { statement } from '../db/statement.ts';
+import { isStorable } from '../lib/rule.ts';
+
+/** A name at an instant. */
+export interface AliasKey {
+  value: string;
+  on: Date;
+}
+
+const accountsByAliases = statement('accounts_by_aliases', (orm) => {
+  const named = orm.$with('named').as(
+    orm
+      .select({ asked: sql<number>`wanted.${asked}`.as('asked'), accountId: aliases.accountId })
+      .from(wanted())
+      .innerJoin(
+        aliases,
+        sql`${aliases.tenantId} = ${tenantId} and ${aliases.value} = wanted."name" and ${inForceThen}`,
+      ),
+  );
+  const found = orm
+    .$with('found')
+    .as(
+      orm
+        .select()
+        .from(accounts)
+        .where(
+          sql`${accounts.tenantId} = ${tenantId} and ${accounts.id} = any(array(select account_id from named))`,
+        ),
+    );
+  return orm
+    .with(named, found)
+    .select({
+      named: sql<
+        [number, string][] | null
+      >`(select json_agg(json_build_array(asked, account_id)) from named)`,
+      rows: foundAccounts(),
+      ...along(),
+    })
+    .from(once);
+});
+
+const keyOf = ({ on, value }: AliasKey): string => instantKey(on, value);
+
+/** Reads the accounts that names mean at an instant, with what the document selects of them. */
+export const accountByAlias: Loader<AliasKey, AccountRow | null> = {
+  name: 'accountByAlias',
+  turn: 1,
+  keyOf,
+  load: (ctx, keys) =>
+    accountsTogether(ctx, keys, {
+      name: 'aliases',
+      flags: alongFlags(ctx),
+      keyOf,
+      async read(run, all, values) {
+        const [found] = await run(accountsByAliases, {
+          ...values,
+          // No alias is empty, so a value that cannot be stored names no account either.
+          names: all.map((key) => (isStorable(key.value) ? key.value : '')),
+          instants: all.map((key) => key.on.toISOString()),
+        });
+        const byId = new Map((found?.rows ?? []).map((row) => [row.id, row]));
+        const named = new Map((found?.named ?? []).map(([place, id]) => [place, byId.get(id)]));
+        return { byName: new Map(all.map((key, index) => [keyOf(key), named.get(index + 1)])), found };
+      },
+    }),
+};

@@ -1,0 +1,244 @@
+import { AccountAnswer, accountPath, findAccount, inDomainWords, showAccount } from '../account/rest.ts';
+import type { AccountRow } from '../account/table.ts';
+import { aliasesOfAccount, aliasPage, aliasTimeline, nameExisted } from '../alias/read.ts';
+import * as rules from '../alias/rules.ts';
+import { spanIdOf } from '../alias/rules.ts';
+import type { AliasRow } from '../alias/table.ts';
+import type { Ctx } from '../ctx.ts';
+import { NotFoundError } from '../lib/errors.ts';
+import { maxPageSize } from '../lib/page.ts';
+import { report } from '../lib/rule.ts';
+import { Success } from '../rest/answer.ts';
+import { noBeginning, noEnd } from '../rest/dates.ts';
+import { facade } from '../rest/facade.ts';
+import { askedPage, nextPage, nextToken, pageAnswer, pageOf, pageQuery } from '../rest/page.ts';
+import { nameInPath } from '../rest/path.ts';
+import { answer, body, call, type Rest } from '../rest/route.ts';
+import { z } from '../rest/zod.ts';
+import { keyOf, writeHeaders, written } from '../writing/rest.ts';
+import { accountByAlias } from './read.ts';
+import { addAliases, endAlias, removeSpans } from './write.ts';
+
+const { checkSpans, checkSome } = rules.aliasListRules('accountAliases');
+const { aliases, datedAliases } = rules.addAliasesInput.shape;
+
+export const AddAliasesBody = facade(
+  z
+    .object({
+      aliases,
+      accountAliases: datedAliases,
+    })
+    .check(checkSpans)
+    .check(checkSome),
+)
+  .describe('Further aliases, at least one.')
+  .openapi('AddAccountAliasesRequest');
+
+const { aliases: names, spans } = rules.removeSpansInput.shape;
+
+export const RemoveAliasesBody = facade(
+  z
+    .object({
+      aliases: names.describe('The values of aliases, or their ids, to end now.'),
+      accountAliases: spans.describe('Single aliases to end at an instant, by their ids.'),
+    })
+    .check((payload) => {
+      const { aliases, accountAliases } = payload.value;
+      if ((aliases?.length ?? 0) + (accountAliases?.length ?? 0) > 0) return;
+      report(payload, 'REQUIRED', 'must hold at least one value, here or in accountAliases', ['aliases']);
+    }),
+)
+  .describe('Aliases to end, at least one.')
+  .openapi('RemoveAccountAliasesRequest');
+
+const instant = (description: string) => z.iso.datetime().describe(description);
+
+const AliasAnswer = z
+  .strictObject({ value: rules.value, createdAt: instant("The time of the alias's creation.") })
+  .describe('A value that names an account now.')
+  .openapi('Alias');
+
+const AccountAliasAnswer = z
+  .strictObject({
+    id: rules.spanId,
+    value: rules.value,
+    effectiveFrom: instant(
+      `From when the value names the account; \`${noBeginning}\` when it has no beginning.`,
+    ),
+    effectiveUntil: instant(`From when it no longer does; \`${noEnd}\` when it has no end.`),
+    createdAt: instant("The time of the alias's creation."),
+  })
+  .describe('A span of time in which a value has named, names or will name an account.')
+  .openapi('AccountAlias');
+
+const exampleAlias = { value: 'acme_primary', createdAt: '2026-11-24T20:49:31.000Z' };
+const exampleSpan = {
+  id: 'alias_51qcp39n8nhg4rtas9z5jk5pqy',
+  value: exampleAlias.value,
+  effectiveFrom: noBeginning,
+  effectiveUntil: noEnd,
+  createdAt: exampleAlias.createdAt,
+};
+
+const aliasPath = nameInPath('alias', rules.value, nameExisted);
+const tags = ['Aliases'];
+
+const addRoute = call(['accounts:write'], {
+  method: 'post',
+  path: '/accounts/{id}/add_aliases',
+  operationId: 'addAliases',
+  tags,
+  summary: 'Add aliases to an account',
+  description: 'Adds aliases to an account. If one is refused, none is added.',
+  request: {
+    params: accountPath,
+    headers: writeHeaders,
+    body: body(AddAliasesBody, {
+      aliases: ['acme_2'],
+      accountAliases: [{ value: 'billing@acme.example', effectiveFrom: '2027-01-01T00:00:00Z' }],
+    }),
+  },
+  responses: { 200: answer(AccountAnswer, 'The account with its aliases.') },
+});
+
+const removeRoute = call(['accounts:write'], {
+  method: 'post',
+  path: '/accounts/{id}/remove_aliases',
+  operationId: 'removeAliases',
+  tags,
+  summary: 'End aliases of an account',
+  description:
+    'Ends aliases: all of them or, when one is refused, none. What has been in force stays in `account_aliases`; what has not begun by then disappears.',
+  request: {
+    params: accountPath,
+    headers: writeHeaders,
+    body: body(RemoveAliasesBody, { accountAliases: [{ id: exampleSpan.id, from: '2027-01-01T00:00:00Z' }] }),
+  },
+  responses: { 200: answer(AccountAnswer, 'The account without the aliases.') },
+});
+
+const timelineRoute = call(['accounts:read'], {
+  method: 'get',
+  path: '/accounts/{id}/account_aliases',
+  operationId: 'listAccountAliases',
+  tags,
+  summary: 'List the aliases of an account',
+  description: `Every span of time of every alias: those without a beginning first, then by beginning, then by value. A page has ${maxPageSize} unless \`pageSize\` says otherwise.`,
+  request: { params: accountPath, query: z.strictObject(pageQuery) },
+  responses: {
+    200: answer(
+      z
+        .strictObject({ data: z.array(AccountAliasAnswer).describe('The spans of this page.'), nextToken })
+        .describe('One page of the spans of an account.')
+        .openapi('AccountAliasPage'),
+      'A page of spans.',
+      { data: [exampleSpan] },
+    ),
+  },
+});
+
+const listRoute = call(['accounts:read'], {
+  method: 'get',
+  path: '/aliases',
+  operationId: 'listAliases',
+  tags,
+  summary: 'List aliases',
+  description: 'The aliases of all accounts that are in force now, by value.',
+  request: { query: z.strictObject(pageQuery) },
+  responses: { 200: answer(pageOf(AliasAnswer, 'AliasPage'), 'A page of aliases.') },
+});
+
+const getRoute = call(['accounts:read'], {
+  method: 'get',
+  path: '/aliases/{alias}',
+  operationId: 'getAlias',
+  tags,
+  summary: 'Get an alias',
+  description: "The alias that is in force now. An account's own id is none.",
+  request: { params: aliasPath },
+  responses: { 200: answer(AliasAnswer, 'The alias.', exampleAlias) },
+});
+
+const deleteRoute = call(['accounts:write'], {
+  method: 'delete',
+  path: '/aliases/{alias}',
+  operationId: 'deleteAlias',
+  tags,
+  summary: 'End an alias',
+  description: 'Ends an alias now, whichever account it names. It stays in `account_aliases`.',
+  request: { params: aliasPath, headers: writeHeaders },
+  responses: { 200: answer(Success, 'The alias has ended.') },
+});
+
+function showAlias({ value, createdAt }: AliasRow) {
+  return { value, createdAt: createdAt.toISOString() };
+}
+
+function showSpan(account: AccountRow, span: AliasRow) {
+  return {
+    id: spanIdOf(account, span),
+    value: span.value,
+    effectiveFrom: span.effectiveFrom?.toISOString() ?? noBeginning,
+    effectiveUntil: span.effectiveUntil?.toISOString() ?? noEnd,
+    createdAt: span.createdAt.toISOString(),
+  };
+}
+
+/** The alias that is in force now. Throws NotFoundError. */
+async function findAlias(ctx: Ctx, value: string): Promise<AliasRow> {
+  const on = ctx.now;
+  const account = await ctx.load(accountByAlias, { value, on });
+  const aliases = account === null ? [] : await ctx.load(aliasesOfAccount, { accountId: account.id, on });
+  const alias = aliases.find((one) => one.value === value);
+  if (alias === undefined) throw new NotFoundError('Alias', value, ' in force');
+  return alias;
+}
+
+function ofAccounts(rest: Rest): void {
+  rest.openapi(addRoute, async (c) => {
+    const body = inDomainWords(c.req.valid('json'));
+    const key = keyOf(c, c.req.valid('header'), body);
+    const input = { ...body, accountId: c.req.valid('param').id, ...key };
+    return c.json(await showAccount(c.var.ctx, written(c, await addAliases(c.var.ctx, input))), 200);
+  });
+
+  rest.openapi(removeRoute, async (c) => {
+    const { aliases, accountAliases: spans } = c.req.valid('json');
+    const key = keyOf(c, c.req.valid('header'), { aliases, spans });
+    const input = { accountId: c.req.valid('param').id, aliases, spans, ...key };
+    return c.json(await showAccount(c.var.ctx, written(c, await removeSpans(c.var.ctx, input))), 200);
+  });
+
+  rest.openapi(timelineRoute, async (c) => {
+    const account = await findAccount(c.var.ctx, c.req.valid('param').id);
+    const list = `aliases of ${account.nodeId}`;
+    const asked = askedPage(list, c.req.valid('query'), maxPageSize);
+    const page = await aliasTimeline(c.var.ctx, account.id, { first: asked.size, after: asked.after });
+    const data = page.rows.map((span) => showSpan(account, span));
+    return c.json({ data, ...nextPage(asked, page) }, 200);
+  });
+}
+
+function ofTenant(rest: Rest): void {
+  rest.openapi(listRoute, async (c) => {
+    const asked = askedPage('aliases', c.req.valid('query'));
+    const page = await aliasPage(c.var.ctx, { first: asked.size, after: asked.after });
+    return c.json(pageAnswer(asked, 'ASC', page.rows.map(showAlias), page), 200);
+  });
+
+  rest.openapi(getRoute, async (c) => {
+    return c.json(showAlias(await findAlias(c.var.ctx, c.req.valid('param').alias)), 200);
+  });
+
+  rest.openapi(deleteRoute, async (c) => {
+    const key = keyOf(c, c.req.valid('header'));
+    written(c, await endAlias(c.var.ctx, { ...c.req.valid('param'), ...key }));
+    return c.json({ success: true as const }, 200);
+  });
+}
+
+/** The calls that are about aliases. */
+export function aliasRoutes(rest: Rest): void {
+  ofAccounts(rest);
+  ofTenant(rest);
+}

@@ -1,0 +1,76 @@
+import type { Viewer } from '../ctx.ts';
+import type { Database } from '../db/client.ts';
+import { toTypeId } from '../lib/id.ts';
+import { isApiKey, isJwt, tokenHash } from '../tenant/api-key.ts';
+import type { UseLog } from '../tenant/last-used.ts';
+import { keysByTokenHash, tenantsByName } from '../tenant/read.ts';
+import { createLookUp } from './cached-lookup.ts';
+import type { VerifyJwt } from './jwt.ts';
+import { isSession, type Sessions } from './session-token.ts';
+
+/** Who a request comes from, undefined when its token is missing, unknown, expired or revoked. */
+export type Authenticate = (authorization: string | null) => Promise<Viewer | undefined>;
+
+export interface AuthenticatorOptions {
+  database: Database;
+  /** Is told of keys that are used, now and then. */
+  noteUse?: UseLog['note'];
+  /** undefined: JWTs are not taken. */
+  verifyJwt?: VerifyJwt | undefined;
+  /** Verifies session tokens; undefined: they are refused. */
+  verifySession?: Sessions['verify'];
+}
+
+/** The token of an `Authorization: Bearer …` header, undefined when the header is absent or of another form. */
+export function bearerToken(authorization: string | null): string | undefined {
+  return /^Bearer +([\x21-\x7e]+)$/i.exec(authorization ?? '')?.[1];
+}
+
+function hasExpired({ expiresAt }: Viewer): boolean {
+  return expiresAt !== null && expiresAt.getTime() <= Date.now();
+}
+
+/** Looks keys up by the hashes of their tokens: how long comparing hashes takes tells nothing of a token. */
+function createKeyLookUp({ database, noteUse }: AuthenticatorOptions) {
+  return createLookUp<Viewer>(async (hashes) => {
+    const rows = await database.run(keysByTokenHash, { hashes });
+    const viewers = new Map<string, Viewer>();
+    for (const { hash, keyId, lastUsedAt, ...key } of rows) {
+      const viewer = { ...key, actor: toTypeId('ApiKey', keyId) };
+      viewers.set(hash, viewer);
+      if (!hasExpired(viewer)) noteUse?.({ tenantId: key.tenant.id, keyId, lastUsedAt });
+    }
+    return hashes.map((hash) => viewers.get(hash));
+  });
+}
+
+/** Takes a JWT for its subject, in the tenant that it names. */
+function createJwtLookUp({ database, verifyJwt }: AuthenticatorOptions) {
+  const tenantNamed = createLookUp<Viewer['tenant']>(async (names) => {
+    const rows = await database.run(tenantsByName, { names });
+    const tenants = new Map(rows.map((row) => [row.name, row]));
+    return names.map((name) => tenants.get(name));
+  });
+  return async (token: string): Promise<Viewer | undefined> => {
+    const claims = await verifyJwt?.(token);
+    if (claims === undefined) return undefined;
+    const tenant = await tenantNamed(claims.tenantName);
+    if (tenant === undefined) return undefined;
+    const { subject, scopes, expiresAt } = claims;
+    return { tenant, keyName: subject, scopes, expiresAt, actor: `jwt:${subject}` };
+  };
+}
+
+/** Tells whom tokens stand for. A token that was good a moment ago costs no statement. */
+export function createAuthenticator(options: AuthenticatorOptions): Authenticate {
+  const viewerOfKey = createKeyLookUp(options);
+  const viewerOfJwt = createJwtLookUp(options);
+  return async (authorization) => {
+    const token = bearerToken(authorization);
+    if (token === undefined) return undefined;
+    if (isJwt(token) && !isSession(token)) return viewerOfJwt(token);
+    if (!isJwt(token) && !isApiKey(token)) return undefined;
+    const viewer = await (isJwt(token) ? options.verifySession?.(token) : viewerOfKey(tokenHash(token)));
+    return viewer === undefined || hasExpired(viewer) ? undefined : viewer;
+  };
+}

@@ -1,0 +1,189 @@
+import { Param, Placeholder, type Query } from 'drizzle-orm';
+import {
+  as,
+  columnPath,
+  equalities,
+  type From,
+  isTree,
+  listOf,
+  nameOf,
+  readFrom,
+  type Tree,
+  uncast,
+} from './statement-tree.ts';
+
+/** A statement could read or write what is not its tenant's: a bug, found before PostgreSQL sees the statement. */
+export class UnrestrictedError extends Error {
+  override name = 'UnrestrictedError';
+}
+
+/** The numbers of the parameters that hold the tenant of the request. */
+function tenantParams({ params }: Query): Set<number> {
+  const numbers = params.flatMap((param, index) => {
+    const value = param instanceof Param ? param.value : param;
+    return value instanceof Placeholder && value.name === 'tenantId' ? [index + 1] : [];
+  });
+  return new Set(numbers);
+}
+
+/** Names what of a statement is not restricted to its tenant. PostgreSQL's own parser, loaded with the first one, reads it. */
+export async function unrestrictedIn(query: Query): Promise<string[]> {
+  const { loadModule, parseSync } = await import('libpg-query');
+  await loadModule();
+  return unrestricted(parseSync(query.sql), tenantParams(query));
+}
+
+/**
+ * The second wall between tenants: refuses a statement of which a table, in a sub-query too, is not restricted by
+ * `tenant_id = <the tenant of the request>`. Throws UnrestrictedError.
+ */
+export async function requireTenant(name: string, query: Query): Promise<void> {
+  const problems = await unrestrictedIn(query);
+  if (problems.length === 0) return;
+  throw new UnrestrictedError(`The statement ${name} is not kept to its tenant: ${problems.join(', ')}.`);
+}
+
+const tenantColumn = 'tenant_id';
+
+interface Check {
+  /** The numbers of the parameters that hold the tenant. */
+  params: ReadonlySet<number>;
+  problems: string[];
+}
+
+/** What a query sees of those around it. */
+interface Level {
+  /** The names of WITH, which hide tables. */
+  ctes: ReadonlySet<string>;
+  /** The tables that are restricted to the tenant, by the names they have there. */
+  bound: ReadonlySet<string>;
+}
+
+/** Names what of a parsed statement is not restricted to the tenant, which the parameters of these numbers hold. */
+export function unrestricted(statement: unknown, params: ReadonlySet<number>): string[] {
+  const check: Check = { params, problems: [] };
+  walk(check, statement, { ctes: new Set(), bound: new Set() });
+  return check.problems;
+}
+
+/** Finds the queries inside of anything else. */
+function walk(check: Check, node: unknown, level: Level): void {
+  if (Array.isArray(node)) for (const each of node) walk(check, each, level);
+  if (!isTree(node)) return;
+  for (const [kind, content] of Object.entries(node)) {
+    if (kind === 'SelectStmt' && isTree(content)) checkSelect(check, content, level);
+    else if (kind === 'InsertStmt' && isTree(content)) checkInsert(check, content, level);
+    else if (/^(Update|Delete)Stmt$/.test(kind) && isTree(content)) checkChange(check, content, level);
+    // What is not understood is not let through.
+    else if (kind.endsWith('Stmt') || kind === 'RangeVar') check.problems.push(kind);
+    else walk(check, content, level);
+  }
+}
+
+/** The table whose tenant a column is. A bare name could be any table's: columns must be written with their tables. */
+function tenantOf(node: unknown): string | undefined {
+  const [table, column, ...rest] = columnPath(uncast(node)) ?? [];
+  return column === tenantColumn && rest.length === 0 ? String(table) : undefined;
+}
+
+/** Whether an expression is the tenant of the request, or that of a row that is known to be its. */
+function isTenant({ params }: Check, node: unknown, { bound }: Level): boolean {
+  const param = as('ParamRef', uncast(node));
+  if (param !== undefined) return params.has(Number(param.number));
+  const table = tenantOf(node);
+  return table !== undefined && bound.has(table);
+}
+
+/** Finds the tables that the conditions restrict, by one another too, and reports the others. */
+function bind(check: Check, from: From, { ctes, bound: outer }: Level): Level {
+  const bound = new Set([...outer].filter((name) => !from.names.has(name)));
+  const facts = from.conditions.flatMap(({ condition, of }) =>
+    equalities(condition).flatMap(([a, b]) => [
+      { table: tenantOf(a), other: b, of },
+      { table: tenantOf(b), other: a, of },
+    ]),
+  );
+  for (let before = -1; before !== bound.size; ) {
+    before = bound.size;
+    for (const { table, other, of } of facts) {
+      if (table === undefined || !from.tables.has(table) || of?.has(table) === false) continue;
+      if (isTenant(check, other, { ctes, bound })) bound.add(table);
+    }
+  }
+  for (const [name, table] of from.tables) {
+    if (!bound.has(name)) check.problems.push(name === table ? table : `${table} (as ${name})`);
+  }
+  return { ctes, bound };
+}
+
+/** Checks the queries of WITH, each of which sees those before it. */
+function checkCtes(check: Check, clause: unknown, { ctes: outer, bound }: Level): Level {
+  if (!isTree(clause)) return { ctes: outer, bound };
+  const ctes = new Set(outer);
+  for (const each of listOf(clause.ctes)) {
+    const { ctename, ctequery } = as('CommonTableExpr', each) ?? {};
+    if (clause.recursive === true) ctes.add(String(ctename));
+    walk(check, ctequery, { ctes: new Set(ctes), bound });
+    ctes.add(String(ctename));
+  }
+  return { ctes, bound };
+}
+
+/** Checks the rows that a statement is about, and the queries inside of where they come from. */
+function checkRows(check: Check, items: readonly unknown[], where: unknown, outer: Level): Level {
+  const from = readFrom(items, where, outer.ctes);
+  const level = bind(check, from, outer);
+  for (const { node, lateral } of from.inside) walk(check, node, lateral ? level : outer);
+  return level;
+}
+
+/** Checks a SELECT, and answers what it restricts. */
+function checkSelect(check: Check, node: Tree, around: Level): Level {
+  const { withClause, fromClause, larg, rarg, lockingClause: _, ...rest } = node;
+  const outer = checkCtes(check, withClause, around);
+  if (node.intoClause !== undefined) check.problems.push('select into');
+  if (isTree(larg)) checkSelect(check, larg, outer);
+  if (isTree(rarg)) checkSelect(check, rarg, outer);
+  const level = checkRows(check, listOf(fromClause), node.whereClause, outer);
+  walk(check, rest, level);
+  return level;
+}
+
+/** Checks an UPDATE or a DELETE. */
+function checkChange(check: Check, node: Tree, around: Level): void {
+  const { withClause, relation, fromClause, usingClause, ...rest } = node;
+  const outer = checkCtes(check, withClause, around);
+  const items = [{ RangeVar: relation }, ...listOf(fromClause), ...listOf(usingClause)];
+  // What is changed is a table, whatever WITH calls so.
+  const level = checkRows(check, items, node.whereClause, { ...outer, ctes: without(outer.ctes, relation) });
+  checkMoves(check, node.targetList);
+  walk(check, rest, { ...level, ctes: outer.ctes });
+}
+
+function without(ctes: ReadonlySet<string>, relation: unknown): ReadonlySet<string> {
+  return new Set([...ctes].filter((name) => !isTree(relation) || name !== relation.relname));
+}
+
+/** No row may go to another tenant. */
+function checkMoves({ problems }: Check, targets: unknown): void {
+  const moves = listOf(targets).some((target) => as('ResTarget', target)?.name === tenantColumn);
+  if (moves) problems.push(`set ${tenantColumn}`);
+}
+
+function checkInsert(check: Check, node: Tree, around: Level): void {
+  const outer = checkCtes(check, node.withClause, around);
+  const table = isTree(node.relation) ? node.relation : {};
+  const place = listOf(node.cols).findIndex((column) => as('ResTarget', column)?.name === tenantColumn);
+  const query = as('SelectStmt', node.selectStmt) ?? {};
+  const level = checkSelect(check, query, outer);
+  const values = listOf(query.valuesLists).map((row) => listOf(as('List', row)?.items)[place]);
+  const chosen = listOf(query.targetList).map((target) => as('ResTarget', target)?.val)[place];
+  const tenants = values.length > 0 ? values : [chosen];
+  if (place < 0 || !tenants.every((tenant) => isTenant(check, tenant, level))) {
+    check.problems.push(`insert into ${table.relname}`);
+  }
+  if (isTree(node.onConflictClause)) checkMoves(check, node.onConflictClause.targetList);
+  // A row that is in the way has the same key, which begins with the tenant.
+  const bound = new Set([...outer.bound, nameOf(table), 'excluded']);
+  walk(check, [node.onConflictClause, node.returningClause], { ctes: outer.ctes, bound });
+}

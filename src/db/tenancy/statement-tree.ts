@@ -1,0 +1,119 @@
+/** A node of a parsed statement, as PostgreSQL's own parser makes it: an object with one key, its kind. */
+export type Tree = { readonly [key: string]: unknown };
+
+export function isTree(value: unknown): value is Tree {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The content of a node when it is of this kind. */
+export function as(kind: string, node: unknown): Tree | undefined {
+  const content = isTree(node) ? node[kind] : undefined;
+  return isTree(content) ? content : undefined;
+}
+
+export function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+const textOf = (node: unknown): unknown => as('String', node)?.sval;
+
+/** The names of a column, such as `["accounts", "id"]`; undefined for other expressions. */
+export function columnPath(node: unknown): readonly unknown[] | undefined {
+  const column = as('ColumnRef', node);
+  return column && listOf(column.fields).map(textOf);
+}
+
+/** The expression inside of casts. */
+export function uncast(node: unknown): unknown {
+  const cast = as('TypeCast', node);
+  return cast === undefined ? node : uncast(cast.arg);
+}
+
+/** What must hold together for a condition to hold: nothing that stands inside of OR or NOT. */
+export function conjuncts(condition: unknown): readonly unknown[] {
+  const both = as('BoolExpr', condition);
+  if (both?.boolop === 'AND_EXPR') return listOf(both.args).flatMap(conjuncts);
+  // `(a and b) is true` holds when they do; it is written where the planner must not take a condition for an index.
+  const test = as('BooleanTest', condition);
+  if (test?.booltesttype === 'IS_TRUE') return conjuncts(test.arg);
+  return condition === undefined ? [] : [condition];
+}
+
+/** The sides of an equality, those of equal rows one by one. */
+export function equalities(condition: unknown): readonly (readonly [unknown, unknown])[] {
+  const comparison = as('A_Expr', condition);
+  const names = listOf(comparison?.name).map(textOf);
+  if (comparison?.kind !== 'AEXPR_OP' || names.length !== 1 || names[0] !== '=') return [];
+  const { lexpr, rexpr } = comparison;
+  const [left, right] = [as('RowExpr', lexpr), as('RowExpr', rexpr)];
+  if (left === undefined || right === undefined) return [[lexpr, rexpr]];
+  const others = listOf(right.args);
+  return listOf(left.args).map((each, index) => [each, others[index]] as const);
+}
+
+/** The name by which a table, or what else stands in FROM, is called there. */
+export function nameOf(from: Tree): string {
+  return String((isTree(from.alias) ? from.alias.aliasname : undefined) ?? from.relname ?? '');
+}
+
+/** What stands in FROM, and what holds of its rows. */
+export interface From {
+  /** Tables by the names they have here. */
+  tables: Map<string, string>;
+  /** All names, those of queries and functions too. */
+  names: Set<string>;
+  /** `of` names the tables that the condition of an outer join restricts; undefined: all. */
+  conditions: { condition: unknown; of: ReadonlySet<string> | undefined }[];
+  /** Queries, functions and conditions that stand in FROM. Only what is lateral sees the other names. */
+  inside: { node: unknown; lateral: boolean }[];
+}
+
+const systemSchemas = ['pg_catalog', 'information_schema'];
+
+/** Reads FROM with its joins, and WHERE. What has a name of `ctes` is no table. */
+export function readFrom(items: readonly unknown[], where: unknown, ctes: ReadonlySet<string>): From {
+  const from: From = { tables: new Map(), names: new Set(), conditions: [], inside: [] };
+  for (const item of items) readItem(item, from, ctes);
+  from.conditions.push(...conjuncts(where).map((condition) => ({ condition, of: undefined })));
+  return from;
+}
+
+function readItem(item: unknown, from: From, ctes: ReadonlySet<string>): void {
+  const table = as('RangeVar', item);
+  const join = as('JoinExpr', item);
+  if (table !== undefined) readTable(table, from, ctes);
+  else if (join !== undefined) readJoin(join, from, ctes);
+  else {
+    const [content] = Object.values(isTree(item) ? item : {});
+    if (isTree(content)) from.names.add(nameOf(content));
+    const lateral = as('RangeFunction', item) !== undefined || (isTree(content) && content.lateral === true);
+    from.inside.push({ node: item, lateral });
+  }
+}
+
+function readTable(table: Tree, from: From, ctes: ReadonlySet<string>): void {
+  const name = nameOf(table);
+  from.names.add(name);
+  if (table.schemaname === undefined && ctes.has(String(table.relname))) return;
+  if (!systemSchemas.includes(String(table.schemaname))) from.tables.set(name, String(table.relname));
+}
+
+function readJoin(join: Tree, from: From, ctes: ReadonlySet<string>): void {
+  const readSide = (side: unknown): ReadonlySet<string> => {
+    const part: From = { ...from, tables: new Map(), names: new Set() };
+    readItem(side, part, ctes);
+    for (const [name, table] of part.tables) from.tables.set(name, table);
+    for (const name of part.names) from.names.add(name);
+    return part.names;
+  };
+  const [left, right] = [readSide(join.larg), readSide(join.rarg)];
+  const restricted: Record<string, ReadonlySet<string> | undefined> = {
+    JOIN_INNER: undefined,
+    JOIN_LEFT: right,
+    JOIN_RIGHT: left,
+  };
+  const kind = String(join.jointype);
+  const of = kind in restricted ? restricted[kind] : new Set<string>();
+  from.conditions.push(...conjuncts(join.quals).map((condition) => ({ condition, of })));
+  from.inside.push({ node: join.quals, lateral: true });
+}

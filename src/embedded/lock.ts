@@ -1,0 +1,81 @@
+import { randomBytes } from 'node:crypto';
+import { rename, rm } from 'node:fs/promises';
+import { connect, createServer, type Server } from 'node:net';
+import { dirname, join, relative } from 'node:path';
+import { StartupError } from '../lib/errors.ts';
+import { unlessCode } from './binaries.ts';
+
+/** The longest Unix socket path, in bytes, that every supported system accepts. */
+const LONGEST_SOCKET_PATH = 103;
+
+/**
+ * The spelling of a socket's path that fits the system's limit: absolute, else relative to the working directory.
+ * @throws StartupError when neither is short enough
+ */
+export function socketPath(path: string): string {
+  const short = [path, relative(process.cwd(), path)].find(
+    (spelling) => Buffer.byteLength(spelling) <= LONGEST_SOCKET_PATH,
+  );
+  if (short === undefined) {
+    throw new StartupError(
+      `The path ${dirname(path)} is too long for a Unix socket: point DATA_DIR at a directory with a shorter path.`,
+    );
+  }
+  return short;
+}
+
+/** Whether a process listens on the Unix socket; the kernel knows, so a reused process id cannot deceive it. */
+export function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      resolve(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT' && error.code !== 'ENOTDIR');
+    });
+  });
+}
+
+/**
+ * Takes the data directory for this process until the returned function is called or the process ends.
+ * The lock is a listening socket: it outlives a killed process only as a file that nobody answers.
+ * @throws StartupError when a living process has it
+ */
+export async function acquireLock(path: string, dataDir: string): Promise<() => Promise<void>> {
+  for (let attempt = 0; attempt < 5; attempt += 1) {
+    const server = await listen(path);
+    if (server) return () => new Promise((resolve) => server.close(() => resolve()));
+    if (await answers(path)) break;
+    await removeStale(path);
+  }
+  throw new StartupError(
+    `The data directory ${dataDir} is in use by another running accountgraph: stop that one or point DATA_DIR at another directory.`,
+  );
+}
+
+function listen(path: string): Promise<Server | undefined> {
+  return new Promise((resolve, reject) => {
+    const server = createServer((socket) => socket.destroy());
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EADDRINUSE') resolve(undefined);
+      else reject(error);
+    });
+    // Open to other users so that they, too, can tell a living owner from a dead one; it carries no data.
+    server.listen({ path, writableAll: true }, () => resolve(server));
+    server.unref();
+  });
+}
+
+/** A rival may have replaced the dead socket since we looked, so look again where nobody else does. */
+async function removeStale(path: string): Promise<void> {
+  const aside = join(dirname(path), `service.${randomBytes(2).toString('hex')}`);
+  try {
+    await rename(path, aside);
+  } catch (error) {
+    return unlessCode('ENOENT')(error);
+  }
+  if (await answers(aside)) await rename(aside, path);
+  else await rm(aside, { force: true });
+}

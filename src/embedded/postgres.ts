@@ -1,0 +1,176 @@
+import { rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { StartupError } from '../lib/errors.ts';
+import { serverAccount } from './account.ts';
+import { findBinaries, reachableByOthers } from './binaries.ts';
+import { type Cluster, ensureDatabase, prepareDirectory, reasonOf } from './cluster.ts';
+import { acquireLock, answers, socketPath } from './lock.ts';
+import { ensurePassword, NAME, readPassword, writeRules } from './password.ts';
+import { launch, readyPid, type ServerState, SOCKET, takeOver, terminate } from './server.ts';
+
+/** Options for postgres.js; `path` is the server's Unix socket. */
+export interface EmbeddedConnection {
+  path: string;
+  user: string;
+  database: string;
+  password: string;
+}
+
+export interface EmbeddedPostgres {
+  connection: EmbeddedConnection;
+  /** Whether the server cannot start because its disk is full; it is tried again every second. */
+  isDiskFull: () => boolean;
+  /** Ends the server within 3 s; open connections are cut. Calling it again is harmless. */
+  stop: () => Promise<void>;
+}
+
+export interface EmbeddedOptions {
+  dataDir: string;
+  /** Told what a person should know about the data directory. */
+  onNotice?: (text: string) => void;
+  /** Told each time the server ended unasked or could not come back; it is being restarted then. */
+  onExit?: (reason: string) => void;
+}
+
+const READY_PATIENCE_MS = 10_000;
+const LONGEST_RESTART_DELAY_MS = 1000;
+const STABLE_MS = 10_000;
+
+/**
+ * Starts a PostgreSQL server on `<dataDir>/postgres`, made on first use, and keeps it running until `stop`.
+ * The server ends within seconds should this process die, and its log is `<dataDir>/postgres.log`.
+ * @throws StartupError naming the directory when it is in use, unusable, or of another version or user
+ */
+export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
+  const places = placesOf(options.dataDir);
+  await prepareDirectory(places.dataDir, options.onNotice);
+  const socket = socketOf(places.directory);
+  const state: ServerState = { stopping: false, isDiskFull: false };
+  let cluster: Cluster | undefined;
+  let release: (() => Promise<void>) | undefined;
+  let password: string;
+  try {
+    release = await acquireLock(socketPath(places.lock), places.dataDir);
+    cluster = await openCluster(places);
+    await ensureDatabase(cluster);
+    await takeOver(cluster);
+    const hasPassword = (await readPassword(places.dataDir)) !== undefined;
+    await writeRules(places.directory, hasPassword ? 'scram-sha-256' : 'trust');
+    await launch(cluster, state);
+    password = await ensurePassword(places, socket, () => state.server?.child.kill('SIGHUP'));
+  } catch (error) {
+    if (cluster && state.server) await terminate(cluster, state.server);
+    await release?.();
+    throw asSentence(error, places.dataDir);
+  }
+  const stop = keepRunning(cluster, state, options.onExit);
+  let stopped: Promise<void> | undefined;
+  return {
+    connection: { ...socket, password },
+    isDiskFull: () => state.isDiskFull,
+    stop: () => {
+      stopped ??= stop().then(release);
+      return stopped;
+    },
+  };
+}
+
+/**
+ * How to reach the server that a running service keeps on this data directory; undefined when none runs.
+ * Waits for a service that is just starting, at most 10 s.
+ * @throws StartupError when its data belongs to another user or it does not become ready
+ */
+export async function runningEmbedded(dataDir: string): Promise<EmbeddedConnection | undefined> {
+  const places = placesOf(dataDir);
+  const socket = socketOf(places.directory);
+  const lock = socketPath(places.lock);
+  const deadline = Date.now() + READY_PATIENCE_MS;
+  while (await answers(lock)) {
+    const pid = await readyPid(places.directory).catch((error: unknown) => {
+      throw asSentence(error, places.dataDir);
+    });
+    const password = pid === undefined ? undefined : await readPassword(places.dataDir);
+    if (password !== undefined && (await answers(socket.path))) return { ...socket, password };
+    if (Date.now() > deadline) {
+      throw new StartupError(
+        `The service on the data directory ${places.dataDir} has no database ready: see ${places.log}.`,
+      );
+    }
+    await sleep(20);
+  }
+  return undefined;
+}
+
+function placesOf(dataDir: string) {
+  const root = resolve(dataDir);
+  return {
+    dataDir: root,
+    directory: join(root, 'postgres'),
+    log: join(root, 'postgres.log'),
+    lock: join(root, 'service.sock'),
+  };
+}
+
+function socketOf(directory: string): Omit<EmbeddedConnection, 'password'> {
+  return { path: socketPath(join(directory, SOCKET)), user: NAME, database: NAME };
+}
+
+async function openCluster(places: ReturnType<typeof placesOf>): Promise<Cluster> {
+  const account = await serverAccount(places.directory);
+  if (account && process.platform !== 'linux' && !(await reachableByOthers(places.dataDir))) {
+    throw new StartupError(
+      `PostgreSQL cannot run as root and other users cannot enter ${places.dataDir}: start the service as an ordinary user or point DATA_DIR at another directory.`,
+    );
+  }
+  // Removed rather than emptied: the old log may belong to another user.
+  await rm(places.log, { force: true });
+  return { ...places, account, binaries: await findBinaries(account !== undefined) };
+}
+
+/** Restarts the server whenever it ends, ever more slowly while it keeps ending; returns how to stop for good. */
+function keepRunning(cluster: Cluster, state: ServerState, onExit?: (reason: string) => void) {
+  const interrupt = new AbortController();
+  const relaunch = async (delay: number): Promise<number> => {
+    await sleep(delay, undefined, { signal: interrupt.signal, ref: false }).catch(() => undefined);
+    try {
+      await launch(cluster, state);
+      state.isDiskFull = false;
+      return delay;
+    } catch (error) {
+      if (state.stopping) return delay;
+      state.isDiskFull = reasonOf(error).includes('No space left on device');
+      onExit?.(reasonOf(error));
+      return relaunch(slower(delay));
+    }
+  };
+  const keep = async () => {
+    let delay = 0;
+    for (let begun = Date.now(); ; begun = Date.now()) {
+      const reason = await state.server?.ended;
+      if (state.stopping) return;
+      onExit?.(`PostgreSQL ended unexpectedly (${reason}) and is being restarted.`);
+      delay = await relaunch(Date.now() - begun > STABLE_MS ? 0 : slower(delay));
+    }
+  };
+  const kept = keep();
+  return async () => {
+    state.stopping = true;
+    interrupt.abort();
+    if (state.server) await terminate(cluster, state.server);
+    await kept;
+  };
+}
+
+function slower(delay: number): number {
+  return Math.min(delay * 2 + 50, LONGEST_RESTART_DELAY_MS);
+}
+
+/** System errors become a sentence for the person at the terminal; anything else is a fault of ours. */
+function asSentence(error: unknown, dataDir: string): unknown {
+  if (error instanceof StartupError || !(error instanceof Error) || !('errno' in error)) return error;
+  return new StartupError(
+    `The data directory ${dataDir} cannot be used (${reasonOf(error)}): make it usable for this user or point DATA_DIR at another directory.`,
+    { cause: error },
+  );
+}

@@ -1,0 +1,111 @@
+import type { Ctx } from '../ctx.ts';
+import { encodeCursor, type ListPage, type PageArgs, parsePage } from '../lib/page.ts';
+import { type Driver, filteredList, type Listed, type ListedTable, plainList } from './filter.ts';
+import { nameOfWalk, type PageSource, pageQuery, runPage, type Walk } from './keyset.ts';
+import type { ListOrder } from './orders.ts';
+import { listCount, listPage, sortedPage } from './query.ts';
+import type { CommonFilter } from './rules.ts';
+import { searchFor, tenantFacet } from './search.ts';
+
+interface Row {
+  id: string;
+  name: string;
+  createdAt: Date;
+  updatedAt: Date;
+}
+
+/** What a list is asked for, beside what every list can be asked for. */
+export interface ListRequest {
+  filter: CommonFilter;
+  /** The statuses there are. */
+  statuses: string[];
+  /** Words of the facets that only this list has. */
+  facets: string[];
+  /** Values of the placeholders that only this list has. */
+  values: Record<string, unknown>;
+  customerId?: string | null | undefined;
+  /** Only the one with this id. */
+  id?: string | null | undefined;
+}
+
+/** By which of a filter's conditions an index finds most likely the fewest rows; undefined when it has none. */
+function driverOf({ filter, facets, customerId, id }: ListRequest): Driver | undefined {
+  if (id !== null && id !== undefined) return 'ID';
+  if (customerId !== null && customerId !== undefined) return 'CUSTOMER';
+  if (filter.metadata) return 'METADATA';
+  if (filter.search) return 'SEARCH';
+  if (facets.length > 0 || filter.country || filter.status?.length === 1) return 'FACETS';
+  if (filter.createdAt) return 'CREATED';
+  if (filter.updatedAt) return 'UPDATED';
+  return undefined;
+}
+
+function valuesOf(ctx: Ctx, { filter, statuses, facets, values, customerId, id }: ListRequest) {
+  const wanted = filter.status ?? statuses.filter((status) => status !== 'ARCHIVED');
+  const search = filter.search ? searchFor(filter.search) : undefined;
+  const words = [...facets, filter.country, wanted.length === 1 ? wanted[0] : undefined];
+  return {
+    ...values,
+    customerId: customerId ?? null,
+    id: id ?? null,
+    statuses: wanted,
+    live: wanted.some((status) => status !== 'ARCHIVED'),
+    archived: wanted.includes('ARCHIVED'),
+    country: filter.country ?? null,
+    metadata: filter.metadata ? JSON.stringify({ [filter.metadata.key]: filter.metadata.value }) : null,
+    createdFrom: filter.createdAt?.from?.toISOString() ?? '-infinity',
+    createdUntil: filter.createdAt?.until?.toISOString() ?? 'infinity',
+    updatedFrom: filter.updatedAt?.from?.toISOString() ?? '-infinity',
+    updatedUntil: filter.updatedAt?.until?.toISOString() ?? 'infinity',
+    needle: search?.needle ?? null,
+    pattern: search?.pattern ?? null,
+    facets: [
+      tenantFacet(ctx.viewer.tenant.id),
+      ...words.filter((word) => word !== undefined && word !== null),
+    ],
+    now: ctx.now.toISOString(),
+  };
+}
+
+function isFiltered({ filter, id }: ListRequest): boolean {
+  return [id, ...Object.values(filter)].some((value) => value !== null && value !== undefined);
+}
+
+/** The statements of a list: lean ones for what every caller asks, others that can take any filter. */
+function statementsOf(listed: Listed, order: ListOrder, request: ListRequest) {
+  const filtered = isFiltered(request);
+  const driver = driverOf(request) ?? (filtered ? 'FACETS' : undefined);
+  const kind = `${filtered ? 'filtered' : 'plain'}_${driver?.toLowerCase() ?? 'all'}`;
+  const where = () =>
+    driver !== undefined && filtered ? filteredList(listed, driver) : plainList(listed, driver);
+  const select = (walk: Walk) =>
+    listed.family(`${kind}_${nameOfWalk(order.name, walk)}`, (orm) => {
+      if (driver === 'ID' || (driver === 'CUSTOMER' && !order.byChange))
+        return sortedPage(orm, listed, walk, where());
+      if (driver === undefined || driver === 'CUSTOMER') return pageQuery(orm, listed, walk, where());
+      return listPage(orm, listed, { ...order, driver, walk });
+    });
+  const count = listed.family(`${kind}_${order.list}_count`, (orm) =>
+    listCount(orm, listed, where(), filtered && driver === 'SEARCH'),
+  );
+  return { select, count };
+}
+
+/** A page of a list. Throws InvalidInputError for arguments that do not fit together and cursors of another order. */
+export async function entityPage<T extends ListedTable>(
+  ctx: Ctx,
+  listed: Listed<T>,
+  order: ListOrder,
+  args: PageArgs,
+  request: ListRequest,
+): Promise<ListPage<T['$inferSelect'] & Row> & { found: Record<string, unknown> }> {
+  const page = parsePage(args, order.name, order.isPosition);
+  const { select, count } = statementsOf(listed, order, request);
+  const values = valuesOf(ctx, request);
+  const source = { order: order.order, select, values, alwaysFrom: isFiltered(request) };
+  return {
+    ...(await runPage(ctx.run, page, source as PageSource<T['$inferSelect'] & Row>)),
+    cursorOf: (row) => encodeCursor(order.name, order.positionOf(row)),
+    count: async () => (await ctx.run(count, values))[0]?.count ?? 0,
+  };
+}

@@ -1,0 +1,303 @@
+import { type SQL, sql } from 'drizzle-orm';
+import { accountByKey, customerByKey } from '../account/read.ts';
+import type { Ctx } from '../ctx.ts';
+import { tenantId } from '../db/rows.ts';
+import { statement } from '../db/statement.ts';
+import { changes } from '../history/table.ts';
+import { byId } from '../lib/entity-key.ts';
+import { InvalidInputError, NotFoundError } from '../lib/errors.ts';
+import { entityId as ownerId } from '../lib/fields.ts';
+import { groupBy } from '../lib/group.ts';
+import { requireScope } from '../lib/scope.ts';
+import { facade } from '../rest/facade.ts';
+import { askedPage, pageAnswer, pageOf, pageQuery, parsedFilter } from '../rest/page.ts';
+import { nameInPath } from '../rest/path.ts';
+import { answer, body, call, type Rest, type RestContext } from '../rest/route.ts';
+import { z } from '../rest/zod.ts';
+import { settingPage, settingsOfOwner } from '../setting/read.ts';
+import * as rules from '../setting/rules.ts';
+import { type FullId, fullIdOf, readFullId, settingKey } from '../setting/rules.ts';
+import type { SettingRow } from '../setting/table.ts';
+import { keyOf, writeHeaders, written } from '../writing/rest.ts';
+import { changeSetting, createSettings, type SettingsOwner } from './write.ts';
+
+/** Finds a change of an owner that removed one of the settings. */
+function removalOf(name: string, owner: SQL) {
+  const setting = sql`jsonb_build_array(jsonb_build_object('namespace', named.namespace, 'id', named.id))`;
+  const named = sql`unnest(${sql.placeholder('namespaces')}::text[], ${sql.placeholder('ids')}::text[])`;
+  return statement(name, (orm) =>
+    orm
+      .select({ version: changes.version })
+      .from(changes)
+      .where(
+        sql`${changes.tenantId} = ${tenantId} and ${owner} and ${changes.kind} = 'SETTINGS_REMOVED'
+          and exists (select from ${named} as named(namespace, id) where ${changes.before} -> 'settings' @> ${setting})`,
+      )
+      .limit(1),
+  );
+}
+
+const removalOfAccount = removalOf(
+  'removal_of_account',
+  sql`${changes.accountId} = ${sql.placeholder('ownerId')}`,
+);
+
+const removalOfCustomer = removalOf(
+  'removal_of_customer',
+  sql`${changes.customerId} = ${sql.placeholder('ownerId')} and ${changes.accountId} is null`,
+);
+
+type Owner = Pick<FullId, 'ownerType' | 'ownerId'>;
+
+const ownerKey = ({ ownerType, ownerId }: Owner) => `${ownerType} ${ownerId}`;
+
+async function ownerExists(ctx: Ctx, { ownerType, ownerId }: Owner): Promise<boolean> {
+  const key = byId(ownerId);
+  const owner = ownerType === 'ACCOUNT' ? ctx.load(accountByKey, key) : ctx.load(customerByKey, key);
+  return (await owner) !== null;
+}
+
+/** Whether an owner has or had one of the settings. */
+async function hadOne(ctx: Ctx, owner: Owner, named: FullId[]): Promise<boolean> {
+  const { ownerType: type, ownerId } = owner;
+  const keys = new Set(named.map(settingKey));
+  const present = await ctx.load(settingsOfOwner, { type, id: ownerId });
+  if (present.some((row) => keys.has(settingKey(row)))) return true;
+  const removals = await ctx.run(type === 'ACCOUNT' ? removalOfAccount : removalOfCustomer, {
+    ownerId,
+    namespaces: named.map(({ namespace }) => namespace),
+    ids: named.map(({ id }) => id),
+  });
+  return removals.length > 0;
+}
+
+/**
+ * Returns whether a full id means or ever meant a setting. One that names an existing owner is never read as that of
+ * another owner, whatever settings the two have.
+ */
+export async function settingExisted(ctx: Ctx, literal: string, spaced: string): Promise<boolean> {
+  const otherOwners = new Set(readFullId(spaced).map(ownerKey));
+  const byOwner = groupBy(readFullId(literal), ownerKey);
+  const existed = await Promise.all(
+    [...byOwner.values()].map(async (named) => {
+      const [owner] = named;
+      if (owner === undefined) return false;
+      // Settings belong to owners, which are never deleted.
+      return otherOwners.has(ownerKey(owner)) ? hadOne(ctx, owner, named) : ownerExists(ctx, owner);
+    }),
+  );
+  return existed.includes(true);
+}
+
+const tags = ['Settings'];
+
+const entityType = z.enum(rules.ownerTypes).describe('Whether an account or a customer owns it.');
+const entityId = ownerId.describe('The id of the account or customer that owns it.');
+
+const SettingAnswer = z
+  .strictObject({
+    ...rules.setting.shape,
+    entityType,
+    entityId,
+    fullId: z
+      .string()
+      .describe(
+        'Names it in the paths of this API: `setting.<namespace>.<id>.<ACCOUNT|CUSTOMER>.<owner id>`. Inside a part, a dot is written `~1` and a tilde `~0`.',
+      ),
+  })
+  .describe('A typed key-value of an account or customer.')
+  .openapi('Setting');
+
+const CreateSettingBody = facade(
+  z.object({ ...rules.setting.shape, entityType, entityId }).check(rules.checkValue),
+)
+  .describe('The new setting.')
+  .openapi('CreateSettingRequest');
+
+const { name, dataType, value } = rules.changeSettingInput.shape;
+
+const UpdateSettingBody = facade(z.object({ name, dataType, value }))
+  .describe('What to change: a field that is left out stays. The value must be one of its type afterwards.')
+  .openapi('UpdateSettingRequest');
+
+const example = {
+  id: 'accountSettingId',
+  value: 'INR',
+  namespace: 'USER',
+  name: 'Settings Name',
+  dataType: 'STRING',
+  entityType: 'ACCOUNT',
+  entityId: 'ACC00001',
+};
+
+const exampleAnswer = { ...example, fullId: 'setting.USER.accountSettingId.ACCOUNT.ACC00001' };
+
+const settingPath = nameInPath(
+  'id',
+  z
+    .string()
+    .describe(
+      'The `fullId` of the setting. One with plain dots inside its parts is taken where it can mean but one setting that there is.',
+    ),
+  settingExisted,
+);
+
+const ownerScope = 'Needs the scope to %s accounts, or customers when one of them owns it.';
+
+const createRoute = call([], {
+  method: 'post',
+  path: '/settings',
+  operationId: 'insertSetting',
+  tags,
+  summary: 'Create a setting',
+  description: `Gives an account or customer a setting that it has not yet. ${ownerScope.replace('%s', 'write')}`,
+  request: { headers: writeHeaders, body: body(CreateSettingBody, example) },
+  responses: { 201: answer(SettingAnswer, 'The new setting.', exampleAnswer) },
+});
+
+const filter = z.strictObject({
+  entity_type: entityType.optional(),
+  entity_id: entityId.optional(),
+  setting_id: rules.id.optional(),
+  namespace: rules.namespace.optional(),
+});
+
+const listRoute = call([], {
+  method: 'get',
+  path: '/settings',
+  operationId: 'listSetting',
+  tags,
+  summary: 'List settings',
+  description:
+    'The settings that meet every condition, by type and id of their owners, then by namespace and id. Needs the scopes `accounts:read` and `customers:read`; with `entity_type`, only the one for that.',
+  request: { query: filter.extend(pageQuery) },
+  responses: { 200: answer(pageOf(SettingAnswer, 'SettingPage'), 'A page of settings.') },
+});
+
+const getRoute = call([], {
+  method: 'get',
+  path: '/settings/{id}',
+  operationId: 'getSetting',
+  tags,
+  summary: 'Get a setting',
+  description: `The setting with this full id. ${ownerScope.replace('%s', 'read')}`,
+  request: { params: settingPath },
+  responses: { 200: answer(SettingAnswer, 'The setting.', exampleAnswer) },
+});
+
+const updateRoute = call([], {
+  method: 'patch',
+  path: '/settings/{id}',
+  operationId: 'updateSetting',
+  tags,
+  summary: 'Change a setting',
+  description: `Changes fields of a setting. There is no call to delete one: the mutation \`removeSettings\` of the GraphQL API does that. ${ownerScope.replace('%s', 'write')}`,
+  request: { params: settingPath, headers: writeHeaders, body: body(UpdateSettingBody, { value: 'EUR' }) },
+  responses: { 200: answer(SettingAnswer, 'The setting as it is now.') },
+});
+
+function showSetting(row: SettingRow) {
+  const { id, value, namespace, name, dataType, ownerType, ownerId } = row;
+  return {
+    id,
+    value,
+    entityType: ownerType,
+    entityId: ownerId,
+    namespace,
+    name,
+    dataType,
+    fullId: fullIdOf(row),
+  };
+}
+
+function assertAllowed(ctx: Ctx, ownerType: rules.OwnerType, verb: 'read' | 'write'): void {
+  requireScope(ctx.viewer, ownerType === 'ACCOUNT' ? `accounts:${verb}` : `customers:${verb}`);
+}
+
+const isSame = (row: SettingRow, { namespace, id }: Pick<FullId, 'namespace' | 'id'>) =>
+  row.namespace === namespace && row.id === id;
+
+/** Returns the setting that a full id means. Throws InvalidInputError if it can mean several. */
+async function findSetting(ctx: Ctx, text: string, verb: 'read' | 'write'): Promise<SettingRow | undefined> {
+  const meant = readFullId(text);
+  for (const { ownerType } of meant) assertAllowed(ctx, ownerType, verb);
+  const found = await Promise.all(
+    meant.map(async (one) => {
+      const settings = await ctx.load(settingsOfOwner, { type: one.ownerType, id: one.ownerId });
+      return settings.filter((row) => isSame(row, one));
+    }),
+  );
+  const [setting, ...others] = found.flat();
+  if (setting === undefined || others.length === 0) return setting;
+  const message = `can mean several settings; write the dots inside of its parts as ~1, such as ${fullIdOf(setting)}`;
+  throw new InvalidInputError([{ path: ['id'], code: 'INVALID_VALUE', message }]);
+}
+
+/** A setting as a write of its owner left it: the first of these that the owner has then. */
+function settingIn({ settings }: SettingsOwner, keys: Pick<FullId, 'namespace' | 'id'>[]) {
+  const [row] = keys.flatMap((key) => settings.filter((one) => isSame(one, key)));
+  if (row === undefined) throw new Error('A setting that was written is not there.');
+  return showSetting(row);
+}
+
+/** The keys of the settings that a write may have changed: replayed, it may have read the path in the other way. */
+function changedIn({ account, customer }: SettingsOwner, { plusName }: RestContext['var'], key: FullId) {
+  if (plusName === undefined) return [key];
+  const ownerType = account === null ? 'CUSTOMER' : 'ACCOUNT';
+  const owner = account ?? customer;
+  const meant = plusName.readings.flatMap(readFullId);
+  return meant.filter((one) => one.ownerType === ownerType && one.ownerId === owner?.id);
+}
+
+function reads(rest: Rest): void {
+  rest.openapi(listRoute, async (c) => {
+    const { ctx } = c.var;
+    const asked = askedPage('settings', c.req.valid('query'));
+    const wanted = parsedFilter(filter, asked);
+    const ownerTypes = wanted.entity_type ? [wanted.entity_type] : rules.ownerTypes;
+    for (const type of ownerTypes) assertAllowed(ctx, type, 'read');
+    const conditions = { ownerId: wanted.entity_id, namespace: wanted.namespace, id: wanted.setting_id };
+    const { size: first, after } = asked;
+    const page = await settingPage(ctx, { first, after }, { ownerTypes, ...conditions });
+    return c.json(pageAnswer(asked, 'ASC', page.rows.map(showSetting), page), 200);
+  });
+
+  rest.openapi(getRoute, async (c) => {
+    const { id } = c.req.valid('param');
+    const setting = await findSetting(c.var.ctx, id, 'read');
+    if (setting === undefined) throw new NotFoundError('Setting', id);
+    return c.json(showSetting(setting), 200);
+  });
+}
+
+function writes(rest: Rest): void {
+  rest.openapi(createRoute, async (c) => {
+    const { ctx } = c.var;
+    const { entityType, entityId, ...setting } = c.req.valid('json');
+    assertAllowed(ctx, entityType, 'write');
+    const owner = entityType === 'ACCOUNT' ? { accountId: entityId } : { customerId: entityId };
+    const idempotencyKey = c.req.valid('header')['Idempotency-Key'];
+    const result = await createSettings(ctx, { ...owner, settings: [setting], idempotencyKey });
+    return c.json(settingIn(written(c, result), [setting]), 201);
+  });
+
+  rest.openapi(updateRoute, async (c) => {
+    const { ctx } = c.var;
+    const fullId = c.req.valid('param').id;
+    const key = keyOf(c, c.req.valid('header'), c.req.valid('json'));
+    const found = await findSetting(ctx, fullId, 'write');
+    // A request that was answered before is answered again, even if its setting has been removed since.
+    const meant = found ?? (key.idempotencyKey == null ? undefined : readFullId(fullId)[0]);
+    if (meant === undefined) throw new NotFoundError('Setting', fullId);
+    const { ownerType, ownerId, namespace, id } = meant;
+    const name = { ownerType, ownerId, namespace, id };
+    const result = written(c, await changeSetting(ctx, { ...c.req.valid('json'), ...name, ...key }));
+    return c.json(settingIn(result, changedIn(result, c.var, name)), 200);
+  });
+}
+
+/** The calls that are about settings. */
+export function settingRoutes(rest: Rest): void {
+  reads(rest);
+  writes(rest);
+}

@@ -1,0 +1,99 @@
+import { builder } from '../graphql/builder.ts';
+import { describeRule } from '../graphql/describe.ts';
+import { ErrorInterface } from '../graphql/errors.ts';
+import { InvalidInputError } from '../lib/errors.ts';
+import { expectedVersion } from '../lib/fields.ts';
+import {
+  IdempotencyError,
+  IdTakenError,
+  LimitExceededError,
+  NotAllowedInStatusError,
+  VersionConflictError,
+} from './errors.ts';
+import { idempotencyKey } from './rules.ts';
+
+type InputFields = PothosSchemaTypes.InputFieldBuilder<typeof builder.$inferSchemaTypes, 'InputObject'>;
+
+export const neverCleared = 'Cannot be cleared.';
+
+/** What every archive and restore takes. */
+export function entityFields(t: InputFields, idDescription: string) {
+  return {
+    id: t.id({ required: true, description: idDescription }),
+    expectedVersion: t.int({ description: describeRule(expectedVersion) }),
+    idempotencyKey: t.string({ description: describeRule(idempotencyKey) }),
+  };
+}
+
+builder.objectType(IdTakenError, {
+  name: 'IdTakenError',
+  description:
+    'The id is in use. Account ids and aliases share one namespace: an alias holds an id while it is in force and before it begins, but not after it has ended.',
+  interfaces: [ErrorInterface],
+  fields: (t) => ({
+    id: t.exposeID('id', { description: 'The id in use.' }),
+    accountId: t.exposeID('accountId', {
+      nullable: true,
+      description: 'The account that has it as its id or alias; `null` if a customer has it as its id.',
+    }),
+  }),
+});
+
+builder.objectType(NotAllowedInStatusError, {
+  name: 'NotAllowedInStatusError',
+  description: 'The status of the entity, or of its customer, does not allow the change.',
+  interfaces: [ErrorInterface],
+  fields: (t) => ({
+    type: t.exposeString('type', {
+      description: 'The type of the entity in that status, `Account` or `Customer`.',
+    }),
+    id: t.exposeID('id', {
+      description: 'The id of the entity in that status: the account, or its customer.',
+    }),
+    status: t.exposeString('status', {
+      description: 'The status, such as `ARCHIVED`.',
+    }),
+    liveAccountIds: t.idList({
+      nullable: true,
+      description:
+        'The first live accounts of a customer, if they prevent archiving it. Empty without the scope `accounts:read`; `null` for other reasons.',
+      resolve: (error) => error.liveAccounts?.ids ?? null,
+    }),
+    liveAccountCount: t.int({
+      nullable: true,
+      description: 'The number of live accounts; `null` for other reasons.',
+      resolve: (error) => error.liveAccounts?.total ?? null,
+    }),
+  }),
+});
+
+builder.objectType(IdempotencyError, {
+  name: 'IdempotencyError',
+  description:
+    'The idempotency key was used with another input (`IDEMPOTENCY_KEY_REUSED`), or its first request still runs (`IDEMPOTENCY_IN_PROGRESS`).',
+  interfaces: [ErrorInterface],
+});
+
+builder.objectType(VersionConflictError, {
+  name: 'VersionConflictError',
+  description: "The entity's version differs from `expectedVersion` because another request changed it.",
+  interfaces: [ErrorInterface],
+  fields: (t) => ({
+    currentVersion: t.exposeInt('currentVersion', { description: "The entity's current version." }),
+  }),
+});
+
+builder.objectType(LimitExceededError, {
+  name: 'LimitExceededError',
+  description: 'The change would exceed a limit of the entity.',
+  interfaces: [ErrorInterface],
+  fields: (t) => ({
+    limit: t.exposeInt('limit', { description: 'The maximum that the change would exceed.' }),
+  }),
+});
+
+/** The errors that every mutation can return. */
+export const commonErrors = [InvalidInputError, IdempotencyError];
+
+export const replayedDescription =
+  'Whether this is the first result of the same idempotency key. Data that the first request did not change is current.';

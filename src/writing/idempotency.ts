@@ -1,0 +1,226 @@
+import { type SQL, type SQLWrapper, sql } from 'drizzle-orm';
+import type { Ctx, Run } from '../ctx.ts';
+import { tenantId } from '../db/rows.ts';
+import { type Orm, statement } from '../db/statement.ts';
+import { IdempotencyError } from './errors.ts';
+import { fingerprint, keptForMs, type Repeatable } from './rules.ts';
+import { idempotencyRecords } from './table.ts';
+
+/** What the recordset of a write carries beside its rows, so that the write can be recognised when it is sent again. */
+export const keyColumns = { idempotencyKey: 'text', fingerprint: 'text', answer: 'jsonb' };
+
+export interface KeyValues {
+  idempotencyKey: string | null;
+  fingerprint: string | null;
+  answer: unknown;
+}
+
+export interface Written<T> {
+  written: T;
+  /** True when the request had been sent before with the same idempotency key: this is the first answer. */
+  replayed: boolean;
+}
+
+/** Violated when two equal requests pass each other: the later one runs again and finds the first answer. */
+export const keyConstraint = 'idempotency_records_pkey';
+
+/** The values for `keyColumns`: all null when the input has no key. `answer` is what a repeated request will get. */
+export function keyValues(mutation: string, input: Repeatable, answer: unknown): KeyValues {
+  const { idempotencyKey = null, sentAs, ...rest } = input;
+  if (idempotencyKey === null) return { idempotencyKey: null, fingerprint: null, answer: null };
+  return { idempotencyKey, fingerprint: fingerprint(mutation, sentAs ?? rest), answer };
+}
+
+/** The number of the lock that the first request with a key holds while it runs. No name that can be locked has a line feed. */
+function keyLock(key: SQLWrapper): SQL {
+  return sql`hashtextextended(E'idempotency\\n' || ${key}, ${tenantId}::integer)`;
+}
+
+/**
+ * The steps by which a statement honours the keys of its input, the CTE named `input`: `prior` finds what was answered
+ * before, `claim` finds keys whose first request still runs. A write goes on only where `isFresh` holds.
+ */
+export function keySteps(orm: Orm) {
+  const prior = orm.$with('prior').as(
+    orm
+      .select({
+        key: idempotencyRecords.key,
+        fingerprint: idempotencyRecords.fingerprint,
+        answer: idempotencyRecords.answer,
+      })
+      .from(idempotencyRecords)
+      .where(
+        sql`${idempotencyRecords.tenantId} = ${tenantId}
+          and ${idempotencyRecords.key} = any(array(select "idempotencyKey" from input))
+          and ${idempotencyRecords.createdAt} > ${sql.placeholder('keptSince')}::timestamptz`,
+      ),
+  );
+  const claim = orm.$with('claim').as(
+    orm
+      .select({
+        key: sql<string>`"idempotencyKey"`.as('key'),
+        free: sql<boolean>`pg_try_advisory_xact_lock(${keyLock(sql`"idempotencyKey"`)})`.as('free'),
+      })
+      .from(sql`input`)
+      .where(sql`"idempotencyKey" is not null`),
+  );
+  const isFresh = sql`not exists (select from prior where prior.key = input."idempotencyKey")
+    and coalesce((select claim.free from claim where claim.key = input."idempotencyKey"), true)`;
+  return { prior, claim, isFresh };
+}
+
+/** The columns of `keyColumns` as the CTE `input` passes them on. */
+export const keyFields = {
+  idempotencyKey: sql<string | null>`input."idempotencyKey"`.as('idempotencyKey'),
+  fingerprint: sql<string | null>`input."fingerprint"`.as('fingerprint'),
+  answer: sql<unknown>`input."answer"`.as('answer'),
+};
+
+/** The step that keeps the answer of every written input which has a key. */
+export function recordAnswers(orm: Orm, written: SQL, answer: SQL = sql`input."answer"`) {
+  return orm.$with('record').as(
+    orm
+      .insert(idempotencyRecords)
+      .select(
+        orm
+          .select({
+            tenantId: sql`${tenantId}::integer`.as('tenantId'),
+            key: sql`input."idempotencyKey"`.as('key'),
+            fingerprint: sql`input."fingerprint"`.as('fingerprint'),
+            answer: sql`${answer}`.as('answer'),
+            createdAt: sql`${sql.placeholder('now')}::timestamptz`.as('createdAt'),
+          })
+          .from(written)
+          .where(sql`input."idempotencyKey" is not null`),
+      )
+      .returning({ key: idempotencyRecords.key }),
+  );
+}
+
+/** What a statement with `keySteps` tells of each input's key, for `replayedAnswer`. */
+export const keyOutcome = {
+  priorFingerprint: sql<string | null>`prior.fingerprint`,
+  priorAnswer: sql<unknown>`prior.answer`,
+  claimFree: sql<boolean | null>`claim.free`,
+};
+
+/** The values of the placeholders that `keySteps` and `recordAnswers` use. */
+export function keyPlaceholders(ctx: Ctx): { now: string; keptSince: string } {
+  return { now: ctx.now.toISOString(), keptSince: new Date(ctx.now.getTime() - keptForMs).toISOString() };
+}
+
+export interface KeyOutcome {
+  priorFingerprint: string | null;
+  priorAnswer: unknown;
+  claimFree: boolean | null;
+}
+
+/** The answer or refusal that the key of an input brings; undefined when the input is new and was written. */
+export function earlierAnswer(outcome: KeyOutcome, { fingerprint }: KeyValues): unknown {
+  if (outcome.priorFingerprint !== null) {
+    const same = outcome.priorFingerprint === fingerprint;
+    return same ? outcome.priorAnswer : new IdempotencyError('IDEMPOTENCY_KEY_REUSED');
+  }
+  return outcome.claimFree === false ? new IdempotencyError('IDEMPOTENCY_IN_PROGRESS') : undefined;
+}
+
+const claimKey = statement('claim_key', (orm) =>
+  orm
+    .select({ free: sql<boolean>`pg_try_advisory_xact_lock(${keyLock(sql.placeholder('key'))})` })
+    .from(sql`(values (1)) as one`),
+);
+
+const answersOfKeys = statement('answers_of_keys', (orm) =>
+  orm
+    .select({
+      key: idempotencyRecords.key,
+      fingerprint: idempotencyRecords.fingerprint,
+      answer: idempotencyRecords.answer,
+    })
+    .from(idempotencyRecords)
+    .where(
+      sql`${idempotencyRecords.tenantId} = ${tenantId} and ${idempotencyRecords.key} = any(${sql.placeholder('keys')})
+        and ${idempotencyRecords.createdAt} > ${sql.placeholder('keptSince')}::timestamptz`,
+    ),
+);
+
+const keepAnswer = statement('keep_answer', (orm) =>
+  orm
+    .insert(idempotencyRecords)
+    .values({
+      tenantId: tenantId as never,
+      key: sql.placeholder('key') as never,
+      fingerprint: sql.placeholder('fingerprint') as never,
+      answer: sql`${sql.placeholder('answer')}::jsonb`,
+      createdAt: sql`${sql.placeholder('now')}::timestamptz`,
+    })
+    .onConflictDoUpdate({
+      target: [idempotencyRecords.tenantId, idempotencyRecords.key],
+      set: {
+        fingerprint: sql`excluded.fingerprint`,
+        answer: sql`excluded.answer`,
+        createdAt: sql`excluded.created_at`,
+      },
+    }),
+);
+
+const forgetExpiredKeys = statement('forget_expired_keys', (orm) =>
+  orm.delete(idempotencyRecords).where(
+    sql`${idempotencyRecords.tenantId} = ${tenantId} and ${idempotencyRecords.key} = any(${sql.placeholder('keys')})
+        and ${idempotencyRecords.createdAt} <= ${sql.placeholder('keptSince')}::timestamptz`,
+  ),
+);
+
+/**
+ * What was answered to the keys of a write that a constraint refused, for an equal request may have got in meanwhile.
+ * Records whose time is over, which stand in the way of their keys' next use, are forgotten.
+ */
+export async function answersSoFar(ctx: Ctx, values: KeyValues[]): Promise<Map<string, unknown>> {
+  const keys = values.flatMap(({ idempotencyKey }) => idempotencyKey ?? []);
+  if (keys.length === 0) return new Map();
+  const parameters = { ...keyPlaceholders(ctx), keys };
+  await ctx.run(forgetExpiredKeys, parameters);
+  const records = new Map((await ctx.run(answersOfKeys, parameters)).map((record) => [record.key, record]));
+  const answers = values.flatMap(({ idempotencyKey, fingerprint }): [string, unknown][] => {
+    const record = records.get(idempotencyKey ?? '');
+    if (record === undefined) return [];
+    const same = record.fingerprint === fingerprint;
+    return [[record.key, same ? record.answer : new IdempotencyError('IDEMPOTENCY_KEY_REUSED')]];
+  });
+  return new Map(answers);
+}
+
+/**
+ * Runs a write of several statements as one transaction, and once only when its input has an idempotency key: sent
+ * again, it gets what `revive` makes of the first answer's JSON. Throws IdempotencyError, and whatever `work` throws.
+ */
+export async function writeOnce<T>(
+  ctx: Ctx,
+  mutation: string,
+  input: Repeatable,
+  revive: (answer: unknown) => T,
+  work: (run: Run) => Promise<T>,
+): Promise<Written<T>> {
+  const key = keyValues(mutation, input, null);
+  const { idempotencyKey, fingerprint } = key;
+  const values = { ...keyPlaceholders(ctx), key: idempotencyKey, fingerprint, keys: [idempotencyKey] };
+  return ctx.transaction(async (run) => {
+    if (idempotencyKey !== null) {
+      const [claim] = await run(claimKey, values);
+      const [prior] = await run(answersOfKeys, values);
+      const earlier = earlierAnswer(
+        {
+          priorFingerprint: prior?.fingerprint ?? null,
+          priorAnswer: prior?.answer,
+          claimFree: claim?.free ?? null,
+        },
+        key,
+      );
+      if (earlier instanceof IdempotencyError) throw earlier;
+      if (earlier !== undefined) return { written: revive(earlier), replayed: true };
+    }
+    const written = await work(run);
+    if (idempotencyKey !== null) await run(keepAnswer, { ...values, answer: JSON.stringify(written) });
+    return { written, replayed: false };
+  });
+}

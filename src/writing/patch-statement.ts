@@ -1,0 +1,175 @@
+import { type SQL, type SQLWrapper, sql } from 'drizzle-orm';
+import { toSnakeCase } from 'drizzle-orm/casing';
+import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
+import { jsonJoined } from '../db/json.ts';
+import { recordset, storedKeys, tenantId } from '../db/rows.ts';
+import { type Orm, statement } from '../db/statement.ts';
+import type { ChangeKind } from '../history/rules.ts';
+import { changes } from '../history/table.ts';
+import { keyOutcome, keySteps, recordAnswers } from './idempotency.ts';
+
+/** A table whose rows have an id of their tenant's and a version. */
+export type VersionedTable = PgTable & Record<'tenantId' | 'id' | 'version' | 'updatedAt', PgColumn>;
+
+/** The instant of a request, but never before that of the last write, which may have overtaken it. */
+export function laterOf(updatedAt: PgColumn, now: SQLWrapper): SQL {
+  return sql`greatest(${updatedAt}, ${now}::timestamptz)`;
+}
+
+/** What a patch's statement needs to know of its table. */
+export interface Patched<T extends VersionedTable> {
+  name: string;
+  kind: ChangeKind;
+  table: T;
+  keys: readonly string[];
+  /** What must hold of `before`, the row as it was, and `input`, beside its version and status. */
+  allowed: SQL;
+  /** Whom the change belongs to, from `after`. */
+  customerId: SQL;
+  accountId: SQL;
+}
+
+/** What an input has beside the values of the columns that it sets, which `set` names. */
+const inputColumns = {
+  set: 'text[]',
+  expectedVersion: 'integer',
+  idempotencyKey: 'text',
+  fingerprint: 'text',
+  changeId: 'uuid',
+  at: 'timestamptz',
+  actor: 'text',
+  requestId: 'text',
+};
+
+/** The CTE of the inputs, each with another id. */
+function inputStep(orm: Orm, { table, keys }: Patched<VersionedTable>) {
+  const fields = ['id', ...keys, ...Object.keys(inputColumns)];
+  const columns = fields.map((field) => [field, sql`input.${sql.identifier(field)}`.as(field)]);
+  return orm
+    .$with('input')
+    .as(
+      orm
+        .select(Object.fromEntries(columns) as Record<string, SQL.Aliased>)
+        .from(recordset(table, 'input', inputColumns, ['id', ...keys])),
+    );
+}
+
+function columnOf(table: PgTable, key: string): PgColumn {
+  return (table as unknown as Record<string, PgColumn>)[key] as PgColumn;
+}
+
+/**
+ * The steps that change the rows: `before` locks them, in one order for all, and shows them as they were; `after` has
+ * them as they are where `allowed` held.
+ */
+function patchSteps(orm: Orm, { table, keys }: Patched<VersionedTable>, allowed: SQL) {
+  const mine = sql`${table.tenantId} = ${tenantId}`;
+  const before = orm.$with('before').as(
+    orm
+      .select()
+      .from(table as PgTable)
+      .where(sql`${mine} and ${table.id} = any(array(select id from input))`)
+      .orderBy(table.id)
+      .for('no key update'),
+  );
+  const changed = keys.map((key) => [
+    key,
+    sql`case when ${sql.raw(`'${key}'`)} = any(input."set") then input.${sql.identifier(key)} else ${columnOf(table, key)} end`,
+  ]);
+  const after = orm.$with('after').as(
+    orm
+      .update(table as PgTable)
+      .set({
+        ...Object.fromEntries(changed),
+        version: sql`${table.version} + 1`,
+        updatedAt: laterOf(table.updatedAt, sql`input.at`),
+      })
+      .from(sql`input join before on before.id = input.id`)
+      .where(
+        sql`${mine} and ${table.id} = any(array(select id from before)) and ${table.id} = input.id and ${allowed}`,
+      )
+      .returning(),
+  );
+  return { before, after };
+}
+
+/** The row of a CTE as JSON, named as the code names its columns. */
+function rowJson(cte: string, keys: readonly string[]): SQL {
+  const pairs = keys.map(
+    (key) => sql`${sql.raw(`'${key}'`)}, ${sql.identifier(cte)}.${sql.identifier(toSnakeCase(key))}`,
+  );
+  return sql`jsonb_build_object(${sql.join(pairs, sql`, `)})`;
+}
+
+/** The members in which `before` and `after` differ, as JSON of the one of them. */
+function difference(of: 'before' | 'after', keys: readonly string[]): SQL {
+  const members = keys.map((key) => {
+    const column = sql.identifier(toSnakeCase(key));
+    const member = sql`jsonb_build_object(${sql.raw(`'${key}'`)}, ${sql.identifier(of)}.${column})`;
+    return sql`case when before.${column} is distinct from after.${column} then ${member} else '{}' end`;
+  });
+  return sql.join(members, sql` || `);
+}
+
+function insertChange(orm: Orm, { kind, keys, customerId, accountId }: Patched<VersionedTable>) {
+  return orm.$with('change').as(
+    orm
+      .insert(changes)
+      .select(
+        orm
+          .select({
+            tenantId: sql<number>`${tenantId}::integer`.as('tenantId'),
+            id: sql<string>`input."changeId"`.as('id'),
+            customerId: sql<string>`${customerId}`.as('customerId'),
+            accountId: sql<string | null>`${accountId}`.as('accountId'),
+            kind: sql<ChangeKind>`${sql.raw(`'${kind}'`)}`.as('kind'),
+            at: sql<Date>`input.at`.as('at'),
+            actor: sql<string>`input.actor`.as('actor'),
+            requestId: sql<string>`input."requestId"`.as('requestId'),
+            version: sql<number>`after.version`.as('version'),
+            before: sql<Record<string, unknown>>`${difference('before', keys)}`.as('before'),
+            after: sql<Record<string, unknown>>`${difference('after', keys)}`.as('after'),
+            transactionId: sql<string>`pg_current_xact_id()`.as('transactionId'),
+          })
+          .from(sql`input join before on before.id = input.id join after on after.id = input.id`),
+      )
+      .returning({ id: changes.id }),
+  );
+}
+
+/** What explains a refusal. */
+const refused = {
+  id: sql<string>`before.id`,
+  status: sql<string>`before.status`,
+  version: sql<number>`before.version`,
+};
+
+export type Refused = { id: string; status: string; version: number };
+
+/** The one statement that updates rows: with their keys, version checks, changes and records. */
+export function patchStatement<T extends VersionedTable>(patched: Patched<T>) {
+  const { table } = patched;
+  return statement(patched.name, (orm) => {
+    const input = inputStep(orm, patched);
+    const { prior, claim, isFresh } = keySteps(orm);
+    const allowed = sql`${isFresh} and before.status <> 'ARCHIVED'
+      and coalesce(input."expectedVersion", before.version) = before.version and ${patched.allowed}`;
+    const { before, after } = patchSteps(orm, patched, allowed);
+    const change = insertChange(orm, patched);
+    const written = sql`input join after on after.id = input.id`;
+    const record = recordAnswers(orm, written, rowJson('after', storedKeys(table)));
+    return orm
+      .with(input, prior, claim, before, after, change, record)
+      .select({
+        id: sql<string>`input.id`,
+        before: refused,
+        after: jsonJoined(table, 'after'),
+        ...keyOutcome,
+      })
+      .from(sql`input`)
+      .leftJoin(before, sql`before.id = input.id`)
+      .leftJoin(after, sql`after.id = input.id`)
+      .leftJoin(prior, sql`prior.key = input."idempotencyKey"`)
+      .leftJoin(claim, sql`claim.key = input."idempotencyKey"`);
+  });
+}

@@ -1,0 +1,87 @@
+import { sql } from 'drizzle-orm';
+import type { PgColumn } from 'drizzle-orm/pg-core';
+import { tenantId } from '../db/rows.ts';
+import { statement } from '../db/statement.ts';
+import { type EntityType, NotFoundError } from '../lib/errors.ts';
+import { NotAllowedInStatusError, VersionConflictError } from './errors.ts';
+import { laterOf, type VersionedTable } from './patch-statement.ts';
+
+type EntityTable = VersionedTable & { status: PgColumn };
+
+/** Holds rows of a table until the transaction ends; statements after this one see all that was committed before. */
+export function lockStatement<T extends EntityTable>(name: string, table: T) {
+  return statement(name, (orm) =>
+    orm
+      .select()
+      .from(table as EntityTable)
+      .where(sql`${table.tenantId} = ${tenantId} and ${table.id} = any(${sql.placeholder('ids')})`)
+      .orderBy(table.id)
+      .for('no key update'),
+  );
+}
+
+/** Adds 1 to the version of a locked row, whose status may change with it. */
+export function touchStatement<T extends EntityTable>(name: string, table: T) {
+  return statement(name, (orm) =>
+    orm
+      .update(table as EntityTable)
+      .set({
+        status: sql`coalesce(${sql.placeholder('status')}, ${table.status})`,
+        version: sql`${table.version} + 1`,
+        updatedAt: laterOf(table.updatedAt, sql.placeholder('now')),
+      })
+      .where(sql`${table.tenantId} = ${tenantId} and ${table.id} = ${sql.placeholder('id')}`)
+      .returning(),
+  );
+}
+
+export interface Expected {
+  id: string;
+  expectedVersion?: number | null | undefined;
+}
+
+interface Entity {
+  status: string;
+  version: number;
+}
+
+/** The row, unless it is missing or at another version than expected. */
+export function assertFound<Row extends Entity>(
+  type: EntityType,
+  row: Row | null | undefined,
+  expected: Expected,
+): Row {
+  if (row === null || row === undefined) throw new NotFoundError(type, expected.id);
+  const { expectedVersion } = expected;
+  if (expectedVersion !== null && expectedVersion !== undefined && expectedVersion !== row.version) {
+    throw new VersionConflictError(expectedVersion, row.version);
+  }
+  return row;
+}
+
+/** The row, unless it is missing, at another version than expected, or archived. */
+export function assertWritable<Row extends Entity>(
+  type: EntityType,
+  row: Row | null | undefined,
+  expected: Expected,
+): Row {
+  const found = assertFound(type, row, expected);
+  if (found.status !== 'ARCHIVED') return found;
+  throw new NotAllowedInStatusError(type, expected.id, found.status, 'restore it before you change it.');
+}
+
+/** The row, unless it is missing, at another version than expected, or not archived. */
+export function assertArchived<Row extends Entity>(
+  type: EntityType,
+  row: Row | null | undefined,
+  expected: Expected,
+): Row {
+  const found = assertFound(type, row, expected);
+  if (found.status === 'ARCHIVED') return found;
+  throw new NotAllowedInStatusError(
+    type,
+    expected.id,
+    found.status,
+    'only what is archived can be restored.',
+  );
+}

@@ -1,0 +1,45 @@
+import { createHash } from 'node:crypto';
+import { entityId, expectedVersion } from '../lib/fields.ts';
+import { report } from '../lib/rule.ts';
+import { z } from '../lib/zod.ts';
+
+export const keptForMs = 24 * 60 * 60 * 1000;
+
+export const idempotencyKey = z
+  .string()
+  .check((payload) => {
+    if (!/^[\x21-\x7e]{1,255}$/.test(payload.value)) {
+      report(payload, 'INVALID_FORMAT', 'must be 1 to 255 visible ASCII characters');
+    }
+  })
+  .meta({ minLength: 1, maxLength: 255 })
+  .describe(
+    'Makes the request safe to retry. Within 24 hours, the same key with the same input returns the first result, marked `replayed`, and writes nothing. A refused input does not use the key.',
+  );
+
+/** What a write is given for its idempotency. */
+export interface Repeatable {
+  idempotencyKey?: string | null | undefined;
+  /** What the fingerprint covers in place of the input. A name in a path can mean another entity when it is sent again. */
+  sentAs?: object | undefined;
+}
+
+/** The same for the same mutation and input whatever the order of their keys, base64url of a SHA-256. */
+export function fingerprint(mutation: string, input: unknown): string {
+  const sortKeys = (_key: string, value: unknown) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date)
+      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : value;
+  return createHash('sha256')
+    .update(JSON.stringify([mutation, input], sortKeys))
+    .digest('base64url');
+}
+
+/** Names one account or customer to archive or restore. */
+export const entityInput = z.object({
+  id: entityId,
+  expectedVersion: expectedVersion.nullish(),
+  idempotencyKey: idempotencyKey.nullish(),
+});
+
+export type EntityInput = z.output<typeof entityInput>;
