@@ -12,6 +12,7 @@ const alias = aliasIn('');
 
 /** Slow tests: child processes, large tenants and waits. */
 const long = [
+  'test/auth/jwt.test.ts',
   'test/cli/**/*.test.ts',
   'test/contract/**/*.test.ts',
   'test/db/pool.test.ts',
@@ -21,7 +22,6 @@ const long = [
   'test/listing/large-tenant.test.ts',
   'test/pipeline/differential-long.test.ts',
   'test/readme/**/*.test.ts',
-  'test/tenant/jwt.test.ts',
 ];
 
 /** Tests that cause repeated failures or need PgBouncer, haproxy or the tools of PostgreSQL. */
