@@ -45,13 +45,13 @@ const secret = 'Qz7Hidden';
 const internals =
   /node_modules|\/(src|dist)\/|\bat \S+ \(|\.[cm]?[jt]s:\d|file:\/\/|\b(postgres|drizzle|pothos|dataloader)\b|\b(select|SELECT) .+ (from|FROM) |\b(insert into|INSERT INTO) |relation "|syntax error at|SQLSTATE|ECONN[A-Z]|TypeError|RangeError|undefined \(reading/;
 
-const theirWorld = `mutation {
+const othersEntities = `mutation {
   createCustomer(input: { id: "their-customer", name: "${secret}", primaryEmail: "a@${secret}.example", address: { city: "${secret}" } }) { __typename }
   createAccounts(inputs: [{ id: "their-account", name: "${secret}", customerId: "their-customer", aliases: ["their-alias"], tags: ["${secret}"],
     metadata: { k: "${secret}" }, settings: [{ id: "s", namespace: "n", name: "${secret}", dataType: STRING, value: "${secret}" }] }]) { __typename } }`;
 const theirs = `{ accounts { totalCount pageInfo { endCursor } nodes { nodeId version updatedAt aliases { value } settings { value } metadata history { totalCount } } }
   customers { totalCount nodes { nodeId version updatedAt history { totalCount } } } }`;
-const ownWorld = `mutation {
+const ownEntities = `mutation {
   createCustomer(input: { id: "C1", name: "Acme Corp", primaryEmail: "a@acme.example", address: { country: "US" } }) { __typename }
   createAccounts(inputs: [{ id: "A1", name: "Main account", customerId: "C1", aliases: ["alias-1"] }, { id: "A2", name: "Other account", customerId: "C1" }]) { __typename } }`;
 
@@ -80,8 +80,8 @@ beforeAll(async () => {
   });
   origin = new URL(running.url);
   openapi = await (await fetch(new URL('/openapi.json', origin))).json();
-  await data(theirToken, theirWorld);
-  await data(token, ownWorld);
+  await data(theirToken, othersEntities);
+  await data(token, ownEntities);
   const [own, other] = [await data(token, theirs), await data(theirToken, theirs)];
   const names = [
     'C1',
