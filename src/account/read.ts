@@ -77,7 +77,7 @@ export function along(): { [key in keyof Along]: SQL<Along[key]> } {
       source: sql`${aliases} where ${given('withAliases', 'boolean')} and ${aliases.tenantId} = ${tenantId}
         and ${aliases.accountId} = any(${ids}) and ${aliases.value} <> ${aliases.accountId}
         and ${aliases.effectiveFrom} <= ${last} and ${aliases.effectiveUntil} > ${first}`,
-      order: sql`${aliases.createdAt}, ${aliases.value}, ${aliases.effectiveFrom}`,
+      order: sql`${aliases.createdAt}, ${aliases.ordinal}, ${aliases.value}, ${aliases.effectiveFrom}`,
       brief: briefly.alias,
     }),
     settings: jsonRows(settings, 'settings', {
@@ -290,26 +290,20 @@ export async function accountPage(
   // Accounts in the tenant's currency mostly have none of their own: no word stands for that.
   const ownCurrency = invoiceCurrency === baseCurrency ? undefined : invoiceCurrency;
   const facets = [tag, ownCurrency].filter((word) => typeof word === 'string');
-  const page = await entityPage(
-    ctx,
-    listed,
-    listOrder('accounts', accounts, rules, orderBy ?? defaultOrder),
-    args,
-    {
-      filter: others,
-      statuses: Object.keys(rules.statuses),
-      facets,
-      values: {
-        tag: tag ?? null,
-        currency: invoiceCurrency ?? null,
-        baseCurrency,
-        now: ctx.now.toISOString(),
-        ...alongValues(ctx),
-      },
-      customerId,
-      id,
+  const page = await entityPage(ctx, listed, listOrder('accounts', accounts, orderBy ?? defaultOrder), args, {
+    filter: others,
+    statuses: Object.keys(rules.statuses),
+    facets,
+    values: {
+      tag: tag ?? null,
+      currency: invoiceCurrency ?? null,
+      baseCurrency,
+      now: ctx.now.toISOString(),
+      ...alongValues(ctx),
     },
-  );
+    customerId,
+    id,
+  });
   for (const row of page.rows) ctx.prime(accountByKey, byId(row.id), row);
   primeAlong(ctx, page.rows, sortAlong(page.found as unknown as Along));
   return page;

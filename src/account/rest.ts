@@ -4,7 +4,7 @@ import { aliasListRules, value as aliasValue } from '../alias/rules.ts';
 import type { Ctx } from '../ctx.ts';
 import { byId } from '../lib/entity-key.ts';
 import { NotFoundError } from '../lib/errors.ts';
-import { instant, metadata } from '../lib/fields.ts';
+import { entityReference, instant, metadata } from '../lib/fields.ts';
 import { toTypeId } from '../lib/id.ts';
 import { search } from '../listing/rules.ts';
 import { present, Success } from '../rest/answer.ts';
@@ -210,10 +210,10 @@ const statusQuery = z
   .describe('Those in this status; without it, all but the archived ones.');
 
 const filter = z.strictObject({
-  customer_id: rules.id.optional().describe('Those of this customer.'),
+  customer_id: entityReference.optional().describe('Those of this customer.'),
   status: statusQuery.optional(),
   invoice_currency: rules.invoiceCurrency.optional().describe('Those invoiced in this currency.'),
-  account_id: rules.id.optional().describe('The one with this id.'),
+  account_id: entityReference.optional().describe('The one with this id.'),
   _search: search
     .optional()
     .describe(

@@ -204,9 +204,10 @@ async function aliasesToBringBack(ctx: Ctx, run: Run, id: string): Promise<NewAl
       effectiveUntil: date(span.effectiveUntil),
     }))
     .filter(({ effectiveUntil }) => effectiveUntil === null || effectiveUntil > from)
-    .map(({ value, effectiveFrom, effectiveUntil }) => ({
+    .map(({ value, effectiveFrom, effectiveUntil }, ordinal) => ({
       value,
       accountId: id,
+      ordinal,
       // What others made of the value meanwhile stays: it comes back from now on.
       effectiveFrom: later(effectiveFrom, from),
       effectiveUntil,

@@ -8,6 +8,11 @@ export function textColumn(rule: z.ZodType) {
   return varchar({ length: maxLength(rule) });
 }
 
+/** An email address, as wide as earlier versions accepted. */
+export function emailColumn() {
+  return varchar({ length: 320 });
+}
+
 /** An identifier: compared and sorted by its bytes, whatever the database's collation. */
 export function idColumn(rule: z.ZodType) {
   const type = `varchar(${maxLength(rule)}) collate "C"`;

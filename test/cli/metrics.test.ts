@@ -43,7 +43,7 @@ it('serves metrics of requests, errors and connections on their own port', async
   expect(await stop('SIGTERM')).toMatchObject({ code: 0, stderr: '' });
 
   const taken = programs.run([], { ...env, PORT: port, METRICS_PORT: port });
-  expect(sentenceOf(await taken)).toContain(`Port ${port} on 127.0.0.1 is in use`);
+  expect(sentenceOf(await taken)).toContain(`Port ${port} on 127.0.0.1 is already in use`);
 });
 
 it('names METRICS_PORT if the port for metrics is in use', async () => {
@@ -51,7 +51,7 @@ it('names METRICS_PORT if the port for metrics is in use', async () => {
   const running = await programs.serve({ DATA_DIR: programs.path('other'), PORT: port });
   const refused = programs.run([], { DATA_DIR: programs.path('third'), METRICS_PORT: port });
   expect(sentenceOf(await refused)).toBe(
-    `Port ${port} on 127.0.0.1 is in use by another program: stop it, or choose another port with METRICS_PORT.`,
+    `Port ${port} on 127.0.0.1 is already in use. Stop the other program, or set METRICS_PORT to another port.`,
   );
   await running.stop('SIGINT');
 });
