@@ -3,36 +3,36 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-// vitest would load graphql a second time, as an ES module: the two copies do not know each other's types.
+// Without the alias, vitest also loads graphql as an ES module, whose types differ.
 const aliasIn = (folder: string) => {
   const { resolve } = createRequire(new URL(folder, import.meta.url));
   return [{ find: /^graphql$/, replacement: resolve('graphql') }];
 };
 const alias = aliasIn('');
 
-/** What takes long: child processes, lists over many accounts, and what waits for a time to pass. */
+/** Slow tests: child processes, large tenants and waits. */
 const long = [
+  'test/auth/jwt.test.ts',
   'test/cli/**/*.test.ts',
   'test/contract/**/*.test.ts',
   'test/db/pool.test.ts',
   'test/faults/**/*.test.ts',
-  'test/graphql/differential-long.test.ts',
-  'test/history/**/*.test.ts',
-  'test/lists/crowd.test.ts',
-  'test/lists/filtered-orders.test.ts',
+  'test/history/subscription-*.test.ts',
+  'test/listing/filtered-orders.test.ts',
+  'test/listing/large-tenant.test.ts',
+  'test/pipeline/differential-long.test.ts',
   'test/readme/**/*.test.ts',
-  'test/tenant/jwt.test.ts',
 ];
 
-/** What pulls plugs again and again, and what needs PgBouncer, haproxy and PostgreSQL's own tools. */
-const faults = ['backup', 'crash', 'overload', 'pooler', 'rolling', 'soak'].map(
+/** Tests that cause repeated failures or need PgBouncer, haproxy or the tools of PostgreSQL. */
+const faults = ['backup', 'crash', 'overload', 'pooler', 'rolling-restart', 'soak'].map(
   (name) => `test/faults/${name}.test.ts`,
 );
 
 export default defineConfig({
   root,
   test: {
-    // vitest leaves a core to itself; on a machine of two that would leave one worker.
+    // By default vitest reserves a core, which leaves one worker on a machine with two.
     maxWorkers: '100%',
     projects: [
       {
@@ -49,7 +49,7 @@ export default defineConfig({
             ...long,
           ],
           globalSetup: 'test/support/global-setup.ts',
-          // The tests share no state in modules, and loading them anew for each file takes half of the time.
+          // Modules have no state, and reloading them for each file would take half of the time.
           isolate: false,
           testTimeout: 20_000,
           hookTimeout: 60_000,
@@ -72,7 +72,7 @@ export default defineConfig({
           name: 'faults',
           include: [...faults, 'test/faults/fuzz.test.ts'],
           globalSetup: ['test/support/global-setup.ts', 'test/cli/build.ts'],
-          // One harm at a time: the times in which the service recovers are printed.
+          // One file at a time, because the tests print recovery times.
           fileParallelism: false,
           testTimeout: 3_600_000,
           hookTimeout: 60_000,

@@ -1,19 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import {
-  accountFields,
-  accountInput,
-  createAccount,
-  createdAccount,
-  createdCustomer,
-  sendCreateAccount,
-  tenantWithCustomer,
-} from '../support/account.ts';
+import { accountInput, createAccount, createCustomer, tenantWithCustomer } from '../support/fixtures.ts';
+import { accountFields, sendMutation, tryMutation } from '../support/mutations.ts';
 import { type Json, useService } from '../support/service.ts';
 
 const service = useService();
 
-/** The body that the origin's documentation sends to its "Create an account". */
+/** The request body of "Create an account" in the original API's documentation. */
 const example = JSON.parse(
   readFileSync(new URL('./create-account.request.json', import.meta.url), 'utf8'),
 ) as Json;
@@ -43,11 +36,11 @@ const expected = {
 
 async function createExample() {
   const client = await service.newTenant();
-  await createdCustomer(client, { id: 'C1234qwd' });
-  return { client, account: await createdAccount(client, example) };
+  await createCustomer(client, { id: 'C1234qwd' });
+  return { client, account: await createAccount(client, example) };
 }
 
-it('creates the account of the origin’s example from its very body', async () => {
+it('creates the account of the original API’s example from the unchanged body', async () => {
   const { account } = await createExample();
   expect(account).toMatchObject(expected);
 });
@@ -65,7 +58,7 @@ query($id: ID!, $name: String!, $nodeId: ID!, $entities: [_Any!]!) {
 }
 ${accountFields}`;
 
-it('reads every value back along every way to an account', async () => {
+it('returns every value through every field that returns an account', async () => {
   const { client, account } = await createExample();
   const entities = [
     { __typename: 'Account', id: account.id },
@@ -83,7 +76,7 @@ it('reads every value back along every way to an account', async () => {
   for (const read of [...all, ..._entities]) expect(read).toEqual(account);
 });
 
-it('gives an account a node id that is a TypeID with its time of creation, and one time for its beginning', async () => {
+it('assigns a TypeID as node id and one instant as creation time', async () => {
   const before = Date.now();
   const { account } = await createExample();
   expect(account.nodeId).toMatch(/^account_0[0-7][0-9a-hjkmnp-tv-z]{24}$/);
@@ -96,17 +89,17 @@ it('gives an account a node id that is a TypeID with its time of creation, and o
   expect(Date.parse(account.createdAt)).toBeLessThanOrEqual(Date.now());
 });
 
-it('gives accounts node ids in the order of their creation', async () => {
+it('assigns node ids in the order of creation', async () => {
   const client = await tenantWithCustomer(service);
   const nodeIds: string[] = [];
-  for (const id of ['A3', 'A1', 'A2']) nodeIds.push((await createdAccount(client, { id })).nodeId);
+  for (const id of ['A3', 'A1', 'A2']) nodeIds.push((await createAccount(client, { id })).nodeId);
   expect(nodeIds).toEqual([...nodeIds].sort());
 });
 
-describe('without its optional fields an account', () => {
-  it('is active, at version 1, with empty lists and the terms of a tenant that said nothing', async () => {
+describe('createAccount without optional fields', () => {
+  it('creates an active account at version 1 with empty lists and the default terms', async () => {
     const client = await tenantWithCustomer(service);
-    expect(await createdAccount(client)).toMatchObject({
+    expect(await createAccount(client)).toMatchObject({
       status: 'ACTIVE',
       version: 1,
       invoiceCurrency: 'USD',
@@ -121,27 +114,27 @@ describe('without its optional fields an account', () => {
     });
   });
 
-  it('has the currency and net terms of its tenant', async () => {
+  it('uses the currency and net terms of the tenant', async () => {
     const client = await tenantWithCustomer(service, { baseCurrency: 'JPY', netTermDays: 0 });
-    expect(await createdAccount(client)).toMatchObject({ invoiceCurrency: 'JPY', netTermDays: 0 });
-    const own = await createdAccount(client, { id: 'A2', invoiceCurrency: 'EUR', netTermDays: 14 });
+    expect(await createAccount(client)).toMatchObject({ invoiceCurrency: 'JPY', netTermDays: 0 });
+    const own = await createAccount(client, { id: 'A2', invoiceCurrency: 'EUR', netTermDays: 14 });
     expect(own).toMatchObject({ invoiceCurrency: 'EUR', netTermDays: 14 });
   });
 
-  it('is the same whether they are left out or null', async () => {
+  it('treats null like an absent field', async () => {
     const client = await tenantWithCustomer(service);
     const optional =
       `invoiceCurrency netTermDays primaryEmail status address billingInformation aliases datedAliases
       settings tags metadata idempotencyKey`.split(/\s+/);
     const nulls = Object.fromEntries(optional.map((field) => [field, null]));
-    const { nodeId: _1, createdAt: _2, updatedAt: _3, ...bare } = await createdAccount(client);
-    expect(await createdAccount(client, { ...nulls, id: 'A2' })).toMatchObject({ ...bare, id: 'A2' });
+    const { nodeId: _1, createdAt: _2, updatedAt: _3, ...bare } = await createAccount(client);
+    expect(await createAccount(client, { ...nulls, id: 'A2' })).toMatchObject({ ...bare, id: 'A2' });
   });
 });
 
-it('refuses an account of a customer that does not exist, by its id', async () => {
+it('rejects a customer that does not exist and names its id', async () => {
   const client = await service.newTenant();
-  expect(await createAccount(client, { customerId: 'nobody' })).toMatchObject({
+  expect(await tryMutation(client, 'createAccount', accountInput({ customerId: 'nobody' }))).toMatchObject({
     __typename: 'NotFoundError',
     code: 'NOT_FOUND',
     type: 'Customer',
@@ -149,7 +142,7 @@ it('refuses an account of a customer that does not exist, by its id', async () =
   });
 });
 
-it('creates two accounts in one document, one after the other', async () => {
+it('creates two accounts of one document in order', async () => {
   const client = await tenantWithCustomer(service);
   const { data } = await client.send(
     `mutation($a: CreateAccountInput!, $b: CreateAccountInput!) {
@@ -162,7 +155,7 @@ it('creates two accounts in one document, one after the other', async () => {
   expect(data.b.clashes).toEqual([{ value: 'x', accountId: 'A1' }]);
 });
 
-it('takes the input from the text of the document as well as from variables', async () => {
+it('reads the input from literals as well as from variables', async () => {
   const client = await tenantWithCustomer(service);
   const { data } = await client.send(
     `mutation { createAccount(input: { id: "A1", name: "Main", customerId: "C1", status: DRAFT,
@@ -177,8 +170,8 @@ it('takes the input from the text of the document as well as from variables', as
   });
 });
 
-it('answers a refused account with HTTP 200: the refusal is data', async () => {
+it('returns status 200 for a rejected account, because the error is data', async () => {
   const client = await service.newTenant();
-  const { status, errors } = await sendCreateAccount(client, accountInput());
+  const { status, errors } = await sendMutation(client, 'createAccount', accountInput());
   expect({ status, errors }).toEqual({ status: 200, errors: undefined });
 });

@@ -1,12 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { newAliasWorld, span } from '../support/alias-api.ts';
-import { listOf } from '../support/limits.ts';
-import { aliasValues, mutated } from '../support/mutations.ts';
-import { useRest } from '../support/rest.ts';
-import { useService } from '../support/service.ts';
+import { useAliasApis } from '../support/alias-api.ts';
+import { listOf } from '../support/field-limits.ts';
+import { mutate } from '../support/mutations.ts';
+import { aliasValues } from '../support/reads.ts';
+import { span } from '../support/spans.ts';
 
-const service = useService();
-const rest = useRest(service);
+const { newTenant } = useAliasApis();
 
 const y2001 = '2001-01-01T00:00:00.000Z';
 const y2010 = '2010-01-01T00:00:00.000Z';
@@ -14,10 +13,10 @@ const y2010 = '2010-01-01T00:00:00.000Z';
 describe('the limit of 100 aliases in force', () => {
   const tens = listOf(10, (ten) => listOf(10, (one) => `v${ten}-${one}`));
 
-  it('leaves out removed aliases that had no beginning', async () => {
-    const { client, api } = await newAliasWorld(service, rest, 'GraphQL');
+  it('ignores removed aliases that had no beginning', async () => {
+    const { client, api } = await newTenant('GraphQL');
     const removeTen = (aliases: string[]) =>
-      mutated(client.graphql, 'removeAliases', { accountId: 'A1', aliases });
+      mutate(client.graphql, 'removeAliases', { accountId: 'A1', aliases });
     for (const aliases of tens) {
       expect(await api.add('A1', { aliases })).toMatchObject({ code: 'ACCEPTED' });
       await removeTen(aliases);
@@ -38,11 +37,11 @@ describe('the limit of 100 aliases in force', () => {
     expect(await api.add('A1', { aliases: ['more'] })).toMatchObject({ code: 'LIMIT_EXCEEDED' });
   });
 
-  it('counts aliases that were removed but had a beginning, at an instant at which they were in force', async () => {
-    const { client, api } = await newAliasWorld(service, rest, 'GraphQL');
+  it('counts removed aliases with a beginning at instants at which they were in force', async () => {
+    const { client, api } = await newTenant('GraphQL');
     for (const values of tens) {
       await api.add('A1', { dated: values.map((value) => span(value, y2001)) });
-      await mutated(client.graphql, 'removeAliases', { accountId: 'A1', aliases: values });
+      await mutate(client.graphql, 'removeAliases', { accountId: 'A1', aliases: values });
     }
     const past = { dated: [span('past', y2001, y2010)] };
     expect(await api.add('A1', past)).toMatchObject({ code: 'LIMIT_EXCEEDED' });

@@ -5,7 +5,7 @@ export const executable = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/u
   (path) => existsSync(path),
 );
 
-/** Where there is no Chromium, tests in it are left out, but not in CI. */
+/** Skips the tests without Chromium, except in CI. */
 export const isSkipped = executable === undefined && process.env.CI !== 'true';
 
 const quiet = ['gpu', 'quic', 'background-networking', 'component-update', 'sync', 'dev-shm-usage'];
@@ -13,11 +13,11 @@ export const flags = [
   '--no-sandbox',
   '--no-first-run',
   ...quiet.map((name) => `--disable-${name}`),
-  // No name leads anywhere: a page that needs another host does not work.
+  // No host name resolves, so a page that needs another host fails.
   '--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1',
 ];
 
-/** Opens a page with nothing stored; `troubles` fills with whatever it complains of or asks other hosts for. */
+/** Opens a page in a new context. `troubles` collects its errors and its requests to other hosts. */
 export async function newPage(browser: Browser, url: string): Promise<{ page: Page; troubles: string[] }> {
   const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
   const troubles: string[] = [];

@@ -18,7 +18,7 @@ describe.skipIf(isSkipped)('the REST reference in a browser', () => {
     await service?.stop('SIGTERM');
   });
 
-  it('shows every call, and makes one with a token, with no other host within reach', async () => {
+  it('shows every call and sends one with a token without another host', async () => {
     const url = service.url.replace(/\/graphql$/, '/docs');
     const { page, troubles } = await newPage(browser, url);
     await page.getByRole('heading', { name: 'accountgraph' }).first().waitFor();

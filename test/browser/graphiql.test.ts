@@ -5,14 +5,14 @@ import { executable, flags, isSkipped, newPage, shoot } from './chromium.ts';
 
 const programs = usePrograms();
 
-/** Opens GraphiQL and waits until it is there. */
+/** Opens GraphiQL and waits until it is loaded. */
 async function open(browser: Browser, url: string) {
   const { page, troubles } = await newPage(browser, url);
   await page.locator('button.graphiql-execute-button').waitFor();
   return { page, troubles };
 }
 
-/** The text of an editor, on one line: it has hard spaces, and breaks of its own. */
+/** Returns the text of an editor in one line without its non-breaking spaces. */
 async function textOf(editor: Locator): Promise<string> {
   // biome-ignore lint/performance/useDomNodeTextContent: the editor orders its lines by style, not in the document
   return (await editor.innerText()).replaceAll(/\s+/g, ' ');
@@ -20,7 +20,7 @@ async function textOf(editor: Locator): Promise<string> {
 
 const result = (page: Page) => page.locator('section.result-window, .graphiql-response').first();
 
-/** Presses the button and waits for an answer that holds a text. */
+/** Presses the button and waits for a response that contains a text. */
 async function execute(page: Page, expected: string): Promise<string> {
   await page.locator('button.graphiql-execute-button').click();
   await result(page).getByText(expected).first().waitFor();
@@ -28,8 +28,8 @@ async function execute(page: Page, expected: string): Promise<string> {
 }
 
 /**
- * Presses the button until an answer holds a text: GraphiQL learns a moment after it shows a tab, or was loaded again,
- * which operation that holds, and gives no sign of it.
+ * Presses the button until a response contains a text, because GraphiQL knows the operation of a tab only a moment after
+ * it shows the tab.
  */
 function executeWhenReady(page: Page, expected: string): Promise<string> {
   return vi.waitFor(
@@ -42,7 +42,7 @@ function executeWhenReady(page: Page, expected: string): Promise<string> {
   );
 }
 
-/** Opens the second tab and executes what it holds. */
+/** Opens the second tab and executes its operation. */
 async function readInSecondTab(page: Page): Promise<string> {
   await page.getByRole('tab', { name: /^Account/ }).click();
   return executeWhenReady(page, 'accountByAlias');
@@ -75,7 +75,7 @@ describe.skipIf(isSkipped)('GraphiQL in a browser', () => {
     await service?.stop('SIGTERM');
   });
 
-  it('creates the example account and reads it, with no other host within reach', async () => {
+  it('creates the example account and reads it without another host', async () => {
     const { page, troubles } = await open(browser, service.url);
     expect(await page.getByRole('tab').allTextContents()).toEqual([
       expect.stringContaining('CreateAccount'),
@@ -91,7 +91,7 @@ describe.skipIf(isSkipped)('GraphiQL in a browser', () => {
     expect(troubles).toEqual([]);
   });
 
-  it('says why the same account cannot be created again, also after the page was loaded again', async () => {
+  it('shows why the same account cannot be created again, also after a reload', async () => {
     const { page, troubles } = await open(browser, service.url);
     await executeWhenReady(page, 'createAccount');
     await page.reload();
@@ -102,7 +102,7 @@ describe.skipIf(isSkipped)('GraphiQL in a browser', () => {
     expect(troubles).toEqual([]);
   });
 
-  it('shows the manual that the schema holds', async () => {
+  it('shows the documentation of the schema', async () => {
     const { page, troubles } = await open(browser, service.url);
     await page.getByRole('button', { name: /Documentation Explorer/ }).click();
     const manual = page.locator('.graphiql-plugin');

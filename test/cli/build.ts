@@ -6,16 +6,16 @@ import type { TestProject } from 'vitest/node';
 
 declare module 'vitest' {
   export interface ProvidedContext {
-    /** A directory that holds the compiled service as a checkout does after `npm ci`. */
+    /** A directory with the compiled service, as in a checkout after `npm ci`. */
     checkout: string;
   }
 }
 
 const root = join(import.meta.dirname, '..', '..');
 
-/** Bundles the service once for a test run, aside from `dist`, which may be in use. */
+/** Bundles the service once per test run outside `dist`, which may be in use. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  // Below node_modules, so that the packages are found from there.
+  // Below node_modules, so that packages resolve from there.
   const cache = join(root, 'node_modules', '.cache');
   await mkdir(cache, { recursive: true });
   const checkout = await mkdtemp(join(cache, 'accountgraph-test-'));

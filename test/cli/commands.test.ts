@@ -14,13 +14,13 @@ beforeAll(async () => {
 });
 
 describe.concurrent('a command', { timeout: 60_000 }, () => {
-  it('schema prints the committed schema', async () => {
+  it('prints the committed schema for schema', async () => {
     const committed = await readFile(join(import.meta.dirname, '../../src/schema.graphql'), 'utf8');
     const { code, stdout, stderr } = await programs.run(['schema'], {});
     expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: committed, stderr: '' });
   });
 
-  it('that ends in a bug names the line of src/ where it is', async () => {
+  it('prints the line in src/ of an unexpected error', async () => {
     const broken = encodeURIComponent('process.stdout.write = () => { throw new Error("it broke"); };');
     const { code, stderr } = await programs.run(['schema'], {
       NODE_OPTIONS: `--import data:text/javascript,${broken}`,
@@ -30,7 +30,7 @@ describe.concurrent('a command', { timeout: 60_000 }, () => {
     expect(stderr).toMatch(/^ +at schemaCommand \(.*\/src\/cli\/schema\.ts:5:/m);
   });
 
-  it('help shows the usage', async () => {
+  it('prints the usage for help', async () => {
     expect(answerOf(await programs.run(['help'], {}))).toMatch(
       /^accountgraph \[serve\]\naccountgraph migrate\n/,
     );
@@ -42,7 +42,7 @@ describe.concurrent('a command', { timeout: 60_000 }, () => {
     [['keys', 'create', '--tenant', 'acme'], 'Usage:'],
     [['keys', 'list', '--tenant'], "Option '--tenant <value>' argument missing. Usage:"],
     [['tenants', 'create', 'acme', '--color', 'red'], "Unknown option '--color'. Usage:"],
-  ])('%j is answered with the usage', async (args, line) => {
+  ])('prints the usage for %j', async (args, line) => {
     const { code, stdout, stderr } = await programs.run(args, env);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr.split('\n')[0]).toBe(line);
@@ -61,11 +61,11 @@ describe.concurrent('a command', { timeout: 60_000 }, () => {
       'The scopes must be one of accounts:read, accounts:write, customers:read, customers:write, keys:manage.',
     ],
     [['keys', 'revoke', 'key_nothing'], 'No active key has the id "key_nothing".'],
-  ])('%j is refused in one sentence', async (args, sentence) => {
+  ])('rejects %j in one sentence', async (args, sentence) => {
     expect(sentenceOf(await programs.run(args, env))).toBe(sentence);
   });
 
-  it('keys create gives a key the scopes that are named, and keys list shows them', async () => {
+  it('creates a key with scopes, which keys list prints', async () => {
     answerOf(await programs.run(['tenants', 'create', 'scoped'], env));
     const some = ['--scopes', 'customers:read,accounts:read'];
     answerOf(await programs.run(['keys', 'create', '--tenant', 'scoped', '--name', 'some', ...some], env));
@@ -78,7 +78,7 @@ describe.concurrent('a command', { timeout: 60_000 }, () => {
   });
 
   it.each(['0d', '90', '2020-01-31', '2030-02-31', '2030-01-31T00:00', 'tomorrow'])(
-    'keys create refuses the expiry %s in one sentence',
+    'rejects the expiry %s in one sentence',
     async (expiry) => {
       const args = ['keys', 'create', '--tenant', 'nobody', '--name', 'x', '--expires', expiry];
       expect(sentenceOf(await programs.run(args, env))).toBe(
@@ -87,7 +87,7 @@ describe.concurrent('a command', { timeout: 60_000 }, () => {
     },
   );
 
-  it('keys create gives a key the expiry that is named, and keys list shows it', async () => {
+  it('creates a key with an expiry, which keys list prints', async () => {
     answerOf(await programs.run(['tenants', 'create', 'expiring'], env));
     const create = ['keys', 'create', '--tenant', 'expiring', '--name'];
     answerOf(await programs.run([...create, 'date', '--expires', '2100-01-31'], env));
@@ -104,7 +104,7 @@ describe.concurrent('a command', { timeout: 60_000 }, () => {
     expect(Math.round((expires - Date.now()) / 86_400_000)).toBe(90);
   });
 
-  it('tenants create refuses a name that is taken', async () => {
+  it('rejects a tenant name that is taken', async () => {
     answerOf(await programs.run(['tenants', 'create', 'taken'], env));
     const second = await programs.run(['tenants', 'create', 'taken'], env);
     expect(sentenceOf(second)).toBe('Tenant "taken" already exists. Use another name.');

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { readConfig } from '../../src/config.ts';
 import { StartupError } from '../../src/lib/errors.ts';
 
-it('needs nothing', () => {
+it('has defaults for every variable', () => {
   expect(readConfig({})).toMatchObject({
     production: false,
     host: '127.0.0.1',
@@ -27,7 +27,7 @@ it('needs nothing', () => {
   });
 });
 
-it('takes an empty value for none', () => {
+it('treats an empty value as absent', () => {
   expect(readConfig({ HOST: '', PORT: '', DATABASE_URL: '', MIGRATE: '' })).toEqual(readConfig({}));
 });
 
@@ -39,11 +39,11 @@ it.each([
   [{ NODE_ENV: 'production' }, true],
   [{ DATABASE_URL: url }, true],
   [{ DATABASE_URL: url, MIGRATE: 'false' }, false],
-])('with %j says whether a start migrates: %j', (env, migrate) => {
+])('returns for %j whether a start migrates: %j', (env, migrate) => {
   expect(readConfig(env).migrate).toBe(migrate);
 });
 
-it('shows GraphiQL, the schema and the REST reference in production only if configured', () => {
+it('enables GraphiQL, introspection and the REST reference in production only if configured', () => {
   const production = { NODE_ENV: 'production' };
   const hidden = { graphiql: false, exposesSchema: false, restDocs: false };
   expect(readConfig(production)).toMatchObject(hidden);
@@ -60,13 +60,13 @@ it.each([
   ['deploy', false],
   ['', false],
 ])(
-  'with the npm script %j says whether the service ends with npm: %j',
+  'returns for the npm script %j whether the service ends with npm: %j',
   (npm_lifecycle_event, endsWithParent) => {
     expect(readConfig({ npm_lifecycle_event })).toMatchObject({ endsWithParent });
   },
 );
 
-it('takes origins with commas between them', () => {
+it('splits origins at commas', () => {
   const { corsOrigins } = readConfig({ CORS_ORIGINS: 'https://a.example.com, http://localhost:3000' });
   expect(corsOrigins).toEqual(['https://a.example.com', 'http://localhost:3000']);
 });
@@ -98,11 +98,11 @@ it.each([
     ['nowhere', 'mysql://host/db', 'postgres://me:p#w@host/db'],
     'a URL such as postgres://user:password@host:5432/database',
   ],
-])('refuses %s when it is one of %j', (name, values, must) => {
+])('rejects %s with the values %j', (name, values, must) => {
   for (const value of values) expect(() => readConfig({ [name]: value })).toThrow(`${name} must be ${must}.`);
 });
 
-it('refuses to run nothing but trusted documents when there are none', () => {
+it('rejects TRUSTED_DOCUMENTS_ONLY without TRUSTED_DOCUMENTS', () => {
   expect(() => readConfig({ TRUSTED_DOCUMENTS_ONLY: 'true' })).toThrow(
     'TRUSTED_DOCUMENTS_ONLY=true requires TRUSTED_DOCUMENTS.',
   );
@@ -111,7 +111,7 @@ it('refuses to run nothing but trusted documents when there are none', () => {
 const issuer = { JWT_ISSUER: 'https://issuer.example', JWT_AUDIENCE: 'accountgraph' };
 
 it.each(['https://issuer.example/jwks', 'http://localhost:8080/jwks', 'http://[::1]/jwks'])(
-  'takes JWTs by the keys of %s',
+  'accepts %s as JWT_JWKS_URL',
   (url) => {
     expect(readConfig({ ...issuer, JWT_JWKS_URL: url }).jwt).toEqual({
       keys: { url: new URL(url) },
@@ -128,7 +128,7 @@ it.each([
   { ...issuer, JWT_JWKS_URL: 'https://issuer.example/jwks', JWT_KEY_FILE: 'key.pem' },
   { JWT_KEY_FILE: 'key.pem', JWT_ISSUER: 'https://issuer.example' },
   { JWT_KEY_FILE: 'key.pem', JWT_AUDIENCE: 'accountgraph' },
-])('refuses JWTs that are configured by halves, as by %j', (env) => {
+])('rejects an incomplete configuration of JWTs: %j', (env) => {
   expect(() => readConfig(env)).toThrow(
     'To accept JWTs, set JWT_ISSUER, JWT_AUDIENCE, and one of JWT_JWKS_URL and JWT_KEY_FILE.',
   );
@@ -137,13 +137,13 @@ it.each([
 describe('SESSION_KEYS', () => {
   const [first, second] = ['1'.repeat(32), `${'=/+'.repeat(20)}!`];
 
-  it('takes keys in their order, with or without spaces around commas', () => {
+  it('returns keys in order and ignores spaces around commas', () => {
     const { sessionKeys } = readConfig({ SESSION_KEYS: `${first}, ${second},` });
     const texts = Array.isArray(sessionKeys) ? sessionKeys.map((key) => key.export().toString()) : [];
     expect(texts).toEqual([first, second]);
   });
 
-  it('takes an absolute path from SESSION_KEYS_FILE', () => {
+  it('resolves SESSION_KEYS_FILE to an absolute path', () => {
     const { sessionKeys } = readConfig({ SESSION_KEYS_FILE: 'keys.txt' });
     expect(sessionKeys).toEqual({ file: expect.stringMatching(/^\/.*\/keys\.txt$/) });
   });
@@ -160,7 +160,7 @@ describe('SESSION_KEYS', () => {
     },
   );
 
-  it('refuses to be combined with SESSION_KEYS_FILE', () => {
+  it('cannot be combined with SESSION_KEYS_FILE', () => {
     const both = { SESSION_KEYS: first, SESSION_KEYS_FILE: 'keys.txt' };
     expect(() => readConfig(both)).toThrow(
       new StartupError('Set only one of SESSION_KEYS and SESSION_KEYS_FILE.'),

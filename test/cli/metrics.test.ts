@@ -4,7 +4,7 @@ import { ask, sentenceOf, usePrograms } from './program.ts';
 
 const programs = usePrograms();
 
-/** A number by the name and labels that it stands behind. */
+/** Returns the value of a metric with these labels. */
 function numberOf(text: string, series: string): number {
   const line = text.split('\n').find((one) => one.startsWith(`${series} `));
   return Number(line?.slice(series.length + 1));
@@ -13,7 +13,7 @@ function numberOf(text: string, series: string): number {
 const requests = (api: string, method: string, status: string) =>
   `http_server_request_duration_seconds_count{api="${api}",method="${method}",status="${status}"}`;
 
-it('shows Prometheus requests, errors and connections, on a port of their own', async () => {
+it('serves metrics of requests, errors and connections on their own port', async () => {
   const port = String(await freePort());
   const env = { DATA_DIR: programs.path('data'), METRICS_PORT: port };
   const { url, token, printed, stop } = await programs.serve(env);
@@ -46,7 +46,7 @@ it('shows Prometheus requests, errors and connections, on a port of their own', 
   expect(sentenceOf(await taken)).toContain(`Port ${port} on 127.0.0.1 is already in use`);
 });
 
-it('says which variable chooses another port for metrics', async () => {
+it('names METRICS_PORT if the port for metrics is in use', async () => {
   const port = String(await freePort());
   const running = await programs.serve({ DATA_DIR: programs.path('other'), PORT: port });
   const refused = programs.run([], { DATA_DIR: programs.path('third'), METRICS_PORT: port });

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, inject } from 'vitest';
 import type { Database } from '../../src/db/client.ts';
 import { openDatabase } from '../../src/db/client.ts';
 
-/** The PostgreSQL of the test run behind a TCP port, as a DATABASE_URL needs it. */
+/** Exposes the PostgreSQL of the test run on a TCP port for `DATABASE_URL`. */
 export function usePostgres() {
   const server = createServer((client) => {
     const upstream = connect(inject('server').path);
@@ -30,13 +30,13 @@ export function usePostgres() {
     `postgres://accountgraph:${inject('server').password}@127.0.0.1:${port}/${name}`;
   return {
     urlOf,
-    /** The URL of a new database, empty or a copy of another. */
+    /** Creates a database, empty or a copy of another, and returns its URL. */
     async create(template = 'template1'): Promise<string> {
       const name = `cli_${randomUUID().replaceAll('-', '')}`;
       await admin.orm.execute(`create database ${name} template ${template}`);
       return urlOf(name);
     },
-    /** Every row of every table of the service, as text. */
+    /** Returns every row of every table of the service as text. */
     async everything(url: string): Promise<string> {
       const sql = postgres(url, { max: 1 });
       const tables = await sql<{ name: string }[]>`

@@ -13,7 +13,7 @@ async function get({ url }: Running, path: string) {
   return { status: response.status, code: response.headers.get('x-error-code'), text: await response.text() };
 }
 
-it('makes no demo tenant in production and revokes an earlier demo key', patience, async () => {
+it('creates no demo tenant in production and revokes an earlier demo key', patience, async () => {
   const env = { ...production, DATA_DIR: programs.path('data') };
   const first = await programs.serve(env);
   expect(first.printed).toBe(`accountgraph is ready.\n  GraphQL   ${first.url}\n`);
@@ -30,7 +30,7 @@ it('makes no demo tenant in production and revokes an earlier demo key', patienc
   await second.stop('SIGTERM');
 });
 
-it('closes a data directory that others can access, and logs it', patience, async () => {
+it('closes a data directory that other users can access and logs it', patience, async () => {
   const DATA_DIR = programs.path('open');
   await mkdir(DATA_DIR, { mode: 0o755 });
   const { stop } = await programs.serve({ DATA_DIR });
@@ -60,7 +60,7 @@ it('serves the REST reference in production only with REST_DOCS=true', patience,
   await shown.stop('SIGTERM');
 });
 
-/** An address of this machine that other machines may reach. */
+/** An address of this machine that is not loopback. */
 const outerAddress = Object.values(networkInterfaces())
   .flat()
   .find((one) => one?.family === 'IPv4' && !one.internal)?.address;

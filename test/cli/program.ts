@@ -14,16 +14,16 @@ export interface Ended {
   stderr: string;
 }
 
-/** The running service, as the person at its terminal and its clients see it. */
+/** A running service. */
 export interface Running {
   child: ChildProcess;
-  /** What it has printed. */
+  /** The standard output until the service was ready. */
   printed: string;
-  /** What it has printed and logged until now. */
+  /** The output until now. */
   output: Readonly<{ stdout: string; stderr: string }>;
-  /** Where GraphQL is. */
+  /** The URL of GraphQL. */
   url: string;
-  /** The demo token that it printed, if it did. */
+  /** The printed demo token, if any. */
   token: string | undefined;
   ended: Promise<Ended>;
   stop(signal: NodeJS.Signals): Promise<Ended>;
@@ -65,7 +65,7 @@ async function whenReady({ child, output, ended }: ReturnType<typeof launch>): P
   };
 }
 
-/** Programs of the compiled service for the tests of a file, in a directory of their own, which takes them along. */
+/** Runs programs of the compiled service in a temporary directory. They end after the tests of the file. */
 export function usePrograms() {
   const launched: ChildProcess[] = [];
   let directory = '';
@@ -84,18 +84,18 @@ export function usePrograms() {
   });
   const main = [process.execPath, '--disallow-code-generation-from-strings', 'dist/main.js'];
   return {
-    /** A path for the data of a service. */
+    /** Returns a path in the directory. */
     path: (name: string) => join(directory, name),
     /** Starts the service on a free port and waits until it is ready. */
     serve: (env: Env, command = main) => whenReady(begin(command, { PORT: '0', ...env })),
     /** Runs a command to its end. */
     run: (args: string[], env: Env) => begin([...main, ...args], { PORT: '0', ...env }).ended,
-    /** Runs a line of shell to its end. */
+    /** Runs a shell command to its end. */
     shell: (line: string, env: Env) => begin(['sh', '-c', line], { PORT: '0', ...env }).ended,
   };
 }
 
-/** Expects that a program ended with a failure and one sentence on standard error; answers with it. */
+/** Fails unless a program failed with one sentence on standard error, and returns the sentence. */
 export function sentenceOf({ code, stdout, stderr }: Ended): string {
   expect(stderr).toMatch(/^\w[^\n]+\.\n$/);
   expect(stdout).toBe('');
@@ -103,7 +103,7 @@ export function sentenceOf({ code, stdout, stderr }: Ended): string {
   return stderr.trim();
 }
 
-/** Expects that a program ended well and in silence but for its answer. */
+/** Fails unless a program succeeded without errors, and returns its output. */
 export function answerOf({ code, stdout, stderr }: Ended): string {
   expect(stderr).toBe('');
   expect(code).toBe(0);

@@ -31,7 +31,7 @@ async function refusesConnections(url: string): Promise<boolean> {
   );
 }
 
-/** Sends half a request, and the rest once `meanwhile` is over; answers with the answer. */
+/** Sends half a request, and the rest after `meanwhile`. Returns the response. */
 async function askSlowly({ url, token }: Running, meanwhile: () => Promise<unknown>): Promise<string> {
   const headers = {
     authorization: `Bearer ${token}`,
@@ -61,7 +61,7 @@ async function checkFirstStart(running: Running): Promise<void> {
   });
 }
 
-/** GraphiQL's page as a browser gets it that reached the service under a host name. */
+/** Returns the GraphiQL page for a `Host` header. */
 function pageUnder(host: string, { url }: Running): Promise<string> {
   return new Promise((resolve, reject) => {
     get(url, { headers: { host, accept: 'text/html' } }, (response) => resolve(text(response))).on(
@@ -71,7 +71,7 @@ function pageUnder(host: string, { url }: Running): Promise<string> {
   });
 }
 
-/** Longer than the minute for which most balancers keep an idle connection. */
+/** Fails unless connections stay open longer than those of most load balancers, which is a minute. */
 async function checkKeptAlive({ url }: Running): Promise<void> {
   const { headers } = await fetch(new URL('/health/live', url));
   expect(headers.get('keep-alive')).toBe('timeout=75');
@@ -90,15 +90,15 @@ async function checkCommandsBeside({ url }: Running, env: Record<string, string>
     body: { data: { viewer: { tenant: { name: 'globex' } } } },
   });
   expect(answerOf(await programs.run(['keys', 'revoke', id], env))).toBe(`Revoked the key ${id}.`);
-  // A key that was good is believed for a few seconds.
+  // A revoked key is cached for a few seconds.
   await until(async () => (await ask(url, token, '{ viewer { keyName } }')).status === 401);
   expect(sentenceOf(await programs.run([], env))).toMatch(
     /^The data directory .* is in use by another running/,
   );
 }
 
-// One data directory through its whole life: each step needs what the one before it left.
-it('starts on nothing, keeps its data and its demo token, and survives every way to end it', {
+// One data directory in several runs, because each step depends on the previous one.
+it('starts in an empty directory, and keeps its data and demo token after every kind of exit', {
   timeout: 120_000,
 }, async () => {
   const data = programs.path('data');
@@ -142,7 +142,7 @@ it('starts on nothing, keeps its data and its demo token, and survives every way
   expect(await open.stop('SIGTERM')).toMatchObject({ code: 0 });
 });
 
-it('runs nothing but the documents of its manifest when it is told so', async () => {
+it('runs only the documents of its manifest with TRUSTED_DOCUMENTS_ONLY=true', async () => {
   const TRUSTED_DOCUMENTS = programs.path('documents.json');
   await writeFile(TRUSTED_DOCUMENTS, JSON.stringify({ me: '{ viewer { keyName } }' }));
   const env = { DATA_DIR: programs.path('trusted'), TRUSTED_DOCUMENTS, TRUSTED_DOCUMENTS_ONLY: 'true' };

@@ -1,7 +1,7 @@
 import { chmod, chown, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { isRoot, nobody } from '../db/embedded.ts';
+import { isRoot, nobody } from '../support/embedded.ts';
 import { templateName } from '../support/global-setup.ts';
 import { usePostgres } from './postgres.ts';
 import { ask, type Running, sentenceOf, usePrograms } from './program.ts';
@@ -23,7 +23,7 @@ async function statusOf({ url }: Running, token: string | undefined): Promise<nu
   return (await ask(url, token, '{ viewer { keyName } }')).status;
 }
 
-/** Starts the service, works with it and stops it. */
+/** Starts the service, runs `work`, and stops the service. */
 async function during<T>(env: Record<string, string>, work: (running: Running) => Promise<T>): Promise<T> {
   const running = await programs.serve(env);
   const result = await work(running);
@@ -37,7 +37,7 @@ async function newSession(running: Running, apiKey = running.token): Promise<str
   return body.token;
 }
 
-/** The files in a directory and below that contain this text. */
+/** Returns the files below a directory that contain a text. */
 async function filesWith(text: string, directory: string): Promise<string[]> {
   const entries = await readdir(directory, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
@@ -46,7 +46,7 @@ async function filesWith(text: string, directory: string): Promise<string[]> {
 }
 
 describe('the session key of the embedded database', patience, () => {
-  it('lies outside the PostgreSQL data, is private, survives restarts, and can be replaced', async () => {
+  it('is a private file outside the PostgreSQL data that survives restarts and can be replaced', async () => {
     const env = { DATA_DIR: programs.path('data') };
     const file = join(env.DATA_DIR, 'session-key');
     const token = await during(env, newSession);
@@ -71,7 +71,7 @@ describe('the session key of the embedded database', patience, () => {
     expect(await readFile(file, 'utf8')).not.toBe(key);
   });
 
-  it('refuses to start if another user can read or write the key', async () => {
+  it('prevents the start if another user can read or write it', async () => {
     const env = { DATA_DIR: programs.path('open') };
     const file = join(env.DATA_DIR, 'session-key');
     await during(env, newSession);
@@ -97,7 +97,7 @@ describe('the session key of the embedded database', patience, () => {
   });
 });
 
-describe('a service on a DATABASE_URL', patience, () => {
+describe('a service with DATABASE_URL', patience, () => {
   async function newDatabase() {
     const env = { DATABASE_URL: await server.create(templateName) };
     await programs.run(['tenants', 'create', 'acme'], env);
@@ -105,7 +105,7 @@ describe('a service on a DATABASE_URL', patience, () => {
     return { env, apiKey: /agk_\S+/.exec(stdout)?.[0] };
   }
 
-  it('answers 503 to POST /authenticate without a session key, and accepts API keys elsewhere', async () => {
+  it('returns 503 for POST /authenticate without a session key, and accepts API keys elsewhere', async () => {
     const { env, apiKey } = await newDatabase();
     await during(env, async (running) => {
       const { status, headers, body } = await authenticate(running, apiKey);
@@ -141,7 +141,7 @@ describe('a service on a DATABASE_URL', patience, () => {
     expect(await server.everything(env.DATABASE_URL)).not.toContain(newKey);
   });
 
-  it('refuses to start with a SESSION_KEYS_FILE that is missing or holds no keys, and does not repeat its content', async () => {
+  it('fails to start if SESSION_KEYS_FILE is missing or contains no keys, without printing its content', async () => {
     const missing = programs.path('missing');
     const env = { DATABASE_URL: server.urlOf(templateName), SESSION_KEYS_FILE: missing };
     expect(sentenceOf(await programs.run([], env))).toMatch(

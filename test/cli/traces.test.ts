@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest';
 import { until } from '../db/processes.ts';
-import { startCollector } from '../support/collector.ts';
+import { startCollector } from '../support/otlp-collector.ts';
 import { ask, usePrograms } from './program.ts';
 
 const programs = usePrograms();
 const query = '{ customer(id: "C1234qwd") { name } }';
 
-it('sends spans to the collector it is given, those of the last requests when it stops', async () => {
+it('sends spans to the configured collector, the last ones when it stops', async () => {
   const collector = await startCollector();
   const running = await programs.serve({
     DATA_DIR: programs.path('data'),
@@ -23,7 +23,7 @@ it('sends spans to the collector it is given, those of the last requests when it
   expect(collector.headers[0]).toMatchObject({ 'x-api-key': 'abc' });
 });
 
-it('serves without its collector, and says that spans were lost', async () => {
+it('keeps serving without its collector and logs that spans were lost', async () => {
   const collector = await startCollector();
   await collector.close();
   const running = await programs.serve({

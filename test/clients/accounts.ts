@@ -41,7 +41,7 @@ function documentOf<Data, Variables>(text: string): TypedDocumentNode<Data, Vari
   return parse(text);
 }
 
-/** The newest first, so that a new one belongs at the beginning. */
+/** Newest first, so that a new account is added at the beginning. */
 export const accounts = documentOf<
   AccountsData,
   { filter?: { tag: string }; first?: number; after?: string | null }
@@ -60,7 +60,7 @@ export const account = documentOf<AccountData, { id: string }>(`
   }
 `);
 
-/** `primaryEmail` may be null, and no list asks for it. */
+/** `primaryEmail` is nullable, and no list selects it. */
 export const details = documentOf<AccountData, { id: string }>(`
   query Details($id: ID!) {
     account(id: $id) { nodeId id name primaryEmail }

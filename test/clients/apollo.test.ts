@@ -31,7 +31,7 @@ const inputOf = (id: string, tag: string) => ({
   settings: [setting(id)],
 });
 
-/** What a component that shows the list of a tag has on the screen. */
+/** Returns what a component with the list of a tag renders. */
 function viewOfList(client: ApolloClient, tag: string) {
   const query = client.watchQuery({ query: accounts, variables: { filter: { tag }, first: 2 } });
   const view = { query, names: [] as string[], settings: [] as string[], hasNextPage: false };
@@ -45,7 +45,7 @@ function viewOfList(client: ApolloClient, tag: string) {
   return view;
 }
 
-/** What a component that shows one account has on the screen. */
+/** Returns what a component with one account renders. */
 function viewOfAccount(client: ApolloClient, id: string) {
   const view = { name: '' };
   client.watchQuery({ query: account, variables: { id } }).subscribe(({ data, dataState }) => {
@@ -54,7 +54,7 @@ function viewOfAccount(client: ApolloClient, id: string) {
   return view;
 }
 
-/** A client that shows the first two of three accounts. */
+/** Creates a client that renders the first two of three accounts. */
 async function clientWithList(tag: string) {
   const others = createClient(service);
   for (const number of [1, 2, 3]) await create(others, inputOf(`${tag}${number}`, tag));
@@ -69,14 +69,14 @@ describe('Apollo Client', () => {
     expect(await problemsOf('apollo', 'tsconfig.json')).toEqual([]);
   });
 
-  it('shows a created account in the list without asking for the list again', async () => {
+  it('adds a created account to the list without another request', async () => {
     const { client, list, asked } = await clientWithList('ACa');
     await create(client, inputOf('ACa4', 'ACa'));
     await shown(() => expect(list.names).toEqual(['Account ACa4', 'Account ACa3', 'Account ACa2']));
     expect(asked()).toEqual(['CreateAccount']);
   });
 
-  it('adds the next page to the list, also after a new account came in', async () => {
+  it('appends the next page to the list, also after an account is created', async () => {
     const { client, list, asked } = await clientWithList('ACb');
     await create(client, inputOf('ACb4', 'ACb'));
     expect(list.hasNextPage).toBe(true);
@@ -89,7 +89,7 @@ describe('Apollo Client', () => {
     expect(asked()).toEqual(['CreateAccount', 'Accounts']);
   });
 
-  it('shows a new name in every view without asking for them again', async () => {
+  it('updates a name in every view without another request', async () => {
     const { client, list, asked } = await clientWithList('ACc');
     const one = viewOfAccount(client, 'ACc2');
     await shown(() => expect(one.name).toBe('Account ACc2'));
@@ -99,12 +99,12 @@ describe('Apollo Client', () => {
     expect(asked()).toEqual(['Account', 'UpdateAccount']);
   });
 
-  it('keeps settings apart that have the same id', async () => {
+  it('caches settings with the same id separately', async () => {
     const { list } = await clientWithList('ACd');
     expect(list.settings).toEqual(['ACd3', 'ACd2']);
   });
 
-  it('reads from its cache what a refusal says to every kind of error', async () => {
+  it('reads the fields of every error from its cache', async () => {
     const client = createClient(service);
     const answers: (CreateAccountData | null | undefined)[] = [];
     await client.mutate({

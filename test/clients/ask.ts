@@ -1,7 +1,7 @@
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core';
 import { print } from 'graphql';
 
-/** Sends a typed document; its answer has the type of the document. */
+/** Sends a typed document and returns its typed data. */
 export async function ask<Data, Variables>(
   service: { url: string; token: string },
   document: TypedDocumentNode<Data, Variables>,

@@ -12,12 +12,12 @@ beforeAll(async () => {
 
 const customerId = 'C1234qwd';
 
-describe('documents typed by graphql-codegen', () => {
-  it('compile where they are used as the schema allows', async () => {
+describe('a document typed by graphql-codegen', () => {
+  it('compiles if it matches the schema', async () => {
     expect(await problemsOf('codegen', 'tsconfig.json')).toEqual([]);
   });
 
-  it('do not compile with a field, an input or a value that the schema does not know', async () => {
+  it('does not compile with an unknown field, input or value', async () => {
     expect(await problemsOf('codegen', 'mistakes.tsconfig.json')).toEqual([
       expect.stringMatching(/^mistakes.ts\(7,.*'nmae' does not exist/),
       expect.stringMatching(/^mistakes.ts\(8,.*'version' does not exist/),
@@ -29,14 +29,14 @@ describe('documents typed by graphql-codegen', () => {
     ]);
   });
 
-  it('are not made of a document that asks for a field that the schema does not have', async () => {
+  it('is not generated with an unknown field', async () => {
     const generated = run('codegen', 'graphql-codegen', '--config', 'mistakes.codegen.ts');
     await expect(generated).rejects.toMatchObject({
       stderr: expect.stringContaining('Cannot query field "nmae" on type "Tenant"'),
     });
   });
 
-  it('create accounts, list them page by page, and update one', async () => {
+  it('creates accounts, lists them in pages, and updates one', async () => {
     const { accounts, createAccount, updateAccount } = documents;
     for (const id of ['CG1', 'CG2', 'CG3']) {
       const input = { id, name: `Account ${id}`, customerId, tags: ['codegen'], metadata: { id } };
@@ -64,7 +64,7 @@ describe('documents typed by graphql-codegen', () => {
     expect(updated.account).toEqual({ id: 'CG2', name: 'Renamed', version: 2 });
   });
 
-  it('narrow a refusal by its __typename to what is said of it', async () => {
+  it('narrows an error to its fields by __typename', async () => {
     const { createAccount, updateAccount } = documents;
     const input = { id: 'CGtwice', name: 'An Account', customerId };
     await ask(service, createAccount, { input });

@@ -27,7 +27,7 @@ afterEach(() => {
   complaints.mockRestore();
 });
 
-/** A page that shows the first two of three accounts and, by itself, the second one. */
+/** Renders the first two of three accounts and, separately, the second one. */
 async function pageWithList(tag: string) {
   for (const number of [1, 2, 3]) {
     const input = {
@@ -54,18 +54,18 @@ async function pageWithList(tag: string) {
 }
 
 describe('Relay', () => {
-  it('compiles with the types that relay-compiler makes', async () => {
+  it('compiles with the types of relay-compiler', async () => {
     expect(await problemsOf('relay', 'tsconfig.json')).toEqual([]);
   });
 
-  it('shows a created account in the list without asking for the list again', async () => {
+  it('adds a created account to the list without another request', async () => {
     const { names, click, asked } = await pageWithList('RLa');
     click('create');
     await shown(() => expect(names()).toEqual(['Account RLa1', 'Account RLa2', 'Account RLa4']));
     expect(asked()).toEqual(['accountsCreateMutation']);
   });
 
-  it('adds the next page to the list until there is none', async () => {
+  it('appends pages to the list until the last one', async () => {
     const { names, buttons, click, asked } = await pageWithList('RLb');
     expect(buttons()).toContain('more');
     click('more');
@@ -74,7 +74,7 @@ describe('Relay', () => {
     expect(asked()).toEqual(['accountsPageQuery']);
   });
 
-  it('shows a new name in every view without asking for them again', async () => {
+  it('updates a name in every view without another request', async () => {
     const { names, title, click, asked } = await pageWithList('RLc');
     click('rename');
     await shown(() => expect(title()).toBe('Renamed'));
@@ -82,7 +82,7 @@ describe('Relay', () => {
     expect(asked()).toEqual(['accountsRenameMutation']);
   });
 
-  it('gets one account anew by its nodeId, and shows what came in every view', async () => {
+  it('refetches an account by its nodeId and updates every view', async () => {
     const { names, title, click, asked } = await pageWithList('RLd');
     await ask(service, updateAccount, { input: { id: 'RLd2', name: 'Renamed by another' } });
     expect(title()).toBe('Account RLd2');

@@ -8,7 +8,7 @@ import { usePrograms } from '../cli/program.ts';
 export interface Service {
   url: string;
   token: string;
-  /** The names of the operations that it was asked for since the test began, in order. */
+  /** The names of the operations that it received since the test began, in order. */
   asked(): string[];
 }
 
@@ -18,7 +18,7 @@ function operationOf(request: string): string {
   return /(?:query|mutation) (\w+)/.exec(request)?.[1] ?? request;
 }
 
-/** The compiled service with its demo tenant, for the tests of a file. */
+/** Runs the compiled service with its demo tenant for the tests of a file. */
 export function useService(): Service {
   const { path, serve } = usePrograms();
   let fetches: MockInstance<typeof fetch>;
@@ -43,25 +43,25 @@ export function useService(): Service {
   return service;
 }
 
-/** Runs a program of a client library in the folder of a client; answers with what it printed. */
+/** Runs a program of a client library in the folder of a client and returns its output. */
 export async function run(folder: string, program: string, ...args: string[]): Promise<string> {
   const cwd = join(import.meta.dirname, folder);
-  // As in a terminal: graphql-codegen tells a test less.
+  // As in a terminal, because graphql-codegen prints less in tests.
   const env = { ...process.env, NODE_ENV: 'development' };
   const { stdout } = await promisify(execFile)(join(programs, program), args, { cwd, env });
   return stdout;
 }
 
-/** What the compiler says of a project in the folder of a client: nothing, when all is well. */
+/** Compiles a project in the folder of a client and returns the errors. */
 export async function problemsOf(folder: string, project: string): Promise<string[]> {
   const said = await run(folder, 'tsc', '--pretty', 'false', '-p', project).catch(
     ({ stdout }: { stdout: string }) => stdout,
   );
-  // Lines that begin with a space go on about the one above.
+  // Lines that begin with a space continue the error above.
   return said.split('\n').filter((line) => /^\S/.test(line));
 }
 
-/** Waits until what is shown is as expected. */
+/** Waits until the rendered text is as expected. */
 export function shown(check: () => void): Promise<void> {
   return vi.waitFor(check, { timeout: 20_000 });
 }

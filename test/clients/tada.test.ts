@@ -12,12 +12,12 @@ beforeAll(async () => {
 
 const customerId = 'C1234qwd';
 
-describe('documents typed by gql.tada', () => {
-  it('compile where they are used as the schema allows', async () => {
+describe('a document typed by gql.tada', () => {
+  it('compiles if it matches the schema', async () => {
     expect(await problemsOf('tada', 'tsconfig.json')).toEqual([]);
   });
 
-  it('do not compile with a field, an input or a value that the schema does not know', async () => {
+  it('does not compile with an unknown field, input or value', async () => {
     expect(await problemsOf('tada', 'mistakes.tsconfig.json')).toEqual([
       expect.stringMatching(/^mistakes.ts\(8,.*'nmae' does not exist/),
       expect.stringMatching(/^mistakes.ts\(9,.*'version' does not exist/),
@@ -30,7 +30,7 @@ describe('documents typed by gql.tada', () => {
     ]);
   });
 
-  it('are checked against the schema, too, by gql.tada check', async () => {
+  it('is checked by gql.tada check', async () => {
     await run('tada', 'gql.tada', 'check', '--fail-on-warn');
     const checked = run('tada', 'gql.tada', 'check', '--tsconfig', 'mistakes.tsconfig.json');
     await expect(checked).rejects.toMatchObject({
@@ -38,7 +38,7 @@ describe('documents typed by gql.tada', () => {
     });
   });
 
-  it('create accounts, list them page by page, and update one', async () => {
+  it('creates accounts, lists them in pages, and updates one', async () => {
     const { accounts, createAccount, updateAccount } = documents;
     for (const id of ['TD1', 'TD2', 'TD3']) {
       const input = { id, name: `Account ${id}`, customerId, tags: ['tada'], metadata: { id } };
@@ -62,7 +62,7 @@ describe('documents typed by gql.tada', () => {
     expect(updated.account).toMatchObject({ id: 'TD2', name: 'Renamed', version: 2 });
   });
 
-  it('narrow a refusal by its __typename to what is said of it', async () => {
+  it('narrows an error to its fields by __typename', async () => {
     const { createAccount, updateAccount } = documents;
     const input = { id: 'TDtwice', name: 'An Account', customerId };
     await ask(service, createAccount, { input });

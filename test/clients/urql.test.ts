@@ -39,7 +39,7 @@ const inputOf = (id: string, tag: string) => ({
   settings: [setting(id)],
 });
 
-/** What a component that shows the list of a tag has on the screen. */
+/** Returns what a component with the list of a tag renders. */
 function viewOfList(client: Client, tag: string) {
   const view = {
     names: [] as string[],
@@ -58,7 +58,7 @@ function viewOfList(client: Client, tag: string) {
   return Object.assign(view, { more });
 }
 
-/** A client that shows the first two of three accounts. */
+/** Creates a client that renders the first two of three accounts. */
 async function clientWithList(tag: string) {
   const others = createClient(service);
   for (const number of [1, 2, 3])
@@ -74,7 +74,7 @@ describe('urql with graphcache', () => {
     expect(await problemsOf('urql', 'tsconfig.json')).toEqual([]);
   });
 
-  it('shows a created account in the list without asking for the list again', async () => {
+  it('adds a created account to the list without another request', async () => {
     const { client, list, asked } = await clientWithList('UQa');
     await client.mutation(createAccount, { input: inputOf('UQa4', 'UQa') });
     await shown(() => expect(list.names).toEqual(['Account UQa4', 'Account UQa3', 'Account UQa2']));
@@ -82,7 +82,7 @@ describe('urql with graphcache', () => {
     expect(warnings).not.toHaveBeenCalled();
   });
 
-  it('adds the next page to the list, also after a new account came in', async () => {
+  it('appends the next page to the list, also after an account is created', async () => {
     const { client, list, asked } = await clientWithList('UQb');
     await client.mutation(createAccount, { input: inputOf('UQb4', 'UQb') });
     await list.more();
@@ -93,7 +93,7 @@ describe('urql with graphcache', () => {
     expect(asked()).toEqual(['CreateAccount', 'Accounts']);
   });
 
-  it('shows a new name in every view without asking for them again', async () => {
+  it('updates a name in every view without another request', async () => {
     const { client, list, asked } = await clientWithList('UQc');
     let name = '';
     client.query(account, { id: 'UQc2' }).subscribe(({ data }: OperationResult<AccountData>) => {
@@ -106,12 +106,12 @@ describe('urql with graphcache', () => {
     expect(asked()).toEqual(['Account', 'UpdateAccount']);
   });
 
-  it('keeps settings apart that have the same id', async () => {
+  it('caches settings with the same id separately', async () => {
     const { list } = await clientWithList('UQd');
     expect(list.settings).toEqual(['UQd3', 'UQd2']);
   });
 
-  it('shows what it knows of an account while it asks for what may be null', async () => {
+  it('renders cached fields of an account while it requests nullable ones', async () => {
     const { client } = await clientWithList('UQe');
     await client.query(account, { id: 'UQe2' });
     const results: unknown[] = [];
@@ -125,7 +125,7 @@ describe('urql with graphcache', () => {
     ]);
   });
 
-  it('reads what a refusal says to every kind of error', async () => {
+  it('reads the fields of every error', async () => {
     const client = createClient(service);
     const { data } = await client.mutation(createAccount, {
       input: { ...inputOf('UQf1', 'UQf'), name: 'A' },

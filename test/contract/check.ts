@@ -6,7 +6,7 @@ import { type Contract, problemsOf } from './checks.ts';
 
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
 
-/** The contract as it stands in this checkout. */
+/** Reads the contract of this checkout. */
 export function currentContract(): Contract {
   return {
     printed: printSchema(buildSchema()),

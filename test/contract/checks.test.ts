@@ -4,7 +4,7 @@ import { breaksOf, type Contract, problemsOf } from './checks.ts';
 
 const contract = currentContract();
 
-/** The contract when the code made something else, and that was printed. */
+/** Returns the contract after a change of the code and the printed schema. */
 function changed(from: string | RegExp, to: string, more: Partial<Contract> = {}): Contract {
   const printed = contract.printed.replace(from, to);
   expect(printed).not.toBe(contract.printed);
@@ -14,11 +14,11 @@ function changed(from: string | RegExp, to: string, more: Partial<Contract> = {}
 const beginnings = (problems: string[]) => problems.map((problem) => /^.*?[:.](?= |$)/.exec(problem)?.[0]);
 const type = (name: string, body: string) => `"""A thing."""\ntype ${name} {${body}}\n`;
 
-it('finds nothing wrong with the contract as it stands', () => {
+it('accepts the current contract', () => {
   expect(problemsOf(contract)).toEqual([]);
 });
 
-it('fails when the code and the committed schema differ', () => {
+it('fails if the code and the committed schema differ', () => {
   const committed = contract.committed.replace('An account is billed.', 'An account is paid.');
   expect(problemsOf({ ...contract, committed })).toEqual([expect.stringContaining('npm run schema:print')]);
 });
@@ -66,20 +66,20 @@ describe('a change that breaks the clients of the last release', () => {
     );
   });
 
-  it('fails with a new input that is required', () => {
+  it('fails for a new required input', () => {
     const broken = changed(/input UpdateAccountInput \{/, '$&\n"""A new one."""\nzone: String!\n');
     expect(beginnings(problemsOf(broken))).toEqual(['This breaks clients:']);
   });
 
   const removal = /\n {2}"""[^"]*"""\n {2}invoiceCurrency: String!/;
 
-  it('passes when the release had deprecated what goes, with a reason', () => {
+  it('passes if the release had deprecated the removed part with a reason', () => {
     const reason = '  invoiceCurrency: String! @deprecated(reason: "Read `currency`.")';
     const released = contract.released.replace('  invoiceCurrency: String!', reason);
     expect(problemsOf(changed(removal, '', { released }))).toEqual([]);
   });
 
-  it('passes when it is meant, and only as long as it is one', () => {
+  it('passes if it is listed in meant.json, and fails for an outdated entry', () => {
     const meant = { 'Account.invoiceCurrency was removed.': 'It was never right.' };
     expect(problemsOf(changed(removal, '', { meant }))).toEqual([]);
     expect(problemsOf({ ...contract, meant })).toEqual([
@@ -88,7 +88,7 @@ describe('a change that breaks the clients of the last release', () => {
   });
 });
 
-it('passes with what is added', () => {
+it('passes for additions', () => {
   const added = changed(
     /type Account implements Node [^{]*\{/,
     '$&\n"""A new one."""\nzone(\n"""How."""\nas: String): Zone\n',
@@ -97,7 +97,7 @@ it('passes with what is added', () => {
   expect(problemsOf({ ...added, printed, committed: printed })).toEqual([]);
 });
 
-it('fails with what has no description', () => {
+it('fails for a missing description', () => {
   const added =
     'type Zone { name(as: String): String! } enum Side { LEFT } input Where { at: Int } scalar Sphere union Any = Zone';
   const printed = `${contract.printed}${added}`;
@@ -117,12 +117,12 @@ it('fails with what has no description', () => {
   );
 });
 
-it('fails with what is deprecated without a reason', () => {
+it('fails for a deprecation without a reason', () => {
   const deprecated = changed('  invoiceCurrency: String!', '  invoiceCurrency: String! @deprecated');
   expect(problemsOf(deprecated)).toEqual(['Account.invoiceCurrency is deprecated without a reason.']);
 });
 
-describe('a schema that does not compose fails:', () => {
+describe('a schema that does not compose', () => {
   it.each([
     ['a key of fields that are not there', '@key(fields: "id")', '@key(fields: "identity")'],
     ['a shared type that is not shareable', 'type PageInfo @shareable', 'type PageInfo'],

@@ -16,7 +16,7 @@ import {
   visit,
 } from 'graphql';
 
-/** What the API promises, in the four places that tell it. */
+/** The sources that define the contract of the API. */
 export interface Contract {
   /** The schema of the code, printed. */
   printed: string;
@@ -24,11 +24,11 @@ export interface Contract {
   committed: string;
   /** The schema of the last release. */
   released: string;
-  /** Breaks that are meant: each as the check names it, with its reason. */
+  /** Intended breaking changes: the message of the check and the reason. */
   meant: Readonly<Record<string, string>>;
 }
 
-/** A subgraph as any other team's: it extends our entities by each of their keys, and has a node look-up of its own. */
+/** A subgraph like that of another team, which extends our entities by each key and has its own node lookup. */
 const neighbour = `
   extend schema @link(url: "https://specs.apollo.dev/federation/v2.6", import: ["@key", "@shareable", "@inaccessible"])
   type Query {
@@ -50,7 +50,7 @@ function drift({ printed, committed }: Contract): string[] {
   ];
 }
 
-/** The node of a member, such as `Account.name`, `Account.name(locale)` or `AccountStatus.DRAFT`. */
+/** Returns the node of a member such as `Account.name`, `Account.name(locale)` or `AccountStatus.DRAFT`. */
 function memberNode(schema: GraphQLSchema, typeName: string, name: string, argument?: string) {
   const type = schema.getType(typeName);
   if (isEnumType(type)) return type.getValue(name)?.astNode;
@@ -66,14 +66,14 @@ const removals: Partial<Record<BreakingChangeType, RegExp>> = {
   [BreakingChangeType.VALUE_REMOVED_FROM_ENUM]: /^(?<name>\w+) was removed from enum type (?<type>\w+)/,
 };
 
-/** Whether a change takes away what the released schema had deprecated. */
+/** Whether a change removes a part that the released schema had deprecated. */
 function wasAnnounced(released: GraphQLSchema, change: { type: BreakingChangeType; description: string }) {
   const { type = '', name = '', argument } = removals[change.type]?.exec(change.description)?.groups ?? {};
   const node = memberNode(released, type, name, argument);
   return node != null && getDirectiveValues(GraphQLDeprecatedDirective, node) !== undefined;
 }
 
-/** The keys by which other subgraphs refer to our entities, such as `Account @key(fields: "id")`. */
+/** Returns the federation keys of our entities, such as `Account @key(fields: "id")`. */
 function entityKeys(sdl: string): string[] {
   const keys: string[] = [];
   const keyOf = ({ arguments: [fields] = [] }: DirectiveNode) =>
@@ -87,7 +87,7 @@ function entityKeys(sdl: string): string[] {
   return keys;
 }
 
-/** What breaks clients of the last release or other subgraphs, but for what was deprecated in it. */
+/** Returns the changes that break clients of the last release or other subgraphs, except removals of deprecated parts. */
 export function breaksOf({ printed, released }: Pick<Contract, 'printed' | 'released'>): string[] {
   const [before, after] = [released, printed].map((sdl) =>
     buildASTSchema(parse(sdl), { assumeValidSDL: true }),
@@ -111,7 +111,7 @@ function breaks(contract: Contract): string[] {
   ];
 }
 
-/** What has no description, and what is deprecated without a reason. */
+/** Returns the parts without a description and the deprecations without a reason. */
 function undescribed({ printed }: Contract): string[] {
   const problems: string[] = [];
   const path: string[] = [];
@@ -133,7 +133,7 @@ function undescribed({ printed }: Contract): string[] {
   return problems;
 }
 
-/** What keeps the schema from a supergraph, alone or beside a neighbour. */
+/** Returns the composition errors of the schema, alone and with another subgraph. */
 function uncomposable({ printed }: Contract): string[] {
   const ours = { name: 'accountgraph', typeDefs: parse(printed) };
   const other = { name: 'neighbour', typeDefs: parse(neighbour) };
@@ -144,7 +144,7 @@ function uncomposable({ printed }: Contract): string[] {
   return [...new Set(messages)].map((message) => `It does not compose: ${message}`);
 }
 
-/** Everything that is wrong with the contract, each problem with what to do. */
+/** Returns the problems of the contract, each with a solution. */
 export function problemsOf(contract: Contract): string[] {
   return [drift, breaks, undescribed, uncomposable].flatMap((check) => check(contract));
 }

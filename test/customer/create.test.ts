@@ -1,15 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import {
-  createCustomer,
-  createdAccount,
-  createdCustomer,
-  customerInput,
-  readAccount,
-  readCustomer,
-  sendCreateCustomer,
-} from '../support/account.ts';
+import { rowCounts } from '../support/database.ts';
+import { createAccount, createCustomer, customerInput } from '../support/fixtures.ts';
+import { sendMutation, tryMutation } from '../support/mutations.ts';
+import { readAccount, readCustomer } from '../support/reads.ts';
 import { expectRequestError } from '../support/refusal.ts';
-import { rowCounts } from '../support/rows.ts';
 import { type Json, useService } from '../support/service.ts';
 
 const service = useService();
@@ -31,45 +25,38 @@ const full = {
   metadata: { crm: 'x-1' },
 };
 
-describe('a customer', () => {
-  it('keeps every value it was created with', async () => {
+describe('createCustomer', () => {
+  it('stores every field', async () => {
     const client = await service.newTenant();
-    const created = await createdCustomer(client, full);
+    const created = await createCustomer(client, full);
     expect(created).toMatchObject({ ...full, status: 'ACTIVE', version: 1 });
     expect(created.nodeId).toMatch(/^customer_0[0-7][0-9a-hjkmnp-tv-z]{24}$/);
     expect(created.createdAt).toBe(created.updatedAt);
     expect(await readCustomer(client, full.id)).toEqual(created);
   });
 
-  it('has empty settings and metadata when it came without them', async () => {
+  it('stores empty settings and metadata by default', async () => {
     const client = await service.newTenant();
-    expect(await createdCustomer(client)).toMatchObject({ settings: [], metadata: {} });
+    expect(await createCustomer(client)).toMatchObject({ settings: [], metadata: {} });
     const nulls = { id: 'C2', settings: null, metadata: null, account: null, idempotencyKey: null };
-    expect(await createdCustomer(client, nulls)).toMatchObject({ settings: [], metadata: {} });
+    expect(await createCustomer(client, nulls)).toMatchObject({ settings: [], metadata: {} });
   });
 
-  it.each([
-    [full.address, 'Straße 1, Hof, 10115, Berlin, BE, DE'],
-    [{ phoneNumber: '12', line1: 'Line', line2: '', country: 'US' }, 'Line, US'],
-    [{ phoneNumber: '12' }, null],
-  ])('shows the address %j on one line', async (address, billingAddress) => {
-    const client = await service.newTenant();
-    expect(await createdCustomer(client, { address })).toMatchObject({ billingAddress });
-  });
-
-  it('may share its id with an account and with customers of other tenants', async () => {
+  it('accepts an id that an account or a customer of another tenant has', async () => {
     const [one, two] = [await service.newTenant(), await service.newTenant()];
-    await createdCustomer(one, { id: 'same', account: { id: 'same', name: 'First' } });
-    await createdCustomer(two, { id: 'same' });
+    await createCustomer(one, { id: 'same', account: { id: 'same', name: 'First' } });
+    await createCustomer(two, { id: 'same' });
     expect(await rowCounts(service, one)).toMatchObject({ customers: 1, accounts: 1 });
     expect(await rowCounts(service, two)).toMatchObject({ customers: 1, accounts: 0 });
   });
 
-  it('is refused when its id is taken', async () => {
+  it('rejects an id that is taken', async () => {
     const client = await service.newTenant();
-    await createdCustomer(client);
+    await createCustomer(client);
     const before = await rowCounts(service, client);
-    expect(await createCustomer(client, { name: 'Other', settings: full.settings })).toMatchObject({
+    expect(
+      await tryMutation(client, 'createCustomer', customerInput({ name: 'Other', settings: full.settings })),
+    ).toMatchObject({
       __typename: 'IdTakenError',
       code: 'ID_TAKEN',
       id: 'C1',
@@ -88,10 +75,10 @@ const first = {
   settings: full.settings,
 };
 
-describe('a customer with its first account', () => {
-  it('is created together with it', async () => {
+describe('createCustomer with a first account', () => {
+  it('creates both at the same instant', async () => {
     const client = await service.newTenant();
-    const customer = await createdCustomer(client, { ...full, account: first });
+    const customer = await createCustomer(client, { ...full, account: first });
     const account = await readAccount(client, 'A1');
     const { id, name, netTermDays, settings } = first;
     expect(account).toMatchObject({
@@ -113,45 +100,57 @@ describe('a customer with its first account', () => {
   });
 
   it.each([
-    ['its id is taken', { id: 'TAKEN' }, { __typename: 'IdTakenError', id: 'TAKEN', accountId: 'TAKEN' }],
     [
-      'its alias is taken',
+      'the account id is taken',
+      { id: 'TAKEN' },
+      { __typename: 'IdTakenError', id: 'TAKEN', accountId: 'TAKEN' },
+    ],
+    [
+      'an alias of the account is taken',
       { aliases: ['free', 'TAKEN'] },
       { __typename: 'AliasTakenError', clashes: [{ value: 'TAKEN', accountId: 'TAKEN' }] },
     ],
     [
-      'it breaks a rule',
+      'the account is invalid',
       { address: { country: 'xx' } },
       { __typename: 'InvalidInputError', issues: [{ path: ['account', 'address', 'country'] }] },
     ],
-  ])('is not created at all when %s', async (_, change, error) => {
+  ])('writes nothing if %s', async (_, change, error) => {
     const client = await service.newTenant();
-    await createdCustomer(client, { id: 'C0', account: { id: 'TAKEN', name: 'Taken' } });
+    await createCustomer(client, { id: 'C0', account: { id: 'TAKEN', name: 'Taken' } });
     const before = await rowCounts(service, client);
-    const result: Json = await createCustomer(client, { ...full, account: { ...first, ...change } });
+    const result: Json = await tryMutation(
+      client,
+      'createCustomer',
+      customerInput({ ...full, account: { ...first, ...change } }),
+    );
     expect(result).toMatchObject(error);
     expect(await rowCounts(service, client)).toEqual(before);
     expect(await readCustomer(client, full.id)).toBeNull();
   });
 
-  it('is refused by the customer’s id when both ids are taken', async () => {
+  it('names the customer’s id if both ids are taken', async () => {
     const client = await service.newTenant();
-    await createdCustomer(client, { account: first });
-    expect(await createCustomer(client, { account: first })).toMatchObject({
+    await createCustomer(client, { account: first });
+    expect(await tryMutation(client, 'createCustomer', customerInput({ account: first }))).toMatchObject({
       __typename: 'IdTakenError',
       id: 'C1',
       accountId: null,
     });
   });
 
-  it.each(['customerId', 'idempotencyKey'])('does not take a %s of the account', async (field) => {
+  it.each(['customerId', 'idempotencyKey'])('rejects a %s of the account', async (field) => {
     const client = await service.newTenant();
-    const answer = await sendCreateCustomer(client, customerInput({ account: { ...first, [field]: 'C1' } }));
+    const answer = await sendMutation(
+      client,
+      'createCustomer',
+      customerInput({ account: { ...first, [field]: 'C1' } }),
+    );
     expectRequestError(answer, 400, 'BAD_REQUEST');
   });
 });
 
-it('can have accounts added in the document that creates it', async () => {
+it('creates a customer to which later mutations of the same document add accounts', async () => {
   const client = await service.newTenant();
   const { data } = await client.send(
     `mutation($customer: CreateCustomerInput!) {
@@ -168,5 +167,5 @@ it('can have accounts added in the document that creates it', async () => {
     createCustomer: { __typename: 'CreateCustomerSuccess' },
     after: { account: { customer: { name: 'Acme' } } },
   });
-  expect((await createdAccount(client, { id: 'A2' })).customer.id).toBe('C1');
+  expect((await createAccount(client, { id: 'A2' })).customer.id).toBe('C1');
 });

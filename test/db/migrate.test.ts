@@ -29,7 +29,7 @@ async function journal(): Promise<{ entries: { tag: string }[] }> {
   return JSON.parse(await readFile(join(migrations, 'meta', '_journal.json'), 'utf8'));
 }
 
-/** A folder of the first few migrations, as the version of the service had it that they came with. */
+/** Creates a folder with the first migrations, as an earlier version of the service has it. */
 async function firstMigrations(count: number): Promise<string> {
   const { entries, ...rest } = await journal();
   const path = join(folder, String(count));
@@ -76,13 +76,13 @@ async function rowCounts() {
   return row;
 }
 
-/** The tables as the first migrations left them, full of rows. */
+/** Applies the first migration and inserts rows in every table. */
 async function populate(): Promise<void> {
   expect(await applyMigrations(database, await firstMigrations(1))).toBe(1);
   for (const statement of statements) await database.orm.execute(statement);
 }
 
-it('keeps every row through each migration on a populated database', async () => {
+it('keeps every row in each migration of a populated database', async () => {
   await populate();
   const before = await rowCounts();
   const { entries } = await journal();
@@ -94,7 +94,7 @@ it('keeps every row through each migration on a populated database', async () =>
   expect(await applyMigrations(database)).toBe(0);
 });
 
-it('steps back while others use a table, so that they go on, and gets through once they are done', async () => {
+it('gives up its locks while transactions use a table, and finishes afterwards', async () => {
   await populate();
   let release = (): void => undefined;
   const released = new Promise<void>((resolve) => {
@@ -109,7 +109,7 @@ it('steps back while others use a table, so that they go on, and gets through on
     migrated = true;
     return count;
   });
-  // Each of these waits behind the migration at most until that steps back.
+  // Each read waits behind the migration at most until the migration gives up its lock.
   for (let reads = 0; reads < 5; reads += 1) {
     await database.orm.execute('set lock_timeout = 2000; select count(*) from aliases');
   }
@@ -120,7 +120,7 @@ it('steps back while others use a table, so that they go on, and gets through on
   expect(await migrating).toBe(entries.length - 1);
 });
 
-/** What the first version writes for an account, in its words, one statement after another. */
+/** Returns the statements with which the first version writes an account. */
 const writesOfFirstVersion = (id: string) => [
   `insert into accounts (tenant_id, id, node_id, customer_id, name, status, tags, metadata, version, created_at, updated_at)
     values (1, '${id}', gen_random_uuid(), 'c1', 'Account', 'ACTIVE', '{}', '{}', 1, now(), now())`,
@@ -135,7 +135,7 @@ const writesOfFirstVersion = (id: string) => [
     values (1, '${id}', 'f', '{}', now())`,
 ];
 
-it('lets the version that came before go on writing, while it runs and afterwards', async () => {
+it('does not fail the writes of the previous version, while it runs and afterwards', async () => {
   await populate();
   const before = await rowCounts();
   let written = 0;
@@ -159,7 +159,7 @@ it('lets the version that came before go on writing, while it runs and afterward
   }
 });
 
-it('leaves nothing half-done when it is killed, and is whole when it runs again', async () => {
+it('leaves no partial migration if it is killed, and finishes in the next run', async () => {
   await populate();
   const before = await rowCounts();
   let release = (): void => undefined;

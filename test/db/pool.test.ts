@@ -50,7 +50,7 @@ function open(limits: Partial<DatabaseLimits> = {}, poolSize = 1): Database {
 let admin: Database;
 beforeAll(async () => {
   admin = openDatabase({ connection: inject('server'), poolSize: 1 });
-  // The first time, a statement is read before it waits for a connection.
+  // The first run parses a statement before it waits for a connection.
   await admin.run(sleeping, { seconds: 0 });
 });
 beforeEach(async () => {
@@ -64,15 +64,15 @@ afterAll(() => admin.close());
 const unavailable = (reason: string) => expect.objectContaining({ name: 'UnavailableError', reason });
 const answers = (database: Database) => database.run(one, {});
 
-it('leaves a session that was opened early after a moment, and its plans for nearly empty tables with it', async () => {
+it('replaces an early session and its plans for nearly empty tables', async () => {
   const database = open();
   const server = async () => (await database.run(serverOf, {}))[0]?.pid;
   const first = await server();
   expect(await until(async () => (await server()) !== first)).toBe(true);
 });
 
-describe('a database', () => {
-  it('refuses at once what is more than may wait, and serves what waits', async () => {
+describe('openDatabase', () => {
+  it('rejects calls beyond the queue at once and runs the queued ones', async () => {
     const database = open({ queueSize: 2 });
     await answers(database);
     const served = [0, 1, 2].map(() => database.run(sleeping, { seconds: 0.05 }));
@@ -80,7 +80,7 @@ describe('a database', () => {
     await expect(Promise.all(served)).resolves.toHaveLength(3);
   });
 
-  it('refuses what has waited for too long', async () => {
+  it('rejects calls that have waited too long', async () => {
     const database = open({ waitTimeoutMs: 100 });
     await answers(database);
     const long = database.run(sleeping, { seconds: 1 });
@@ -88,14 +88,14 @@ describe('a database', () => {
     await long;
   });
 
-  it('takes back a statement that runs or waits for a lock for too long', async () => {
+  it('cancels a statement that runs too long and limits the wait for a lock', async () => {
     const database = open({ statementTimeoutMs: 100 });
     await expect(database.run(sleeping, { seconds: 10 })).rejects.toEqual(unavailable('SLOW'));
     await expect(answers(database)).resolves.toEqual([{ one: 1 }]);
     await expect(database.run(setting, { name: 'lock_timeout' })).resolves.toEqual([{ value: '20s' }]);
   });
 
-  it('leaves connections that do not answer in time, also the idle ones, and makes others', async () => {
+  it('replaces connections that do not respond in time, also idle ones', async () => {
     const database = open({ callTimeoutMs: 2000 }, 3);
     await Promise.all([0, 1, 2].map(() => database.run(sleeping, { seconds: 0.1 })));
     expect(proxy.connections()).toBe(3);
@@ -104,7 +104,7 @@ describe('a database', () => {
     await expect(Promise.all([0, 1, 2].map(() => answers(database)))).resolves.toHaveLength(3);
   });
 
-  it('knows what was never sent: a connection that could not be made', async () => {
+  it('reports a connection that could not be opened as UNREACHABLE', async () => {
     const database = open({ connectTimeoutMs: 1500, callTimeoutMs: 20_000 });
     await proxy.set({ kind: 'black hole' });
     await expect(answers(database)).rejects.toEqual(unavailable('UNREACHABLE'));
@@ -116,20 +116,20 @@ describe('a database', () => {
     await expect(answers(database)).resolves.toEqual([{ one: 1 }]);
   });
 
-  it('asks nothing on its own of a session that was let in, for nobody could catch that failing', async () => {
+  it('runs no query of its own in a new session', async () => {
     const database = open();
-    // The types of arrays, say.
+    // For example the types of arrays.
     await proxy.set({ kind: 'lose answer', to: 'pg_type' });
     await expect(answers(database)).resolves.toEqual([{ one: 1 }]);
   });
 
-  it('sends and reads arrays whatever is in them', async () => {
+  it('sends and reads arrays with any content', async () => {
     const texts = ['', 'a,b', '{}', '"', '\\', '\\"', 'NULL', ' ', 'ü\n', "'"];
     await expect(open().run(echo, { texts })).resolves.toEqual([{ texts }]);
     await expect(open().run(echo, { texts: [] })).resolves.toEqual([{ texts: [] }]);
   });
 
-  it('closes once what is under way is done', async () => {
+  it('closes after running calls have ended', async () => {
     const database = open();
     const under = database.transaction(async (run) => {
       await run(sleeping, { seconds: 0.2 });
@@ -142,12 +142,12 @@ describe('a database', () => {
 });
 
 describe('a transaction', () => {
-  it('is refused, and no process ends, when its server is gone between two statements', async () => {
+  it('fails without ending the process if its server ends between two statements', async () => {
     const database = open();
     const lost = database.transaction(async (run) => {
       const [found] = await run(serverOf, {});
       await admin.orm.execute(sql`select pg_terminate_backend(${found?.pid ?? 0}::integer)`);
-      // Until the connection is seen to be closed, statements are still sent; after that, none is.
+      // Statements are sent until the client notices that the connection is closed.
       for (let tries = 0; tries < 100; tries += 1) await run(one, {}).catch(() => undefined);
       return run(one, {});
     });
@@ -155,7 +155,7 @@ describe('a transaction', () => {
     await expect(database.transaction((run) => run(one, {}))).resolves.toEqual([{ one: 1 }]);
   });
 
-  it('is not taken to be kept when one of its statements failed', async () => {
+  it('fails if one of its statements has failed', async () => {
     const database = open();
     const passedOver = database.transaction(async (run) => {
       await run(failing, { zero: 0 }).catch(() => undefined);
@@ -164,7 +164,7 @@ describe('a transaction', () => {
     await expect(passedOver).rejects.toThrow('not kept');
   });
 
-  it('has its connection for a bounded time in all', async () => {
+  it('has a total time limit', async () => {
     const database = open({ callTimeoutMs: 1500 });
     const endless = database.transaction(async (run) => {
       for (;;) await run(sleeping, { seconds: 0.05 });
@@ -173,7 +173,7 @@ describe('a transaction', () => {
     await expect(answers(database)).resolves.toEqual([{ one: 1 }]);
   });
 
-  it('whose commit was lost says that it may have taken place', async () => {
+  it('reports a lost commit as LOST', async () => {
     const database = open();
     await answers(database);
     await proxy.set({ kind: 'lose answer', to: 'commit' });

@@ -1,17 +1,17 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** What `look` finds, as soon as it finds something. */
+/** Calls `look` until it returns a value, and returns that. */
 export async function until<T>(look: () => Promise<T | undefined | false>, patienceMs = 15_000): Promise<T> {
   for (const deadline = Date.now() + patienceMs; ; ) {
     const seen = await look();
     if (seen) return seen;
-    if (Date.now() > deadline) throw new Error('it did not happen in time');
+    if (Date.now() > deadline) throw new Error('The condition was not met in time.');
     await sleep(20);
   }
 }
 
-/** Processes that work in a directory or below it: PostgreSQL's and the watchdog. Linux only; elsewhere none is found. */
+/** Returns the processes whose working directory is in a directory. Returns none except on Linux. */
 export async function processesIn(directory: string): Promise<number[]> {
   if (process.platform !== 'linux') return [];
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
@@ -24,13 +24,13 @@ export async function processesIn(directory: string): Promise<number[]> {
   return found.flat();
 }
 
-/** How much memory a process has, in whole megabytes. Linux only. */
+/** Returns the resident memory of a process in megabytes. Linux only. */
 export async function memoryOf(pid = 0): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   return Math.round(Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024);
 }
 
-/** How many files and sockets a process has open. Linux only. */
+/** Returns the number of open file descriptors of a process. Linux only. */
 export async function descriptorsOf(pid = 0): Promise<number> {
   return (await readdir(`/proc/${pid}/fd`)).length;
 }

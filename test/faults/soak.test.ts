@@ -21,11 +21,11 @@ interface Wanted {
   method?: string;
   body?: string;
   headers?: Record<string, string>;
-  /** Milliseconds after which the client goes away. */
+  /** Milliseconds after which the client aborts the request. */
   abortAfter?: number;
 }
 
-/** The status of the answer, or that there was none because the client went away. */
+/** Returns the status of the response, or `aborted`. */
 function send(origin: string, agent: Agent, token: string, wanted: Wanted): Promise<number | 'aborted'> {
   const { path, method = 'POST', body = '', headers = {}, abortAfter } = wanted;
   const authorization = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
@@ -58,7 +58,7 @@ const account = () => ({
 const list = `query ($text: String!) { accounts(first: 5, filter: { search: $text }) { totalCount nodes { id aliases { value } customer { name } } } }`;
 const changed = 'subscription { accountChanged { kind version } }';
 
-/** What clients send, as likely as it is often named here; most of it is different every time. */
+/** The requests of the clients. Repeated names are more likely, and most requests differ every time. */
 const kinds: Record<string, () => Wanted> = {
   read: () =>
     graphql(
@@ -113,9 +113,9 @@ const kinds: Record<string, () => Wanted> = {
 
 interface Sample {
   second: number;
-  /** Megabytes of the process. */
+  /** Resident memory of the process in megabytes. */
   memory: number;
-  /** Megabytes of its heap after the last collection of all of it. */
+  /** Heap after the last full garbage collection in megabytes. */
   heap: number;
   descriptors: number;
   connections: number;
@@ -136,7 +136,7 @@ async function sample(running: Running, { database }: Tenant, begun: number): Pr
   };
 }
 
-/** Clients that send all kinds without a pause until the time is over; answers how often each status came. */
+/** Runs clients without a pause until the time is over. Returns the number of responses by status. */
 async function soak(origin: string, token: string, until: number) {
   const agent = new Agent({ keepAlive: true });
   const statuses: Record<string, number> = {};
@@ -155,7 +155,7 @@ async function soak(origin: string, token: string, until: number) {
   return statuses;
 }
 
-/** By how much a value grows in a minute, by the line that fits best. */
+/** Returns the growth of a value per minute by linear regression. */
 function slope(samples: Sample[], of: Exclude<keyof Sample, 'second'>): number {
   const middle = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
   const x = samples.map(({ second }) => second / 60);
@@ -176,7 +176,7 @@ function report(samples: Sample[], statuses: Record<string, number>): void {
   }
 }
 
-it('takes no more memory, descriptors and connections however long it serves', {
+it('uses bounded memory, descriptors and connections over time', {
   timeout: 3_600_000,
 }, async () => {
   const url = await server.create(templateName);
@@ -201,14 +201,14 @@ it('takes no more memory, descriptors and connections however long it serves', {
     samples.push(await sample(running, tenant, begun));
   }
   const statuses = await soaked;
-  // A third of the time goes to filling what is remembered up to its bounds.
+  // The caches fill up in the first third of the time.
   const warm = samples.slice(20);
   report(warm, statuses);
   expect(Object.keys(statuses).filter((key) => / 5\d\d$/.test(key))).toEqual([]);
   for (const name of Object.keys(kinds)) expect(Object.keys(statuses).join()).toContain(name);
   const first = warm.slice(0, 20);
   const last = warm.slice(20);
-  // What is remembered is full after some minutes.
+  // The caches are full after some minutes.
   const inMemory = seconds < 300 ? [] : (['memory', 'heap'] as const);
   for (const of of ['descriptors', 'connections', ...inMemory] as const) {
     const most = (some: Sample[]) => Math.max(...some.map((each) => each[of]));

@@ -8,12 +8,12 @@ beforeAll(async () => {
   client = await service.newTenant();
 });
 
-it('links the oldest version of federation that has its directives', async () => {
+it('links the oldest federation version that has the used directives', async () => {
   const { data } = await client.send('{ _service { sdl } }');
   expect(data._service.sdl).toContain('@link(url: "https://specs.apollo.dev/federation/v2.0"');
 });
 
-it.each(['DateTime', 'JSONObject'])('says what specifies %s', async (name) => {
+it.each(['DateTime', 'JSONObject'])('has a specification URL for %s', async (name) => {
   const { data } = await client.send(
     'query($name: String!) { __type(name: $name) { specifiedByURL } _service { sdl } }',
     { name },

@@ -2,7 +2,7 @@ import { type GraphQLNamedType, isEnumType, isInputObjectType, isInterfaceType, 
 import { expect, it } from 'vitest';
 import { buildSchema } from '../../src/schema.ts';
 
-/** Made by GraphQL itself or by federation, not by us. */
+/** Defined by GraphQL or federation. */
 const foreign = /^(__|_(Any|Entity|Service)$|federation__|link__|FieldSet$|(String|Int|Float|Boolean|ID)$)/;
 const foreignFields = ['Query._entities', 'Query._service'];
 
@@ -71,25 +71,25 @@ const fillers = new Set([
 ]);
 const stem = (word: string): string => word.replace(/(es|s)$/, '');
 
-/** How many words say something that the name does not. */
+/** Counts the words that are not in the name. */
 function news({ name, description }: Described): number {
   const known = new Set(wordsOf(name).map(stem));
   return wordsOf(description).filter((word) => !fillers.has(word) && !known.has(stem(word))).length;
 }
 
-it('says of every type, field, argument and value what it is for', () => {
+it('has a description for every type, field, argument and value', () => {
   expect(described.length).toBeGreaterThan(150);
   expect(described.filter(({ description }) => description.trim() === '').map(({ place }) => place)).toEqual(
     [],
   );
 });
 
-it('says more of each than its name in other words', () => {
+it('has descriptions that say more than the name', () => {
   const bare = described.filter((one) => one.description !== '' && news(one) === 0);
   expect(bare.map(({ place, description }) => `${place}: ${description}`)).toEqual([]);
 });
 
-it('writes descriptions as sentences', () => {
+it('has descriptions that are sentences', () => {
   const broken = described.filter(({ description }) => !/^["`A-Z].*[.!?]$/s.test(description));
   expect(broken.map(({ place, description }) => `${place}: ${description}`)).toEqual([]);
 });

@@ -10,7 +10,7 @@ interface Pair {
   rule: z.ZodObject;
 }
 
-/** The rule of an object inside one that may be absent, null or a list; undefined for a rule of anything else. */
+/** Returns the object rule inside an optional, nullable or list rule; `undefined` if there is none. */
 function objectRuleIn(rule: unknown): z.ZodObject | undefined {
   if (typeof rule !== 'object' || rule === null) return undefined;
   if ('shape' in rule) return rule as z.ZodObject;
@@ -18,7 +18,7 @@ function objectRuleIn(rule: unknown): z.ZodObject | undefined {
   return objectRuleIn(innerType) ?? objectRuleIn(element);
 }
 
-/** A type and its rule, and those of the objects inside. */
+/** Returns a type with its rule, and those of nested objects. */
 function pairsIn(type: GraphQLInputObjectType, rule: z.ZodObject): Pair[] {
   const inside = Object.values(type.getFields()).flatMap((field) => {
     const fieldType = getNamedType(field.type);
@@ -32,7 +32,7 @@ interface ArgumentExtensions {
   pothosOptions?: { validate?: { schema?: unknown } };
 }
 
-/** Every input of a mutation with the rule that its argument is checked by. */
+/** Every input of a mutation with the rule of its argument. */
 const pairs: Pair[] = Object.values(schema.getMutationType()?.getFields() ?? {})
   .flatMap((mutation) => mutation.args)
   .flatMap((argument) => {
@@ -49,11 +49,11 @@ const table = [...new Map(pairs.map((pair) => [pair.type.name, pair])).entries()
 describe.each(table)('the rule of %s', (_, { type, rule }) => {
   const fields = Object.values(type.getFields());
 
-  it('has exactly its fields', () => {
+  it('has exactly the fields of the type', () => {
     expect(Object.keys(rule.shape).toSorted()).toEqual(fields.map(({ name }) => name).toSorted());
   });
 
-  it('requires what it requires', () => {
+  it('requires the fields that the type requires', () => {
     const required = Object.keys(rule.shape).filter((name) => !accepts(rule.shape[name], undefined));
     expect(required.toSorted()).toEqual(
       fields
@@ -63,14 +63,14 @@ describe.each(table)('the rule of %s', (_, { type, rule }) => {
     );
   });
 
-  it('takes null for what it does not require, except where null would clear what must be there', () => {
+  it('accepts null for optional fields, unless an update would clear a required field', () => {
     const optional = fields.filter((field) => !isRequiredInputField(field)).map(({ name }) => name);
     const refusing = optional.filter((name) => !accepts(rule.shape[name], null));
     expect(type.name.startsWith('Update') ? [] : refusing).toEqual([]);
   });
 });
 
-it('leaves no input of a mutation without a rule', () => {
+it('has a rule for every input of a mutation', () => {
   const inputs = Object.values(schema.getTypeMap()).filter(
     (type) => isInputObjectType(type) && type.name.endsWith('Input'),
   );

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { buildSchema, printSchema } from '../../src/schema.ts';
 import { root } from '../support/source.ts';
 
-it('src/schema.graphql is the schema as it is printed; npm run schema:print writes it', () => {
+it('equals src/schema.graphql, which npm run schema:print writes', () => {
   const committed = readFileSync(join(root, 'src/schema.graphql'), 'utf8');
   expect(printSchema(buildSchema())).toBe(committed);
 });

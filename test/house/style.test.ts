@@ -5,7 +5,7 @@ const src = sourceFiles('src');
 const maxFileLines = 400;
 const maxFunctionLines = 80;
 
-/** Functions at the top of a file, which the formatter ends with a brace at the beginning of a line. */
+/** Returns the long functions at the top level of a file, which end with a brace in the first column. */
 function longFunctions({ path, text }: SourceFile): string[] {
   const lines = text.split('\n');
   return lines.flatMap((line, start) => {
@@ -15,41 +15,41 @@ function longFunctions({ path, text }: SourceFile): string[] {
   });
 }
 
-describe('in src', () => {
-  it('config.ts is the only reader of the environment', () => {
+describe('the source', () => {
+  it('reads the environment only in config.ts', () => {
     const others = src.filter(({ path }) => path !== 'src/config.ts');
     const readers = linesMatching(others, /process(\.|\[')env\b|\benv\b.*from '(node:)?process'/);
-    // A child process is given the path of its parent; that configures nothing.
+    // Passing PATH to a child process is not configuration.
     expect(readers.filter((line) => !line.includes('env: { PATH: process.env.PATH ??'))).toEqual([]);
   });
 
-  it('no module keeps state: nothing at its top can be assigned again', () => {
+  it('has no module state: no top-level variable can be reassigned', () => {
     expect(linesMatching(src, /^(export )?(let|var)\b/)).toEqual([]);
   });
 
-  it('exports have names, and no file only passes on others', () => {
+  it('has only named exports and no re-exporting files', () => {
     expect(linesMatching(src, /^export (default\b|\* from)/)).toEqual([]);
   });
 
-  it('no code is made from text', () => {
+  it('creates no code from text', () => {
     expect(linesMatching(src, /\beval\(|\bnew Function\(|['"](node:)?vm['"]/)).toEqual([]);
   });
 
-  it('the only classes are errors', () => {
+  it('has no classes except errors', () => {
     const classes = linesMatching(src, /\bclass \w+/).filter((line) => !/^\S+ *\/?\*/.test(line));
     expect(classes.filter((line) => !/class \w*Error\b/.test(line))).toEqual([]);
   });
 });
 
-describe('in src and test', () => {
+describe('the source and the tests', () => {
   const all = [...src, ...sourceFiles('test')];
 
-  it(`a file has at most ${maxFileLines} lines`, () => {
+  it(`has at most ${maxFileLines} lines per file`, () => {
     const lengths = all.map(({ path, text }) => ({ path, lines: text.trimEnd().split('\n').length }));
     expect(lengths.filter(({ lines }) => lines > maxFileLines)).toEqual([]);
   });
 
-  it(`a function has at most ${maxFunctionLines} lines`, () => {
+  it(`has at most ${maxFunctionLines} lines per function`, () => {
     expect(all.flatMap(longFunctions)).toEqual([]);
   });
 });

@@ -20,7 +20,7 @@ describe('a budget', () => {
     return { clock, spend: createBudgets(costPerMinute, () => clock.ms) };
   }
 
-  it('is full at first, refuses what it does not hold, and says when it will', () => {
+  it('starts full and rejects a cost above the rest with a retry time', () => {
     const { spend } = useClock(600);
     const taken = spend(viewerOf('a'), 590);
     expect(taken.allowed).toBe(true);
@@ -35,7 +35,7 @@ describe('a budget', () => {
     expect(spend(viewerOf('a'), 10).allowed).toBe(true);
   });
 
-  it('comes back evenly, and never to more than all of it', () => {
+  it('refills evenly up to its maximum', () => {
     const { clock, spend } = useClock(600);
     spend(viewerOf('a'), 600);
     clock.ms += 1_500;
@@ -46,7 +46,7 @@ describe('a budget', () => {
     expect(spend(viewerOf('a'), 0).remaining).toBe(600);
   });
 
-  it('belongs to one key', () => {
+  it('is separate for each key', () => {
     const { spend } = useClock(600);
     spend(viewerOf('a'), 600);
     expect(spend(viewerOf('b'), 600).allowed).toBe(true);
@@ -54,7 +54,7 @@ describe('a budget', () => {
     expect(spend(viewerOf('a'), 1).allowed).toBe(false);
   });
 
-  it('allows a cost above all of it when it is full, and is empty then', () => {
+  it('allows a cost above its maximum if it is full, and is empty afterwards', () => {
     const { spend } = useClock(600);
     expect(spend(viewerOf('a'), 10_000)).toMatchObject({ allowed: true, remaining: 0 });
     const refused = spend(viewerOf('a'), 10_000);
@@ -63,20 +63,20 @@ describe('a budget', () => {
   });
 });
 
-describe('the service', () => {
+describe('a service with costPerMinute', () => {
   const service = useService({ costPerMinute: 300 });
   const query = '{ viewer { keyName } }';
   const names = ['ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset'];
   const post = (client: Client, body: object, headers: Record<string, string> = {}) =>
     sendRaw(service, client, { headers: { ...json, ...headers }, body: JSON.stringify(body) });
 
-  /** More than a budget holds, at once: it must not come back meanwhile. */
+  /** Sends more than the budget allows at once, so that it cannot refill in between. */
   async function flood(client: Client, document: string) {
     const answers = await Promise.all(Array.from({ length: 40 }, () => client.send(document)));
     expect(answers.map(({ status }) => status)).toContain(429);
   }
 
-  it('tells the budget with every answer, and refuses once it is spent', async () => {
+  it('returns the budget in every response and 429 after it is spent', async () => {
     const client = await service.newTenant();
     const first = await client.send(query);
     expect(names.map((name) => first.headers.get(name))).toEqual([
@@ -93,7 +93,7 @@ describe('the service', () => {
     }
   });
 
-  it('refuses a request for the rest of its cost before anything of it runs', async () => {
+  it('rejects a request above the rest of the budget before it runs', async () => {
     const client = await service.newTenant();
     const create = (id: string) =>
       `createCustomer(input: { id: "${id}", name: "New", primaryEmail: "a@b.co", address: { city: "x" } }) { __typename }`;
@@ -102,21 +102,21 @@ describe('the service', () => {
     expect((await client.send('{ customer(id: "C1") { id } }')).data).toEqual({ customer: null });
   });
 
-  it('counts documents that are not valid', async () => {
+  it('counts invalid documents', async () => {
     const client = await service.newTenant();
     await flood(client, '{');
     await flood(client, '{ nothing }');
     expectRequestError(await client.send(query), 429, 'RATE_LIMITED');
   });
 
-  it('leaves other keys alone, of the same tenant and of others', async () => {
+  it('does not limit other keys of the same and of other tenants', async () => {
     const client = await service.newTenant();
     await flood(client, query);
     const [same, other] = [await service.newKey(client, scopes), await service.newTenant()];
     for (const { send } of [same, other]) expect((await send(query)).status).toBe(200);
   });
 
-  it('tells the budget beside the cost to who asks for it', async () => {
+  it('returns the budget with the cost if it is requested', async () => {
     const client = await service.newTenant();
     const { text } = await post(client, { query }, { 'graphql-cost': 'report' });
     expect((JSON.parse(text) as Json).extensions.cost).toEqual({

@@ -6,27 +6,28 @@ import { withDeadline } from '../../src/http/deadline.ts';
 import { createCancel } from '../../src/lib/cancel.ts';
 import { DeadlineError } from '../../src/lib/errors.ts';
 import { settings } from '../../src/setting/table.ts';
-import { createdAccount, createdCustomer, readAccount } from '../support/account.ts';
+import { createAccount, createCustomer } from '../support/fixtures.ts';
+import { useServer } from '../support/http-server.ts';
+import { readAccount } from '../support/reads.ts';
 import { expectAlive, expectRequestError } from '../support/refusal.ts';
 import { type Client, clientThrough, type Json, openApp, useService } from '../support/service.ts';
-import { useSocket } from '../support/socket.ts';
 
 const service = useService({ operationTimeoutMs: 2_000 });
 
-/** Through a pooler no statement is cancelled: its time-out ends it. */
+/** Behind a pooler, statements are not cancelled and end by their timeout. */
 const pooled = inject('pooler') !== undefined;
 
-/** A tenant with an account A1 of a customer C1, made through a replica that has more time. */
+/** Creates a tenant with account A1 of customer C1 through a replica with a longer timeout. */
 async function tenantWithAccount(): Promise<Client> {
   const client = await service.newTenant();
   const patient = openApp(service.connection, { operationTimeoutMs: 60_000 });
-  await createdCustomer(clientThrough(patient, client));
-  await createdAccount(clientThrough(patient, client));
+  await createCustomer(clientThrough(patient, client));
+  await createAccount(clientThrough(patient, client));
   await patient.close();
   return client;
 }
 
-/** Runs `work` while nobody else gets at a table; the others wait for it. */
+/** Runs `work` while the table is locked. */
 async function whileLocked(table: string, work: () => Promise<void>): Promise<void> {
   await service.database.orm.transaction(async (tx) => {
     await tx.execute(sql.raw(`lock table ${table} in access exclusive mode`));
@@ -43,7 +44,7 @@ async function statementsOf(table: string): Promise<number> {
 }
 
 describe('an operation that takes too long', () => {
-  it('is answered with TIMEOUT, and the service goes on', async () => {
+  it('returns TIMEOUT, and the service keeps serving', async () => {
     const client = await tenantWithAccount();
     await whileLocked('accounts', async () => {
       const answer = await client.send('{ account(id: "A1") { id } }');
@@ -53,7 +54,7 @@ describe('an operation that takes too long', () => {
     expect((await client.send('{ account(id: "A1") { id } }')).data).toEqual({ account: { id: 'A1' } });
   });
 
-  it.skipIf(pooled)('leaves no statement behind in the database', async () => {
+  it.skipIf(pooled)('leaves no statement running in the database', async () => {
     const client = await tenantWithAccount();
     await whileLocked('settings', async () => {
       const query = '{ customer(id: "C1") { settings { id } history { nodes { id } } } }';
@@ -62,7 +63,7 @@ describe('an operation that takes too long', () => {
     });
   });
 
-  it('writes nothing after its answer, and nothing by halves', async () => {
+  it('writes nothing after the response and nothing partially', async () => {
     const client = await tenantWithAccount();
     const first = 'a: updateAccount(input: { id: "A1", name: "First" }) { __typename }';
     const second =
@@ -80,7 +81,7 @@ describe('an operation that takes too long', () => {
     });
   });
 
-  it('is ended in parts, too', async () => {
+  it('returns TIMEOUT in an incremental response', async () => {
     const client = await tenantWithAccount();
     await whileLocked('settings', async () => {
       const request = new Request('http://localhost/graphql', {
@@ -101,7 +102,7 @@ describe('an operation that takes too long', () => {
   });
 });
 
-it('counts the time for which an operation has waited before', () => {
+it('includes the time for which an operation has waited', () => {
   const begun: string[] = [];
   const run = (since: number) =>
     withDeadline({ timeoutMs: 60_000, since: performance.now() + since }, createCancel(), () =>
@@ -112,12 +113,12 @@ it('counts the time for which an operation has waited before', () => {
   expect(run(-50_000)).toBe(1);
 });
 
-describe('a request that has waited', () => {
-  // Less than any request takes on its way to its operation.
+describe('a request whose deadline has passed', () => {
+  // Less than any request takes until its operation starts.
   const hasty = useService({ operationTimeoutMs: 0.02 });
-  const socket = useSocket((request, response) => hasty.listener(request, response));
+  const socket = useServer((request, response) => hasty.listener(request, response));
 
-  it('is given up before its operation begins', async () => {
+  it('returns TIMEOUT before its operation starts', async () => {
     const { token } = await hasty.newTenant();
     const response = await fetch(socket.url, {
       method: 'POST',
@@ -129,8 +130,8 @@ describe('a request that has waited', () => {
   });
 });
 
-// A statement of its own: of those of the service, another test may have been the first to run one.
-it.skipIf(pooled)('a statement is ended at the server in its first run, and in any other', async () => {
+// A new statement, because another test may have run those of the service before.
+it.skipIf(pooled)('cancels a statement at the server in its first and in later runs', async () => {
   const { database } = service;
   const names = statement('names_of_settings', (orm) =>
     orm.select({ name: settings.name }).from(settings).where(eq(settings.tenantId, tenantId)),

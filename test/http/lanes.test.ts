@@ -3,7 +3,7 @@ import { createLanes } from '../../src/http/lanes.ts';
 import { BusyError } from '../../src/lib/errors.ts';
 import { useService } from '../support/service.ts';
 
-/** Work that ends when it is told. */
+/** Creates work that ends when `end` is called. */
 function useWork() {
   const begun: string[] = [];
   const ends = new Map<string, () => void>();
@@ -20,7 +20,7 @@ function useWork() {
 }
 
 describe('a lane', () => {
-  it('runs so much at a time, the others in their order, and of each tenant by itself', async () => {
+  it('runs a limited number of calls per tenant in order', async () => {
     const { begun, work, end } = useWork();
     const inLane = createLanes<number>({ width: 2, maxWaiting: 10 });
     const results = ['a1', 'a2', 'a3', 'a4'].map(async (name) => inLane(1, 1, work(name)));
@@ -34,7 +34,7 @@ describe('a lane', () => {
     expect(await Promise.all(results)).toEqual(['a1', 'a2', 'a3', 'a4', 'b1']);
   });
 
-  it('takes what costs much for as much, even if it is more than the lane is wide', async () => {
+  it('counts the cost of a call, even above the width of the lane', async () => {
     const { begun, work, end } = useWork();
     const inLane = createLanes<number>({ width: 4, maxWaiting: 10 });
     const costs = { a1: 1, a2: 9, a3: 1, a4: 2, a5: 2, a6: 1 };
@@ -48,7 +48,7 @@ describe('a lane', () => {
     expect(await Promise.all(results)).toEqual(Object.keys(costs));
   });
 
-  it('goes on after work that fails, at once or later', async () => {
+  it('continues after a call fails, immediately or later', async () => {
     const inLane = createLanes<number>({ width: 1, maxWaiting: 10 });
     const fail = () => {
       throw new Error('at once');
@@ -61,7 +61,7 @@ describe('a lane', () => {
     await expect(waiting[1]).resolves.toBe('fine');
   });
 
-  it('refuses what is too much to wait', async () => {
+  it('rejects calls beyond the queue', async () => {
     const { work, end } = useWork();
     const inLane = createLanes<number>({ width: 1, maxWaiting: 1 });
     const results = ['a1', 'a2'].map(async (name) => inLane(1, 1, work(name)));
@@ -72,12 +72,12 @@ describe('a lane', () => {
   });
 });
 
-describe('a flood of one tenant', () => {
+describe('a flood of requests of one tenant', () => {
   const service = useService({ poolSize: 2, operationTimeoutMs: 60_000 });
 
-  it('is not in the way of another', async () => {
+  it('does not delay another tenant', async () => {
     const [flooding, other] = [await service.newTenant(), await service.newTenant()];
-    // Whoever gets a connection that is still being opened waits for that, which is nobody's flood.
+    // Open the connections first, because waiting for them is not part of the flood.
     await service.database.transaction(() => other.send('{ viewer { keyName } accounts { totalCount } }'));
     const answered: string[] = [];
     const query = '{ customers(first: 100) { totalCount nodes { id history { nodes { id } } } } }';

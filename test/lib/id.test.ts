@@ -5,7 +5,7 @@ import { newUuid, parseTypeId, toTypeId } from '../../src/lib/id.ts';
 
 const types = fc.constantFrom('Account', 'Customer', 'Change', 'ApiKey');
 
-it('makes of every UUID a TypeID that names its type and leads back to it', () => {
+it('converts every UUID to a TypeID and back', () => {
   fc.assert(
     fc.property(types, fc.uuid(), (type, uuid) => {
       expect(parseTypeId(toTypeId(type, uuid))).toEqual({ type, uuid });
@@ -13,7 +13,7 @@ it('makes of every UUID a TypeID that names its type and leads back to it', () =
   );
 });
 
-it('takes no other text for a TypeID', () => {
+it('rejects any other text as a TypeID', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (text) => {
       const parsed = parseTypeId(text);
@@ -34,13 +34,13 @@ it('takes no other text for a TypeID', () => {
   }
 });
 
-it('makes UUIDs of version 7 that sort by the time they were made', () => {
+it('creates UUIDs of version 7 that sort by creation time', () => {
   const made = Array.from({ length: 1000 }, () => newUuid());
   expect(made).toEqual([...new Set(made)].toSorted());
   for (const uuid of made) expect(uuid).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-/);
 });
 
-it('finds rows by their keys, whichever id names them', () => {
+it('finds rows by either id', () => {
   const rows = [
     { id: 'a', nodeId: 'uuid-a' },
     { id: 'b', nodeId: 'uuid-b' },
@@ -58,7 +58,7 @@ it('finds rows by their keys, whichever id names them', () => {
   expect(keyParts(keys)).toEqual({ ids: ['nobody', 'a', 'uuid-b', 'b'], uuids: ['uuid-b', 'a'] });
 });
 
-it('reads a reference by either id, and none that names another type', () => {
+it('reads a reference by either id and rejects another type', () => {
   const uuid = newUuid();
   expect(entityKeyOf('Account', { id: 'a' })).toBe('id:a');
   expect(entityKeyOf('Account', { nodeId: toTypeId('Account', uuid) })).toBe(`uuid:${uuid}`);

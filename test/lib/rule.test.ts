@@ -7,7 +7,7 @@ import { listFirst } from '../../src/lib/wording.ts';
 const anyText = fc.string({ unit: 'binary', maxLength: 60 });
 const codePoints = (value: string) => [...value].length;
 
-it('accepts exactly the identifiers that the domain allows', () => {
+it('accepts exactly the valid identifiers', () => {
   const rule = identifier({ min: 1, max: 50 });
   fc.assert(
     fc.property(anyText, (value) => {
@@ -28,7 +28,7 @@ it('accepts exactly the identifiers that the domain allows', () => {
   );
 });
 
-it('accepts exactly the texts that the database can store, by their number of code points', () => {
+it('accepts exactly the texts that the database can store, counted in code points', () => {
   const rule = text({ min: 2, max: 40 });
   fc.assert(
     fc.property(anyText, (value) => {
@@ -40,7 +40,7 @@ it('accepts exactly the texts that the database can store, by their number of co
   );
 });
 
-it('changes no accepted name but for the white space around it', () => {
+it('only trims accepted names', () => {
   fc.assert(
     fc.property(anyText, (value) => {
       const parsed = name.safeParse(value);
@@ -49,7 +49,7 @@ it('changes no accepted name but for the white space around it', () => {
   );
 });
 
-it('keeps accepted metadata as it is', () => {
+it('does not change accepted metadata', () => {
   fc.assert(
     fc.property(fc.dictionary(fc.string({ unit: 'binary', maxLength: 45 }), anyText), (value) => {
       const parsed = metadata.safeParse(value);
@@ -58,13 +58,13 @@ it('keeps accepted metadata as it is', () => {
   );
 });
 
-it('tells the longest text a rule admits, for the column that stores it', () => {
+it('returns the maximum length of a rule', () => {
   expect([name, email, text({ max: 7 }), identifier({ min: 1, max: 50 })].map(maxLength)).toEqual([
     255, 254, 7, 50,
   ]);
 });
 
-it('names the first few of many', () => {
+it('names the first of many values and counts the rest', () => {
   const names = ['a', 'b"', 'c'];
   expect(listFirst(names, 3)).toBe('"a", "b\\"", "c"');
   expect(listFirst(names, 12, 2)).toBe('"a", "b\\"" and 10 more');

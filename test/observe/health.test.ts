@@ -13,7 +13,7 @@ async function health(path: string, method = 'GET') {
 
 const json = 'application/json';
 
-it('tells without a token that the process lives and that it can serve', async () => {
+it('reports liveness and readiness without a token', async () => {
   const live = { status: 200, type: json, text: '{"status":"alive"}\n' };
   const ready = { status: 200, type: json, text: '{"status":"ready"}\n' };
   expect(await health('live')).toEqual(live);
@@ -22,14 +22,14 @@ it('tells without a token that the process lives and that it can serve', async (
   expect(await health('ready', 'HEAD')).toEqual({ ...ready, text: '' });
 });
 
-it('asks the database once, however often it is asked', async () => {
+it('runs one statement for concurrent requests', async () => {
   const statements = await service.statements(async () => {
     await Promise.all(Array.from({ length: 50 }, () => health('ready')));
   });
   expect(statements.length).toBeLessThanOrEqual(1);
 });
 
-it('is not ready on a database that lacks a migration', async () => {
+it('is not ready if a migration is missing', async () => {
   const { orm } = service.database;
   const [last] = await orm.execute<{ id: number; created_at: string }>(
     sql`select id, created_at from drizzle.__drizzle_migrations order by created_at desc limit 1`,

@@ -6,14 +6,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'drizzle-orm';
 import { expect, it, vi } from 'vitest';
 import { createLog } from '../../src/observe/log.ts';
-import {
-  accountInput,
-  sendCreateAccount,
-  sendCreateCustomer,
-  tenantWithCustomer,
-} from '../support/account.ts';
+import { x } from '../support/field-limits.ts';
+import { accountInput, tenantWithCustomer } from '../support/fixtures.ts';
 import { json, sendRaw } from '../support/http.ts';
-import { x } from '../support/limits.ts';
+import { sendMutation } from '../support/mutations.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
 
 let text = '';
@@ -50,25 +46,25 @@ const secrets = {
   billingInformation: { emailRecipients: ['recipient@leak.example'] },
   settings: [{ id: 's', namespace: 'n', name: 'Leaky', dataType: 'STRING', value: 'leaky-setting' }],
 };
-const told = /leak|secret|recipient@|agk_|bearer|99 777/i;
+const confidential = /leak|secret|recipient@|agk_|bearer|99 777/i;
 
-/** Requests of every kind that hold what nobody else may read, good ones and bad ones. */
+/** Sends valid and invalid requests of every kind with confidential values. */
 async function sendAll(client: Client): Promise<void> {
   const input = accountInput(secrets);
   const literal = `{ accountByAlias(alias: "${email}") { primaryEmail address { line1 } } }`;
   const raw = (init: object) => sendRaw(service, client, { headers: json, ...init });
-  await sendCreateCustomer(client, {
+  await sendMutation(client, 'createCustomer', {
     id: 'C2',
     name: 'Leaky',
     ...secrets,
     billingInformation: undefined,
     aliases: undefined,
   });
-  await sendCreateAccount(client, input);
-  await sendCreateAccount(client, input);
-  await sendCreateAccount(client, { ...input, id: 'A2' });
-  await sendCreateAccount(client, { ...input, id: 'A3', primaryEmail: `${email}@`, name: '' });
-  await sendCreateAccount(client, { ...input, address: email });
+  await sendMutation(client, 'createAccount', input);
+  await sendMutation(client, 'createAccount', input);
+  await sendMutation(client, 'createAccount', { ...input, id: 'A2' });
+  await sendMutation(client, 'createAccount', { ...input, id: 'A3', primaryEmail: `${email}@`, name: '' });
+  await sendMutation(client, 'createAccount', { ...input, address: email });
   await client.send(literal);
   await client.send(literal.replace('line1', 'leak'));
   await client.send(literal.replace('}', `"${email}`));
@@ -86,21 +82,25 @@ async function sendAll(client: Client): Promise<void> {
   await raw({ body: '{"query":"{ __typename }"}', headers: { ...json, 'x-request-id': email } });
 }
 
-/** Requests that fail of a database which does not work as it should. */
+/** Sends requests that fail because of a broken database. */
 async function sendToBrokenDatabase(client: Client): Promise<void> {
   const { orm } = service.database;
   await orm.execute(sql`alter table aliases add constraint broken check (value <> 'leaky-broken')`);
-  await sendCreateAccount(client, accountInput({ ...secrets, id: 'B1', aliases: ['leaky-broken'] }));
+  await sendMutation(
+    client,
+    'createAccount',
+    accountInput({ ...secrets, id: 'B1', aliases: ['leaky-broken'] }),
+  );
   await orm.execute(sql`alter table settings rename to settings_gone`);
-  await sendCreateAccount(client, accountInput({ ...secrets, id: 'B2', aliases: [] }));
+  await sendMutation(client, 'createAccount', accountInput({ ...secrets, id: 'B2', aliases: [] }));
   await orm.execute(sql`alter table settings_gone rename to settings`);
   await orm.transaction(async (tx) => {
     await tx.execute(sql`lock table accounts in access exclusive mode`);
-    await sendCreateAccount(client, accountInput({ ...secrets, id: 'B3', aliases: [] }));
+    await sendMutation(client, 'createAccount', accountInput({ ...secrets, id: 'B3', aliases: [] }));
   });
 }
 
-it('no line tells a token, an email, an address or anything else of what a request says', async () => {
+it('contains no token, email, address or other value of a request', async () => {
   const client = await tenantWithCustomer(service);
   await sendAll(client);
   await sendToBrokenDatabase(client);
@@ -108,7 +108,7 @@ it('no line tells a token, an email, an address or anything else of what a reque
     Array.from({ length: 200 }, () => client.send(`{ account(id: "${email}") { primaryEmail } }`)),
   );
   expect(limited.some(({ status }) => status === 429)).toBe(true);
-  expect(lines().filter((line) => told.test(JSON.stringify(line)))).toEqual([]);
+  expect(lines().filter((line) => confidential.test(JSON.stringify(line)))).toEqual([]);
   const codes = new Set(lines().flatMap(({ codes = [] }) => codes));
   expect(codes).not.toContain('undefined');
   for (const code of [
@@ -125,7 +125,7 @@ it('no line tells a token, an email, an address or anything else of what a reque
   }
 });
 
-it('each request has a line with its id, key, status and time', async () => {
+it('has a line for each request with its id, key, status and time', async () => {
   const client = await tenantWithCustomer(service);
   const { headers } = await client.send('{ viewer { keyName } }', {}, { 'x-request-id': 'mine-1' });
   expect(headers.get('x-request-id')).toBe('mine-1');
@@ -145,8 +145,8 @@ it('each request has a line with its id, key, status and time', async () => {
 
 it.each([
   ['before its token is looked up', 0],
-  ['in the midst of it', 100],
-])('a body that breaks off %s is its sender’s fault, and not called a bug of ours', async (name, afterMs) => {
+  ['in the middle', 100],
+])('logs a body that breaks off %s as a bad request', async (name, afterMs) => {
   const client = await service.newTenant();
   const requestId = `broken-${afterMs}`;
   const server = createServer(service.listener);

@@ -3,7 +3,7 @@ import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@open
 import { pino } from 'pino';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createTracing } from '../../src/observe/trace.ts';
-import { accountInput, createdCustomer } from '../support/account.ts';
+import { accountInput, createCustomer } from '../support/fixtures.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
 
 const exporter = new InMemorySpanExporter();
@@ -29,11 +29,11 @@ const email = 'secret@person.example';
 
 beforeAll(async () => {
   client = await service.newTenant();
-  await createdCustomer(client);
+  await createCustomer(client);
 });
 beforeEach(() => exporter.reset());
 
-/** The spans of one trace, each by the path of names that leads to it. */
+/** Returns the spans of a trace, each as the path of span names to it. */
 function treeOf(id: string): string[] {
   const spans = exporter.getFinishedSpans().filter((span) => span.spanContext().traceId === id);
   const byId = new Map(spans.map((span) => [span.spanContext().spanId, span]));
@@ -50,7 +50,7 @@ const create = `mutation Create($input: CreateAccountInput!) {
   createAccount(input: $input) { ... on CreateAccountSuccess { account { aliases { value } } } ... on Error { code } } }`;
 
 describe('a traced service', () => {
-  it("goes on with its caller's trace: the request, the operation, its statements", async () => {
+  it('continues the trace of its caller with spans for the request, the operation and the statements', async () => {
     const document = 'query Read { account(id: "A0") { name } accounts { nodes { customer { name } } } }';
     await client.send(document, {}, { traceparent });
     const tree = treeOf(traceId);
@@ -70,10 +70,10 @@ describe('a traced service', () => {
     });
   });
 
-  it('gives statements names, and shows no value of a request, not even in errors', async () => {
+  it('names statements and contains no value of a request, not even in errors', async () => {
     const input = accountInput({ id: email, primaryEmail: email, aliases: [`a-${email}`], name: 'Secret' });
     await client.send(create, { input }, { traceparent });
-    // The database refuses the same id, and its error repeats it.
+    // The database rejects the same id, and its error contains it.
     const { data } = await client.send(create, { input }, { traceparent });
     expect(data.createAccount.code).toBe('ID_TAKEN');
     const url = `http://localhost/graphql?query=${encodeURIComponent(`{ account(id: "${email}") { name } }`)}`;
@@ -89,7 +89,7 @@ describe('a traced service', () => {
     for (const value of [email, 'person', 'Secret', client.token]) expect(told).not.toContain(value);
   });
 
-  it('begins a trace of its own for a caller that is in none, or whose header is garbage', async () => {
+  it('starts a trace if the caller sends none or an invalid header', async () => {
     for (const headers of [{}, { traceparent: 'garbage' }]) {
       exporter.reset();
       await client.send('{ customer(id: "C1") { name } }', {}, headers);
@@ -99,12 +99,12 @@ describe('a traced service', () => {
     }
   });
 
-  it('records nothing of a trace that its caller does not record', async () => {
+  it('records nothing if the caller does not sample the trace', async () => {
     await client.send('{ viewer { keyName } }', {}, { traceparent: `00-${traceId}-${callersSpan}-00` });
     expect(exporter.getFinishedSpans()).toEqual([]);
   });
 
-  it('tells the codes of errors, and the trace in the log', async () => {
+  it('adds error codes to spans and the trace id to log lines', async () => {
     const reader = await service.newKey(client, ['customers:read']);
     await reader.send('query Refused { account(id: "A1") { name } }', {}, { traceparent });
     expect(spanNamed('query Refused')?.attributes['graphql.error.codes']).toEqual(['FORBIDDEN']);

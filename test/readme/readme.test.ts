@@ -17,15 +17,15 @@ const server = usePostgres();
 
 interface Block {
   language: string;
-  /** What a block of JSON is: the variables of the document above it, or the answer to it. */
+  /** Whether a JSON block contains the variables of the document above it or its response. */
   kind: string | undefined;
   text: string;
 }
 
-/** The texts of the README and of each page below docs/ and beside it. */
+/** The texts of the README, the other Markdown files and the pages in docs/. */
 const pages = new Map<string, string>();
 const roots = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md'];
-/** What takes packages of its own: test/supergraph and test/faults run these pages. */
+/** Pages that need other packages. test/supergraph and test/faults run them. */
 const runElsewhere = ['docs/federation.md', 'docs/reliability.md'];
 
 const textOf = (page: string) => pages.get(page) ?? '';
@@ -42,7 +42,7 @@ function blocksOf(page: string): Block[] {
   );
 }
 
-/** The cells of the first table below a heading of a page. */
+/** Returns the cells of the first table below a heading of a page. */
 function tableBelow(page: string, heading: string): string[][] {
   const section =
     textOf(page)
@@ -52,7 +52,7 @@ function tableBelow(page: string, heading: string): string[][] {
   return lines.slice(2).map((line) => line.slice(2, -2).split(' | '));
 }
 
-/** What differs from start to start, made the same. */
+/** Replaces the parts that differ between starts. */
 function masked(text: string): string {
   return text
     .replaceAll(/\b(account|customer|key)_[0-9a-hjkmnp-tv-z]{26}\b/g, '$1_…')
@@ -60,7 +60,7 @@ function masked(text: string): string {
     .replaceAll(/127\.0\.0\.1:\d+/g, '127.0.0.1:4000');
 }
 
-/** Sends the documents of a page, and compares the answers that it shows; a subscription must be valid. */
+/** Sends the documents of a page and compares the responses with those on the page. Subscriptions must be valid. */
 async function checkDocuments(page: string, { url, token }: Running): Promise<number> {
   let query = '';
   let variables: object = {};
@@ -82,14 +82,14 @@ async function checkDocuments(page: string, { url, token }: Running): Promise<nu
   return answers;
 }
 
-/** The same command without npx, which takes longer than the command; one goes through it. */
+/** Removes npx, which takes longer than the command, from all but one command. */
 function withoutNpx(command: string): string {
   return command === 'npx accountgraph tenants list'
     ? command
     : command.replace(/^npx /, 'node_modules/.bin/');
 }
 
-/** Runs the lines of a block of commands as the reader would, one after another. */
+/** Runs the lines of a command block in order. */
 async function runLines(lines: string[], given: Record<string, string>): Promise<void> {
   const env = { ...given };
   let lastKey = '';
@@ -107,7 +107,7 @@ async function runLines(lines: string[], given: Record<string, string>): Promise
   }
 }
 
-/** Sends what a curl line would, with the token of the demo. */
+/** Sends the request of a curl command with the demo token. */
 async function sendCurl(line: string, { url, token }: Running): Promise<void> {
   const [, path = ''] =
     /^curl -s http:\/\/127\.0\.0\.1:4000(\S+) -H 'Authorization: Bearer agk_…'$/.exec(line) ?? [];
@@ -116,7 +116,7 @@ async function sendCurl(line: string, { url, token }: Running): Promise<void> {
   expect({ line, status }).toEqual({ line, status: 200 });
 }
 
-/** Runs the shell blocks of a page as a reader would. */
+/** Runs the shell blocks of a page. */
 async function runShell(page: string, running: Running, env: Record<string, string>): Promise<void> {
   for (const { language, text } of blocksOf(page)) {
     if (language !== 'sh' || text === 'npm ci\nnpm start\n') continue;
@@ -130,7 +130,7 @@ async function runShell(page: string, running: Running, env: Record<string, stri
 }
 
 describe('the documentation', { timeout: 180_000 }, () => {
-  it('shows what a start prints, what GraphQL answers, and commands that work', async () => {
+  it('shows the output of a start, correct responses and working commands', async () => {
     const env = { DATA_DIR: programs.path('data') };
     const running = await programs.serve(env, ['npm', 'start']);
     const printed = blocksOf('README.md').filter(({ language }) => language === 'text');
@@ -144,11 +144,11 @@ describe('the documentation', { timeout: 180_000 }, () => {
     expect(await running.stop('SIGINT')).toMatchObject({ code: 0 });
   });
 
-  it('begins with a README of at most 12 kB', () => {
+  it('has a README of at most 12 kB', () => {
     expect(textOf('README.md').length).toBeLessThanOrEqual(12_000);
   });
 
-  it('lists every variable of the environment', () => {
+  it('lists every environment variable', () => {
     const defaults: Record<string, unknown> = environment.parse({});
     const rows = Object.entries(environment.shape).map(([name, schema]) => {
       const { must, description } = schema.meta() ?? {};
@@ -183,14 +183,14 @@ describe('the documentation', { timeout: 180_000 }, () => {
     expect(explained.toSorted()).toEqual([...new Set(codes)].sort());
   });
 
-  it('maps every folder of the source', async () => {
+  it('lists every folder of the source', async () => {
     const entries = await readdir(join(root, 'src'), { withFileTypes: true });
     const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => `src/${name}/`);
     const mapped = [...textOf('ARCHITECTURE.md').matchAll(/`(src\/[\w-]+\/)`/g)].map(([, name]) => name);
     expect([...new Set(mapped)].toSorted()).toEqual(folders.sort());
   });
 
-  it('names files of the source that exist', async () => {
+  it('names only existing source files', async () => {
     const named = [
       ...textOf('ARCHITECTURE.md').matchAll(/`(?:src\/)?([\w-]+(?:\/[\w-]+)*\.(?:ts|graphql))`/g),
     ];
@@ -202,7 +202,7 @@ describe('the documentation', { timeout: 180_000 }, () => {
     expect(named.length).toBeGreaterThan(30);
   });
 
-  it('shows of a file what stands in it', async () => {
+  it('quotes files correctly', async () => {
     const lines = (text: string) => text.split('\n').map((line) => line.trim());
     let shown = 0;
     for (const [page, text] of pages) {
@@ -217,14 +217,14 @@ describe('the documentation', { timeout: 180_000 }, () => {
     expect(shown).toBeGreaterThan(5);
   });
 
-  it('links to files that exist', async () => {
+  it('links only to existing files', async () => {
     for (const [page, text] of pages)
       for (const [, path = ''] of text.matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g))
         await readFile(join(root, dirname(page), path));
   });
 });
 
-/** A step of a list may name a file without the folder of the list. */
+/** A list item may name a file without the folder of the list. */
 function inFolder(all: ReadonlySet<string>, name: string): boolean {
   return !name.includes('/') && [...all].some((path) => path.endsWith(`/${name}`));
 }

@@ -1,17 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { exampleAccount } from '../../src/account/rest.ts';
 import seed from '../account/create-account.request.json' with { type: 'json' };
-import { createdCustomer, readAccount, tenantWithCustomer } from '../support/account.ts';
-import { listOf } from '../support/limits.ts';
-import { setting } from '../support/mutation-cases.ts';
-import { mutated } from '../support/mutations.ts';
+import { listOf } from '../support/field-limits.ts';
+import { createCustomer, setting, tenantWithCustomer } from '../support/fixtures.ts';
+import { mutate } from '../support/mutations.ts';
+import { readAccount } from '../support/reads.ts';
 import { expectRefusal, type RestClient, useRest } from '../support/rest.ts';
 import { useService } from '../support/service.ts';
 
 const service = useService();
 const rest = useRest(service);
 
-/** A tenant that has the customer C1. */
+/** Creates a tenant with customer C1. */
 async function newClient(): Promise<RestClient> {
   return rest.of(await tenantWithCustomer(service));
 }
@@ -25,9 +25,9 @@ async function newAccount(fields: object = {}): Promise<RestClient> {
 }
 
 describe('POST /accounts', () => {
-  it('answers the example request in the shape of the example answer', async () => {
+  it('returns the original API’s example response for its example request', async () => {
     const client = rest.of(await service.newTenant());
-    await createdCustomer(client.graphql, { id: seed.customerId });
+    await createCustomer(client.graphql, { id: seed.customerId });
     const { status, body } = await client.post('/accounts', seed);
     expect({ status, body }).toEqual({
       status: 201,
@@ -48,9 +48,9 @@ describe('POST /accounts', () => {
     });
   });
 
-  it('answers as the document’s example says', async () => {
+  it('returns the example response of the OpenAPI document for its example request', async () => {
     const client = rest.of(await service.newTenant());
-    await createdCustomer(client.graphql, { id: exampleAccount.customerId });
+    await createCustomer(client.graphql, { id: exampleAccount.customerId });
     const { post } = rest.contract.document.paths['/accounts'];
     const { body } = await client.post('/accounts', post.requestBody.content['application/json'].example);
     const example = post.responses[201].content['application/json'].example;
@@ -58,7 +58,7 @@ describe('POST /accounts', () => {
     expect(body).toEqual({ ...example, ...systemIds });
   });
 
-  it('leaves out what an account does not have', async () => {
+  it('omits absent fields', async () => {
     const client = await newClient();
     const { body } = await client.post('/accounts', minimal);
     expect(Object.keys(body).toSorted()).toEqual([
@@ -73,7 +73,7 @@ describe('POST /accounts', () => {
     ]);
   });
 
-  it('shows all of an account that has everything, with at most 10 aliases and 10 settings', async () => {
+  it('returns every field, with at most 10 aliases and 10 settings', async () => {
     const client = await newClient();
     const everything = {
       ...minimal,
@@ -95,8 +95,8 @@ describe('POST /accounts', () => {
       tags: ['gold'],
       aliases: accountAliases.map(({ value }) => ({ alias: value })),
     });
-    await mutated(client.graphql, 'addAliases', { accountId: 'A1', aliases: ['another'] });
-    await mutated(client.graphql, 'putSettings', {
+    await mutate(client.graphql, 'addAliases', { accountId: 'A1', aliases: ['another'] });
+    await mutate(client.graphql, 'putSettings', {
       accountId: 'A1',
       settings: listOf(11, (i) => setting(`s${i}`)),
     });
@@ -105,13 +105,13 @@ describe('POST /accounts', () => {
     expect(crowded.body.settings).toHaveLength(10);
   });
 
-  it('shows the effective currency and net terms of a tenant with its own', async () => {
+  it('returns the effective currency and net terms of the tenant', async () => {
     const client = rest.of(await tenantWithCustomer(service, { baseCurrency: 'INR', netTermDays: 7 }));
     const { body } = await client.post('/accounts', minimal);
     expect(body).toMatchObject({ invoiceCurrency: 'INR', netTermDays: 7 });
   });
 
-  it('refuses an id that is taken, and a customer that is not there', async () => {
+  it('rejects an id that is taken and an unknown customer', async () => {
     const client = await newAccount();
     expectRefusal(await client.post('/accounts', minimal), 400, 'ID_TAKEN');
     expectRefusal(
@@ -121,7 +121,7 @@ describe('POST /accounts', () => {
     );
   });
 
-  it('answers a repeated request with the same Idempotency-Key as it did the first', async () => {
+  it('replays a request with the same Idempotency-Key', async () => {
     const client = await newClient();
     const key = { 'Idempotency-Key': 'key-1' };
     const first = await client.post('/accounts', minimal, key);
@@ -135,7 +135,7 @@ describe('POST /accounts', () => {
 });
 
 describe('GET /accounts/{id}', () => {
-  it('shows an account as GraphQL wrote it, an archived one too', async () => {
+  it('returns an account, also an archived one', async () => {
     const client = await newAccount({ aliases: ['x'] });
     const read = await client.get('/accounts/A1');
     expect(read).toMatchObject({ status: 200, body: { ...minimal, aliases: [{ alias: 'x' }] } });
@@ -151,7 +151,7 @@ describe('GET /accounts/{id}', () => {
     '2024-01-01T05:30:00.000000+05:30',
     '2024-01-01 00:00:00 UTC',
     '2024-01-01T00:00:00',
-  ])('shows the aliases that are in force at effectiveOn=%s', async (effectiveOn) => {
+  ])('returns the aliases in force at effectiveOn=%s', async (effectiveOn) => {
     const span = { effectiveFrom: '2024-01-01T00:00:00Z', effectiveUntil: '2024-01-01T00:00:01Z' };
     const client = await newAccount({ accountAliases: [{ value: 'then', ...span }] });
     const on = await client.get(`/accounts/A1?effectiveOn=${encodeURIComponent(effectiveOn)}`);
@@ -167,25 +167,25 @@ describe('GET /accounts/{id}', () => {
     '2024-01-01T24:00:01Z',
     '0000-01-01T00:00:00Z',
     '10000-01-01T00:00:00Z',
-  ])('refuses effectiveOn=%s', async (effectiveOn) => {
+  ])('rejects effectiveOn=%s', async (effectiveOn) => {
     const client = await newAccount();
     expectRefusal(await client.get(`/accounts/A1?effectiveOn=${effectiveOn}`), 400, 'INVALID_INPUT');
   });
 
-  it('takes includeGroupDetails, which adds nothing', async () => {
+  it('accepts includeGroupDetails, which adds nothing', async () => {
     const client = await newAccount();
     const { body } = await client.get('/accounts/A1');
     expect((await client.get('/accounts/A1?includeGroupDetails=true')).body).toEqual(body);
   });
 
-  it('finds nothing of another tenant', async () => {
+  it('returns 404 for an account of another tenant', async () => {
     await newAccount();
     expectRefusal(await (await newClient()).get('/accounts/A1'), 404, 'NOT_FOUND');
   });
 });
 
 describe('PATCH /accounts/{id}', () => {
-  it('keeps what is absent, clears what is null, sets the rest', async () => {
+  it('keeps absent fields, clears null ones and sets the others', async () => {
     const client = await newAccount({
       netTermDays: 45,
       primaryEmail: 'a@acme.com',
@@ -210,24 +210,24 @@ describe('PATCH /accounts/{id}', () => {
     { customerId: 'C2' },
     { aliases: ['x'] },
     { status: 'ARCHIVED' },
-  ])('refuses %j', async (changes) => {
+  ])('rejects %j', async (changes) => {
     const client = await newAccount();
     expectRefusal(await client.patch('/accounts/A1', changes), 400, 'INVALID_INPUT');
   });
 
-  it('makes a draft active, but not the other way round', async () => {
+  it('activates a draft, but rejects the reverse', async () => {
     const client = await newAccount({ status: 'DRAFT' });
     expect((await client.patch('/accounts/A1', { status: 'ACTIVE' })).body.status).toBe('ACTIVE');
     expectRefusal(await client.patch('/accounts/A1', { status: 'DRAFT' }), 400, 'NOT_ALLOWED_IN_STATUS');
   });
 
-  it('refuses an account that is not there', async () => {
+  it('returns 404 for an unknown account', async () => {
     const client = await newClient();
     expectRefusal(await client.patch('/accounts/A1', { name: 'Other' }), 404, 'NOT_FOUND');
   });
 });
 
-it('DELETE /accounts/{id} archives, once', async () => {
+it('archives an account once with DELETE /accounts/{id}', async () => {
   const client = await newAccount();
   const key = { 'Idempotency-Key': 'k' };
   expect(await client.delete('/accounts/A1', key)).toMatchObject({ status: 200, body: { success: true } });

@@ -1,16 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { accountIdByAlias } from '../support/account.ts';
-import { newSmallWorld } from '../support/mutation-cases.ts';
-import { aliasValues, mutated } from '../support/mutations.ts';
+import { tenantWithAccounts } from '../support/fixtures.ts';
+import { mutate } from '../support/mutations.ts';
+import { accountIdByAlias, aliasValues } from '../support/reads.ts';
 import { expectRefusal, type RestClient, useRest } from '../support/rest.ts';
 import { type Json, useService } from '../support/service.ts';
 
 const service = useService();
 const rest = useRest(service);
 
-/** A1 has the aliases x and y, A2 has z; A3 is archived. */
+/** Creates a tenant where A1 has the aliases x and y, A2 has z, and A3 is archived. */
 async function newClient(): Promise<RestClient> {
-  return rest.of(await newSmallWorld(service));
+  return rest.of(await tenantWithAccounts(service));
 }
 
 async function spansOf(client: RestClient, id = 'A1'): Promise<Json[]> {
@@ -21,8 +21,8 @@ const embedded = (body: Json) => (body.aliases ?? []).map(({ alias }: Json) => a
 const past = '2020-01-01T00:00:00Z';
 const future = '2190-01-01T00:00:00Z';
 
-describe('add_aliases', () => {
-  it('adds plain and dated ones, as either client spells instants', async () => {
+describe('POST /accounts/{id}/add_aliases', () => {
+  it('adds plain and dated aliases with the instant formats of the Python and Ruby clients', async () => {
     const client = await newClient();
     const { status, body } = await client.post('/accounts/A1/add_aliases', {
       aliases: ['a'],
@@ -50,15 +50,15 @@ describe('add_aliases', () => {
     [{ datedAliases: [{ value: 'a' }] }, 'INVALID_INPUT'],
     [{ accountAliases: [{ value: 'a', from: past }] }, 'INVALID_INPUT'],
     [{ aliases: ['a'], accountAliases: [{ value: 'a' }] }, 'INVALID_INPUT'],
-  ])('refuses %j', async (body, code) => {
+  ])('rejects %j', async (body, code) => {
     const client = await newClient();
     expectRefusal(await client.post('/accounts/A1/add_aliases', body), 400, code);
     expect(await aliasValues(client.graphql, 'A1')).toEqual(['x', 'y']);
   });
 });
 
-describe('remove_aliases', () => {
-  it('ends aliases by their values or by their ids', async () => {
+describe('POST /accounts/{id}/remove_aliases', () => {
+  it('ends aliases by value or by id', async () => {
     const client = await newClient();
     const [x, y] = await spansOf(client);
     const { status, body } = await client.post('/accounts/A1/remove_aliases', { aliases: ['x', y.id] });
@@ -69,7 +69,7 @@ describe('remove_aliases', () => {
     for (const { effectiveUntil } of ended) expect(effectiveUntil).not.toMatch(/^9999/);
   });
 
-  it('takes a value for a value also when it looks like the id of another one', async () => {
+  it('treats a value as a value even if it is the id of another alias', async () => {
     const client = await newClient();
     const [x] = await spansOf(client);
     await client.post('/accounts/A1/add_aliases', { aliases: [x.id] });
@@ -77,7 +77,7 @@ describe('remove_aliases', () => {
     expect(embedded(body)).toEqual(['x', 'y']);
   });
 
-  it('ends one span of a value from an instant on, and leaves its others alone', async () => {
+  it('ends one span of a value at an instant and keeps the others', async () => {
     const client = await newClient();
     await client.post('/accounts/A1/add_aliases', {
       accountAliases: [
@@ -97,7 +97,7 @@ describe('remove_aliases', () => {
     expect(await named()).toEqual([{ ...first, effectiveUntil: from }]);
   });
 
-  it('ends one in the past, which was in force until then', async () => {
+  it('ends an alias in the past', async () => {
     const client = await newClient();
     const [x] = await spansOf(client);
     await client.post('/accounts/A1/remove_aliases', { accountAliases: [{ id: x.id, from: past }] });
@@ -114,13 +114,13 @@ describe('remove_aliases', () => {
     [{ aliases: ['x', 'x'] }, 400, 'INVALID_INPUT'],
     [{ accountAliases: [{ id: 'alias_01m84fadmwe03rqpvwbebaam9z' }] }, 404, 'NOT_FOUND'],
     [{ accountAliases: [{ value: 'x' }] }, 400, 'INVALID_INPUT'],
-  ])('refuses %j, and ends nothing', async (body, status, code) => {
+  ])('rejects %j and ends nothing', async (body, status, code) => {
     const client = await newClient();
     expectRefusal(await client.post('/accounts/A1/remove_aliases', body), status, code);
     expect(await aliasValues(client.graphql, 'A1')).toEqual(['x', 'y']);
   });
 
-  it('refuses to name one alias twice, to end what was in force, and what has ended', async () => {
+  it('rejects an alias named twice, an end before the beginning, and an ended alias', async () => {
     const client = await newClient();
     const [x] = await spansOf(client);
     const twice = { aliases: ['x'], accountAliases: [{ id: x.id }] };
@@ -135,7 +135,7 @@ describe('remove_aliases', () => {
   });
 });
 
-it('account_aliases gives ids that stay, and pages', async () => {
+it('returns stable ids in the pages of GET /accounts/{id}/account_aliases', async () => {
   const client = await newClient();
   const spans = await spansOf(client);
   expect(spans).toMatchObject([{ value: 'x' }, { value: 'y' }]);
@@ -153,10 +153,10 @@ it('account_aliases gives ids that stay, and pages', async () => {
 });
 
 describe('/aliases', () => {
-  it('lists those in force of all accounts, by value', async () => {
+  it('lists the aliases in force of all accounts by value', async () => {
     const client = await newClient();
     const later = { accountId: 'A1', datedAliases: [{ value: 'later', effectiveFrom: future }] };
-    await mutated(client.graphql, 'addAliases', later);
+    await mutate(client.graphql, 'addAliases', later);
     const values: string[] = [];
     let page = await client.get('/aliases?pageSize=2');
     for (; page.body.nextToken; page = await client.get(`/aliases?nextToken=${page.body.nextToken}`)) {
@@ -167,7 +167,7 @@ describe('/aliases', () => {
     expect(page.body.context).toEqual({ pageSize: 2, sortOrder: 'ASC' });
   });
 
-  it('shows one that is in force', async () => {
+  it('returns an alias in force', async () => {
     const client = await newClient();
     const { status, body } = await client.get('/aliases/z');
     expect({ status, body }).toEqual({ status: 200, body: { value: 'z', createdAt: expect.any(String) } });
@@ -176,9 +176,9 @@ describe('/aliases', () => {
     }
   });
 
-  it('ends one wherever it is, once for one Idempotency-Key', async () => {
+  it('ends an alias on any account, once for one Idempotency-Key', async () => {
     const client = await newClient();
-    await mutated(client.graphql, 'transferAlias', { alias: 'x', toAccountId: 'A2' });
+    await mutate(client.graphql, 'transferAlias', { alias: 'x', toAccountId: 'A2' });
     const key = { 'Idempotency-Key': 'k' };
     expect(await client.delete('/aliases/x', key)).toMatchObject({ status: 200, body: { success: true } });
     expect(await aliasValues(client.graphql, 'A2')).toEqual(['z']);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { exampleCustomer } from '../../src/customer/rest.ts';
-import { customerInput, readCustomer } from '../support/account.ts';
-import { setting } from '../support/mutation-cases.ts';
+import { customerInput, setting } from '../support/fixtures.ts';
+import { readCustomer } from '../support/reads.ts';
 import { expectRefusal, type RestClient, useRest } from '../support/rest.ts';
 import { type Json, useService } from '../support/service.ts';
 
@@ -16,7 +16,7 @@ async function newCustomer(overrides: object = {}): Promise<RestClient> {
 }
 
 describe('POST /customers', () => {
-  it('answers as the document’s example says', async () => {
+  it('returns the example response of the OpenAPI document for the example request', async () => {
     const client = await newTenant();
     const { post } = rest.contract.document.paths['/customers'];
     const { status, body } = await client.post('/customers', exampleCustomer);
@@ -29,7 +29,7 @@ describe('POST /customers', () => {
     expect(post.requestBody.content['application/json'].example).toEqual(exampleCustomer);
   });
 
-  it('creates it with its settings and first account, which the answer shows whole', async () => {
+  it('creates a customer with settings and a first account, and returns both', async () => {
     const client = await newTenant();
     const account = {
       id: 'A1',
@@ -52,7 +52,7 @@ describe('POST /customers', () => {
     });
   });
 
-  it('writes nothing when its account is refused', async () => {
+  it('writes nothing if its account is rejected', async () => {
     const client = await newCustomer();
     await client.post('/accounts', { id: 'A1', name: 'Main account', customerId: 'C1' });
     const taken = { id: 'C2', account: { id: 'A1', name: 'Main account' } };
@@ -61,14 +61,14 @@ describe('POST /customers', () => {
   });
 
   it.each([
-    { address: {} },
-    { address: undefined },
-    { primaryEmail: undefined },
-    { account: { id: 'A1', name: 'Main account', customerId: 'C1' } },
-    { account: { id: 'A1', name: 'Main account', datedAliases: [] } },
-    { address: { country: 'US', zip: '1' } },
-    { status: 'ACTIVE' },
-  ])('refuses %j', async (overrides) => {
+    ['an empty address', { address: {} }],
+    ['a missing address', { address: undefined }],
+    ['a missing email', { primaryEmail: undefined }],
+    ['a customer of the account', { account: { id: 'A1', name: 'Main account', customerId: 'C1' } }],
+    ['dated aliases of the account', { account: { id: 'A1', name: 'Main account', datedAliases: [] } }],
+    ['an unknown field of the address', { address: { country: 'US', zip: '1' } }],
+    ['a status', { status: 'ACTIVE' }],
+  ])('rejects %s', async (_, overrides) => {
     expectRefusal(
       await (await newTenant()).post('/customers', customerInput(overrides)),
       400,
@@ -76,7 +76,7 @@ describe('POST /customers', () => {
     );
   });
 
-  it('needs another scope for an account', async () => {
+  it('requires accounts:write for a first account', async () => {
     const client = await rest.withScopes(await newTenant(), ['customers:write']);
     const account = { id: 'A1', name: 'Main account' };
     expectRefusal(await client.post('/customers', customerInput({ account })), 403, 'FORBIDDEN');
@@ -85,7 +85,7 @@ describe('POST /customers', () => {
 });
 
 describe('/customers/{id}', () => {
-  it('shows one with everything that the clients require, an empty address line included', async () => {
+  it('returns every field that the clients require, including an empty billing address', async () => {
     const client = await newCustomer({ address: { phoneNumber: '123' } });
     const { body } = await client.get('/customers/C1');
     expect(Object.keys(body).toSorted()).toEqual([
@@ -102,7 +102,7 @@ describe('/customers/{id}', () => {
     expect(body).toMatchObject({ billingAddress: '', address: { phoneNumber: '123' } });
   });
 
-  it('keeps what is absent, sets the rest, clears what may be cleared', async () => {
+  it('keeps absent fields, sets others and clears optional ones', async () => {
     const client = await newCustomer({ metadata: { a: 'b' } });
     const { status, body } = await client.patch('/customers/C1', { name: 'Other name', metadata: null });
     expect(status).toBe(200);
@@ -119,7 +119,7 @@ describe('/customers/{id}', () => {
     }
   });
 
-  it('archives one without live accounts, and names those that stand in the way', async () => {
+  it('archives a customer without live accounts, and names live accounts otherwise', async () => {
     const client = await newCustomer({ account: { id: 'A1', name: 'Main account' } });
     const refused = await client.delete('/customers/C1');
     expectRefusal(refused, 400, 'NOT_ALLOWED_IN_STATUS');
@@ -130,7 +130,7 @@ describe('/customers/{id}', () => {
     expect((await client.get('/customers/C1')).body.status).toBe('ARCHIVED');
   });
 
-  it('finds nothing of another tenant', async () => {
+  it('returns 404 for a customer of another tenant', async () => {
     await newCustomer();
     const client = await newTenant();
     expectRefusal(await client.get('/customers/C1'), 404, 'NOT_FOUND');
@@ -139,7 +139,7 @@ describe('/customers/{id}', () => {
   });
 });
 
-it('GET /customers lists, filters and searches', async () => {
+it('lists, filters and searches with GET /customers', async () => {
   const client = await newCustomer();
   await client.post('/customers', customerInput({ id: 'C2', name: 'Globex' }));
   await client.delete('/customers/C2');

@@ -37,7 +37,7 @@ const operations = (): [string, Json][] =>
     ]),
   );
 
-/** The named properties of schemas, each with its place. */
+/** Returns the named properties of a schema, each with its path. */
 function propertiesIn(schema: Json, at: string): [string, Json][] {
   if (typeof schema !== 'object' || schema === null) return [];
   const own = Object.entries<Json>(schema.properties ?? {});
@@ -49,7 +49,7 @@ function propertiesIn(schema: Json, at: string): [string, Json][] {
 }
 
 describe('the OpenAPI document', () => {
-  it('is of version 3.1, and tells all calls there are', () => {
+  it('has version 3.1 and every call', () => {
     expect(rest.contract.document.openapi).toBe('3.1.0');
     expect(
       operations()
@@ -58,7 +58,7 @@ describe('the OpenAPI document', () => {
     ).toEqual(calls);
   });
 
-  it('says of every call what it does, who may, and how it can end', () => {
+  it('describes every call with its security, parameters and responses', () => {
     const ids = new Set(operations().map(([, { operationId }]) => operationId));
     expect(ids.size).toBe(calls.length);
     for (const [name, { summary, description, security, responses, parameters = [] }] of operations()) {
@@ -74,7 +74,7 @@ describe('the OpenAPI document', () => {
     }
   });
 
-  it('describes every schema and every property of them', () => {
+  it('describes every schema and every property', () => {
     const schemas = Object.entries<Json>(rest.contract.document.components.schemas);
     const described = ({ description, $ref, allOf }: Json) => Boolean(description ?? $ref ?? allOf);
     const bare = schemas.flatMap(([name, schema]) => [
@@ -84,7 +84,7 @@ describe('the OpenAPI document', () => {
     expect(bare.filter(([, one]) => !described(one)).map(([at]) => at)).toEqual([]);
   });
 
-  it('says the limits of the rules', () => {
+  it('contains the limits of the rules', () => {
     const { schemas } = rest.contract.document.components;
     const { properties, additionalProperties, required } = schemas.CreateAccountRequest;
     expect(additionalProperties).toBe(false);
@@ -102,7 +102,7 @@ describe('the OpenAPI document', () => {
     expect(schemas.Error).toMatchObject({ required: ['message'], additionalProperties: false });
   });
 
-  it('says how deletes and group details are meant, which the origin leaves open', () => {
+  it('explains deletes and group details', () => {
     const of = (call: string) => operations().find(([name]) => name === call)?.[1];
     expect(of('DELETE /accounts/{id}').description).toContain('its settings stay with it');
     const group = of('GET /accounts/{id}').parameters.find((one: Json) => one.name === 'includeGroupDetails');
@@ -110,7 +110,7 @@ describe('the OpenAPI document', () => {
     expect(of('PATCH /settings/{id}').description).toContain('no call to delete one');
   });
 
-  it('is for everyone, and is not sent again to who has it', async () => {
+  it('is public and returns 304 for a matching ETag', async () => {
     const first = await service.fetch(new Request('http://localhost/openapi.json'));
     const etag = first.headers.get('etag') ?? '';
     const headers = { 'if-none-match': etag };
@@ -123,7 +123,7 @@ describe('the reference page', () => {
   const get = (path: string, headers = {}) =>
     service.fetch(new Request(`http://localhost${path}`, { headers }));
 
-  it('has everything it needs here, and forbids the rest', async () => {
+  it('loads only its own files and forbids others', async () => {
     const page = await get('/docs');
     const html = await page.text();
     expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8');
@@ -134,7 +134,7 @@ describe('the reference page', () => {
     expect(html).not.toMatch(/<script(?! src)|https?:/);
   });
 
-  it('comes compressed, and not again to who has it', async () => {
+  it('is compressed and returns 304 for a matching ETag', async () => {
     const bundle = '/docs/swagger-ui-bundle.js';
     const zipped = await get(bundle, { 'accept-encoding': 'gzip, br' });
     expect(zipped.headers.get('content-encoding')).toBe('gzip');

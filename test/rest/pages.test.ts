@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { tenantWithCustomer } from '../support/account.ts';
-import { createBatch } from '../support/mutations.ts';
+import { tenantWithCustomer } from '../support/fixtures.ts';
+import { tryCreateAccounts } from '../support/mutations.ts';
 import { expectRefusal, type RestClient, useRest } from '../support/rest.ts';
 import { type Json, useService } from '../support/service.ts';
 
@@ -23,7 +23,7 @@ beforeAll(async () => {
     ...overrides,
   });
   const plain = Array.from({ length: 19 }, (_, index) => account(`P${index}`));
-  await createBatch(client.graphql, [
+  await tryCreateAccounts(client.graphql, [
     ...plain,
     account('D1', { status: 'DRAFT' }),
     account('D2', { status: 'DRAFT', customerId: 'C2', invoiceCurrency: 'EUR' }),
@@ -35,7 +35,7 @@ beforeAll(async () => {
 
 const idsOf = ({ body }: { body: Json }): string[] => body.data.map(({ id }: Json) => id);
 
-describe('the filters of GET /accounts', () => {
+describe('GET /accounts with filters', () => {
   it.each([
     ['status=DRAFT', ['D1', 'D2']],
     ['status=ARCHIVED', ['E2']],
@@ -52,7 +52,7 @@ describe('the filters of GET /accounts', () => {
     ['account_id=D2&_search=needle', []],
     ['_search=NEEDLE', ['E1']],
     ['_search=needle&status=ARCHIVED', ['E2']],
-  ])('%s', async (query, ids) => {
+  ])('returns the matching accounts for %s', async (query, ids) => {
     expect(idsOf(await client.get(`/accounts?${query}`)).toSorted()).toEqual(ids);
   });
 
@@ -69,13 +69,13 @@ describe('the filters of GET /accounts', () => {
     'pageSize=1.5',
     'pageSize=x',
     'pageSize=',
-  ])('refuse %s', async (query) => {
+  ])('rejects %s', async (query) => {
     expectRefusal(await client.get(`/accounts?${query}`), 400, 'INVALID_INPUT');
   });
 });
 
-describe('a page', () => {
-  it('has 20 entries, the latest change first, and says so', async () => {
+describe('GET /accounts in pages', () => {
+  it('returns 20 entries, the latest change first', async () => {
     const { body } = await client.get('/accounts');
     expect(body.data).toHaveLength(20);
     expect(body.context).toEqual({ pageSize: 20, sortOrder: 'DESC' });
@@ -83,7 +83,7 @@ describe('a page', () => {
     expect(idsOf(await client.get('/accounts?pageSize=1.0'))).toEqual(['P7']);
   });
 
-  it('is followed by the next with nothing but its token, to the last, which has none', async () => {
+  it('returns the next page by its token alone, until the last page has no token', async () => {
     const seen: string[] = [];
     let page = await client.get('/accounts?pageSize=9&customer_id=C1');
     for (let pages = 1; page.body.nextToken !== undefined; pages += 1) {
@@ -98,13 +98,13 @@ describe('a page', () => {
     expect(seen).not.toContain('D2');
   });
 
-  it('may have another size than the one before, and the same filter again', async () => {
+  it('accepts another page size and the same filter with a token', async () => {
     const { body } = await client.get('/accounts?pageSize=2&customer_id=C1');
     const next = await client.get(`/accounts?pageSize=3&customer_id=C1&nextToken=${body.nextToken}`);
     expect(next.body.data).toHaveLength(3);
   });
 
-  it('is refused for a token with another filter, of another list, or that is not whole', async () => {
+  it('rejects a token with another filter, of another list, or changed', async () => {
     const { nextToken } = (await client.get('/accounts?pageSize=2&customer_id=C1')).body;
     const middle = Math.floor(nextToken.length / 2);
     const changed = nextToken[middle] === 'A' ? 'B' : 'A';
@@ -125,7 +125,7 @@ describe('a page', () => {
     }
   });
 
-  it('shows another tenant’s token nothing but one’s own', async () => {
+  it('returns no entry of another tenant for its token', async () => {
     const { nextToken } = (await client.get('/accounts?pageSize=2')).body;
     const other = rest.of(await tenantWithCustomer(service));
     expect((await other.get(`/accounts?nextToken=${nextToken}`)).body.data).toEqual([]);

@@ -1,17 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fullIdOf, readFullId } from '../../src/setting/rules.ts';
-import { newSmallWorld } from '../support/mutation-cases.ts';
-import { mutated } from '../support/mutations.ts';
+import { tenantWithAccounts } from '../support/fixtures.ts';
+import { mutate } from '../support/mutations.ts';
 import { expectRefusal, type RestClient, useRest } from '../support/rest.ts';
 import { type Json, useService } from '../support/service.ts';
 
 const service = useService();
 const rest = useRest(service);
 
-/** A1 has the settings n.s and n.t. */
+/** Creates a tenant where A1 has the settings n.s and n.t. */
 async function newClient(): Promise<RestClient> {
-  return rest.of(await newSmallWorld(service));
+  return rest.of(await tenantWithAccounts(service));
 }
 
 const body = {
@@ -41,7 +41,7 @@ describe('the full id of a setting', () => {
     ownerId: word,
   });
 
-  it('names one setting and nothing else, whatever its parts hold', () => {
+  it('identifies one setting for any parts', () => {
     fc.assert(
       fc.property(fullId, (one) => {
         expect(readFullId(fullIdOf(one))).toEqual([one]);
@@ -49,7 +49,7 @@ describe('the full id of a setting', () => {
     );
   });
 
-  it('means, put together with plain dots, the setting among others', () => {
+  it('matches the setting, among others, if its dots are not escaped', () => {
     fc.assert(
       fc.property(fullId, (one) => {
         const parts = [one.namespace, one.id, one.ownerType, one.ownerId];
@@ -61,7 +61,7 @@ describe('the full id of a setting', () => {
 });
 
 describe('POST /settings', () => {
-  it('creates one of an account or a customer', async () => {
+  it('creates a setting of an account or a customer', async () => {
     const client = await newClient();
     const created = await client.post('/settings', body);
     expect(created).toMatchObject({
@@ -73,7 +73,7 @@ describe('POST /settings', () => {
     expect((await client.get('/accounts/A1')).body.settings.map(({ id }: Json) => id)).toContain('currency');
   });
 
-  it('refuses one that is there, and answers the first again to the same Idempotency-Key', async () => {
+  it('rejects an existing setting and replays the same Idempotency-Key', async () => {
     const client = await newClient();
     const key = { 'Idempotency-Key': 'k' };
     const first = await client.post('/settings', body, key);
@@ -90,14 +90,14 @@ describe('POST /settings', () => {
     [{ fullId: 'x' }, 400, 'INVALID_INPUT'],
     [{ entityId: 'nobody' }, 404, 'NOT_FOUND'],
     [{ entityId: 'A3' }, 400, 'NOT_ALLOWED_IN_STATUS'],
-  ])('refuses %j', async (overrides, status, code) => {
+  ])('rejects %j', async (overrides, status, code) => {
     const client = await newClient();
     expectRefusal(await client.post('/settings', { ...body, ...overrides }), status, code);
   });
 });
 
-describe('/settings/{full id}', () => {
-  it('reads and changes one', async () => {
+describe('/settings/{id}', () => {
+  it('reads and changes a setting', async () => {
     const client = await newClient();
     await client.post('/settings', body);
     expect((await client.get(path)).body).toMatchObject(body);
@@ -108,7 +108,7 @@ describe('/settings/{full id}', () => {
   });
 
   it.each([{ dataType: 'NUMERIC' }, { value: null }, { id: 'other' }, { namespace: 'OTHER' }, { name: '' }])(
-    'refuses the change %j',
+    'rejects the change %j',
     async (changes) => {
       const client = await newClient();
       await client.post('/settings', body);
@@ -123,14 +123,14 @@ describe('/settings/{full id}', () => {
     'USER.currency.ACCOUNT.A1',
     'x',
     'setting....',
-  ])('finds nothing at %s', async (id) => {
+  ])('returns 404 for %s', async (id) => {
     const client = await newClient();
     await client.post('/settings', body);
     expectRefusal(await client.get(`/settings/${id}`), 404, 'NOT_FOUND');
     expectRefusal(await client.patch(`/settings/${id}`, { value: 'x' }), 404, 'NOT_FOUND');
   });
 
-  it('takes plain dots inside of parts where they can mean but one, and the full id always', async () => {
+  it('accepts unescaped dots if they match exactly one setting', async () => {
     const client = await newClient();
     const dotted = await client.post('/settings', { ...body, namespace: 'a', id: 'b.c' });
     expect((await client.get('/settings/setting.a.b.c.ACCOUNT.A1')).body).toEqual(dotted.body);
@@ -143,7 +143,7 @@ describe('/settings/{full id}', () => {
 });
 
 describe('GET /settings', () => {
-  it('lists all, by owner, namespace and id, in pages', async () => {
+  it('lists all settings by owner, namespace and id in pages', async () => {
     const client = await newClient();
     await client.post('/settings', { ...body, entityType: 'CUSTOMER', entityId: 'C1' });
     const found: string[] = [];
@@ -167,9 +167,9 @@ describe('GET /settings', () => {
     ['namespace=n&setting_id=t', ['A1']],
     ['namespace=nothing', []],
     ['entity_type=CUSTOMER&entity_id=A1', []],
-  ])('narrows the list down by %s', async (query, owners) => {
+  ])('filters by %s', async (query, owners) => {
     const client = await newClient();
-    await mutated(client.graphql, 'putSettings', {
+    await mutate(client.graphql, 'putSettings', {
       customerId: 'C1',
       settings: [{ id: 'q', namespace: 'm', name: 'Q', dataType: 'STRING', value: '' }],
     });
@@ -178,7 +178,7 @@ describe('GET /settings', () => {
   });
 });
 
-it('needs the scope of the owner', async () => {
+it('requires the scope of the owner', async () => {
   const client = await newClient();
   const accounts = await rest.withScopes(client, ['accounts:write']);
   expect((await accounts.post('/settings', body)).status).toBe(201);

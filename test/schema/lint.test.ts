@@ -8,14 +8,14 @@ const filePath = join(root, 'src/schema.graphql');
 const schema = readFileSync(filePath, 'utf8');
 const eslint = new ESLint({ cwd: root, overrideConfigFile: join(import.meta.dirname, 'eslint.config.js') });
 
-/** The rules that a schema breaks. */
+/** Returns the rules that a schema breaks. */
 async function brokenRules(sdl: string): Promise<string[]> {
   const [result] = await eslint.lintText(sdl, { filePath });
   const names = result?.messages.map(({ ruleId, message }) => ruleId?.split('/')[1] ?? message);
   return [...new Set(names)];
 }
 
-it('finds nothing wrong with the schema', async () => {
+it('accepts the schema', async () => {
   expect(await brokenRules(schema)).toEqual([]);
 });
 
@@ -30,7 +30,7 @@ it.each([
   ['naming-convention', schema.replace(currency, '  invoice_currency: String!')],
   ['require-description', schema.replace(/\n {2}"""[^"]*"""\n( {2}invoiceCurrency: String!)/, '\n$1')],
   ['require-deprecation-reason', schema.replace(currency, `${currency} @deprecated`)],
-])('finds what breaks %s', async (rule, sdl) => {
+])('reports a violation of %s', async (rule, sdl) => {
   expect(sdl).not.toBe(schema);
   expect(await brokenRules(sdl)).toContain(rule);
 });

@@ -8,7 +8,7 @@ interface Context {
   authorization: string | undefined;
 }
 
-/** Starts Apollo's gateway, which hands the token on, and answers with the times of all fields where they are wanted. */
+/** Starts the gateway of Apollo, which forwards the token and returns field timings on request. */
 export async function startApollo(supergraphSdl: string): Promise<Listening> {
   const gateway = new ApolloGateway({
     supergraphSdl,

@@ -12,7 +12,7 @@ export interface Subgraph {
 
 const accountsSdl = join(import.meta.dirname, '..', '..', 'src', 'schema.graphql');
 
-/** Both subgraphs, as a supergraph is composed of them. */
+/** Returns both subgraphs for the composition. */
 export async function subgraphsAt(urls: { accounts: string; billing: string }): Promise<Subgraph[]> {
   return [
     { name: 'accounts', url: urls.accounts, sdl: await readFile(accountsSdl, 'utf8') },
@@ -20,7 +20,7 @@ export async function subgraphsAt(urls: { accounts: string; billing: string }): 
   ];
 }
 
-/** The supergraph's schema, with the URLs of its subgraphs. */
+/** Returns the schema of the supergraph with the URLs of its subgraphs. */
 export function compose(subgraphs: readonly Subgraph[]): string {
   const services = subgraphs.map(({ name, url, sdl }) => ({ name, url, typeDefs: parse(sdl) }));
   const { supergraphSdl, errors } = composeServices(services);

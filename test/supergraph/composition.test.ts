@@ -5,7 +5,7 @@ import { parse } from 'graphql';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Subgraph, subgraphsAt } from './compose.ts';
 
-/** What the composers say: errors, and warnings or hints. */
+/** The errors and the warnings or hints of the composers. */
 interface Verdict {
   errors: string[];
   hints: string[];
@@ -41,7 +41,7 @@ beforeAll(async () => {
 });
 
 describe.each(Object.entries(composers))('%s', (_, verdictOf) => {
-  it('composes accounts and billing, and alone, without an error, a warning or a hint', () => {
+  it('composes accounts, alone and with billing, without errors, warnings and hints', () => {
     expect(verdictOf(subgraphs)).toEqual({ errors: [], hints: [] });
     for (const subgraph of subgraphs.slice(0, 1))
       expect(verdictOf([subgraph])).toEqual({ errors: [], hints: [] });
@@ -51,7 +51,7 @@ describe.each(Object.entries(composers))('%s', (_, verdictOf) => {
     ['PageInfo is not shareable', ' @shareable {', ' {'],
     ['a type takes a name of the accounts', 'TooSmallError', 'InvalidInputError'],
     ['an alias is of another type', 'alias: String!\n  effectiveOn', 'alias: Int!\n  effectiveOn'],
-  ])('refuses a billing in which %s', (_, from, to) => {
+  ])('rejects a billing subgraph in which %s', (_, from, to) => {
     const broken = subgraphs.map((one) =>
       one.name === 'billing' ? { ...one, sdl: one.sdl.replaceAll(from, to) } : one,
     );

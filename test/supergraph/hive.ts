@@ -9,13 +9,13 @@ const cwd = import.meta.dirname;
 
 export interface HiveOptions {
   supergraph: string;
-  /** 0: any free port. */
+  /** `0` for any free port. */
   port?: number;
-  /** Where it sends its spans, if anywhere. */
+  /** The URL of the span collector, if any. */
   collector?: string;
 }
 
-/** Starts Hive Gateway, as its command line does, with the configuration that docs/federation.md shows. */
+/** Starts Hive Gateway by its command line with the configuration of docs/federation.md. */
 export async function startHive({ supergraph, port, collector }: HiveOptions): Promise<Listening> {
   const directory = await mkdtemp(join(tmpdir(), 'accountgraph-gateway-'));
   await writeFile(join(directory, 'supergraph.graphql'), supergraph);

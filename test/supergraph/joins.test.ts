@@ -21,7 +21,7 @@ const issueInvoice = `mutation($input: IssueInvoiceInput!) { issueInvoice(input:
   __typename ... on IssueInvoiceSuccess { invoice { id dueAt total { currency amount } account { name } } }
   ... on BillingError { code message } ... on NotBillableError { account { name } } } }`;
 
-/** The caller's tenant gets accounts of several customers, each with an alias under which it used something, and an invoice. */
+/** Creates accounts of several customers, each with an alias that has usage, and an invoice. */
 async function fill({ ask }: Caller): Promise<void> {
   const { accounts, billing } = subgraphs.urls;
   const created = (answer: { data: Json; errors: Json }) => expect(answer.errors).toBeUndefined();
@@ -55,7 +55,7 @@ beforeAll(async () => {
   await fill(caller);
 });
 
-/** The statements of a query beside the look-ups of tokens, once its connections are open. */
+/** Returns the statements of a query without token lookups, after a first run that opens connections. */
 async function statementsOf(ask: () => Promise<unknown>): Promise<string[]> {
   await ask();
   const texts = await subgraphs.statements(ask);
@@ -69,7 +69,7 @@ const fromUsage = `{ recentUsage(first: ${accountCount}) {
 const fromInvoices = `{ invoices(first: ${accountCount}) { nodes {
   total { amount } account { id name } customer { id name } } pageInfo { hasNextPage } } }`;
 
-describe.each(Object.entries(gateways))('through %s', (_, start) => {
+describe.each(Object.entries(gateways))('%s', (_, start) => {
   let gateway: Listening;
   const ask = (query: string, variables = {}, by: Caller = caller) => by.ask(gateway.url, query, variables);
 
@@ -78,7 +78,7 @@ describe.each(Object.entries(gateways))('through %s', (_, start) => {
   });
   afterAll(() => gateway.close());
 
-  it('accounts have their usage and invoices, customers their sums: one statement for 100 accounts', async () => {
+  it('joins usage and invoices to 100 accounts and sums to customers in one statement', async () => {
     const { data, errors } = await ask(fromAccounts);
     expect(errors).toBeUndefined();
     expect(data.accounts.nodes).toHaveLength(accountCount);
@@ -95,7 +95,7 @@ describe.each(Object.entries(gateways))('through %s', (_, start) => {
     expect(await statementsOf(() => ask(fromAccounts))).toHaveLength(1);
   });
 
-  it('usage has the accounts that its aliases meant, and their customers: one statement for 100 events', async () => {
+  it('joins accounts by alias and their customers to 100 usage events in one statement', async () => {
     const { data, errors } = await ask(fromUsage);
     expect(errors).toBeUndefined();
     expect(data.recentUsage).toHaveLength(accountCount);
@@ -110,7 +110,7 @@ describe.each(Object.entries(gateways))('through %s', (_, start) => {
     expect(await statementsOf(() => ask(fromUsage))).toHaveLength(1);
   });
 
-  it('invoices have accounts by id and customers by node id: one statement for each type', async () => {
+  it('joins accounts by id and customers by node id to invoices in one statement per type', async () => {
     const { data, errors } = await ask(fromInvoices);
     expect(errors).toBeUndefined();
     for (const { total, account, customer } of data.invoices.nodes) {
@@ -123,7 +123,7 @@ describe.each(Object.entries(gateways))('through %s', (_, start) => {
     expect(texts, texts.join('\n')).toHaveLength(2);
   });
 
-  it('pages of both subgraphs go on where they ended, in one query', async () => {
+  it('continues pages of both subgraphs in one query', async () => {
     const document = `query($invoice: String, $account: String) {
       invoices(first: 40, after: $invoice) { nodes { id } pageInfo { hasNextPage endCursor } }
       accounts(first: 40, after: $account) { nodes { id } pageInfo { hasNextPage endCursor } } }`;
@@ -141,7 +141,7 @@ describe.each(Object.entries(gateways))('through %s', (_, start) => {
     expect(errors[0]).toMatchObject({ path: ['invoices'], extensions: { code: 'BAD_REQUEST' } });
   });
 
-  it('an alias that moved names each account in its time, and nobody is null', async () => {
+  it('resolves a transferred alias to the account at each instant', async () => {
     const tenant = await subgraphs.newTenant();
     const customer = { id: 'C', name: 'Customer', primaryEmail: 'a@b.co', address: { city: 'x' } };
     await ask(createCustomer, { input: customer }, tenant);
@@ -172,7 +172,7 @@ describe.each(Object.entries(gateways))('through %s', (_, start) => {
     expect(data.account.usage).toEqual([{ quantity: 2 }]);
   });
 
-  it('mutations pass with their unions of errors, of both subgraphs', async () => {
+  it('runs mutations of both subgraphs with their error unions', async () => {
     const refused = `mutation($input: CreateAccountInput!) { createAccount(input: $input) { __typename
       ... on Error { code message } ... on InvalidInputError { issues { path code } } ... on IdTakenError { id } } }`;
     const bad = await ask(refused, { input: { id: 'A1', name: '', customerId: 'C1', aliases: [''] } });
@@ -201,7 +201,7 @@ describe.each(Object.entries(gateways))('through %s', (_, start) => {
     });
   });
 
-  it('the token decides: of another tenant nothing is there, whatever the ids say', async () => {
+  it('returns nothing of another tenant for its ids', async () => {
     const stranger = await subgraphs.newTenant();
     const own = await ask('{ account(id: "A1") { nodeId usage { quantity } } }');
     const query = `query($nodeId: ID!) { account(id: "A1") { name usage { quantity } } customer(id: "C1") { invoiced { amount } }
@@ -222,7 +222,7 @@ describe.each(Object.entries(gateways))('through %s', (_, start) => {
   it.each([
     ['without a token', {}],
     ['with a bad token', { authorization: 'Bearer agk_nobody' }],
-  ])('%s, both subgraphs answer UNAUTHENTICATED', async (_, headers: Record<string, string>) => {
+  ])('returns UNAUTHENTICATED from both subgraphs %s', async (_, headers: Record<string, string>) => {
     for (const query of ['{ account(id: "A1") { name } }', '{ recentUsage { id } }', fromUsage]) {
       const { data, errors } = await post(gateway.url, { query }, headers);
       expect(Object.values(data ?? {}).filter((value) => value !== null)).toEqual([]);
@@ -230,7 +230,7 @@ describe.each(Object.entries(gateways))('through %s', (_, start) => {
     }
   });
 
-  it('what a key may not read is refused at its place, and the rest is there', async () => {
+  it('returns an error at the path that the key may not read', async () => {
     const reader = await subgraphs.newKey(caller.tenantId, ['customers:read']);
     const query = '{ invoices(first: 1) { nodes { total { amount } account { name } customer { name } } } }';
     const { data, errors } = await ask(query, {}, reader);
@@ -239,7 +239,7 @@ describe.each(Object.entries(gateways))('through %s', (_, start) => {
     expect(data).toBeNull();
   });
 
-  it('shows no field that belongs to one subgraph only by accident', async () => {
+  it('does not expose internal fields of a subgraph', async () => {
     for (const query of [
       '{ node(nodeId: "x") { nodeId } }',
       '{ _service { sdl } }',
@@ -251,7 +251,7 @@ describe.each(Object.entries(gateways))('through %s', (_, start) => {
   });
 });
 
-it('is composed of the schema that the running service has', async () => {
+it('composes the supergraph of the schema of the running service', async () => {
   const { data } = await caller.ask(subgraphs.urls.accounts, '{ _service { sdl } }');
   const committed = join(import.meta.dirname, '..', '..', 'src', 'schema.graphql');
   expect(data._service.sdl).toBe(await readFile(committed, 'utf8'));

@@ -6,7 +6,7 @@ export interface Listening {
   close(): Promise<void>;
 }
 
-/** Lets a server listen on loopback, on any free port. */
+/** Starts a server on a free port of loopback. */
 export async function listen(server: Server, path: string): Promise<Listening> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

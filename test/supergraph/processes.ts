@@ -3,9 +3,9 @@ import { once } from 'node:events';
 
 export interface Program {
   child: ChildProcess;
-  /** What it has printed, on both ways. */
+  /** The output on standard output and standard error. */
   output(): string;
-  /** Asks it to end, and waits until it has. */
+  /** Sends SIGTERM and waits for the exit. */
   stop(): Promise<void>;
 }
 
@@ -16,7 +16,7 @@ interface Launch {
   env?: NodeJS.ProcessEnv;
 }
 
-/** Starts a program, and waits until `isReady`. Throws with what it printed if it ends before that. */
+/** Starts a program and waits until `isReady`. Throws an error with the output if it ends before that. */
 export async function launch(what: Launch, isReady: (output: string) => boolean | Promise<boolean>) {
   const { command, args, cwd, env } = what;
   const child = spawn(command, args, {

@@ -13,7 +13,7 @@ const root = join(import.meta.dirname, '..', '..');
 let directory = '';
 let terminal: ReturnType<typeof startInTerminal>;
 
-/** `npm run supergraph` in a terminal of its own, so to speak: Ctrl-C reaches every process of it. */
+/** Runs `npm run supergraph` in its own process group, so that Ctrl-C reaches every process. */
 function startInTerminal() {
   const env = { ...process.env, PORT: '0', TMPDIR: directory };
   const child = spawn('npm', ['run', 'supergraph'], {
@@ -42,18 +42,18 @@ afterAll(async () => {
   try {
     terminal.press('SIGKILL');
   } catch {
-    // Nothing is left.
+    // No process is running.
   }
   await until(async () => (await processesIn(directory)).length === 0);
   await rm(directory, { recursive: true, force: true, maxRetries: 10 });
 });
 
-/** What differs from start to start, made the same. */
+/** Replaces the parts that differ between starts. */
 function masked(text: string): string {
   return text.replaceAll(/\bagk_[\w-]{32}/g, 'agk_…').replaceAll(/127\.0\.0\.1:\d+/g, '127.0.0.1:…');
 }
 
-it('npm run supergraph does what docs/federation.md says, and Ctrl-C leaves nothing running', async () => {
+it('runs npm run supergraph as docs/federation.md describes and stops every process on Ctrl-C', async () => {
   const page = await readFile(join(root, 'docs', 'federation.md'), 'utf8');
   const section = /^## Run a supergraph\n(.*?)^## /ms.exec(page)?.[1] ?? '';
   const block = (info: string) => new RegExp(`^\`\`\`${info}\\n(.*?)^\`\`\`$`, 'ms').exec(section)?.[1] ?? '';

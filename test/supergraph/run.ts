@@ -9,7 +9,7 @@ import { launch } from './processes.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 
-/** Starts the service with a database that ends with it. */
+/** Starts the service with a temporary database. */
 async function startAccounts(): Promise<Listening & { token: string }> {
   const directory = await mkdtemp(join(tmpdir(), 'accountgraph-supergraph-'));
   const env = {
@@ -33,7 +33,7 @@ async function startAccounts(): Promise<Listening & { token: string }> {
   };
 }
 
-/** Of the customer that the demo tenant has. */
+/** An account of the customer of the demo tenant. */
 const account = {
   id: 'ACC00001',
   name: 'Primary Account',
@@ -64,7 +64,7 @@ async function createExample(gatewayUrl: string, token: string): Promise<void> {
   if (errors !== undefined) throw new Error(errors.map(({ message }) => message).join('\n'));
 }
 
-/** Starts one thing after another; what has been started is closed in reverse, also when the next does not start. */
+/** Starts everything in order. Closes the started parts in reverse, also if a later start fails. */
 async function start(started: Listening[]): Promise<void> {
   const accounts = await startAccounts();
   started.push(accounts);

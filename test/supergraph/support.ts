@@ -14,10 +14,10 @@ import { compose, subgraphsAt } from './compose.ts';
 import { startHive } from './hive.ts';
 import type { Listening } from './listen.ts';
 
-// biome-ignore lint/suspicious/noExplicitAny: answers are checked by what the tests expect of them
+// biome-ignore lint/suspicious/noExplicitAny: the tests check the responses
 export type Json = any;
 
-/** Every gateway that is said to work, by its name. */
+/** Every supported gateway by name. */
 export const gateways: Record<string, (supergraph: string) => Promise<Listening>> = {
   'Hive Gateway': (supergraph) => startHive({ supergraph }),
   'Apollo Gateway': startApollo,
@@ -35,13 +35,13 @@ export async function post(url: string, body: object, headers: Record<string, st
   };
 }
 
-/** A tenant of its own, asking the accounts or a gateway. */
+/** A tenant that sends requests to accounts or a gateway. */
 export interface Caller {
   token: string;
   ask(url: string, query: string, variables?: object): ReturnType<typeof post>;
 }
 
-/** The compiled service on the PostgreSQL of the test run, and billing beside it, for the tests of a file. */
+/** Runs the compiled service on the PostgreSQL of the test run, and billing, for the tests of a file. */
 export function useSubgraphs(env: Record<string, string> = {}) {
   const programs = usePrograms();
   const postgres = usePostgres();
@@ -78,7 +78,7 @@ export function useSubgraphs(env: Record<string, string> = {}) {
     newKey,
     newTenant: async () =>
       newKey((await createTenant(database, { name: `t-${randomUUID().slice(0, 8)}` })).id),
-    /** The texts of the statements that the service sent to PostgreSQL while `work` ran. */
+    /** Returns the statements that the service sends to PostgreSQL during `work`. */
     statements: (work: () => Promise<unknown>) => statementsDuring(database, work),
   };
 }

@@ -1,12 +1,12 @@
 import { Trace } from '@apollo/usage-reporting-protobuf';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { until } from '../db/processes.ts';
-import { type CollectedSpan, startCollector } from '../support/collector.ts';
+import { type CollectedSpan, startCollector } from '../support/otlp-collector.ts';
 import { startApollo } from './apollo.ts';
 import { startHive } from './hive.ts';
 import { type Json, post, useSubgraphs } from './support.ts';
 
-/** Started when this file is loaded, since the service is told where it is when it starts. */
+/** Started when this file is loaded, because the service needs its URL at the start. */
 const collector = await startCollector();
 const subgraphs = useSubgraphs({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.url });
 let caller: Awaited<ReturnType<typeof subgraphs.newTenant>>;
@@ -26,13 +26,13 @@ beforeAll(async () => {
 });
 afterAll(() => collector.close());
 
-/** What leads from the root of a trace to a span, itself included. */
+/** Returns the spans from the root of a trace to a span. */
 function pathTo(span: CollectedSpan): CollectedSpan[] {
   const above = collector.spans.find(({ spanId }) => spanId === span.parentSpanId);
   return above === undefined ? [span] : [...pathTo(above), span];
 }
 
-it("Hive Gateway's and the service's spans are one trace, down to the statements", async () => {
+it('connects the spans of Hive Gateway and the service in one trace, down to the statements', async () => {
   const gateway = await startHive({ supergraph: subgraphs.supergraph(), collector: collector.url });
   const query = 'query Traced { account(id: "A") { name invoices { nodes { id } } } }';
   const { data } = await caller.ask(gateway.url, query);
@@ -78,7 +78,7 @@ const fetchesOf = ({ fetch, sequence, parallel, flatten }: PlanNode): NonNullabl
 ];
 const fieldsOf = ({ responseName, child }: TraceNode): string[] => [responseName, ...child.flatMap(fieldsOf)];
 
-it("Apollo Gateway's trace of a request holds the times of the service's fields", async () => {
+it('adds the field timings of the service to the trace of Apollo Gateway', async () => {
   const gateway = await startApollo(subgraphs.supergraph());
   const query = '{ invoices { nodes { id } } account(id: "A") { name customer { billingAddress } } }';
   const headers = { authorization: `Bearer ${caller.token}`, 'apollo-federation-include-trace': 'ftv1' };

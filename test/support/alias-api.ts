@@ -1,13 +1,8 @@
-import { accountInput, customerInput, tenantWithCustomer } from './account.ts';
-import { createBatch, mutate, mutated } from './mutations.ts';
-import type { RestAnswer, RestClient, RestService } from './rest.ts';
-import type { Json, Service } from './service.ts';
+import { accountInput, customerInput, tenantWithCustomer } from './fixtures.ts';
+import { mutate, tryCreateAccounts, tryMutation } from './mutations.ts';
+import { type RestAnswer, type RestClient, useRest } from './rest.ts';
+import { type Json, useService } from './service.ts';
 
-export const span = (value: string, effectiveFrom?: string, effectiveUntil?: string) => ({
-  value,
-  ...(effectiveFrom && { effectiveFrom }),
-  ...(effectiveUntil && { effectiveUntil }),
-});
 export interface Lists {
   aliases?: string[];
   dated?: object[];
@@ -19,7 +14,7 @@ interface Outcome {
 }
 type Send = (id: string, lists: Lists, idempotencyKey?: string) => Promise<Outcome>;
 
-/** The writes of aliases over one API. Each returns the code of its refusal, or ACCEPTED or REPLAYED. */
+/** The alias mutations of one API. Each returns the code of its error, `ACCEPTED` or `REPLAYED`. */
 export interface Api {
   add: Send;
   create: Send;
@@ -34,16 +29,18 @@ function graphqlApi({ graphql: client }: RestClient): Api {
   const names = ({ aliases, dated }: Lists) => ({ aliases, datedAliases: dated });
   return {
     add: async (accountId, lists, idempotencyKey) =>
-      outcome(await mutate(client, 'addAliases', { accountId, ...names(lists), idempotencyKey })),
+      outcome(await tryMutation(client, 'addAliases', { accountId, ...names(lists), idempotencyKey })),
     create: async (id, lists, idempotencyKey) =>
-      outcome(await mutate(client, 'createAccount', accountInput({ id, ...names(lists), idempotencyKey }))),
+      outcome(
+        await tryMutation(client, 'createAccount', accountInput({ id, ...names(lists), idempotencyKey })),
+      ),
     createWithCustomer: async (id, lists, idempotencyKey) => {
       const account = { id, name: 'First', ...names(lists) };
       const input = customerInput({ id: `C-${id}`, account, idempotencyKey });
-      return outcome(await mutate(client, 'createCustomer', input));
+      return outcome(await tryMutation(client, 'createCustomer', input));
     },
-    remove: (accountId, value) => mutated(client, 'removeAliases', { accountId, aliases: [value] }),
-    archive: (id) => mutated(client, 'archiveAccount', { id }),
+    remove: (accountId, value) => mutate(client, 'removeAliases', { accountId, aliases: [value] }),
+    archive: (id) => mutate(client, 'archiveAccount', { id }),
   };
 }
 
@@ -72,29 +69,34 @@ function restApi(client: RestClient): Api {
 }
 
 export const apis = { GraphQL: graphqlApi, REST: restApi };
-export const ways = ['add', 'create', 'createWithCustomer'] as const;
+/** The mutations that claim an alias. */
+export const claimMutations = ['add', 'create', 'createWithCustomer'] as const;
 
-export interface AliasWorld {
+/** A tenant with customer C1 and the accounts A1 and A2 without aliases. */
+export interface AliasTenant {
   client: RestClient;
   api: Api;
 }
 
-/** A tenant with the customer C1 and the accounts A1 and A2, without aliases. */
-export async function newAliasWorld(
-  service: Service,
-  rest: RestService,
-  name: keyof typeof apis,
-): Promise<AliasWorld> {
-  const client = rest.of(await tenantWithCustomer(service));
-  await createBatch(client.graphql, [accountInput(), accountInput({ id: 'A2' })]);
-  return { client, api: apis[name](client) };
+/** Runs the service for the tests of a file, with tenants that write aliases over one of the APIs. */
+export function useAliasApis() {
+  const service = useService();
+  const rest = useRest(service);
+  return {
+    service,
+    async newTenant(name: keyof typeof apis): Promise<AliasTenant> {
+      const client = rest.of(await tenantWithCustomer(service));
+      await tryCreateAccounts(client.graphql, [accountInput(), accountInput({ id: 'A2' })]);
+      return { client, api: apis[name](client) };
+    },
+  };
 }
 
 const timelineDocument = `query($id: ID!) { account(id: $id) {
   aliasTimeline { nodes { value effectiveFrom effectiveUntil } } } }`;
 
-/** The spans of an account as `[value, effectiveFrom, effectiveUntil]`. */
-export async function spansOf({ client }: AliasWorld, id: string): Promise<Json[]> {
+/** Returns the alias spans of an account as `[value, effectiveFrom, effectiveUntil]`. */
+export async function spansOf({ client }: AliasTenant, id: string): Promise<Json[]> {
   const { data } = await client.graphql.send(timelineDocument, { id });
   const { nodes } = data.account.aliasTimeline;
   return nodes.map(({ value, effectiveFrom, effectiveUntil }: Json) => [
@@ -104,9 +106,9 @@ export async function spansOf({ client }: AliasWorld, id: string): Promise<Json[
   ]);
 }
 
-/** The latest end of a value as an alias of an account. */
-export async function endOf(world: AliasWorld, id: string, value: string): Promise<string> {
-  const found = (await spansOf(world, id)).filter(([name]) => name === value);
+/** Returns the latest end of an alias value of an account. */
+export async function endOf(tenant: AliasTenant, id: string, value: string): Promise<string> {
+  const found = (await spansOf(tenant, id)).filter(([name]) => name === value);
   return found
     .map(([, , until]) => until)
     .toSorted()

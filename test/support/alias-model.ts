@@ -1,4 +1,4 @@
-/** What alias operations mean, by the words of the domain and with nothing but lists of spans. Instants are in ms. */
+/** A model of the alias mutations on lists of spans. Instants are in milliseconds. */
 
 export interface Span {
   value: string;
@@ -23,13 +23,13 @@ export type Outcome =
   | 'INVALID_INPUT'
   | 'NOT_ALLOWED_IN_STATUS';
 
-/** The state of a tenant: who has which value when, and what ended with the archive of each archived account. */
+/** The spans of a tenant, and the spans that the archive of each archived account ended. */
 export interface Model {
   spans: Span[];
   archived: Map<string, Span[]>;
 }
 
-/** The first accounts hold their own ids for ever. */
+/** Returns a model in which each account has its own id forever. */
 export function newModel(accounts: readonly string[]): Model {
   const own = accounts.map((id) => ({ value: id, account: id, from: -Infinity, until: Infinity }));
   return { spans: own, archived: new Map() };
@@ -41,7 +41,7 @@ function overlaps(a: Omit<Span, 'account'>, b: Omit<Span, 'account'>): boolean {
   return a.value === b.value && a.from < b.until && b.from < a.until;
 }
 
-/** What is left of spans when these end at an instant. */
+/** Ends some of the spans at an instant. */
 function endAt(spans: Span[], ending: Span[], at: number): Span[] {
   return spans.flatMap((span) => {
     if (!ending.includes(span)) return [span];
@@ -51,7 +51,7 @@ function endAt(spans: Span[], ending: Span[], at: number): Span[] {
 
 type Next = Model | Exclude<Outcome, 'ACCEPTED'>;
 
-/** A span without a beginning begins at the latest end of the past spans that it overlaps, if that is before its end. */
+/** Starts a span without a beginning at the latest end of the past spans that it overlaps, if that is before its end. */
 function settle(model: Model, span: Span, now: number): Span {
   if (span.from !== -Infinity) return span;
   const past = model.spans.filter((other) => overlaps(span, other) && other.until <= now);
@@ -112,7 +112,7 @@ function create(model: Model, account: string, spans: Span[], now: number): Next
   return typeof own === 'string' ? 'ID_TAKEN' : claim(own, spans, now);
 }
 
-/** The model after an operation at `now`, or why it is refused. */
+/** Returns the model after an operation at `now`, or the error code. */
 export function apply(model: Model, operation: Operation, now: number): Next {
   const { account } = operation;
   switch (operation.kind) {

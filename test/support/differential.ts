@@ -9,12 +9,12 @@ import { createContext } from '../../src/context.ts';
 import { createCancel } from '../../src/lib/cancel.ts';
 import { maskError } from '../../src/pipeline/errors.ts';
 import { buildSchema } from '../../src/schema.ts';
-import { createdAccount, createdCustomer, tenantWithCustomer } from './account.ts';
+import { expectSame, isTooComplex, partsIn, whole } from './compare-responses.ts';
+import { createAccount, createCustomer, tenantWithCustomer } from './fixtures.ts';
 import { type Dice, diceOf, odd, type Pool } from './fuzz.ts';
 import { type Operation, operation } from './fuzz-documents.ts';
-import { expectSame, isTooComplex, partsIn, whole } from './same-answer.ts';
+import { useServer } from './http-server.ts';
 import { type Client, type Json, type Service, useService } from './service.ts';
-import { useSocket } from './socket.ts';
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 const log = pino({ level: 'silent' });
@@ -23,8 +23,8 @@ const oneBody = 'application/json';
 const inParts = 'multipart/mixed;deferSpec=20220824, application/graphql-response+json, application/json';
 const accepts = [oneBody, inParts];
 
-const world = ['A1', 'A2', 'A3', 'A4', 'A5', 'A6', 'A7', 'A8'];
-const aliasesInWorld = world.map((id) => `${id}-x`);
+const accountIds = ['A1', 'A2', 'A3', 'A4', 'A5', 'A6', 'A7', 'A8'];
+const existingAliases = accountIds.map((id) => `${id}-x`);
 
 function directivesForParts(): GraphQLSchema {
   const config = buildSchema().toConfig();
@@ -32,15 +32,15 @@ function directivesForParts(): GraphQLSchema {
   return new GraphQLSchema({ ...config, directives });
 }
 
-/** Makes a few customers and accounts, and answers with the values that documents about them take. */
-async function makeWorld(client: Client): Promise<Pool> {
-  await createdCustomer(client, { id: 'C2' });
-  for (const id of world)
-    await createdAccount(client, { id, aliases: [`${id}-x`], tags: ['t'], metadata: { plan: 'gold' } });
+/** Creates a few customers and accounts and returns values for documents about them. */
+async function createEntities(client: Client): Promise<Pool> {
+  await createCustomer(client, { id: 'C2' });
+  for (const id of accountIds)
+    await createAccount(client, { id, aliases: [`${id}-x`], tags: ['t'], metadata: { plan: 'gold' } });
   const { data } = await client.send('{ accounts { pageInfo { endCursor } nodes { nodeId } } }');
   const nodeIds = data.accounts.nodes.map(({ nodeId }: Json) => nodeId);
   return {
-    names: [...world, ...aliasesInWorld, 'C1', 'C2', 'new-1', 'new-2', ...nodeIds],
+    names: [...accountIds, ...existingAliases, 'C1', 'C2', 'new-1', 'new-2', ...nodeIds],
     cursors: [data.accounts.pageInfo.endCursor, ...odd],
     instants: ['2020-01-01T00:00:00Z', '2030-01-01T00:00:00.5+02:00', ...odd],
     texts: ['Some name', 'a@b.example', 'US', 'EUR', 'n', '{"a":1}', '42'],
@@ -50,7 +50,7 @@ async function makeWorld(client: Client): Promise<Pool> {
 }
 
 const goodValues = {
-  accountId: world,
+  accountId: accountIds,
   additionalEmailRecipients: ['c@b.example'],
   country: ['US', 'DE'],
   customerId: ['C1'],
@@ -68,16 +68,16 @@ const goodValues = {
   postalCode: ['29501'],
   primaryEmail: ['a@b.example'],
   tag: ['t'],
-  toAccountId: world,
+  toAccountId: accountIds,
   value: ['42', '{"==":[1,1]}'],
 };
 
-/** The values for one document, with a name that nothing has yet. */
+/** Adds a new name to the values of one document. */
 function withFresh(pool: Pool, fresh: string): Pool {
-  const aliases = [...aliasesInWorld, fresh, fresh];
+  const aliases = [...existingAliases, fresh, fresh];
   const byName = {
     ...pool.byName,
-    id: [...world, 'C1', 'C2', fresh, fresh, fresh],
+    id: [...accountIds, 'C1', 'C2', fresh, fresh, fresh],
     alias: aliases,
     aliases,
   };
@@ -96,12 +96,12 @@ interface Compared {
   counts: Record<'documents' | 'mutations' | 'written' | 'withData' | 'requests' | 'inParts', number>;
 }
 
-/** The plain way: graphql-js's own functions and a context that shares nothing; undefined for an invalid document. */
+/** Runs an operation with graphql-js and a context that shares nothing. Returns `undefined` for an invalid document. */
 async function reference({ schema, service, client }: Compared, { query, variables }: Operation) {
   const document = parse(query);
   if (validate(schema, document).length > 0) return undefined;
   const viewer = await createAuthenticator({ database: service.database })(`Bearer ${client.token}`);
-  if (viewer === undefined) throw new Error('The token is not known.');
+  if (viewer === undefined) throw new Error('The token is unknown.');
   const caller = { viewer, requestId: 'reference', now: new Date(), cancel: createCancel() };
   const contextValue = createContext({ database: service.database, log }, caller);
   const options = { maxCoercionErrors: 5 };
@@ -110,7 +110,7 @@ async function reference({ schema, service, client }: Compared, { query, variabl
   return JSON.parse(JSON.stringify({ data: result.data, errors })) as Json;
 }
 
-/** The ways through the front door. */
+/** Returns the ways to send an operation to the service. */
 function waysThrough({
   client,
   url,
@@ -148,10 +148,10 @@ function waysThrough({
   };
 }
 
-/** Sends a query three times by each way, and compares each answer with that of the plain way. */
+/** Sends a query three times in each way and compares each response with that of graphql-js. */
 async function checkQuery(compared: Compared, sent: Operation): Promise<void> {
   const ways = waysThrough(compared);
-  // How an invalid document is refused is the service's own; it must be the same each time.
+  // graphql-js has no result for an invalid document. The errors of the service must not change.
   const expected = (await reference(compared, sent)) ?? (await ways.post(sent, oneBody));
   if (expected.data) compared.counts.withData += 1;
   if (isTooComplex(expected)) return;
@@ -167,7 +167,7 @@ async function checkQuery(compared: Compared, sent: Operation): Promise<void> {
   }
 }
 
-/** Sends a mutation by three ways and the plain one, and expects the first answer each time, replayed. */
+/** Sends a mutation in three ways and to graphql-js, and expects the first result replayed each time. */
 async function checkMutation(compared: Compared, sent: Operation, isReferenceFirst: boolean): Promise<void> {
   const { counts, schema } = compared;
   const { post, apq, trusted } = waysThrough(compared);
@@ -194,7 +194,7 @@ async function checkOne(compared: Compared, dice: Dice, pool: Pool): Promise<voi
   const options = { spoiltPercent: 10, probesReplay: true, listLengths: [0, 1, 1, 2, 3] };
   const values = withFresh(pool, `n-${compared.counts.documents}`);
   const made = operation(compared.schema, (isQuery ? 'query' : 'mutation') as never, dice, values, options);
-  // As it goes over the wire: a variable that is undefined is absent.
+  // As in a request, an undefined variable is absent.
   const sent: Operation = JSON.parse(JSON.stringify(made));
   try {
     parse(sent.query);
@@ -208,11 +208,11 @@ async function checkOne(compared: Compared, dice: Dice, pool: Pool): Promise<voi
   });
 }
 
-/** Tests every way through the front door against graphql-js's `execute`. */
+/** Tests every way to send an operation against `execute` of graphql-js. */
 export function testAgainstReference(count: number, seed?: number): void {
   const trusted = new Map<string, string>();
   const service = useService({ documents: { trusted, trustedOnly: false } });
-  const socket = useSocket((request, response) => service.listener(request, response));
+  const socket = useServer((request, response) => service.listener(request, response));
   const counts = {
     documents: 0,
     mutations: 0,
@@ -226,11 +226,13 @@ export function testAgainstReference(count: number, seed?: number): void {
 
   beforeAll(async () => {
     client = await tenantWithCustomer(service);
-    pool = await makeWorld(client);
+    pool = await createEntities(client);
   });
 
   const timeout = 60_000 + count * 1000;
-  it(`answers ${count} documents as graphql-js does, each time they are sent`, { timeout }, async () => {
+  it(`returns the same as graphql-js for ${count} documents each time they are sent`, {
+    timeout,
+  }, async () => {
     const compared = { service, client, url: socket.url, schema: directivesForParts(), trusted, counts };
     const property = fc.asyncProperty(fc.gen(), (g) => checkOne(compared, diceOf(g), pool));
     const options = { numRuns: count, endOnFailure: true, ...(seed === undefined ? {} : { seed }) };

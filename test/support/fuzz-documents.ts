@@ -24,7 +24,7 @@ import {
 } from 'graphql';
 import type { Dice, Pool } from './fuzz.ts';
 
-/** A document with its variables, as a client may send it. */
+/** A document with its variables. */
 export interface Operation {
   query: string;
   variables: Record<string, unknown>;
@@ -40,13 +40,13 @@ interface Writing {
   aliases: { count: number };
   probesReplay: boolean;
   listLengths: readonly number[];
-  /** Whether something is spoilt here, so often of a hundred times; never in an operation that is to be right. */
+  /** Whether to make this part invalid, with a probability in percent; never in an operation that must be valid. */
   spoils(percent: number): boolean;
 }
 
 const deepest = 6;
 
-/** Response names that have meant something else to an executor. */
+/** Response names that executors have confused with their own. */
 const trickyAliases = ['__proto__', 'constructor', 'then', 'toString'];
 
 const identifying = /^(id|alias|aliases|value)$|Ids?$/;
@@ -79,7 +79,7 @@ function leaf({ dice, pool, spoils }: Writing, name: string, type: string): unkn
   return isOdd ? dice.text() : dice.pick(pool.texts);
 }
 
-/** A value for an input, real or spoilt, as JSON. */
+/** Returns a JSON value for an input, valid or invalid. */
 function inputOf(writing: Writing, name: string, type: GraphQLInputType, depth: number): unknown {
   const { dice } = writing;
   if (writing.spoils(8)) return dice.chance(40) ? null : dice.json();
@@ -103,12 +103,12 @@ function inputOf(writing: Writing, name: string, type: GraphQLInputType, depth: 
 
 function isAsked({ dice, pool, spoils }: Writing, name: string, isRequired: boolean, depth = 0): boolean {
   if (name === 'idempotencyKey' && pool.newKey !== undefined) return true;
-  // They seldom fit together.
+  // These arguments are rarely valid together.
   if (['last', ...cursors].includes(name) && !dice.chance(20)) return spoils(30);
   return isRequired ? !spoils(3) : dice.chance(depth > deepest ? 0 : 35);
 }
 
-/** A JSON value as GraphQL writes it: the names of enums without quotes, and perhaps variables inside. */
+/** Returns a JSON value as a GraphQL literal, sometimes with variables inside. */
 function literal(
   writing: Writing,
   value: unknown,
@@ -133,13 +133,13 @@ function literal(
   return JSON.stringify(value) ?? 'null';
 }
 
-/** The type that a variable inside a custom scalar has. */
+/** Returns the type of a variable inside a custom scalar. */
 function typeOfJson(value: unknown): string {
   if (typeof value === 'boolean') return 'Boolean';
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? 'JSONObject' : 'String';
 }
 
-/** Declares a variable for a value: given, `null`, absent, or absent with a default. */
+/** Declares a variable for a value: present, `null`, absent, or absent with a default. */
 function variableFor(writing: Writing, value: unknown, type: GraphQLInputType | undefined): string {
   const { dice, variables, declared } = writing;
   const name = `v${declared.length}`;
@@ -180,7 +180,7 @@ function directives(writing: Writing, onFragment: boolean): string {
   return ` ${dice.pick(['@include', '@skip'])}(if: ${condition})`;
 }
 
-/** Two fields of one response name must be the same, with the same arguments and directives for parts. */
+/** Fields with one response name must have the same arguments and the same `@defer` and `@stream`. */
 function aliasFor({ dice, spoils, aliases }: Writing, name: string, isPlain: boolean): string {
   if (spoils(20)) return `${dice.pick(['a', 'b', 'id', name])}: `;
   if (isPlain) return dice.chance(2) ? `${dice.pick(trickyAliases)}: ` : '';
@@ -222,7 +222,7 @@ function selectionSet(writing: Writing, type: GraphQLNamedOutputType, depth: num
   const fields =
     'getFields' in type ? (Object.values(type.getFields()) as GraphQLField<unknown, unknown>[]) : [];
   const leaves = fields.filter((one) => !('getFields' in getNamedType(one.type)) && one.args.length === 0);
-  // The schema as text holds words that no other answer may hold.
+  // The printed schema contains words that other responses must not contain.
   const hidden = writing.probesReplay ? ['_service', 'replayed'] : ['_service'];
   const usable = (depth > deepest ? leaves : fields).filter(({ name }) => !hidden.includes(name));
   const selections = Array.from({ length: 1 + dice.int(depth > 3 ? 1 : 3) }, () => {
@@ -235,22 +235,22 @@ function selectionSet(writing: Writing, type: GraphQLNamedOutputType, depth: num
   return `{ ${selections.join(' ')} }`;
 }
 
-/** Selects whether each success of a mutation was replayed. */
+/** Selects `replayed` of each success of a mutation. */
 function replayProbes(type: GraphQLUnionType): string[] {
   const successes = type.getTypes().filter((one) => one.getFields().replayed !== undefined);
   return successes.map(({ name }) => `... on ${name} { replayedProbe: replayed }`);
 }
 
 export interface OperationOptions {
-  /** How many of a hundred operations are not meant to be right. */
+  /** The percentage of operations that may be invalid. */
   spoiltPercent?: number;
-  /** Whether a mutation selects `replayed` of each success, as `replayedProbe` and by no other name. */
+  /** Whether a mutation selects `replayed` of each success only as `replayedProbe`. */
   probesReplay?: boolean;
-  /** How long the lists of an input are. */
+  /** The possible lengths of lists in an input. */
   listLengths?: readonly number[];
 }
 
-/** An operation of a kind, built from what the schema offers. */
+/** Builds a random operation of the schema. */
 export function operation(
   schema: GraphQLSchema,
   kind: OperationTypeNode,
@@ -277,7 +277,7 @@ export function operation(
   return { query: spoils(10) ? spoiltText(query, dice) : query, variables: writing.variables };
 }
 
-/** A text with a piece taken out or put in. */
+/** Removes a piece of a text or inserts one. */
 function spoiltText(text: string, dice: Dice): string {
   const at = dice.int(text.length);
   return (

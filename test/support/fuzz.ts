@@ -3,9 +3,9 @@ import type { GraphQLSchema } from 'graphql';
 import { operation } from './fuzz-documents.ts';
 import type { Json } from './service.ts';
 
-/** What decides at random, within a run that fast-check repeats and shrinks. */
+/** Random decisions within a run that fast-check can repeat and shrink. */
 export interface Dice {
-  /** 0 to `most`. */
+  /** Returns an integer from 0 to `most`. */
   int(most: number): number;
   chance(percent: number): boolean;
   pick<T>(list: readonly T[]): T;
@@ -30,15 +30,15 @@ const anyText = () => fc.string({ unit: 'binary', maxLength: 60 });
 const anyJson = () => fc.jsonValue({ maxDepth: 4, stringUnit: 'binary' });
 const anyBytes = () => fc.uint8Array({ maxLength: 300 });
 
-/** Values that mean something: names of what there is, also of another tenant's, and what has broken parsers before. */
+/** Values for inputs: existing names, also of another tenant, and texts that have broken parsers before. */
 export interface Pool {
   names: readonly string[];
   cursors: readonly string[];
   instants: readonly string[];
   texts: readonly string[];
-  /** Values that inputs of these names take. */
+  /** Valid values by the name of the input. */
   byName?: Readonly<Record<string, readonly unknown[]>>;
-  /** Makes the idempotency key of each input; without it, inputs have them by chance. */
+  /** Creates the idempotency key of each input. Without it, inputs have keys by chance. */
   newKey?: () => string;
 }
 
@@ -72,7 +72,7 @@ export const odd = [
   ],
 ];
 
-/** A request as it goes to the port. */
+/** An HTTP request. */
 export interface Shot {
   method: string;
   path: string;
@@ -101,7 +101,7 @@ function graphqlShot(dice: Dice, params: object): Shot {
     typeof value === 'string' ? value : JSON.stringify(value),
   ]);
   const search = new URLSearchParams(Object.fromEntries(entries));
-  // Beyond a length, no server reads the head of a request.
+  // Servers limit the size of the request head.
   return { method: 'GET', path: `/graphql?${search}`.slice(0, 7000), headers };
 }
 
@@ -114,7 +114,7 @@ export function documentShot(schema: GraphQLSchema, dice: Dice, pool: Pool): Sho
   return graphqlShot(dice, { query, variables, ...strange });
 }
 
-/** Any JSON, or a request with any JSON in its parts. */
+/** Returns a request with any JSON as body or in its fields. */
 export function jsonShot(dice: Dice): Shot {
   if (dice.chance(40)) {
     const body = dice.chance(70) ? JSON.stringify(dice.json()) : dice.bytes();
@@ -168,7 +168,7 @@ const goodBodies = (pick: () => string): object[] => [
   },
 ];
 
-/** A call of the REST facade, by its own description, with values right and wrong. */
+/** Returns a REST call of the OpenAPI document with valid or invalid values. */
 export function restShot({ paths }: Json, dice: Dice, pool: Pool): Shot {
   const value = () =>
     dice.chance(70) ? dice.pick(pool.names) : dice.chance(50) ? dice.pick(pool.texts) : dice.text();
@@ -207,13 +207,13 @@ export function restShot({ paths }: Json, dice: Dice, pool: Pool): Shot {
 }
 
 function encode(dice: Dice, text: string): string {
-  // What is not percent-encoded must still be a path that a client can send.
+  // Without percent-encoding, it must still be a path that a client can send.
   return dice.chance(95)
     ? encodeURIComponent(text.toWellFormed())
     : encodeURIComponent(text.toWellFormed()).replaceAll('%2F', '/') + dice.pick(['%', '%ff', '%2', ';', '']);
 }
 
-/** Bytes for a connection, from what is nearly HTTP to what is nothing like it. */
+/** Returns bytes for a connection, from almost valid HTTP to random ones. */
 export function rawBytes(dice: Dice, token: string): Buffer {
   if (dice.chance(25)) return Buffer.from(dice.bytes());
   const body = dice.chance(50) ? '{"query":"{ __typename }"}' : JSON.stringify(dice.json());

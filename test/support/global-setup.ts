@@ -7,19 +7,19 @@ import type { TestProject } from 'vitest/node';
 import { openDatabase } from '../../src/db/client.ts';
 import { applyMigrations } from '../../src/db/migrate.ts';
 import { type EmbeddedConnection, startEmbedded } from '../../src/embedded/postgres.ts';
-import { startPgBouncer } from './pooler.ts';
+import { startPgBouncer } from './pgbouncer.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
     server: EmbeddedConnection;
-    /** The port of a PgBouncer that the services of the tests go through; undefined: they do not. */
+    /** The port of a PgBouncer that the tests use; `undefined` if they connect directly. */
     pooler: number | undefined;
   }
 }
 
 export const templateName = 'accountgraph_template';
 
-/** Starts the one PostgreSQL of a test run, with a migrated database that every test file clones. */
+/** Starts the PostgreSQL of a test run with a migrated database that every test file clones. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const dataDir = await mkdtemp(join(tmpdir(), 'accountgraph-test-'));
   await configure(dataDir);
@@ -35,7 +35,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   };
 }
 
-/** A PgBouncer, and the TCP port that it needs to reach the server's socket. */
+/** Starts a PgBouncer, and a TCP port that forwards to the socket of the server. */
 async function startPooler({ path, password }: EmbeddedConnection) {
   const bridge = createServer((client) => {
     const upstream = connect(path);
@@ -55,13 +55,13 @@ async function startPooler({ path, password }: EmbeddedConnection) {
   };
 }
 
-/** The statements that reach the server are counted there, which takes a setting that only a start reads. */
+/** Enables counting of statements, which needs a restart. */
 async function configure(dataDir: string): Promise<void> {
   const server = await startEmbedded({ dataDir });
   const database = openDatabase({ connection: server.connection, poolSize: 1 });
   await database.orm.execute(`alter system set shared_preload_libraries = 'pg_stat_statements'`);
   await database.orm.execute(`alter system set max_connections = 200`);
-  // Nothing of a test run outlives it, so nothing of it need outlive a power cut.
+  // The data of a test run does not need to survive a power failure.
   for (const setting of ['fsync', 'synchronous_commit', 'full_page_writes']) {
     await database.orm.execute(`alter system set ${setting} = off`);
   }

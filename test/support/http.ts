@@ -8,7 +8,7 @@ export interface RawAnswer extends Answer {
   text: string;
 }
 
-/** Sends a request as it is, with the client's token unless `headers` has another; the answer must be JSON. */
+/** Sends a request with the client's token, unless `headers` has another. The response must be JSON. */
 export async function sendRaw(
   service: Service,
   client: Client,
@@ -32,7 +32,7 @@ export async function sendRaw(
 
 export const json = { 'content-type': 'application/json' };
 
-/** Sends the beginning of a body and cuts the connection; returns once the service has noticed. */
+/** Sends the beginning of a body, closes the connection, and returns when the service has noticed. */
 export async function breakOff(service: Service, path: string, token: string, begun: string): Promise<void> {
   let closed: Promise<unknown> | undefined;
   const server = createServer((incoming, response) => {

@@ -1,82 +1,18 @@
-import { beforeAll } from 'vitest';
-import { accountInput, customerInput } from './account.ts';
+import { accountInput, customerInput, setting } from './fixtures.ts';
 import type { MutationName } from './mutations.ts';
-import type { Client, Service } from './service.ts';
-
-export const setting = (id: string, overrides: object = {}) => ({
-  id,
-  namespace: 'n',
-  name: 'Setting',
-  dataType: 'STRING',
-  value: 'v',
-  ...overrides,
-});
-
-const customerOf = (id: string) =>
-  `${id}: createCustomer(input: { id: "${id}", name: "Acme", primaryEmail: "a@acme.com", address: { country: "US" } }) { __typename }`;
-const archived = (type: string, id: string) =>
-  `archived${id}: archive${type}(input: { id: "${id}" }) { __typename }`;
-const settingOf = (id: string) =>
-  `{ id: "${id}", namespace: "n", name: "Setting", dataType: STRING, value: "v" }`;
-const accountsOf = `createAccounts(inputs: [
-  { id: "A1", name: "Main account", customerId: "C1", aliases: ["x", "y"], settings: [${settingOf('s')} ${settingOf('t')}] }
-  { id: "A2", name: "Main account", customerId: "C1", aliases: ["z"] }
-  { id: "A3", name: "Main account", customerId: "C1", aliases: ["old"] }
-  { id: "A4", name: "Main account", customerId: "C1" }
-]) { __typename }`;
-
-// One request each, always of the same text: worlds are what these tests make most.
-const smallWorld = `mutation { ${customerOf('C1')} ${accountsOf} ${archived('Account', 'A3')} }`;
-const wholeWorld = `mutation { ${['C1', 'C2', 'C3', 'C4', 'C5'].map(customerOf).join(' ')} ${accountsOf}
-  ${['A3', 'A4'].map((id) => archived('Account', id)).join(' ')}
-  ${['C3', 'C4'].map((id) => archived('Customer', id)).join(' ')} }`;
-
-async function tenantLike(service: Service, document: string): Promise<Client> {
-  const client = await service.newTenant();
-  const { data, errors } = await client.send(document);
-  const types = Object.values(data ?? {}).flat() as { __typename: string }[];
-  if (errors !== undefined || !types.every(({ __typename }) => __typename.endsWith('Success'))) {
-    throw new Error(JSON.stringify({ data, errors }));
-  }
-  return client;
-}
-
-/** A tenant whose customer C1 has the accounts above, A3 archived. */
-export function newSmallWorld(service: Service): Promise<Client> {
-  return tenantLike(service, smallWorld);
-}
-
-/** A tenant with something for every mutation: A4 archived, too; C2 and C5 without accounts, C3 and C4 archived. */
-export function newWorld(service: Service): Promise<Client> {
-  return tenantLike(service, wholeWorld);
-}
-
-/** One world for tests that change nothing, and prove it. */
-export function untouched(make: () => Promise<Client>): { readonly client: Client } {
-  let client: Client | undefined;
-  beforeAll(async () => {
-    client = await make();
-  });
-  return {
-    get client() {
-      if (client === undefined) throw new Error('There is no world before the tests.');
-      return client;
-    },
-  };
-}
 
 export interface MutationCase {
   name: MutationName;
-  /** What the world accepts. */
+  /** Accepted by `tenantWithEverything`. */
   input: object;
-  /** Another input that the world accepts. */
+  /** Another accepted input. */
   other: object;
-  /** What changes the answered entity afterwards. */
+  /** Changes the returned entity afterwards. */
   later: [name: MutationName, input: object];
-  /** What the input becomes when it names nothing of the tenant; undefined when it names nothing anyway. */
+  /** Overrides that name an entity that does not exist; `undefined` if the input names no entity. */
   unknown: object | undefined;
   refused: object;
-  /** How many rows the history gets. */
+  /** The number of history entries that the mutation adds. */
   changes: number;
 }
 
@@ -220,7 +156,7 @@ const settingCases: MutationCase[] = [
   },
 ];
 
-/** One case of every mutation, on a new world each. */
+/** A case for every mutation. Each starts with a new `tenantWithEverything`. */
 export const mutationCases: MutationCase[] = [
   ...customerCases,
   ...accountCases,
@@ -230,7 +166,7 @@ export const mutationCases: MutationCase[] = [
 
 const named = ['id', 'accountId', 'alias'];
 
-/** Inputs that the world refuses: by a rule of the domain, as unknown, and as invalid. */
+/** Inputs that `tenantWithEverything` refuses: for a domain rule, an unknown entity and an invalid field. */
 export function refusalsOf({ input, unknown, refused }: MutationCase): object[] {
   const invalid = Object.entries(input).map(([key, value]) => [key, named.includes(key) ? '' : value]);
   return [refused, ...(unknown ? [{ ...input, ...unknown }] : []), Object.fromEntries(invalid)];

@@ -1,21 +1,29 @@
 import type { Answer, Client, Json } from './service.ts';
 
-const addressFields = 'phoneNumber line1 line2 postalCode city state country';
-const settingFields = 'id namespace name dataType value';
+export const customerFields = `
+fragment CustomerFields on Customer {
+  nodeId id name status primaryEmail billingAddress metadata version createdAt updatedAt
+  address { phoneNumber line1 line2 postalCode city state country }
+  settings { id namespace name dataType value }
+}`;
 
-const customerFields = `nodeId id name status primaryEmail billingAddress metadata version createdAt updatedAt
-  address { ${addressFields} } settings { ${settingFields} }`;
-
-const accountFields = `nodeId id name status customerId invoiceCurrency netTermDays primaryEmail tags metadata
-  version createdAt updatedAt address { ${addressFields} }
+export const accountFields = `
+fragment AccountFields on Account {
+  nodeId id name status customerId invoiceCurrency netTermDays primaryEmail tags metadata version createdAt updatedAt
+  address { phoneNumber line1 line2 postalCode city state country }
   billingInformation { emailRecipients additionalEmailRecipients }
-  aliases { value effectiveFrom effectiveUntil createdAt } settings { ${settingFields} }`;
+  aliases { value effectiveFrom effectiveUntil createdAt }
+  settings { id namespace name dataType value }
+  customer { ...CustomerFields }
+}
+${customerFields}`;
 
-const account = `account { ${accountFields} }`;
-const customer = `customer { ${customerFields} }`;
+const account = { selection: 'account { ...AccountFields }', fragments: accountFields };
+const customer = { selection: 'customer { ...CustomerFields }', fragments: customerFields };
+const owner = { selection: `${account.selection} ${customer.selection}`, fragments: accountFields };
 
-/** Every mutation with what its success shows. */
-const shown = {
+/** Every mutation with the selection of its success. */
+const selections = {
   createCustomer: customer,
   updateCustomer: customer,
   archiveCustomer: customer,
@@ -28,15 +36,15 @@ const shown = {
   addAliases: account,
   removeAliases: account,
   transferAlias: account,
-  putSettings: `${account} ${customer}`,
-  removeSettings: `${account} ${customer}`,
+  putSettings: owner,
+  removeSettings: owner,
 };
 
-export type MutationName = keyof typeof shown;
+export type MutationName = keyof typeof selections;
 
-export const mutationNames = Object.keys(shown) as MutationName[];
+export const mutationNames = Object.keys(selections) as MutationName[];
 
-const problem = `
+const error = `
 ... on Error {
   code
   message
@@ -49,66 +57,55 @@ const problem = `
   ... on NotAllowedInStatusError { type id status liveAccountIds liveAccountCount }
 }`;
 
-function capitalised(name: string): string {
-  return `${name.charAt(0).toUpperCase()}${name.slice(1)}`;
-}
-
-function documentOf(name: MutationName, selection = shown[name]): string {
-  const type = capitalised(name);
-  const result = name === 'createAccounts' ? 'CreateAccount' : type;
-  const parameter = name === 'createAccounts' ? '$inputs: [CreateAccountInput!]!' : `$input: ${type}Input!`;
-  const argument = name === 'createAccounts' ? 'inputs: $inputs' : 'input: $input';
+function documentOf(name: MutationName): string {
+  const { selection, fragments } = selections[name];
+  const isBatch = name === 'createAccounts';
+  const type = isBatch ? 'CreateAccount' : `${name.charAt(0).toUpperCase()}${name.slice(1)}`;
+  const parameter = isBatch ? '$inputs: [CreateAccountInput!]!' : `$input: ${type}Input!`;
+  const argument = isBatch ? 'inputs: $inputs' : 'input: $input';
   return `mutation(${parameter}) { ${name}(${argument}) {
-    __typename ... on ${result}Success { replayed ${selection} } ${problem} } }`;
+    __typename ... on ${type}Success { replayed ${selection} } ${error} } } ${fragments}`;
 }
 
-/** The whole answer to a mutation; createAccounts gets this one input. */
+/** Sends a mutation and returns the whole response. `createAccounts` accepts one input or a list of inputs. */
 export function sendMutation(
   client: Client,
   name: MutationName,
-  input: object,
+  input: unknown,
   headers?: Record<string, string>,
 ): Promise<Answer> {
-  const variables = name === 'createAccounts' ? { inputs: [input] } : { input };
+  const variables = name === 'createAccounts' ? { inputs: [input].flat() } : { input };
   return client.send(documentOf(name), variables, headers);
 }
 
-/** The member of the mutation's union that an answer holds. */
-export function memberOf({ data, errors }: Answer, name: MutationName): Json {
+function fieldOf({ data, errors }: Answer, name: MutationName): Json {
   if (errors !== undefined) throw new Error(JSON.stringify(errors));
-  return name === 'createAccounts' ? data.createAccounts[0] : data[name];
+  return data[name];
 }
 
-/** The member of its union that a mutation answers with. */
+/** Returns the result in a response, a success or an error; the first result of `createAccounts`. */
+export function resultOf(answer: Answer, name: MutationName): Json {
+  return [fieldOf(answer, name)].flat()[0];
+}
+
+/** Sends a mutation and returns its result, a success or an error. */
+export async function tryMutation(client: Client, name: MutationName, input: unknown): Promise<Json> {
+  return resultOf(await sendMutation(client, name, input), name);
+}
+
+/** Sends `createAccounts` and returns the results in the order of the inputs. */
+export async function tryCreateAccounts(client: Client, inputs: object[]): Promise<Json[]> {
+  return fieldOf(await sendMutation(client, 'createAccounts', inputs), 'createAccounts');
+}
+
+/** Sends a mutation that must succeed and returns the account or customer. */
 export async function mutate(client: Client, name: MutationName, input: object): Promise<Json> {
-  return memberOf(await sendMutation(client, name, input), name);
-}
-
-/** Like `mutate`, but of an account it answers only with when it was changed: for tests that send very many. */
-export async function mutateBriefly(client: Client, name: MutationName, input: object): Promise<Json> {
-  const document = documentOf(name, 'account { updatedAt }');
-  return memberOf(await client.send(document, { input }), name);
-}
-
-/** The account or customer that an accepted mutation answers with; fails when it was refused. */
-export async function mutated(client: Client, name: MutationName, input: object): Promise<Json> {
-  const result = await mutate(client, name, input);
+  const result = await tryMutation(client, name, input);
   if (result.replayed === undefined) throw new Error(`${name}: ${JSON.stringify(result)}`);
   return result.account ?? result.customer;
 }
 
-/** The answers to a batch, in its order. */
-export async function createBatch(client: Client, inputs: object[]): Promise<Json[]> {
-  const { data, errors } = await client.send(documentOf('createAccounts'), { inputs });
-  if (errors !== undefined) throw new Error(JSON.stringify(errors));
-  return data.createAccounts;
-}
-
-export function sendBatch(client: Client, inputs: object[]): Promise<Answer> {
-  return client.send(documentOf('createAccounts'), { inputs });
-}
-
-/** Sends as many at once, and answers with what came of each. */
+/** Runs `send` this many times concurrently and returns the results. */
 export function atOnce<T>(count: number, send: (runner: number) => Promise<T>): Promise<T[]> {
   return Promise.all(Array.from({ length: count }, (_, runner) => send(runner)));
 }
@@ -116,17 +113,3 @@ export function atOnce<T>(count: number, send: (runner: number) => Promise<T>): 
 export const accepted = (results: Json[]): Json[] =>
   results.filter((result) => result.replayed !== undefined);
 export const refused = (results: Json[]): Json[] => results.filter((result) => result.replayed === undefined);
-
-/** The issues of an InvalidInputError without their messages. */
-export function issuesIn(result: Json): { path: string[]; code: string }[] {
-  if (result.__typename !== 'InvalidInputError') throw new Error(JSON.stringify(result));
-  return result.issues.map(({ path, code }: Json) => ({ path, code }));
-}
-
-/** The values of the aliases that an account has at an instant, now when none is given. */
-export async function aliasValues(client: Client, id: string, on?: string): Promise<string[]> {
-  const document =
-    'query($id: ID!, $on: DateTime) { account(id: $id) { aliases(effectiveOn: $on) { value } } }';
-  const { data } = await client.send(document, { id, on });
-  return data.account.aliases.map(({ value }: Json) => value).toSorted();
-}

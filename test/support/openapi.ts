@@ -3,10 +3,10 @@ import formats from 'ajv-formats';
 import { expect } from 'vitest';
 import type { Json, Service } from './service.ts';
 
-/** Checks the answers of the facade against the OpenAPI document that it offers. */
+/** Checks REST responses against the OpenAPI document of the service. */
 export interface Contract {
   document: Json;
-  /** Fails unless the document has such an answer for this call. */
+  /** Fails unless the document has this response for the call. */
   check(method: string, path: string, status: number, body: unknown): void;
 }
 

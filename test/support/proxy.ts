@@ -3,32 +3,32 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, inject } from 'vitest';
 
-/** What the proxy does to connections from now on, those that are open included. */
+/** What the proxy does to open and new connections. */
 export type Fault =
   | { kind: 'none' }
-  /** Nobody listens. */
+  /** The port is closed. */
   | { kind: 'refuse' }
-  /** Connections end at once: with a reset, or in good order. */
+  /** Connections end at once, by a reset or gracefully. */
   | { kind: 'reset' | 'close' }
-  /** Connections are taken, and nothing is ever passed on. */
+  /** Connections are accepted, but nothing is forwarded. */
   | { kind: 'black hole' }
-  /** Connections that were open are a black hole; new ones are good. */
+  /** Open connections forward nothing, and new ones work. */
   | { kind: 'half open' }
-  /** Answers come so many milliseconds later. */
+  /** Responses are delayed. */
   | { kind: 'delay'; ms: number }
-  /** Answers come at so many bytes a second. */
+  /** Responses are throttled. */
   | { kind: 'slow'; bytesPerSecond: number }
-  /** What the client sends is passed on; the answer to what holds the text is lost, with the connection. */
+  /** The response to a request that contains the text is lost with the connection. */
   | { kind: 'lose answer'; to: string };
 
 interface Pair {
   client: Socket;
   server: Socket;
-  /** Opened before the fault. */
+  /** Whether the connection was opened before the fault. */
   stale: boolean;
-  /** The answer to what the client has just sent is to be lost. */
+  /** Whether the response to the last request must be lost. */
   cursed: boolean;
-  /** The answers that are on their way. */
+  /** Settles when all responses are forwarded. */
   answers: Promise<unknown>;
 }
 
@@ -73,7 +73,7 @@ function accept(proxy: Proxy, client: Socket, server: Socket): void {
   proxy.pairs.add(pair);
   client.on('data', (bytes) => onRequest(proxy, pair, bytes));
   server.on('data', (bytes) => {
-    // Each after the one before it; delayed ones overlap, as on a long line.
+    // Throttled responses are in order. Delayed ones overlap, as on a slow network.
     if (proxy.fault.kind === 'slow') pair.answers = pair.answers.then(() => onAnswer(proxy, pair, bytes));
     else void onAnswer(proxy, pair, bytes);
   });
@@ -89,7 +89,7 @@ function accept(proxy: Proxy, client: Socket, server: Socket): void {
   if (proxy.fault.kind === 'reset' || proxy.fault.kind === 'close') cut(pair, proxy.fault.kind);
 }
 
-/** A TCP proxy before a server on a Unix socket, for the tests of a file. */
+/** Runs a TCP proxy in front of a server on a Unix socket for the tests of a file. */
 export function useProxy(upstream: () => string) {
   const proxy: Proxy = { fault: { kind: 'none' }, pairs: new Set() };
   let server: Server;

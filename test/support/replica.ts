@@ -1,24 +1,18 @@
-import { sql } from 'drizzle-orm';
-import { inject } from 'vitest';
 import type { AppOptions } from '../../src/app.ts';
-import { openApp, type Service } from './service.ts';
+import { type App, openApp, type Service } from './service.ts';
 
-export type App = ReturnType<typeof openApp>;
-
-/** Another replica of the service, the same database and a memory of its own; it is to be closed. */
-export async function openReplica(service: Service, options: Partial<AppOptions> = {}): Promise<App> {
-  const [row] = await service.database.orm.execute<{ name: string }>(sql`select current_database() as name`);
-  if (row === undefined) throw new Error('no database');
-  return openApp({ ...inject('server'), database: row.name }, options);
+/** Opens another replica of the service on the same database. The caller closes it. */
+export function openReplica(service: Service, options: Partial<AppOptions> = {}): App {
+  return openApp(service.connection, options);
 }
 
-/** Runs another replica, and closes it. */
+/** Opens another replica, runs `work`, and closes the replica. */
 export async function withReplica<T>(
   service: Service,
   work: (replica: App) => Promise<T>,
   options: Partial<AppOptions> = {},
 ): Promise<T> {
-  const replica = await openReplica(service, options);
+  const replica = openReplica(service, options);
   try {
     return await work(replica);
   } finally {
@@ -26,7 +20,7 @@ export async function withReplica<T>(
   }
 }
 
-/** The status that a request with this token is answered with. */
+/** Sends a request with this token and returns the status of the response. */
 export async function statusOf(token: string, { fetch }: Pick<App, 'fetch'>): Promise<number> {
   const response = await fetch(
     new Request('http://localhost/graphql', {

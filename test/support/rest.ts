@@ -14,7 +14,7 @@ export interface RestRequest {
   headers?: Record<string, string>;
 }
 
-/** A tenant as a client of the facade sees it. */
+/** A REST client of a tenant. */
 export interface RestClient {
   graphql: Client;
   send(method: string, path: string, request?: RestRequest): Promise<RestAnswer>;
@@ -27,11 +27,11 @@ export interface RestClient {
 export interface RestService {
   readonly contract: Contract;
   of(client: Client): RestClient;
-  /** The same tenant through a key with only these scopes. */
+  /** Returns a client with a key that has only these scopes. */
   withScopes(client: RestClient, scopes: readonly Scope[]): Promise<RestClient>;
 }
 
-/** Nothing that the clients refuse: no null anywhere. */
+/** Fails if a body contains `null`, which the generated clients reject. */
 function expectNoNull(body: unknown): void {
   expect(JSON.stringify(body)).not.toMatch(/[:,[]null\b/);
 }
@@ -44,7 +44,7 @@ function requestOf(token: string, method: string, path: string, { body, headers 
   });
 }
 
-/** The facade of a service; every answer is held against the OpenAPI document. */
+/** Sends REST requests to a service and checks every response against the OpenAPI document. */
 export function useRest(service: Service): RestService {
   let contract: Contract;
   beforeAll(async () => {
@@ -82,7 +82,7 @@ export function useRest(service: Service): RestService {
   };
 }
 
-/** Fails unless an answer refuses a call: exactly a message, with its code in the header. */
+/** Fails unless a response has this status, only a message, and the code in its header. */
 export function expectRefusal({ status, headers, body }: RestAnswer, expected: number, code: string): void {
   expect({ status, code: headers.get('x-error-code'), fields: Object.keys(body) }).toEqual({
     status: expected,

@@ -6,11 +6,11 @@ import { readConfig } from '../../src/config.ts';
 import { type Connection, openDatabase } from '../../src/db/client.ts';
 import type { Scope } from '../../src/lib/scope.ts';
 import { createKey, createTenant, type NewTenant } from '../../src/tenant/write.ts';
-import { type Door, openDoor } from './door.ts';
 import { templateName } from './global-setup.ts';
+import { openServer, type TestServer } from './http-server.ts';
 import { statementsDuring } from './statements.ts';
 
-// biome-ignore lint/suspicious/noExplicitAny: answers are checked by what the tests expect of them
+// biome-ignore lint/suspicious/noExplicitAny: the tests check the responses
 export type Json = any;
 
 export interface Answer {
@@ -20,14 +20,14 @@ export interface Answer {
   errors: Json;
 }
 
-/** A tenant of its own, with a key, as a GraphQL client sees it. */
+/** A GraphQL client with an API key of a tenant. */
 export interface Client {
   tenantId: number;
   token: string;
   send(document: string, variables?: object, headers?: Record<string, string>): Promise<Answer>;
 }
 
-/** Tests of what is right have the machine to themselves as little as they time anything. */
+/** Long timeouts, because correctness tests share a busy machine. */
 const patience = {
   DATABASE_WAIT_TIMEOUT_MS: '30000',
   DATABASE_LOCK_TIMEOUT_MS: '30000',
@@ -35,28 +35,28 @@ const patience = {
   DATABASE_CALL_TIMEOUT_MS: '60000',
 };
 
-/** Signs the session tokens of every app unless its options say otherwise. */
+/** The default key for session tokens. */
 export const sessionKey = createSecretKey(randomBytes(64));
 
 type Fetch = (request: Request, streams?: boolean) => Promise<Response>;
 
-/** The service behind a port of its own, which opens with the first request. */
+/** The service on a free port, which opens with the first request. */
 export type App = ReturnType<typeof createApp> & { fetch: Fetch; gather(count: number): Promise<void> };
 
 export interface Service {
   fetch: Fetch;
-  /** Has the service get the next requests at once, when so many have arrived. */
+  /** Holds the next requests until this many have arrived, and then passes them to the service at once. */
   gather: App['gather'];
-  /** Answers a server of node:http. */
+  /** The listener for a `node:http` server. */
   listener: App['listener'];
-  /** Where its database is, for a second replica. */
+  /** The connection for a second replica. */
   connection: Connection;
   endSubscriptions: App['endSubscriptions'];
   database: App['database'];
   newTenant(options?: Partial<NewTenant>): Promise<Client>;
-  /** The same tenant through another key, which has only these scopes. */
+  /** Creates another key of the same tenant with only these scopes. */
   newKey(client: Client, scopes: readonly Scope[]): Promise<Client>;
-  /** The texts of the statements that reached PostgreSQL while `work` ran. */
+  /** Returns the statements that PostgreSQL received during `work`. */
   statements(work: () => Promise<unknown>): Promise<string[]>;
 }
 
@@ -80,7 +80,7 @@ async function sendTo(fetch: Fetch, body: unknown, headers: Record<string, strin
   return { status: response.status, headers: response.headers, data, errors };
 }
 
-/** A key's holder as a client of one replica of the service. */
+/** Returns a client that sends requests to another replica with the same key. */
 export function clientThrough(
   app: Pick<App, 'fetch'>,
   { tenantId, token }: Pick<Client, 'tenantId' | 'token'>,
@@ -102,7 +102,7 @@ async function clientOf(app: App, tenantId: number, scopes?: readonly Scope[]): 
   return clientThrough(app, { tenantId, token });
 }
 
-/** The service on a database. It has no GraphiQL, and is silent. */
+/** Opens the service on a database, without GraphiQL and logs. */
 export function openApp(connection: Connection, options: Partial<AppOptions> = {}): App {
   const pooler = inject('pooler');
   const pooled =
@@ -112,7 +112,7 @@ export function openApp(connection: Connection, options: Partial<AppOptions> = {
           connection: { url: `postgres://accountgraph@127.0.0.1:${pooler}/${connection.database}` },
           prepare: false,
         };
-  return behindDoor(
+  return withServer(
     createApp({
       ...readConfig(patience).database,
       ...pooled,
@@ -131,33 +131,33 @@ export function openApp(connection: Connection, options: Partial<AppOptions> = {
   );
 }
 
-function behindDoor(app: ReturnType<typeof createApp>): App {
-  let door: Promise<Door> | undefined;
+function withServer(app: ReturnType<typeof createApp>): App {
+  let server: Promise<TestServer> | undefined;
   const open = () => {
-    door ??= openDoor(app.listener);
-    return door;
+    server ??= openServer(app.listener);
+    return server;
   };
   return {
     ...app,
     fetch: async (request, streams) => (await open()).fetch(request, streams),
     gather: async (count) => (await open()).gather(count),
     async close() {
-      await (await door)?.close();
+      await (await server)?.close();
       await app.close();
     },
   };
 }
 
 /**
- * A replica that soon gives up on a lock; beside a pooler, behind which only transactions of several statements have
- * time-outs for locks.
+ * Opens a replica with a short lock timeout. It bypasses a pooler, behind which only transactions of several statements
+ * have lock timeouts.
  */
 export function openImpatientApp(service: Service): App {
   const { limits } = readConfig({ DATABASE_LOCK_TIMEOUT_MS: '300' }).database;
   return openApp(service.connection, { limits, connection: service.connection, prepare: true });
 }
 
-/** One service on a database of its own for the tests of a file. */
+/** Runs a service on its own database for the tests of a file. */
 export function useService(options: Partial<AppOptions> = {}): Service {
   let app: App;
   let connection: Connection;

@@ -5,18 +5,18 @@ import { fileURLToPath } from 'node:url';
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 
 export interface SourceFile {
-  /** From the root of the repository, such as `src/account/rules.ts`. */
+  /** Relative to the root of the repository, such as `src/account/rules.ts`. */
   path: string;
   text: string;
 }
 
 export interface Import {
-  /** Such as `src/account/graphql.ts:3`. */
+  /** The file and line, such as `src/account/graphql.ts:3`. */
   at: string;
   from: SourceFile;
-  /** A file of the repository by its path from the root, or a package by its name. */
+  /** The path of a file in the repository or the name of a package. */
   of: string;
-  /** Nothing of it is left when the program runs. */
+  /** Whether the import is erased at compile time. */
   typeOnly: boolean;
 }
 
@@ -30,7 +30,7 @@ function pathsBelow(folder: string): string[] {
   });
 }
 
-/** All TypeScript files below a folder of the repository. */
+/** Returns all TypeScript files below a folder of the repository. */
 export function sourceFiles(folder: string): SourceFile[] {
   return pathsBelow(folder)
     .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }))
@@ -47,7 +47,7 @@ function isTypeOnly(clause: string): boolean {
   return names.every((name) => /^\s*(type\s.*)?$/s.test(name));
 }
 
-/** What a file imports or exports again, statically or by `import()`. */
+/** Returns the static and dynamic imports and the re-exports of a file. */
 export function importsOf(from: SourceFile): Import[] {
   const statement = /^(?:import|export)\s+([^'";=]*?\bfrom\s*)?'([^']+)'/gm;
   const dynamic = /()\bimport\(\s*'([^']+)'/g;
@@ -62,7 +62,7 @@ export function importsOf(from: SourceFile): Import[] {
   );
 }
 
-/** Where lines of these files match a pattern, as `path:line text`. */
+/** Returns the lines of these files that match a pattern, as `path:line text`. */
 export function linesMatching(files: SourceFile[], pattern: RegExp): string[] {
   return files.flatMap(({ path, text }) =>
     text

@@ -1,6 +1,6 @@
 import type { Database } from '../../src/db/client.ts';
 
-/** How often each statement has run, but for what happens beside the requests: clean-ups, and notes of uses of keys. */
+/** Counts the runs of each statement, except background ones: clean-up and the last use of keys. */
 async function statementCounts(database: Database): Promise<Map<string, number>> {
   const rows = await database.orm.execute<{ query: string; calls: string }>(
     `select query, sum(calls) as calls from pg_stat_statements s join pg_database d on d.oid = s.dbid
@@ -11,7 +11,7 @@ async function statementCounts(database: Database): Promise<Map<string, number>>
   return new Map(rows.map((row) => [row.query, Number(row.calls)]));
 }
 
-/** The texts of the statements that reached a database while `work` ran. */
+/** Returns the statements that a database received during `work`. */
 export async function statementsDuring(database: Database, work: () => Promise<unknown>): Promise<string[]> {
   const before = await statementCounts(database);
   await work();

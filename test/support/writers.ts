@@ -6,7 +6,7 @@ import { createKey, createTenant } from '../../src/tenant/write.ts';
 import { until } from '../db/processes.ts';
 import type { Json } from './service.ts';
 
-/** A random number from 0 to 1 each time, the same ones for the same seed (mulberry32). */
+/** Returns a seeded random number generator from 0 to 1 (mulberry32). */
 export function randomOf(seed: number): () => number {
   let state = seed;
   return () => {
@@ -17,13 +17,13 @@ export function randomOf(seed: number): () => number {
   };
 }
 
-/** How much is tried, and from which seed: little in every run of the tests, much with FAULTS=full. */
+/** Returns the size of a test and its seed: large with FAULTS=full, small otherwise. */
 export function scale<T>(little: T, much: T) {
   const seed = Number(process.env.FAULTS_SEED ?? Date.now() % 1_000_000);
   return { ...(process.env.FAULTS === 'full' ? much : little), seed, random: randomOf(seed) };
 }
 
-/** The tenant that the writers write for. */
+/** Creates the tenant of the writers. */
 export async function openTenant(connection: Connection) {
   const database = openDatabase({ connection, poolSize: 2 });
   const tenant = await createTenant(database, { name: `writers-${Date.now()}` });
@@ -33,7 +33,7 @@ export async function openTenant(connection: Connection) {
 
 const createAccounts = `mutation ($inputs: [CreateAccountInput!]!) {
   createAccounts(inputs: $inputs) { ... on CreateAccountSuccess { replayed account { id } } ... on Error { code message } } }`;
-/** What is safe to send again with its key: refused, or given up on a machine that is overloaded. */
+/** Error codes after which a request may be retried with its key. */
 const comeAgain = ['SERVICE_UNAVAILABLE', 'TIMEOUT'];
 
 const createCustomer = `mutation ($input: CreateCustomerInput!) { createCustomer(input: $input) { __typename } }`;
@@ -49,16 +49,16 @@ const accountOf = (id: string) => ({
   settings: [{ id: 's', namespace: 'n', name: 'S', dataType: 'STRING', value: 'v' }],
 });
 
-/** What became of an account that was to be created. */
+/** The result of a created account. */
 interface Outcome {
   id?: string;
-  /** Whether it is the first answer to a request that was sent before. */
+  /** Whether the result is a replay. */
   replayed?: boolean;
   code?: string;
   message?: string;
 }
 
-/** An answer; undefined when none came, or one that says to come again. */
+/** Sends a request. Returns `undefined` without a response or for a retryable error. */
 async function answerTo(url: string, token: string, body: object, headers: object = {}): Promise<Json> {
   try {
     const response = await fetch(url, {
@@ -73,13 +73,13 @@ async function answerTo(url: string, token: string, body: object, headers: objec
     if (answer.errors !== undefined) throw new Error(JSON.stringify(answer.errors));
     return { ...answer, code };
   } catch (error) {
-    // Of a connection: what the service says wrongly is no answer that never came.
+    // Only connection errors count as no response. An invalid response is a failure.
     if (error instanceof TypeError || (error as Error).name === 'TimeoutError') return undefined;
     throw error;
   }
 }
 
-/** Creates accounts in one request; answers as `answerTo` does. */
+/** Creates accounts in one request. Returns `undefined` like `answerTo`. */
 type Send = (url: string, token: string, ids: string[]) => Promise<Outcome[] | undefined>;
 
 const overGraphql: Send = async (url, token, ids) => {
@@ -95,7 +95,7 @@ const overRest: Send = async (url, token, [id = '']) => {
   return answer && [answer];
 };
 
-/** Ten writers: three of single accounts, three of those over REST, and four of ten accounts a request. */
+/** Ten writers: three with single accounts, three over REST, and four with ten accounts per request. */
 const kinds: { send: Send; size: number }[] = [
   ...Array.from({ length: 3 }, () => ({ send: overGraphql, size: 1 })),
   ...Array.from({ length: 3 }, () => ({ send: overRest, size: 1 })),
@@ -106,15 +106,15 @@ interface Seen {
   acknowledged: Set<string>;
   overRest: number;
   problems: string[];
-  /** How many requests had to be sent again. */
+  /** The number of retries. */
   unanswered: number;
-  /** When the newest request was sent that got a good answer. */
+  /** The time at which the latest successful request was sent. */
   newestGood: number;
 }
 
-/** Notes what the accounts of a request have become; false when it must be sent again. */
+/** Records the results of a request. Returns `false` if it must be retried. */
 function take(seen: Seen, ids: string[], outcomes: Outcome[] | undefined, sentAt: number): boolean {
-  // The database may still be at work on the request whose answer was lost.
+  // The database may still process the request whose response was lost.
   const early = outcomes?.some(({ code }) => code === 'IDEMPOTENCY_IN_PROGRESS');
   if (outcomes === undefined || early) return false;
   seen.newestGood = Math.max(seen.newestGood, sentAt);
@@ -130,7 +130,7 @@ interface Target {
   token: string;
 }
 
-/** Creates accounts in one request, which is sent again until they are acknowledged. */
+/** Creates accounts in one request, which is retried until they are acknowledged. */
 async function create({ url, token }: Target, seen: Seen, send: Send, ids: string[]): Promise<void> {
   for (;;) {
     const sentAt = performance.now();
@@ -141,7 +141,7 @@ async function create({ url, token }: Target, seen: Seen, send: Send, ids: strin
   if (send === overRest) seen.overRest += 1;
 }
 
-/** Writers that create accounts without a pause. */
+/** Runs writers that create accounts without a pause. */
 export function createWriters(url: () => string, token: string) {
   const target = { url, token };
   const seen: Seen = { acknowledged: new Set(), overRest: 0, problems: [], unanswered: 0, newestGood: 0 };
@@ -170,7 +170,7 @@ export function createWriters(url: () => string, token: string) {
     sent: () => number,
     unanswered: () => seen.unanswered,
     overRest: () => seen.overRest,
-    /** Waits for the good answer to a request that is sent from now on. Throws when a writer gave up, or after a minute. */
+    /** Waits until a request that is sent from now on succeeds. Throws an error if a writer fails or after a minute. */
     async goodAnswer(): Promise<void> {
       const asked = performance.now();
       await until(async () => seen.newestGood > asked || seen.problems.length > 0, 60_000);
@@ -179,14 +179,14 @@ export function createWriters(url: () => string, token: string) {
   };
 }
 
-/** Sends creations again that were acknowledged; answers with those that are not remembered by their keys. */
+/** Sends acknowledged requests again and returns the results that are not replays. */
 export async function forgotten(url: string, token: string, ids: string[]): Promise<Outcome[]> {
   const outcomes = await overGraphql(url, token, ids);
   if (outcomes === undefined) throw new Error('no answer');
   return outcomes.filter(({ id, replayed }, index) => id !== ids[index] || !replayed);
 }
 
-/** What of a tenant's accounts is not as it must be, by what the database itself holds. */
+/** Counts lost, duplicated, unknown and partial accounts of a tenant in the database. */
 export async function damage(tenant: Awaited<ReturnType<typeof openTenant>>, acknowledged: Set<string>) {
   const { database, tenantId } = tenant;
   const rows = await database.orm.execute<{ id: string; whole: boolean }>(sql`
@@ -207,7 +207,7 @@ export async function damage(tenant: Awaited<ReturnType<typeof openTenant>>, ack
   };
 }
 
-/** The middle and the greatest of some times, in whole milliseconds. */
+/** Formats the median and the maximum of some times in milliseconds. */
 export function spread(times: number[]): string {
   const sorted = times.toSorted((a, b) => a - b);
   return `p50 ${Math.round(sorted[sorted.length >> 1] ?? 0)} ms, max ${Math.round(sorted.at(-1) ?? 0)} ms`;

@@ -5,7 +5,7 @@ interface List {
   edges: readonly object[];
 }
 
-/** Puts a new account at the beginning of the lists in the cache. */
+/** Adds a new account at the beginning of the cached lists. */
 export function addToLists(cache: ApolloCache, { createAccount: answer }: CreateAccountData): void {
   if (!('account' in answer)) return;
   const node = cache.identify({ ...answer.account });

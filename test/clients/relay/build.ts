@@ -8,10 +8,10 @@ const cwd = import.meta.dirname;
 const source = join(cwd, 'accounts.tsx');
 const built = join(cwd, 'accounts.built.tsx');
 
-// relay-compiler does not know `extend schema`, with which the schema imports the directives of federation.
+// relay-compiler does not support `extend schema`, which imports the federation directives.
 const copy = "grep -v '^extend schema' ../../../src/schema.graphql > schema.graphql";
 
-/** Compiles the documents, and puts what came of them in their place; the rest of the source stays as it is. */
+/** Compiles the documents and replaces them by the generated artifacts. */
 export async function build(): Promise<void> {
   await promisify(execFile)('sh', ['-c', `${copy} && ../node_modules/.bin/relay-compiler`], { cwd });
   const result = await transformAsync(await readFile(source, 'utf8'), {

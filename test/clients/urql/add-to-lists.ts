@@ -1,7 +1,7 @@
 import type { UpdateResolver } from '@urql/exchange-graphcache';
 import { accounts, type CreateAccountData } from '../accounts.ts';
 
-/** Puts a new account at the beginning of the lists in the cache. */
+/** Adds a new account at the beginning of the cached lists. */
 export const addToLists: UpdateResolver = (data, _, cache) => {
   const { createAccount: answer } = data as unknown as CreateAccountData;
   if (!('account' in answer)) return;

@@ -1,8 +1,8 @@
 import { GraphQLError } from 'graphql';
 
-/** What is asked of the accounts' subgraph directly: who calls, and how an account is billed. */
+/** The requests to the accounts subgraph: the tenant of the caller, and the billing fields of an account. */
 export interface Accounts {
-  /** The tenant of the caller's token. Throws UNAUTHENTICATED as the accounts' subgraph says it. */
+  /** Returns the tenant of the caller's token. Throws the UNAUTHENTICATED error of the accounts subgraph. */
   tenantOf(caller: Headers): Promise<string>;
   billableAccount(caller: Headers, id: string): Promise<BillableAccount | null>;
 }
@@ -20,8 +20,8 @@ interface Answer<Data> {
   errors?: { message: string; extensions?: { code?: string } }[];
 }
 
-/** The caller's headers that go along: whom the request is for, and the trace it belongs to. */
-function passedOn(caller: Headers): Record<string, string> {
+/** Returns the forwarded headers of the caller: the token and the trace. */
+function forwardedHeaders(caller: Headers): Record<string, string> {
   const names = ['authorization', 'traceparent', 'tracestate'];
   return Object.fromEntries(names.flatMap((name) => [[name, caller.get(name)]]).filter(([, value]) => value));
 }
@@ -29,7 +29,7 @@ function passedOn(caller: Headers): Record<string, string> {
 async function ask<Data>(url: string, caller: Headers, query: string, variables = {}): Promise<Data> {
   const response = await fetch(url, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', ...passedOn(caller) },
+    headers: { 'content-type': 'application/json', ...forwardedHeaders(caller) },
     body: JSON.stringify({ query, variables }),
     signal: AbortSignal.timeout(5000),
   });
@@ -40,7 +40,7 @@ async function ask<Data>(url: string, caller: Headers, query: string, variables 
     const status = code === 'UNAUTHENTICATED' ? 401 : 200;
     throw new GraphQLError(error.message, { extensions: { code, http: { status } } });
   }
-  if (data === undefined) throw new Error('The accounts answered with neither data nor errors.');
+  if (data === undefined) throw new Error('The accounts subgraph returned neither data nor errors.');
   return data;
 }
 

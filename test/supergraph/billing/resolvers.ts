@@ -10,7 +10,7 @@ import {
   usageUnder,
 } from './store.ts';
 
-/** What every resolver receives. */
+/** The context of every resolver. */
 export interface Context {
   request: Request;
   accounts: Accounts;
@@ -39,7 +39,7 @@ function requireSize(first: number): void {
   if (first < 1 || first > mostEntries) throw badRequest(`\`first\` must be 1 to ${mostEntries}.`);
 }
 
-/** A page of a list whose cursors are ids. */
+/** Returns a page of a list with ids as cursors. */
 function connectionOf(invoices: readonly Invoice[], { first, after }: Page) {
   requireSize(first);
   const before = after == null ? -1 : invoices.findIndex(({ id }) => id === after);

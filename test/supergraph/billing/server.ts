@@ -11,7 +11,7 @@ import { createStore } from './store.ts';
 
 export const readBillingSdl = () => readFile(join(import.meta.dirname, 'schema.graphql'), 'utf8');
 
-/** Starts the subgraph of usage and invoices, beside accounts that are at a URL. The tenant is that of the token. */
+/** Starts the billing subgraph, which uses the accounts subgraph at a URL and the tenant of the token. */
 export async function startBilling(accountsUrl: string) {
   const schema = buildSubgraphSchema({
     typeDefs: parse(await readBillingSdl()),

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 export interface UsageEvent {
   id: string;
-  /** What the meter called the account. */
+  /** The alias of the account in the meter. */
   alias: string;
   meter: string;
   quantity: number;
@@ -12,7 +12,7 @@ export interface UsageEvent {
 export interface Invoice {
   id: string;
   accountId: string;
-  /** The customer's node id: unlike ids, it names the same thing whatever the tenant. */
+  /** The customer's node id, which is unique across tenants, unlike the id. */
   customerNodeId: string;
   currency: string;
   amount: number;
@@ -20,7 +20,7 @@ export interface Invoice {
   dueAt: Date;
 }
 
-/** What one tenant has, the newest first. */
+/** The entries of a tenant, newest first. */
 export interface Ledger {
   usage: UsageEvent[];
   invoices: Invoice[];
@@ -30,7 +30,7 @@ export interface Store {
   ledgerOf(tenant: string): Ledger;
 }
 
-/** Keeps usage and invoices in memory: this subgraph is about joining, not about storing. */
+/** Keeps usage and invoices in memory, because this subgraph only demonstrates joins. */
 export function createStore(): Store {
   const ledgers = new Map<string, Ledger>();
   return {

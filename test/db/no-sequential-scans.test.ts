@@ -1,0 +1,82 @@
+import { sql } from 'drizzle-orm';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { tenantWithCustomer } from '../support/fixtures.ts';
+import { type Client, useService } from '../support/service.ts';
+
+const service = useService();
+const size = 4000;
+let client: Client;
+
+const span = `'-infinity', 'infinity', now()`;
+const inserts = (tenant: number) => [
+  `insert into customers (tenant_id, id, node_id, name, status, primary_email, metadata, version, created_at, updated_at)
+    select ${tenant}, 'C-' || n, uuidv7(), 'Customer', 'ACTIVE', 'a@b.co', '{}', 1, now(), now() from generate_series(1, ${size}) n`,
+  `insert into accounts (tenant_id, id, node_id, customer_id, name, status, tags, metadata, version, created_at, updated_at)
+    select ${tenant}, 'A-' || n, uuidv7(), 'C-' || n, 'Account', 'ACTIVE', '{}', '{}', 1, now(), now() from generate_series(1, ${size}) n`,
+  `insert into aliases select ${tenant}, 'A-' || n, 'A-' || n, ${span} from generate_series(1, ${size}) n`,
+  `insert into aliases select ${tenant}, 'alias-' || n, 'A-' || n, ${span} from generate_series(1, ${size}) n`,
+  `insert into settings (tenant_id, owner_type, owner_id, namespace, id, name, data_type, value)
+    select ${tenant}, 'ACCOUNT', 'A-' || n, 'n', 's', 'Setting', 'STRING', 'v' from generate_series(1, ${size}) n`,
+  'vacuum analyze',
+];
+
+beforeAll(async () => {
+  client = await tenantWithCustomer(service);
+  for (const insert of inserts(client.tenantId)) await service.database.orm.execute(sql.raw(insert));
+});
+
+/** Returns the generic query plan of the only statement of a document. */
+async function planOf(document: string, variables: object): Promise<string> {
+  const { database } = service;
+  const run = vi.spyOn(database, 'run');
+  expect((await client.send(document, variables)).errors).toBeUndefined();
+  const built = run.mock.calls.map(([statement]) => statement.build(database.orm));
+  run.mockRestore();
+  const texts = built.map((query) => query.prepare('').getQuery().sql);
+  const [text, ...others] = texts.filter((one) => !one.includes('api_keys'));
+  expect(others).toEqual([]);
+  const rows = await database.orm.execute(sql.raw(`explain (generic_plan) ${text}`));
+  return rows.map((row) => row['QUERY PLAN']).join('\n');
+}
+
+const whole = 'id name customer { name } aliases { value } settings { value }';
+
+describe('the query plan', () => {
+  it.each([
+    ['an account', `query($id: ID!) { account(id: $id) { ${whole} } }`, { id: 'A-7' }],
+    [
+      'an account by its alias',
+      `query($a: String!) { accountByAlias(alias: $a) { ${whole} } }`,
+      { a: 'alias-7' },
+    ],
+    ['the first page', `query($n: Int!) { accounts(first: $n) { nodes { ${whole} } } }`, { n: 50 }],
+    ['the last page', `query($n: Int!) { accounts(last: $n) { nodes { ${whole} } } }`, { n: 50 }],
+    [
+      '100 entities',
+      `query($all: [_Any!]!) { _entities(representations: $all) { ... on Account { ${whole} } } }`,
+      { all: Array.from({ length: 100 }, (_, n) => ({ __typename: 'Account', id: `A-${n + 1}` })) },
+    ],
+    [
+      'updateAccount',
+      'mutation($input: UpdateAccountInput!) { updateAccount(input: $input) { __typename } }',
+      { input: { id: 'A-7', name: 'Changed', idempotencyKey: 'update' } },
+    ],
+    [
+      'createAccount',
+      'mutation($input: CreateAccountInput!) { createAccount(input: $input) { __typename } }',
+      {
+        input: {
+          id: 'new',
+          name: 'New',
+          customerId: 'C-7',
+          aliases: ['new-alias'],
+          idempotencyKey: 'create',
+        },
+      },
+    ],
+  ])('has no sequential scan for %s', async (_, document, variables) => {
+    expect(await planOf(document, variables)).not.toMatch(
+      /Seq Scan on (accounts|customers|aliases|settings|changes)\b/,
+    );
+  });
+});

@@ -1,9 +1,0 @@
-import { describeConnection } from '../support/connection.ts';
-import { customerListing, orders } from '../support/listings.ts';
-import { useService } from '../support/service.ts';
-
-const service = useService();
-
-// The orders of accounts and of customers are made in one place: each field once is enough here.
-for (const order of orders.filter(({ direction }) => direction === 'DESC'))
-  describeConnection(service, customerListing(order));
