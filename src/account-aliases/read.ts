@@ -8,7 +8,7 @@ import { once, tenantId } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
 import { isStorable } from '../lib/rule.ts';
 
-/** A name at an instant. */
+/** A name and the instant at which to resolve it. */
 export interface AliasKey {
   value: string;
   on: Date;
@@ -48,7 +48,7 @@ const accountsByAliases = statement('accounts_by_aliases', (orm) => {
 
 const keyOf = ({ on, value }: AliasKey): string => instantKey(on, value);
 
-/** Reads the accounts that names mean at an instant, with what the document selects of them. */
+/** Reads the accounts that names mean at an instant, with the related rows that the document selects. */
 export const accountByAlias: Loader<AliasKey, AccountRow | null> = {
   name: 'accountByAlias',
   turn: 1,
@@ -61,7 +61,7 @@ export const accountByAlias: Loader<AliasKey, AccountRow | null> = {
       async read(run, all, values) {
         const [found] = await run(accountsByAliases, {
           ...values,
-          // No alias is empty, so a value that cannot be stored names no account either.
+          // No alias is empty, so an unstorable value finds no account.
           names: all.map((key) => (isStorable(key.value) ? key.value : '')),
           instants: all.map((key) => key.on.toISOString()),
         });

@@ -19,7 +19,7 @@ import type { AccountFilter } from './rules.ts';
 import * as rules from './rules.ts';
 import { type AccountRow, accountFacets, accounts, accountText } from './table.ts';
 
-/** What is read along with accounts; null where there is none. */
+/** Rows that belong to accounts, read by the same statement. `null` if there are none. */
 export interface Along {
   customers: CustomerRow[] | null;
   aliases: AliasRow[] | null;
@@ -28,7 +28,10 @@ export interface Along {
 
 const nothingAlong: Along = { customers: null, aliases: null, settings: null };
 
-/** What is enough of a row for a document that selects nothing else of its type but `others`, which need its ids. */
+/**
+ * Defines a subset of columns, used if the document selects nothing else of the type. `others` are fields that need
+ * only the ids.
+ */
 function brief<Row>(type: string, keys: (keyof Row & string)[], others: string[] = []) {
   const fields: ReadonlySet<string> = new Set([...keys, ...others]);
   return { type, keys, fields, when: given(`brief${type}`, 'boolean') };
@@ -36,7 +39,7 @@ function brief<Row>(type: string, keys: (keyof Row & string)[], others: string[]
 
 const noFields: ReadonlySet<string> = new Set();
 
-/** Columns cost more than rows: with all of them, 100 references with their customers take more than twice the time. */
+/** The columns that most documents select. Whole rows cost much more to read. */
 const briefly = {
   account: brief<AccountRow>(
     'Account',
@@ -47,24 +50,24 @@ const briefly = {
   alias: brief<AliasRow>('Alias', ['value', 'accountId', 'effectiveFrom', 'effectiveUntil'], ['account']),
 };
 
-/** The accounts of the CTE `found` of a statement that is run with `alongValues`. */
+/** Selects the accounts of the CTE `found` as JSON. The statement must run with `alongValues`. */
 export function foundAccounts() {
   return jsonRows(accounts, 'found', { source: sql`found`, brief: briefly.account });
 }
 
-/** The customer that a statement run with `alongValues` has joined as `customer`. */
+/** Selects the joined row `customer` as JSON. The statement must run with `alongValues`. */
 export function joinedCustomer() {
   return jsonJoined(customers, 'customer', briefly.customer);
 }
 
-/** The instants that a statement reads for, of one request or of several. */
+/** The earliest and latest `now` of the batched requests. */
 const [first, last] = [given('first', 'timestamptz'), given('last', 'timestamptz')];
-// Arrays in place of joins: of those the planner expects few elements, and follows the index at any size.
+// Arrays instead of joins: the planner expects few elements and uses the index at any size.
 const ids = sql`array(select id from found)`;
 
 /**
- * What a statement reads along with the accounts of its CTE `found`, each only where the document selects it: so an
- * account is whole after one round trip in place of four.
+ * Selects the rows that belong to the accounts of the CTE `found`, each kind only if the document selects it. One
+ * statement replaces four.
  */
 export function along(): { [key in keyof Along]: SQL<Along[key]> } {
   return {
@@ -90,9 +93,9 @@ export function along(): { [key in keyof Along]: SQL<Along[key]> } {
 
 type Selecting = Pick<Ctx, 'selects' | 'now'>;
 
-/** Of what a document selects, all that decides what `along`, `foundAccounts` and `joinedCustomer` bring. */
+/** Returns the flags that decide which rows and columns `along`, `foundAccounts` and `joinedCustomer` read. */
 export function alongFlags({ selects }: Pick<Selecting, 'selects'>): Record<string, boolean> {
-  // Of whatever has a node id, it may be selected as of a Node.
+  // A selection on `Node` applies to each type that has a node id.
   const isBrief = selects.only('Node', noFields);
   return {
     withCustomers: selects.field('Account.customer'),
@@ -107,7 +110,7 @@ export function alongFlags({ selects }: Pick<Selecting, 'selects'>): Record<stri
   };
 }
 
-/** The instants of those who ask, in order of which there may be any. */
+/** Returns the earliest and latest `now` of the batched requests. */
 function instantsOf(asks: readonly { now: Date }[]) {
   const times = asks.map(({ now }) => now.getTime());
   return {
@@ -116,12 +119,12 @@ function instantsOf(asks: readonly { now: Date }[]) {
   };
 }
 
-/** The values of the placeholders that `along`, `foundAccounts` and `joinedCustomer` use. */
+/** Returns the values of the placeholders of `along`, `foundAccounts` and `joinedCustomer`. */
 export function alongValues(ctx: Selecting) {
   return { ...alongFlags(ctx), ...instantsOf([ctx]) };
 }
 
-/** What came along with accounts, by what it is looked for. */
+/** Groups the related rows by the key that they are looked up by. */
 export function sortAlong({ customers, aliases, settings }: Along) {
   return {
     customers: new Map((customers ?? []).map((customer) => [customer.id, customer])),
@@ -130,7 +133,7 @@ export function sortAlong({ customers, aliases, settings }: Along) {
   };
 }
 
-/** Primes what came along with the accounts of a request. */
+/** Primes the loaders with the related rows of accounts. */
 export function primeAlong(
   ctx: Ctx,
   accounts: (AccountRow | null)[],
@@ -155,18 +158,18 @@ export function primeAlong(
   }
 }
 
-/** What one request asks for of those that select the same. */
+/** The part of a batch that one request contributed. */
 interface Ask<Key> {
   keys: readonly Key[];
   now: Date;
 }
 
 export interface AccountsRead<Key> {
-  /** Tells this way of reading from others. */
+  /** Identifies this kind of read in the name of the batch. */
   name: string;
   flags: Record<string, boolean>;
   keyOf(key: Key): string;
-  /** Reads the accounts of all keys, by a statement that has the placeholders of `alongValues`. */
+  /** Reads the accounts of all keys. The statement must have the placeholders of `alongValues`. */
   read(
     run: Run,
     keys: readonly Key[],
@@ -174,7 +177,7 @@ export interface AccountsRead<Key> {
   ): Promise<{ byName: Map<string, AccountRow | undefined>; found: Along | undefined }>;
 }
 
-/** Reads accounts together with others of the tenant who ask for as much of them at the moment, in the order of the keys. */
+/** Reads accounts in one batch with concurrent requests that select the same. Returns rows in the order of the keys. */
 export async function accountsTogether<Key>(
   ctx: Ctx,
   keys: readonly Key[],
@@ -202,7 +205,7 @@ const customersByKeys = statement('customers_by_keys', (orm) =>
     ),
 );
 
-/** Reads customers by either id. It is here because accounts show their customers. */
+/** Reads customers by id or node id. Defined here because accounts show their customers. */
 export const customerByKey: Loader<EntityKey, CustomerRow | null> = {
   name: 'customer',
   turn: 3,
@@ -231,7 +234,7 @@ const accountsByKeys = statement('accounts_by_keys', (orm) => {
     .from(once);
 });
 
-/** Reads accounts by either id, with what the document selects of them. */
+/** Reads accounts by id or node id, with the related rows that the document selects. */
 export const accountByKey: Loader<EntityKey, AccountRow | null> = {
   name: 'account',
   turn: 2,
@@ -240,7 +243,7 @@ export const accountByKey: Loader<EntityKey, AccountRow | null> = {
     const flags = alongFlags(ctx);
     return accountsTogether<EntityKey>(ctx, keys, {
       name: 'accounts',
-      // Rows that are looked up by node id must have it.
+      // Rows that are looked up by node id need that column.
       flags: { ...flags, briefAccount: flags.briefAccount === true && keys.every(isById) },
       keyOf: (key) => key,
       async read(run, all, values) {
@@ -255,7 +258,7 @@ const tagGiven = given('tag', 'text');
 const currency = given('currency', 'text');
 const text = aliasText(aliases);
 
-/** The aliases that name an account now; the account's own id is searched in its own row. */
+/** Matches current aliases, without the account's own id, which is searched in its own row. */
 const aliasesInForce = sql`${aliases.tenantId} = ${tenantId} and ${aliases.value} <> ${aliases.accountId}
   and ${aliases.effectiveFrom} <= ${given('now', 'timestamptz')} and ${aliases.effectiveUntil} > ${given('now', 'timestamptz')}`;
 
@@ -277,7 +280,10 @@ const listed: Listed<typeof accounts> = {
   },
 };
 
-/** Accounts that match a filter, archived ones left out unless asked for. Throws InvalidInputError. */
+/**
+ * Returns the accounts that match a filter, without archived ones unless the filter includes them. Throws
+ * InvalidInputError.
+ */
 export async function accountPage(
   ctx: Ctx,
   args: PageArgs,
@@ -287,7 +293,7 @@ export async function accountPage(
   const { id, customerId, ...others } = filter ?? {};
   const { invoiceCurrency, tag } = others;
   const { baseCurrency } = ctx.viewer.tenant;
-  // Accounts in the tenant's currency mostly have none of their own: no word stands for that.
+  // Most accounts in the tenant's currency store none, so this currency is no facet.
   const ownCurrency = invoiceCurrency === baseCurrency ? undefined : invoiceCurrency;
   const facets = [tag, ownCurrency].filter((word) => typeof word === 'string');
   const page = await entityPage(
@@ -315,7 +321,7 @@ export async function accountPage(
   return page;
 }
 
-/** As `accountPage`, of one customer. A filter that names another one is met by no account. */
+/** Returns a page of the accounts of one customer. If the filter names another customer, the page is empty. */
 export function customerAccountPage(
   ctx: Ctx,
   args: PageArgs,

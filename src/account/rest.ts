@@ -22,7 +22,7 @@ import * as rules from './rules.ts';
 import type { AccountRow } from './table.ts';
 import { archiveAccount, updateAccount } from './write.ts';
 
-/** The account that examples create. */
+/** The account of the examples. */
 export const exampleAccount = {
   id: 'ACC00001',
   name: 'Primary Account',
@@ -51,11 +51,9 @@ export const exampleAccount = {
 } satisfies CreateAccountInput;
 
 const systemId = (of: string) =>
-  z
-    .string()
-    .describe(`Made by the system for the ${of}: unique across all types and tenants, never changed.`);
+  z.string().describe(`The system's id of the ${of}: unique across all types and tenants, immutable.`);
 
-/** Without its rule's look at keys that JSON cannot bring, whose input could be anything. */
+/** Without the rule's check of unstorable keys, which a response cannot have. */
 export const MetadataAnswer = metadata.out.describe(metadata.description ?? '');
 
 export const AccountAnswer = z
@@ -65,7 +63,7 @@ export const AccountAnswer = z
     customerId: rules.id.describe("The id of the account's customer."),
     togaiCustomerId: systemId('customer'),
     name: rules.name,
-    status: z.enum(Object.keys(rules.statuses) as [rules.AccountStatus]).describe('Where it is in its life.'),
+    status: z.enum(Object.keys(rules.statuses) as [rules.AccountStatus]).describe("The account's status."),
     invoiceCurrency: rules.invoiceCurrency
       .optional()
       .describe("The account's own currency, or the tenant's base currency."),
@@ -83,15 +81,13 @@ export const AccountAnswer = z
       .max(maxEmbedded)
       .optional()
       .describe(
-        `The aliases in force, the first ${maxEmbedded} in the order in which they were recorded. \`/accounts/{id}/account_aliases\` has all.`,
+        `The first ${maxEmbedded} aliases in force, in the order of their creation. \`/accounts/{id}/account_aliases\` lists all.`,
       ),
     settings: z
       .array(SettingOfOwner)
       .max(maxEmbedded)
       .optional()
-      .describe(
-        `The settings, the first ${maxEmbedded} ordered by namespace, then id. \`/settings\` has all.`,
-      ),
+      .describe(`The first ${maxEmbedded} settings, ordered by namespace, then id. \`/settings\` lists all.`),
     netTermDays: rules.netTermDays.optional().describe("The account's own terms, or the tenant's."),
     metadata: MetadataAnswer.optional(),
     tags: rules.tags.optional(),
@@ -106,14 +102,14 @@ function showBilling(account: AccountRow) {
   return billing === null ? {} : { billingInformation: present(billing) };
 }
 
-/** An account as the facade shows it, with the aliases in force at an instant. */
+/** Returns the REST representation of an account, with the aliases in force at an instant. */
 export async function showAccount(ctx: Ctx, account: AccountRow, on: Date = ctx.now): Promise<AccountBody> {
   const [customer, aliases, settings] = await Promise.all([
     ctx.load(customerByKey, byId(account.customerId)),
     ctx.load(aliasesOfAccount, { accountId: account.id, on }),
     showSettings(ctx, 'ACCOUNT', account.id),
   ]);
-  if (customer === null) throw new Error('An account without a customer.');
+  if (customer === null) throw new Error('The account has no customer.');
   const { tenant } = ctx.viewer;
   return {
     id: account.id,
@@ -136,7 +132,7 @@ export async function showAccount(ctx: Ctx, account: AccountRow, on: Date = ctx.
   };
 }
 
-/** The account with this id. Throws NotFoundError. */
+/** Returns the account with an id. Throws NotFoundError. */
 export async function findAccount(ctx: Ctx, id: string): Promise<AccountRow> {
   const account = await ctx.load(accountByKey, byId(id));
   if (account === null) throw new NotFoundError('Account', id);
@@ -147,7 +143,7 @@ const { checkSpans } = aliasListRules('accountAliases');
 
 const { datedAliases, ...first } = rules.firstAccountInput.shape;
 
-/** The account that a new customer begins with. The facade calls dated aliases `accountAliases`. */
+/** The first account of a new customer. REST clients send dated aliases as `accountAliases`. */
 export const FirstAccountBody = facade(z.object({ ...first, accountAliases: datedAliases }).check(checkSpans))
   .describe('The first account of a new customer.')
   .openapi('CreateAccountRequestWithoutCustomerId');
@@ -160,7 +156,7 @@ export const CreateAccountBody = facade(
   .describe('The new account.')
   .openapi('CreateAccountRequest');
 
-/** The same in the words of the domain. */
+/** Renames `accountAliases` to `datedAliases`. */
 export function inDomainWords<T extends { accountAliases?: unknown }>({
   accountAliases,
   ...rest
@@ -171,7 +167,7 @@ export function inDomainWords<T extends { accountAliases?: unknown }>({
 const { id, expectedVersion: _, idempotencyKey: __, ...changes } = rules.updateAccountInput.shape;
 
 export const UpdateAccountBody = facade(z.object(changes))
-  .describe('What to change: a field that is left out stays, `null` clears it, a value sets it.')
+  .describe('The changes. A field that is left out keeps its value, and `null` clears it.')
   .openapi('UpdateAccountRequest');
 
 export const accountPath = nameInPath('id', id, nameExisted);
@@ -207,17 +203,17 @@ const createRoute = call(['accounts:write'], {
 
 const statusQuery = z
   .enum(Object.keys(rules.statuses) as [rules.AccountStatus])
-  .describe('Those in this status; without it, all but the archived ones.');
+  .describe('Accounts in this status. Default: all except archived ones.');
 
 const filter = z.strictObject({
-  customer_id: rules.id.optional().describe('Those of this customer.'),
+  customer_id: rules.id.optional().describe('Accounts of this customer.'),
   status: statusQuery.optional(),
-  invoice_currency: rules.invoiceCurrency.optional().describe('Those invoiced in this currency.'),
-  account_id: rules.id.optional().describe('The one with this id.'),
+  invoice_currency: rules.invoiceCurrency.optional().describe('Accounts invoiced in this currency.'),
+  account_id: rules.id.optional().describe('The account with this id.'),
   _search: search
     .optional()
     .describe(
-      `Those whose id, name, primary email or an alias in force contains this. ${search.description}`,
+      `Accounts whose id, name, primary email or a current alias contains this text. ${search.description}`,
     ),
 });
 
@@ -227,7 +223,7 @@ const listRoute = call(['accounts:read'], {
   operationId: 'getAccounts',
   tags,
   summary: 'List accounts',
-  description: 'The accounts that meet every condition, the latest change first.',
+  description: 'Lists the accounts that match all conditions, the latest change first.',
   request: { query: filter.extend(pageQuery) },
   responses: { 200: answer(pageOf(AccountAnswer, 'AccountPage'), 'A page of accounts.') },
 });
@@ -238,19 +234,17 @@ const getRoute = call(['accounts:read'], {
   operationId: 'getAccount',
   tags,
   summary: 'Get an account',
-  description: 'The account with this id, also if it is archived.',
+  description: 'Returns the account with this id, also if it is archived.',
   request: {
     params: accountPath,
     query: z.strictObject({
       effectiveOn: facade(instant)
         .optional()
-        .describe('The instant whose aliases it shows; now when it is left out.'),
+        .describe('The instant at which to read the aliases. Default: now.'),
       includeGroupDetails: z
         .string()
         .optional()
-        .describe(
-          'Taken for the sake of clients that send it. Accounts have no invoice groups here: it adds nothing.',
-        ),
+        .describe('Ignored. Accepted because clients send it; accounts have no invoice groups.'),
     }),
   },
   responses: { 200: answer(AccountAnswer, 'The account.', exampleAnswer) },
@@ -263,7 +257,7 @@ const updateRoute = call(['accounts:write'], {
   tags,
   summary: 'Change an account',
   description:
-    'Changes fields of an account. `address`, `billingInformation`, `tags` and `metadata` are replaced whole.',
+    'Changes fields of an account. `address`, `billingInformation`, `tags` and `metadata` are replaced as a whole.',
   request: {
     params: accountPath,
     headers: writeHeaders,
@@ -279,7 +273,7 @@ const deleteRoute = call(['accounts:write'], {
   tags,
   summary: 'Archive an account',
   description:
-    'Archives the account, for nothing is ever deleted: its aliases end now, lists leave it out, it stays readable by id, and its settings stay with it.',
+    'Archives the account, because accounts are never deleted. Its aliases end immediately, and lists exclude it by default. It keeps its settings and can still be read by id.',
   request: { params: accountPath, headers: writeHeaders },
   responses: { 200: answer(Success, 'The account was archived.') },
 });
@@ -334,7 +328,7 @@ function writes(rest: Rest): void {
   });
 }
 
-/** The calls that are about accounts themselves. */
+/** Registers the routes of accounts. */
 export function accountRoutes(rest: Rest): void {
   reads(rest);
   writes(rest);

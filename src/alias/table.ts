@@ -5,14 +5,14 @@ import { boundColumn, idColumn, instantColumn, minLengthCheck } from '../db/colu
 import { type Columns, searchText } from '../db/search-text.ts';
 import * as rules from './rules.ts';
 
-/** The text that a search looks at in an alias. */
+/** Returns the text that a search looks at in an alias. */
 export function aliasText({ value }: Columns<'value'>): SQL {
   return searchText(value);
 }
 
 /**
- * The look-up space of a tenant: each row gives a value to one account for a span of time. Every account holds its own
- * id here without end, so the exclusion constraint `aliases_no_overlap` (see the migrations) keeps ids and aliases apart.
+ * The names of a tenant: each row gives a value to one account for a span of time. Every account holds its own id here
+ * without an end, so the exclusion constraint `aliases_no_overlap` (see the migrations) keeps ids and aliases apart.
  */
 export const aliases = pgTable(
   'aliases',
