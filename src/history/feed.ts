@@ -9,17 +9,17 @@ import { changesSince } from './read.ts';
 import { type ChangeFilter, maxFollowers, maxFollowersPerKey, maxWaitingChanges } from './rules.ts';
 import type { ChangeRow } from './table.ts';
 
-/** While anybody follows: a change is under way for half of it on average. */
+/** Poll interval while there are subscribers. The average delay of a change is half of it. */
 const lookEveryMs = 200;
-/** How long a token that is no longer good may go on following, beside what the authenticator remembers. */
+/** Interval for rechecking the tokens of subscribers. The authenticator caches tokens for some time more. */
 const renewEveryMs = 1000;
-/** No write is under way for as long. */
+/** Longer than any write can take. */
 const longestWriteMs = 60 * 60 * 1000;
 
-/** Who wants to follow, and whether that still holds. */
+/** A caller that wants to subscribe, and its filter. */
 export interface Subscriber {
   viewer: Viewer;
-  /** Looks the token up again: undefined when it is no longer good. */
+  /** Looks the token up again. Returns undefined if it is no longer valid. */
   renew(): Promise<Viewer | undefined>;
   filter: ChangeFilter;
 }
@@ -28,15 +28,15 @@ interface Following extends Follower {
   viewer: Viewer;
   renew: Subscriber['renew'];
   renewedAt: number;
-  /** Since the look after which it is given what is new. */
+  /** Whether the first poll has completed. The subscription gets the changes of later polls. */
   joined: boolean;
 }
 
-/** The changes of accounts as they are written, by this replica and by all others. */
+/** A feed of the changes of accounts that all replicas write. */
 export interface ChangeFeed {
-  /** Changes of the viewer's tenant that are accepted from now on. Throws FollowingError. */
+  /** Subscribes to changes of the viewer's tenant from now on. Throws FollowingError. */
   follow(subscriber: Subscriber): Promise<AsyncIterableIterator<ChangeRow>>;
-  /** Ends all who follow, in peace, and takes no more. */
+  /** Completes all subscriptions and rejects new ones. */
   close(): void;
 }
 
@@ -49,24 +49,24 @@ function assertRoom(following: ReadonlySet<Following>, { actor }: Viewer): void 
   if (ofKey >= maxFollowersPerKey) {
     throw new FollowingError(
       'RATE_LIMITED',
-      `Your key has ${maxFollowersPerKey} subscriptions already: end one, or let one serve several purposes.`,
+      `Your key already has ${maxFollowersPerKey} subscriptions. End one, or use one for several purposes.`,
     );
   }
   if (following.size >= maxFollowers) {
     throw new FollowingError(
       'SERVICE_UNAVAILABLE',
-      'Too many follow the changes here; subscribe again later.',
+      'This server has too many subscriptions. Subscribe again later.',
     );
   }
 }
 
-/** The changes of each account in the order of its versions: that of their transactions' beginnings may be another. */
+/** Orders the changes of each account by version: transactions can commit in another order than they began. */
 function inOrder(changes: ChangeRow[]): ChangeRow[] {
   const accounts = groupBy(changes, ({ accountId }) => accountId);
   return [...accounts.values()].flatMap((group) => group.toSorted((a, b) => a.version - b.version));
 }
 
-/** Lets one go who could not begin to follow. */
+/** Returns a handler that removes a subscription whose first poll failed. */
 function failed(follower: Following) {
   return (error: unknown): never => {
     follower.end();
@@ -74,7 +74,7 @@ function failed(follower: Following) {
   };
 }
 
-/** Gives each what is new of its tenant. */
+/** Passes new changes to the subscriptions of their tenants. */
 function hand(changes: ChangeRow[], following: Iterable<Following>): void {
   const tenants = groupBy(changes, ({ tenantId }) => tenantId);
   const ordered = new Map([...tenants].map(([id, own]) => [id, inOrder(own)]));
@@ -86,15 +86,18 @@ function hand(changes: ChangeRow[], following: Iterable<Following>): void {
   }
 }
 
-/** Ends one who follows with a token that is no longer good. */
+/** Ends a subscription whose token is no longer valid or whose scopes have changed. */
 async function renewToken(follower: Following): Promise<void> {
   follower.renewedAt = Date.now();
-  // A database that cannot be asked has no changes either.
+  // If the database is unavailable, keep the subscription: there are no changes to send.
   const viewer = await follower.renew().catch(() => follower.viewer);
   const same = viewer?.scopes.join() === follower.viewer.scopes.join();
   if (same) return;
   follower.end(
-    new FollowingError('UNAUTHENTICATED', 'Your token is no longer good: subscribe again with another one.'),
+    new FollowingError(
+      'UNAUTHENTICATED',
+      'Your token is no longer valid. Subscribe again with another token.',
+    ),
   );
 }
 
@@ -104,7 +107,7 @@ function renewTokens(following: Iterable<Following>): void {
   }
 }
 
-/** Looks from time to time while that is wanted, one look after another. */
+/** Polls at an interval while `isWanted` returns true, one poll at a time. */
 function createWatch(look: () => Promise<void>, isWanted: () => boolean, log: Logger) {
   let looking: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -125,14 +128,14 @@ function createWatch(look: () => Promise<void>, isWanted: () => boolean, log: Lo
   }
   function again(): void {
     timer = undefined;
-    // What this look did not see, the next one will.
+    // The next poll sees what this one missed.
     now().catch((error: unknown) => {
-      if (!failing) log.warn({ err: error }, 'changes reach their followers later');
+      if (!failing) log.warn({ err: error }, 'Change feed delayed: polling the history failed');
       failing = true;
     });
   }
   return {
-    /** Looks now; a look that is under way will do. */
+    /** Polls now, or joins the running poll. */
     now,
     stop(): void {
       clearTimeout(timer);
@@ -142,8 +145,8 @@ function createWatch(look: () => Promise<void>, isWanted: () => boolean, log: Lo
 }
 
 /**
- * Makes the feed of a replica. It looks into the history, with one statement for all who follow and only while anybody
- * does. A write pays nothing for it: NOTIFY would make all that commit wait for each other.
+ * Creates the feed of a replica. It polls the history with one statement for all subscribers, and only while there are
+ * any. NOTIFY would serialize the commits of all writes.
  */
 export function createFeed({ database, log }: { database: Database; log: Logger }): ChangeFeed {
   const following = new Set<Following>();

@@ -14,21 +14,21 @@ interface Row {
   updatedAt: Date;
 }
 
-/** What a list is asked for, beside what every list can be asked for. */
+/** The request for a page of a list. */
 export interface ListRequest {
   filter: CommonFilter;
-  /** The statuses there are. */
+  /** All statuses of the entity. */
   statuses: string[];
-  /** Words of the facets that only this list has. */
+  /** Facets that only this list has. */
   facets: string[];
-  /** Values of the placeholders that only this list has. */
+  /** Values of placeholders that only this list has. */
   values: Record<string, unknown>;
   customerId?: string | null | undefined;
-  /** Only the one with this id. */
+  /** Matches only the entity with this id. */
   id?: string | null | undefined;
 }
 
-/** By which of a filter's conditions an index finds most likely the fewest rows; undefined when it has none. */
+/** Returns the condition whose index probably finds the fewest rows. `undefined` if no condition has an index. */
 function driverOf({ filter, facets, customerId, id }: ListRequest): Driver | undefined {
   if (id !== null && id !== undefined) return 'ID';
   if (customerId !== null && customerId !== undefined) return 'CUSTOMER';
@@ -71,7 +71,7 @@ function isFiltered({ filter, id }: ListRequest): boolean {
   return [id, ...Object.values(filter)].some((value) => value !== null && value !== undefined);
 }
 
-/** The statements of a list: lean ones for what every caller asks, others that can take any filter. */
+/** Returns the statements of a list. Lists without a filter have simpler ones than filtered lists. */
 function statementsOf(listed: Listed, order: ListOrder, request: ListRequest) {
   const filtered = isFiltered(request);
   const driver = driverOf(request) ?? (filtered ? 'FACETS' : undefined);
@@ -91,7 +91,7 @@ function statementsOf(listed: Listed, order: ListOrder, request: ListRequest) {
   return { select, count };
 }
 
-/** A page of a list. Throws InvalidInputError for arguments that do not fit together and cursors of another order. */
+/** Returns a page of a list. Throws InvalidInputError for conflicting arguments and for cursors of another order. */
 export async function entityPage<T extends ListedTable>(
   ctx: Ctx,
   listed: Listed<T>,

@@ -27,12 +27,15 @@ import {
   walkRows,
 } from './keyset.ts';
 
-/** How far a page is looked for along its order, which finds what is common, before an index is asked for what is rare. */
+/**
+ * The number of rows that are scanned along the order, which finds common matches, before an index is used to find rare
+ * ones.
+ */
 const nearRows = sql.raw('1000');
-/** More than these are no longer rare. */
+/** The most rows of a rare match. */
 const maxRare = 10_000;
 
-/** What a search finds by the trigram indexes, with the ids that it finds elsewhere. */
+/** Matches rows by the trigram index, or by the ids of related rows. */
 function searchedByIndex(listed: Listed, ids: SQL | undefined): SQL {
   const byId = ids ? sql`or ${listed.table.id} = any(array(${ids}))` : sql``;
   return sql`${driven(listed, 'FACETS')} and ${plainFilter(listed)} and (${listed.text} like ${pattern} ${byId})`;
@@ -44,7 +47,7 @@ function sorted({ table }: Listed, walk: Walk, where: SQL): SQL {
 
 const isFar = sql`not (select near_is_enough from enough)`;
 
-/** What a search finds beyond what is near. */
+/** Selects the matches of a search beyond the rows near the start of the page. */
 function searchFar(listed: Listed, walk: Walk): SQL {
   const { elsewhere } = listed;
   const byIndex = searchedByIndex(listed, elsewhere && sql`select id from elsewhere`);
@@ -57,7 +60,10 @@ function searchFar(listed: Listed, walk: Walk): SQL {
     union all select * from ${along} as along where ${when('ALONG')}`;
 }
 
-/** What is found elsewhere, and by what the rest is found best: that, when it is few, or else facets, when they are rare. */
+/**
+ * Returns CTEs that choose a strategy: the trigram index if few related rows match, the facets if they are rare,
+ * otherwise a scan along the order.
+ */
 function searchWay(listed: Listed): SQL {
   if (listed.elsewhere === undefined) return sql``;
   const most = sql.raw(String(maxRare));
@@ -71,17 +77,17 @@ function searchWay(listed: Listed): SQL {
 export interface ListWalk {
   driver: Driver;
   walk: Walk;
-  /** Whether it is the order by the last change, for which live and archived rows each have an index. */
+  /** Whether this is the order by the last change, which has an index for live rows and one for archived rows. */
   byChange: boolean;
-  /** What the order is by, when a range may narrow it down. */
+  /** The column of the order, if a range can bound it. */
   range: { column: PgColumn; name: 'created' | 'updated' } | undefined;
 }
 
-/** The rows that come next in the order, whether they meet the filter or not. */
+/** Selects the next rows in the order, whether they match the filter or not. */
 function nearList(listed: Listed, { walk, byChange, range }: ListWalk): SQL {
   const { live, archived } = partsOf(listed.table);
   const bounds = range ? between(range.column, range.name) : sql`true`;
-  // A part is left alone when the filter asks for none of it.
+  // A part is skipped if the filter excludes it.
   const parts = [
     sql`${live} and ${given('live', 'boolean')}`,
     sql`${archived} and ${given('archived', 'boolean')}`,
@@ -93,8 +99,8 @@ function nearList(listed: Listed, { walk, byChange, range }: ListWalk): SQL {
 }
 
 /**
- * One page of a filtered list in one statement, whether half of a million rows meet the filter or none: first a short
- * walk along the order, and only if that fills no page, the driver's index and a sort.
+ * Reads one page of a filtered list in one statement, for common and for rare matches: first a short scan along the
+ * order. Only if that does not fill the page, the index of the driver and a sort.
  */
 export function listPage<T extends ListedTable>(orm: Orm, listed: Listed<T>, list: ListWalk) {
   const { driver, walk } = list;
@@ -114,8 +120,8 @@ export function listPage<T extends ListedTable>(orm: Orm, listed: Listed<T>, lis
 }
 
 /**
- * One page of a customer's accounts in an order that has no index for them: few, so they are sorted. `offset 0` keeps the
- * planner from walking the whole tenant in that order instead.
+ * Reads one page of a customer's accounts in an order without an index: they are few, so they are sorted. `offset 0`
+ * keeps the planner from scanning the whole tenant in that order.
  */
 export function sortedPage<T extends ListedTable>(orm: Orm, listed: Listed<T>, walk: Walk, where: SQL) {
   const { table } = listed;
@@ -124,7 +130,7 @@ export function sortedPage<T extends ListedTable>(orm: Orm, listed: Listed<T>, w
   return readPage(orm, listed, after, walk);
 }
 
-/** Counts the rows that meet a condition, or those that a search finds when that is the driver of a filtered list. */
+/** Counts the rows that match a condition, or the matches of a search if the search is the driver. */
 export function listCount(orm: Orm, listed: Listed, where: SQL, isSearch: boolean) {
   const condition = isSearch ? searchedByIndex(listed, listed.elsewhere?.idsLike(pattern)) : where;
   return countRows(orm, listed.table, condition);

@@ -26,11 +26,11 @@ import { type Written, writeOnce } from '../writing/idempotency.ts';
 import { assertWritable } from '../writing/row-lock.ts';
 import type { Repeatable } from '../writing/rules.ts';
 
-/** The owner of settings after a write of them: one of the two. */
+/** The owner of settings after a write: an account or a customer. */
 export interface SettingsOwner {
   account: AccountRow | null;
   customer: CustomerRow | null;
-  /** All it has now. */
+  /** All settings of the owner after the write. */
   settings: SettingRow[];
 }
 
@@ -77,7 +77,7 @@ async function holdOwner(run: Run, { type, id }: Owner): Promise<void> {
   else assertWritable('Customer', await lockCustomer(run, id), { id });
 }
 
-/** Adds 1 to the owner's version and records what changed. */
+/** Adds 1 to the owner's version and records the change. */
 async function finish(
   ctx: Ctx,
   run: Run,
@@ -109,7 +109,7 @@ function refreshOwner(ctx: Ctx, { account, customer, settings }: SettingsOwner):
   if (customer !== null) refreshCustomer(ctx, customer, { settings });
 }
 
-/** What a write puts: the rows that it makes of those its owner has. */
+/** A write of settings. `rowsFor` returns the rows to write, given the current rows of the owner. */
 interface Put {
   mutation: string;
   input: Repeatable;
@@ -134,14 +134,14 @@ async function put(ctx: Ctx, { mutation, input, owner, rowsFor }: Put): Promise<
   return result;
 }
 
-/** Adds settings of an account or customer, and changes those it has with the same namespace and id. */
+/** Adds settings to an account or customer, and replaces those with the same namespace and id. */
 export function putSettings(ctx: Ctx, input: PutSettingsInput): Promise<Written<SettingsOwner>> {
   const owner = ownerOf(input);
   const rows = newSettings(owner.type, owner.id, input.settings);
   return put(ctx, { mutation: 'putSettings', input, owner, rowsFor: () => rows });
 }
 
-/** Adds settings of an account or customer. Throws IdTakenError when it has one of them already. */
+/** Adds settings to an account or customer. Throws IdTakenError if one exists. */
 export function createSettings(ctx: Ctx, input: PutSettingsInput): Promise<Written<SettingsOwner>> {
   const owner = ownerOf(input);
   const rows = newSettings(owner.type, owner.id, input.settings);
@@ -154,7 +154,7 @@ export function createSettings(ctx: Ctx, input: PutSettingsInput): Promise<Writt
   return put(ctx, { mutation: 'createSettings', input, owner, rowsFor });
 }
 
-/** Changes fields of one setting. Throws InvalidInputError when its value is then none of its type. */
+/** Changes fields of one setting. Throws InvalidInputError if the resulting value does not match its type. */
 export function changeSetting(ctx: Ctx, input: ChangeSettingInput): Promise<Written<SettingsOwner>> {
   const { ownerType: type, ownerId: id, name, dataType, value } = input;
   const rowsFor = (present: SettingRow[]) => {
@@ -174,7 +174,7 @@ export function changeSetting(ctx: Ctx, input: ChangeSettingInput): Promise<Writ
   return put(ctx, { mutation: 'changeSetting', input, owner: { type, id }, rowsFor });
 }
 
-/** Removes settings of an account or customer. Throws NotFoundError when one of them is not there. */
+/** Removes settings of an account or customer. Throws NotFoundError if one does not exist. */
 export async function removeSettings(ctx: Ctx, input: RemoveSettingsInput): Promise<Written<SettingsOwner>> {
   const owner = ownerOf(input);
   const result = await writeOnce(ctx, 'removeSettings', input, reviveOwner, async (run) => {

@@ -1,14 +1,14 @@
 import type { Ctx, Run } from '../ctx.ts';
 import { UnavailableError } from '../lib/errors.ts';
 
-/** Whether the database took a statement back: nothing of it was written. */
+/** Returns whether the database rolled a statement back, so that nothing was written. */
 function wasTakenBack(error: unknown): boolean {
   return error instanceof UnavailableError ? error.reason === 'SLOW' : true;
 }
 
 /**
- * Writes for all requests of a tenant that ask for the like at the moment: one statement, one commit for all of them.
- * `undefined` when it was taken back because of one of them; then each goes on by itself.
+ * Writes in one batch with concurrent requests of the same group: one statement, one commit. Returns `undefined` if the
+ * batch was rolled back; then each request must run alone.
  */
 export function writeTogether<Ask, Answer>(
   ctx: Ctx,

@@ -15,7 +15,7 @@ import type { patchStatement, Refused } from './patch-statement.ts';
 import { retryOnViolation } from './retry.ts';
 import type { Repeatable } from './rules.ts';
 
-/** So many updates go out as one at most. */
+/** The most updates in a batch. */
 const maxTogether = 100;
 
 export interface PatchInput extends Repeatable {
@@ -25,25 +25,27 @@ export interface PatchInput extends Repeatable {
 
 type Statement = ReturnType<typeof patchStatement>;
 
-/** How a patch ended: the row that it wrote, what was answered before, or the row that it was not allowed to change. */
+/**
+ * The outcome of a patch: the earlier result of its key, the written row, or the row that was not allowed to change.
+ */
 export type PatchOutcome<Row> = { answer: unknown } | { after: Row } | { refused: Refused | null };
 
 interface Attempt {
   ctx: Ctx;
   id: string;
   key: KeyValues;
-  /** What the statement gets of it. */
+  /** The input of the statement. */
   row: Record<string, unknown>;
 }
 
 function patchAll(run: Run, statement: Statement, attempts: readonly Attempt[]) {
   const ctx = attempts.at(-1)?.ctx;
-  if (ctx === undefined) throw new Error('There is nothing to update.');
+  if (ctx === undefined) throw new Error('A batch needs at least one update.');
   const input = JSON.stringify(attempts.map(({ row }) => row));
   return run(statement, { ...keyPlaceholders(ctx), input });
 }
 
-/** Those that name an id or key which none before them names: of one row, each update must see the one before. */
+/** Returns the attempts whose id and key no earlier attempt has. Updates of the same row must run one after another. */
 function firstOfEach(attempts: readonly Attempt[]): Attempt[] {
   const ids = new Set<string>();
   const keys = new Set<string>();
@@ -55,7 +57,9 @@ function firstOfEach(attempts: readonly Attempt[]): Attempt[] {
   });
 }
 
-/** Runs the statement for all who update rows at the moment; whoever has to wait for one of them goes out with the next. */
+/**
+ * Updates a row in one batch with concurrent requests. An attempt that must wait for another one joins the next batch.
+ */
 async function patchTogether(ctx: Ctx, statement: Statement, attempt: Attempt) {
   const asking = { ask: attempt, size: 1, maxSize: maxTogether };
   for (;;) {
@@ -91,8 +95,8 @@ function attemptOf(ctx: Ctx, mutation: string, input: PatchInput, values: Record
 }
 
 /**
- * Runs a patch. `values` are the columns to set; a column that is not there stays. Throws IdempotencyError; a refusal
- * is for the caller to explain, for it knows the rules.
+ * Runs a patch. `values` are the columns to set; others keep their values. Throws IdempotencyError. The caller explains
+ * other refusals.
  */
 export async function runPatch<Row extends { id: string | null }>(
   ctx: Ctx,
@@ -107,7 +111,7 @@ export async function runPatch<Row extends { id: string | null }>(
     async (tries) => {
       const together = tries === 1 ? await patchTogether(ctx, statement, attempt) : undefined;
       const row = together ?? (await patchAll(ctx.run, statement, [attempt]))[0];
-      if (row === undefined) throw new Error('The statement lost its input.');
+      if (row === undefined) throw new Error('The statement returned no row for its input.');
       return outcomeOf(attempt, row);
     },
     async () => {
