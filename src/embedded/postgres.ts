@@ -9,7 +9,7 @@ import { acquireLock, answers, socketPath } from './lock.ts';
 import { ensurePassword, NAME, readPassword, writeRules } from './password.ts';
 import { launch, readyPid, type ServerState, SOCKET, takeOver, terminate } from './server.ts';
 
-/** Options for postgres.js; `path` is the server's Unix socket. */
+/** The connection options of postgres.js. `path` is the Unix socket of the server. */
 export interface EmbeddedConnection {
   path: string;
   user: string;
@@ -19,17 +19,17 @@ export interface EmbeddedConnection {
 
 export interface EmbeddedPostgres {
   connection: EmbeddedConnection;
-  /** Whether the server cannot start because its disk is full; it is tried again every second. */
+  /** Returns whether the server cannot start because its disk is full. The start is retried every second. */
   isDiskFull: () => boolean;
-  /** Ends the server within 3 s; open connections are cut. Calling it again is harmless. */
+  /** Stops the server within 3 s and closes all connections. Can be called again. */
   stop: () => Promise<void>;
 }
 
 export interface EmbeddedOptions {
   dataDir: string;
-  /** Told what a person should know about the data directory. */
+  /** Called with a notice about the data directory. */
   onNotice?: (text: string) => void;
-  /** Told each time the server ended unasked or could not come back; it is being restarted then. */
+  /** Called each time the server exits unexpectedly or fails to restart. It is restarted. */
   onExit?: (reason: string) => void;
 }
 
@@ -38,9 +38,9 @@ const LONGEST_RESTART_DELAY_MS = 1000;
 const STABLE_MS = 10_000;
 
 /**
- * Starts a PostgreSQL server on `<dataDir>/postgres`, made on first use, and keeps it running until `stop`.
- * The server ends within seconds should this process die, and its log is `<dataDir>/postgres.log`.
- * @throws StartupError naming the directory when it is in use, unusable, or of another version or user
+ * Starts a PostgreSQL server in `<dataDir>/postgres`, created on first use, and restarts it until `stop`. It stops
+ * within seconds if this process dies. Its log is `<dataDir>/postgres.log`.
+ * @throws StartupError if the directory is in use, unusable, or of another version or user
  */
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
   const places = placesOf(options.dataDir);
@@ -77,9 +77,9 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedP
 }
 
 /**
- * How to reach the server that a running service keeps on this data directory; undefined when none runs.
- * Waits for a service that is just starting, at most 10 s.
- * @throws StartupError when its data belongs to another user or it does not become ready
+ * Returns the connection of the server of a running service; undefined if none is running. Waits up to 10 s for a
+ * service that is starting.
+ * @throws StartupError if its data belongs to another user or it does not become ready
  */
 export async function runningEmbedded(dataDir: string): Promise<EmbeddedConnection | undefined> {
   const places = placesOf(dataDir);
@@ -94,7 +94,7 @@ export async function runningEmbedded(dataDir: string): Promise<EmbeddedConnecti
     if (password !== undefined && (await answers(socket.path))) return { ...socket, password };
     if (Date.now() > deadline) {
       throw new StartupError(
-        `The service on the data directory ${places.dataDir} has no database ready: see ${places.log}.`,
+        `The database of the service in the data directory ${places.dataDir} is not ready. See ${places.log}.`,
       );
     }
     await sleep(20);
@@ -120,15 +120,15 @@ async function openCluster(places: ReturnType<typeof placesOf>): Promise<Cluster
   const account = await serverAccount(places.directory);
   if (account && process.platform !== 'linux' && !(await reachableByOthers(places.dataDir))) {
     throw new StartupError(
-      `PostgreSQL cannot run as root and other users cannot enter ${places.dataDir}: start the service as an ordinary user or point DATA_DIR at another directory.`,
+      `PostgreSQL cannot run as root, and other users cannot enter ${places.dataDir}. Start the service as an ordinary user, or point DATA_DIR at another directory.`,
     );
   }
-  // Removed rather than emptied: the old log may belong to another user.
+  // Removed instead of truncated, because the old log may belong to another user.
   await rm(places.log, { force: true });
   return { ...places, account, binaries: await findBinaries(account !== undefined) };
 }
 
-/** Restarts the server whenever it ends, ever more slowly while it keeps ending; returns how to stop for good. */
+/** Restarts the server when it exits, with a growing delay while it keeps exiting. Returns a function that stops it. */
 function keepRunning(cluster: Cluster, state: ServerState, onExit?: (reason: string) => void) {
   const interrupt = new AbortController();
   const relaunch = async (delay: number): Promise<number> => {
@@ -166,11 +166,11 @@ function slower(delay: number): number {
   return Math.min(delay * 2 + 50, LONGEST_RESTART_DELAY_MS);
 }
 
-/** System errors become a sentence for the person at the terminal; anything else is a fault of ours. */
+/** Turns system errors into a StartupError. Other errors are bugs. */
 function asSentence(error: unknown, dataDir: string): unknown {
   if (error instanceof StartupError || !(error instanceof Error) || !('errno' in error)) return error;
   return new StartupError(
-    `The data directory ${dataDir} cannot be used (${reasonOf(error)}): make it usable for this user or point DATA_DIR at another directory.`,
+    `The data directory ${dataDir} cannot be used (${reasonOf(error)}). Make it usable for this user, or point DATA_DIR at another directory.`,
     { cause: error },
   );
 }

@@ -38,7 +38,7 @@ it('closes a data directory that others can access, and logs it', patience, asyn
   const { stderr } = await stop('SIGTERM');
   expect(JSON.parse(stderr)).toMatchObject({
     level: 40,
-    msg: `Other users could access the data directory ${DATA_DIR} (mode 0755): it is now closed.`,
+    msg: `Other users could access the data directory ${DATA_DIR} (mode 0755). It is now closed.`,
   });
 });
 

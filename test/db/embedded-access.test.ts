@@ -142,7 +142,7 @@ describe('an existing data directory that others can access', patience, () => {
     await place.start(undefined, (text) => notices.push(text));
     expect((await stat(place.dataDir)).mode & 0o7777).toBe(0o700);
     expect(notices).toEqual([
-      `Other users could access the data directory ${place.dataDir} (mode 0${permissions}): it is now closed.`,
+      `Other users could access the data directory ${place.dataDir} (mode 0${permissions}). It is now closed.`,
     ]);
   });
 

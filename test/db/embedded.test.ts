@@ -109,7 +109,7 @@ describe('a refused start names the directory', () => {
 
   it('when it holds data of another PostgreSQL version', async () => {
     await madeBefore('PG_VERSION', '17\n');
-    expect(await refusal(place.start())).toMatch(`${place.dataDir}/postgres was made by PostgreSQL 17, but`);
+    expect(await refusal(place.start())).toMatch(`${place.dataDir}/postgres was created by PostgreSQL 17, but`);
   });
 
   it('when it holds something else', async () => {
