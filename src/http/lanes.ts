@@ -3,9 +3,9 @@ import type { Cancel } from '../lib/cancel.ts';
 import { BusyError } from '../lib/errors.ts';
 
 export interface LaneOptions {
-  /** Cost that can run in a lane at a time: work begins while the running cost is below it. */
+  /** The cost that can run in a lane at the same time. Work starts while the running cost is below it. */
   width: number;
-  /** Pieces of work that can wait in a lane; the next is refused. */
+  /** The most operations that can wait in a lane. The next one is refused. */
   maxWaiting: number;
 }
 

@@ -150,7 +150,7 @@ describe('an existing data directory that others can access', patience, () => {
     await mkdir(place.dataDir);
     await chmod(place.dataDir, 0o755);
     await writeFile(join(place.dataDir, 'letter.txt'), '');
-    expect(await refusal(place.start())).toContain(`close it with "chmod 700 ${place.dataDir}"`);
+    expect(await refusal(place.start())).toContain(`Close it with "chmod 700 ${place.dataDir}"`);
     expect((await stat(place.dataDir)).mode & 0o777).toBe(0o755);
   });
 

@@ -50,7 +50,7 @@ describe('an embedded server', () => {
   it('keeps others off its data', async () => {
     const begun = Date.now();
     const sentence = await refusal(startEmbedded({ dataDir: place.dataDir }));
-    expect(sentence).toContain(`${place.dataDir} is in use by another running`);
+    expect(sentence).toContain(`${place.dataDir} is in use by another accountgraph process`);
     expect(Date.now() - begun).toBeLessThan(3000);
   });
 
@@ -109,13 +109,15 @@ describe('a refused start names the directory', () => {
 
   it('when it holds data of another PostgreSQL version', async () => {
     await madeBefore('PG_VERSION', '17\n');
-    expect(await refusal(place.start())).toMatch(`${place.dataDir}/postgres was created by PostgreSQL 17, but`);
+    expect(await refusal(place.start())).toMatch(
+      `${place.dataDir}/postgres was created by PostgreSQL 17, but`,
+    );
   });
 
   it('when it holds something else', async () => {
     await madeBefore('letter.txt', '');
     const sentence = await refusal(place.start());
-    expect(sentence).toContain(`${place.dataDir}/postgres holds files that are not a PostgreSQL`);
+    expect(sentence).toContain(`${place.dataDir}/postgres has files that are not a PostgreSQL`);
   });
 
   it('when its path is too long for a socket', async () => {

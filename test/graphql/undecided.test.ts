@@ -22,7 +22,9 @@ it.each([
   ...['Query.viewer', 'Query.accounts', 'Query.node', 'Mutation.createAccount', 'Mutation.removeSettings'],
   ...['Account', 'Customer', 'AccountReference', 'AccountConnection', 'CustomerConnection'],
 ])('a service does not start while nobody has decided who may use %s', (place) => {
-  expect(() => requireDecisions(withoutDecision(place))).toThrow(`Who may use ${place}? Give authScopes.`);
+  expect(() => requireDecisions(withoutDecision(place))).toThrow(
+    `No scope is declared for ${place}. Set authScopes.`,
+  );
 });
 
 it.each([
@@ -36,5 +38,5 @@ it.each([
   ['Address', 'extend type Address implements Node { nodeId: ID! }'],
 ])('a new %s is undecided: %s', (place, extension) => {
   const schema = extendSchema(buildSchema(), parse(extension), { assumeValid: true });
-  expect(() => requireDecisions(schema)).toThrow(`Who may use ${place}? Give authScopes.`);
+  expect(() => requireDecisions(schema)).toThrow(`No scope is declared for ${place}. Set authScopes.`);
 });
