@@ -6,13 +6,13 @@ import type { CancelSignal } from './lib/cancel.ts';
 import { UnavailableError } from './lib/errors.ts';
 import { createGate, createGates, type Gate } from './lib/gate.ts';
 import { type BatchReader, createBatchReader } from './lib/loader.ts';
-import type { Share } from './lib/request-batching.ts';
+import type { RequestBatcher } from './lib/request-batching.ts';
 
 /** The parts that the contexts of all requests share. */
 export interface ContextParts {
   database: Database;
   /** undefined: requests are not batched. */
-  share?: Share;
+  batcher?: RequestBatcher;
   log: Logger;
   /** undefined: there are no subscriptions. */
   feed?: ChangeFeed;
@@ -40,7 +40,7 @@ export function createPoolShares(poolSize: number): PoolShares {
 }
 
 /** The functions that run statements of a request, for its tenant and until its deadline. */
-type Statements = Pick<Ctx, 'run' | 'share' | 'transaction'>;
+type Statements = Pick<Ctx, 'run' | 'batch' | 'transaction'>;
 
 /** Returns the gate of a request, inside that of its tenant. A statement that waits at a gate uses no connection. */
 function gateOf(shares: PoolShares | undefined, tenantId: number): Gate {
@@ -54,7 +54,7 @@ function gateOf(shares: PoolShares | undefined, tenantId: number): Gate {
 
 /** Returns functions that run statements. `cancel` ends running statements, and prevents new ones. */
 function statementsFor(
-  { database, share = alone, shares }: ContextParts,
+  { database, batcher = runAlone, shares }: ContextParts,
   { cancel, viewer }: Caller,
 ): Statements {
   const tenantId = viewer.tenant.id;
@@ -75,10 +75,10 @@ function statementsFor(
       });
   return {
     run: (statement, values) => inTime((signal) => runUntil(signal)(statement, values)),
-    share: (group, { ask, size, maxSize }, load) =>
+    batch: (group, request, work) =>
       inTime((signal) =>
-        share(`${tenantId} ${group}`, { ask, size, maxSize, signal }, (asks, until) =>
-          load(runUntil(until), asks),
+        batcher(`${tenantId} ${group}`, { ...request, signal }, (items, batchSignal) =>
+          work(runUntil(batchSignal), items),
         ),
       ),
     transaction: (work) =>
@@ -94,10 +94,10 @@ function statementsFor(
 }
 
 /** Runs each request alone. */
-const alone: Share = (_, { ask, signal }, load) => load([ask], signal);
+const runAlone: RequestBatcher = (_, { item, signal }, run) => run([item], signal);
 
 /** Without a document, rows have all columns and no related rows. */
-const nothing: Selects = { field: () => false, only: () => false };
+const selectsNothing: Selects = { field: () => false, only: () => false };
 
 type Schedule = (turn: number, flush: () => void) => void;
 
@@ -105,7 +105,7 @@ type Schedule = (turn: number, flush: () => void) => void;
  * Delays the batches of loaders until no statement of the request is running, so that they collect the keys of all
  * paths of a document.
  */
-function createRunner(statements: Statements): Statements & { schedule: Schedule } {
+function trackStatements(statements: Statements): Statements & { schedule: Schedule } {
   let running = 0;
   let waiting: { turn: number; flush: () => void }[] = [];
 
@@ -133,7 +133,7 @@ function createRunner(statements: Statements): Statements & { schedule: Schedule
       if (running === 0) setImmediate(flushWhenIdle);
     },
     run: (statement, values) => track(statements.run(statement, values)),
-    share: (group, asking, load) => track(statements.share(group, asking, load)),
+    batch: (group, request, work) => track(statements.batch(group, request, work)),
     transaction: (work) => track(statements.transaction(work)),
   };
 }
@@ -162,10 +162,10 @@ function createLoading(ctx: () => Ctx, schedule: Schedule): Pick<Ctx, 'load' | '
 }
 
 /** Returns the context of a request. Without `selects`, entities are read without related rows. */
-export function createContext(parts: ContextParts, caller: Caller, selects: Selects = nothing): Ctx {
+export function createContext(parts: ContextParts, caller: Caller, selects: Selects = selectsNothing): Ctx {
   const { log, feed } = parts;
   const { viewer, now, requestId, renew } = caller;
-  const { run, share, transaction, schedule } = createRunner(statementsFor(parts, caller));
+  const { run, batch, transaction, schedule } = trackStatements(statementsFor(parts, caller));
   const ctx: Ctx = {
     viewer,
     now,
@@ -173,7 +173,7 @@ export function createContext(parts: ContextParts, caller: Caller, selects: Sele
     log,
     selects,
     run,
-    share,
+    batch,
     transaction,
     ...createLoading(() => ctx, schedule),
     async followChanges(filter) {

@@ -3,6 +3,7 @@ import type { Statement } from './db/statement.ts';
 import type { ChangeFilter } from './history/rules.ts';
 import type { ChangeRow } from './history/table.ts';
 import type { Cancel } from './lib/cancel.ts';
+import type { BatchRequest } from './lib/request-batching.ts';
 
 /** The caller, identified by its bearer token. */
 export interface Viewer {
@@ -30,15 +31,18 @@ export interface Caller {
 /** Runs a statement for the tenant of the request. No other tenant can be named. */
 export type Run = <Answer>(statement: Statement<Answer>, values?: Record<string, unknown>) => Promise<Answer>;
 
+/** What one request contributes to a batch. */
+export type BatchItem<Item> = Omit<BatchRequest<Item>, 'signal'>;
+
 /**
- * Runs one call for concurrent requests of the tenant in the same group. `call` gets the items of all of them, and each
- * gets the whole result, or the error.
+ * Runs `work` once for concurrent requests of the tenant in the same group. It gets the items of all of them, and each
+ * request gets the whole result, or the error.
  */
-export type ShareCall = <Ask, Answer>(
+export type BatchCall = <Item, Result>(
   group: string,
-  asking: { ask: Ask; size: number; maxSize: number },
-  call: (run: Run, asks: readonly Ask[]) => Promise<Answer>,
-) => Promise<Answer>;
+  request: BatchItem<Item>,
+  work: (run: Run, items: readonly Item[]) => Promise<Result>,
+) => Promise<Result>;
 
 /** Defines what a request reads by key: in batches, each key once. `ctx.load` reads through it. */
 export interface Loader<Key, Value> {
@@ -69,7 +73,7 @@ export interface Ctx {
   log: Logger;
   selects: Selects;
   run: Run;
-  share: ShareCall;
+  batch: BatchCall;
   /** Runs several statements in a transaction. `work` can be called again, so it must have no other effects. */
   transaction<T>(work: (run: Run) => Promise<T>): Promise<T>;
   /** Returns a known value without a promise, because a promise per value would slow down large pages. */

@@ -258,8 +258,8 @@ async function insertAll(run: Run, attempts: readonly Attempt[]): Promise<Map<At
  */
 function insertTogether(ctx: Ctx, attempts: readonly Attempt[]): Promise<Map<Attempt, Outcome> | undefined> {
   const group = `create ${Object.values(alongFlags(ctx))}`;
-  const asking = { ask: attempts, size: attempts.length, maxSize: maxAccountsPerCall };
-  return writeTogether(ctx, group, asking, (run, asks) => insertAll(run, asks.flat()));
+  const request = { item: attempts, size: attempts.length, maxSize: maxAccountsPerCall };
+  return writeTogether(ctx, group, request, (run, items) => insertAll(run, items.flat()));
 }
 
 function resultOf(ctx: Ctx, { input, rows, key }: Attempt, outcome: Outcome = unanswered()): CreateResult {

@@ -111,8 +111,8 @@ export function alongFlags({ selects }: Pick<Selecting, 'selects'>): Record<stri
 }
 
 /** Returns the earliest and latest `now` of the batched requests. */
-function instantsOf(asks: readonly { now: Date }[]) {
-  const times = asks.map(({ now }) => now.getTime());
+function instantsOf(requests: readonly { now: Date }[]) {
+  const times = requests.map(({ now }) => now.getTime());
   return {
     first: new Date(Math.min(...times)).toISOString(),
     last: new Date(Math.max(...times)).toISOString(),
@@ -159,7 +159,7 @@ export function primeAlong(
 }
 
 /** The part of a batch that one request contributed. */
-interface Ask<Key> {
+interface KeysAt<Key> {
   keys: readonly Key[];
   now: Date;
 }
@@ -183,13 +183,13 @@ export async function accountsTogether<Key>(
   keys: readonly Key[],
   { name, flags, keyOf, read }: AccountsRead<Key>,
 ): Promise<(AccountRow | null)[]> {
-  const find = async (run: Run, asks: readonly Ask<Key>[]) => {
-    const all = asks.flatMap((ask) => ask.keys);
-    const { byName, found } = await read(run, all, { ...flags, ...instantsOf(asks) });
+  const find = async (run: Run, items: readonly KeysAt<Key>[]) => {
+    const all = items.flatMap((item) => item.keys);
+    const { byName, found } = await read(run, all, { ...flags, ...instantsOf(items) });
     return { byName, along: sortAlong(found ?? nothingAlong) };
   };
-  const asking = { ask: { keys, now: ctx.now }, size: keys.length, maxSize: maxKeysTogether };
-  const { byName, along: sorted } = await ctx.share(`${name} ${Object.values(flags)}`, asking, find);
+  const request = { item: { keys, now: ctx.now }, size: keys.length, maxSize: maxKeysTogether };
+  const { byName, along: sorted } = await ctx.batch(`${name} ${Object.values(flags)}`, request, find);
   const rows = keys.map((key) => byName.get(keyOf(key)) ?? null);
   primeAlong(ctx, rows, sorted);
   return rows;
@@ -210,10 +210,10 @@ export const customerByKey: Loader<EntityKey, CustomerRow | null> = {
   name: 'customer',
   turn: 3,
   keyOf: (key) => key,
-  async load({ share }, keys) {
-    const find = async (run: Run, asks: readonly (readonly EntityKey[])[]) =>
-      byKeys(await run(customersByKeys, keyParts(asks.flat())));
-    const found = await share('customers', { ask: keys, size: keys.length, maxSize: maxKeysTogether }, find);
+  async load({ batch }, keys) {
+    const find = async (run: Run, items: readonly (readonly EntityKey[])[]) =>
+      byKeys(await run(customersByKeys, keyParts(items.flat())));
+    const found = await batch('customers', { item: keys, size: keys.length, maxSize: maxKeysTogether }, find);
     return keys.map((key) => found.get(key) ?? null);
   },
 };

@@ -21,7 +21,7 @@ interface Lane {
 }
 
 /** An operation to run. */
-export interface Asking {
+export interface Operation {
   /** The caller; `cancel` is aborted at the deadline. */
   caller: { viewer: Viewer; cancel: Cancel };
   cost: number;
@@ -30,7 +30,7 @@ export interface Asking {
 }
 
 /** Runs an operation in the lane of its tenant, with a deadline. */
-export type RunOperation = <T>(asking: Asking, work: () => T | Promise<T>) => T | Promise<T>;
+export type RunOperation = <T>(operation: Operation, work: () => T | Promise<T>) => T | Promise<T>;
 
 /** Runs work of a given cost in the lane of a key. */
 export type InLane<Key> = <T>(key: Key, cost: number, work: () => T | Promise<T>) => T | Promise<T>;

@@ -1,4 +1,4 @@
-import type { Ctx, Run } from '../ctx.ts';
+import type { BatchItem, Ctx, Run } from '../ctx.ts';
 import { UnavailableError } from '../lib/errors.ts';
 
 /** Returns whether the database rolled a statement back, so that nothing was written. */
@@ -10,17 +10,17 @@ function wasTakenBack(error: unknown): boolean {
  * Writes in one batch with concurrent requests of the same group: one statement, one commit. Returns `undefined` if the
  * batch was rolled back; then each request must run alone.
  */
-export function writeTogether<Ask, Answer>(
+export function writeTogether<Item, Result>(
   ctx: Ctx,
   group: string,
-  asking: { ask: Ask; size: number; maxSize: number },
-  write: (run: Run, asks: readonly Ask[]) => Promise<Answer>,
-): Promise<Answer | undefined> {
-  return ctx.share(group, asking, async (run, asks) => {
+  request: BatchItem<Item>,
+  write: (run: Run, items: readonly Item[]) => Promise<Result>,
+): Promise<Result | undefined> {
+  return ctx.batch(group, request, async (run, items) => {
     try {
-      return await write(run, asks);
+      return await write(run, items);
     } catch (error) {
-      if (asks.length > 1 && wasTakenBack(error)) return undefined;
+      if (items.length > 1 && wasTakenBack(error)) return undefined;
       throw error;
     }
   });

@@ -61,9 +61,9 @@ function firstOfEach(attempts: readonly Attempt[]): Attempt[] {
  * Updates a row in one batch with concurrent requests. An attempt that must wait for another one joins the next batch.
  */
 async function patchTogether(ctx: Ctx, statement: Statement, attempt: Attempt) {
-  const asking = { ask: attempt, size: 1, maxSize: maxTogether };
+  const request = { item: attempt, size: 1, maxSize: maxTogether };
   for (;;) {
-    const outcomes = await writeTogether(ctx, statement.name, asking, async (run, attempts) => {
+    const outcomes = await writeTogether(ctx, statement.name, request, async (run, attempts) => {
       const firsts = firstOfEach(attempts);
       const rows = await patchAll(run, statement, firsts);
       const byId = new Map(rows.map((row) => [row.id, row]));

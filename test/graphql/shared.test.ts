@@ -4,7 +4,7 @@ import { accountByKey } from '../../src/account/read.ts';
 import { aliasesOfAccount } from '../../src/alias/read.ts';
 import { createContext } from '../../src/context.ts';
 import { byId } from '../../src/lib/entity-key.ts';
-import { createShare } from '../../src/lib/request-batching.ts';
+import { createRequestBatcher } from '../../src/lib/request-batching.ts';
 import { createdAccount, tenantWithCustomer } from '../support/account.ts';
 import { type Client, useService } from '../support/service.ts';
 
@@ -92,7 +92,11 @@ it('each request has the aliases of its own instant, though one statement reads 
     effectiveUntil: days(day + 3).toISOString(),
   }));
   await createdAccount(client, { id: 'A1', datedAliases });
-  const parts = { database: service.database, share: createShare(), log: pino({ level: 'silent' }) };
+  const parts = {
+    database: service.database,
+    batcher: createRequestBatcher(),
+    log: pino({ level: 'silent' }),
+  };
   async function aliasesAt(now: Date, isBrief: boolean): Promise<string[]> {
     const caller = { viewer: viewerOf(client), requestId: 'test', now, cancel: new AbortController() };
     const selects = { field: () => true, only: () => isBrief };
