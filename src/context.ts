@@ -176,7 +176,7 @@ export function createContext(parts: ContextParts, caller: Caller, selects: Sele
     batch,
     transaction,
     ...createLoading(() => ctx, schedule),
-    async followChanges(filter) {
+    async subscribeToChanges(filter) {
       if (feed === undefined || renew === undefined) throw new Error('This context has no change feed.');
       return feed.follow({ viewer, filter, renew });
     },

@@ -82,6 +82,6 @@ export interface Ctx {
   prime<Key, Value>(loader: Loader<Key, Value>, key: Key, value: Value): void;
   /** Clears the caches of all loaders. A write calls this before it primes the new values. */
   forget(): void;
-  /** Returns the changes of the tenant's accounts from now on. Throws FollowingError. */
-  followChanges(filter: ChangeFilter): Promise<AsyncIterableIterator<ChangeRow>>;
+  /** Returns the changes of the tenant's accounts from now on. Throws SubscriptionError. */
+  subscribeToChanges(filter: ChangeFilter): Promise<AsyncIterableIterator<ChangeRow>>;
 }

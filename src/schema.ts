@@ -104,7 +104,7 @@ function undecided(schema: GraphQLSchema): string[] {
 }
 
 /** Throws if a field or type of the schema declares no scope. */
-export function requireDecisions(schema: GraphQLSchema): void {
+export function assertScopesDeclared(schema: GraphQLSchema): void {
   const open = undecided(schema);
   if (open.length > 0) throw new Error(`No scope is declared for ${open.join(', ')}. Set authScopes.`);
 }
@@ -125,6 +125,6 @@ export function buildSchema(): GraphQLSchema {
   const extensions = { directives: [{ name: 'link', args: link }] };
   const own = builder.toSchema({ extensions, sortSchema: false });
   const schema = asSubgraph(own, { print: printSchema, typeOf: typeOfEntity });
-  requireDecisions(schema);
+  assertScopesDeclared(schema);
   return schema;
 }

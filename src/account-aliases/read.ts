@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import { accountsTogether, along, alongFlags, foundAccounts } from '../account/read.ts';
+import { readAccountsInBatch, along, relatedFlags, foundAccounts } from '../account/read.ts';
 import { type AccountRow, accounts } from '../account/table.ts';
 import { asked, inForceThen, instantKey, wanted } from '../alias/read.ts';
 import { aliases } from '../alias/table.ts';
@@ -54,9 +54,9 @@ export const accountByAlias: Loader<AliasKey, AccountRow | null> = {
   turn: 1,
   keyOf,
   load: (ctx, keys) =>
-    accountsTogether(ctx, keys, {
+    readAccountsInBatch(ctx, keys, {
       name: 'aliases',
-      flags: alongFlags(ctx),
+      flags: relatedFlags(ctx),
       keyOf,
       async read(run, all, values) {
         const [found] = await run(accountsByAliases, {

@@ -1,4 +1,4 @@
-import { AccountAnswer, accountPath, findAccount, inDomainWords, showAccount } from '../account/rest.ts';
+import { AccountAnswer, accountPath, findAccount, toDomainInput, showAccount } from '../account/rest.ts';
 import type { AccountRow } from '../account/table.ts';
 import { aliasesOfAccount, aliasPage, aliasTimeline, nameExisted } from '../alias/read.ts';
 import * as rules from '../alias/rules.ts';
@@ -198,7 +198,7 @@ async function findAlias(ctx: Ctx, value: string): Promise<AliasRow> {
 
 function ofAccounts(rest: Rest): void {
   rest.openapi(addRoute, async (c) => {
-    const body = inDomainWords(c.req.valid('json'));
+    const body = toDomainInput(c.req.valid('json'));
     const key = keyOf(c, c.req.valid('header'), body);
     const input = { ...body, accountId: c.req.valid('param').id, ...key };
     return c.json(await showAccount(c.var.ctx, written(c, await addAliases(c.var.ctx, input))), 200);

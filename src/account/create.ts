@@ -7,8 +7,8 @@ import {
   aliasRecords,
   claimConstraints,
   claimSteps,
-  claimsInTheWay,
-  explainClashes,
+  findConflictingClaims,
+  toClashError,
   type NewAlias,
   newAliases,
 } from '../alias/write.ts';
@@ -21,10 +21,10 @@ import { byId } from '../lib/entity-key.ts';
 import { AppError, NotFoundError } from '../lib/errors.ts';
 import { newUuid } from '../lib/id.ts';
 import { insertSettings, type NewSetting, newSettings, settingHistory } from '../setting/write.ts';
-import { writeTogether } from '../writing/batch.ts';
+import { writeInBatch } from '../writing/batch.ts';
 import { IdempotencyError, NotAllowedInStatusError } from '../writing/errors.ts';
 import {
-  answersSoFar,
+  findEarlierAnswers,
   earlierAnswer,
   type KeyValues,
   keyColumns,
@@ -38,7 +38,7 @@ import {
   type Written,
 } from '../writing/idempotency.ts';
 import { retryOnViolation } from '../writing/retry.ts';
-import { alongFlags, alongValues, customerByKey, joinedCustomer } from './read.ts';
+import { relatedFlags, relatedValues, customerByKey, joinedCustomer } from './read.ts';
 import { type CreateAccountInput, maxAccountsPerCall } from './rules.ts';
 import { type AccountRow, accounts, snapshot } from './table.ts';
 import { primeAccount } from './write.ts';
@@ -227,16 +227,16 @@ function newAttempt(ctx: Ctx, input: CreateAccountInput): Attempt {
   return { ctx, input, claims: rows.aliases, rows, key: keyValues('createAccount', input, rows) };
 }
 
-function claimAs(attempt: Attempt, claims: NewAlias[]): void {
+function setClaims(attempt: Attempt, claims: NewAlias[]): void {
   attempt.rows = { ...attempt.rows, aliases: claims };
   attempt.key = keyValues('createAccount', attempt.input, attempt.rows);
 }
 
 export type CreateResult = Written<CreatedAccount> | AppError;
 
-type Outcome = Awaited<ReturnType<typeof runFor>>[number];
+type Outcome = Awaited<ReturnType<typeof runStatement>>[number];
 
-function runFor(run: Run, attempts: readonly Attempt[], values: Record<string, unknown>) {
+function runStatement(run: Run, attempts: readonly Attempt[], values: Record<string, unknown>) {
   const input = attempts.map(({ rows, key }, place) => ({ ...rows.account, ...key, place }));
   return run(createAccountsStatement, {
     ...values,
@@ -248,7 +248,7 @@ function runFor(run: Run, attempts: readonly Attempt[], values: Record<string, u
 /** Creates all accounts in one statement. If one violates a constraint, throws and writes nothing. */
 async function insertAll(run: Run, attempts: readonly Attempt[]): Promise<Map<Attempt, Outcome>> {
   const ctx = attempts.at(-1)?.ctx ?? unanswered();
-  const outcomes = await runFor(run, attempts, { ...keyPlaceholders(ctx), ...alongValues(ctx) });
+  const outcomes = await runStatement(run, attempts, { ...keyPlaceholders(ctx), ...relatedValues(ctx) });
   return new Map(outcomes.map((outcome) => [attempts[outcome.place] ?? unanswered(), outcome]));
 }
 
@@ -256,10 +256,10 @@ async function insertAll(run: Run, attempts: readonly Attempt[]): Promise<Map<At
  * Creates the accounts in one batch with concurrent requests. Returns `undefined` if the batch failed because of one
  * request; then each request must run alone.
  */
-function insertTogether(ctx: Ctx, attempts: readonly Attempt[]): Promise<Map<Attempt, Outcome> | undefined> {
-  const group = `create ${Object.values(alongFlags(ctx))}`;
+function insertInBatch(ctx: Ctx, attempts: readonly Attempt[]): Promise<Map<Attempt, Outcome> | undefined> {
+  const group = `create ${Object.values(relatedFlags(ctx))}`;
   const request = { item: attempts, size: attempts.length, maxSize: maxAccountsPerCall };
-  return writeTogether(ctx, group, request, (run, items) => insertAll(run, items.flat()));
+  return writeInBatch(ctx, group, request, (run, items) => insertAll(run, items.flat()));
 }
 
 function resultOf(ctx: Ctx, { input, rows, key }: Attempt, outcome: Outcome = unanswered()): CreateResult {
@@ -277,8 +277,8 @@ function resultOf(ctx: Ctx, { input, rows, key }: Attempt, outcome: Outcome = un
  * Returns the results of attempts that an earlier request has completed. Their accounts exist, so they would look like
  * conflicts.
  */
-async function findAnswered(ctx: Ctx, attempts: Attempt[]): Promise<Map<Attempt, CreateResult>> {
-  const answers = await answersSoFar(
+async function findReplays(ctx: Ctx, attempts: Attempt[]): Promise<Map<Attempt, CreateResult>> {
+  const answers = await findEarlierAnswers(
     ctx,
     attempts.map(({ key }) => key),
   );
@@ -297,7 +297,7 @@ function replayOf(ctx: Ctx, answer: unknown): Written<CreatedAccount> {
 }
 
 /** Returns the attempts that their customer does not allow. They write nothing, so they claim no names. */
-async function findUnowned(ctx: Ctx, attempts: Attempt[]): Promise<Map<Attempt, AppError>> {
+async function findRefusedByCustomer(ctx: Ctx, attempts: Attempt[]): Promise<Map<Attempt, AppError>> {
   ctx.forget();
   const unowned = new Map<Attempt, AppError>();
   const check = async (attempt: Attempt) => {
@@ -314,17 +314,17 @@ async function findUnowned(ctx: Ctx, attempts: Attempt[]): Promise<Map<Attempt, 
  * does not allow them, or a name is in use.
  */
 async function settleAttempts(ctx: Ctx, attempts: Attempt[]): Promise<Map<Attempt, AppError>> {
-  const refused = await findUnowned(ctx, attempts);
+  const refused = await findRefusedByCustomer(ctx, attempts);
   const owned = attempts.filter((attempt) => !refused.has(attempt));
-  const existing = await claimsInTheWay(
+  const existing = await findConflictingClaims(
     ctx,
     owned.flatMap(({ claims }) => claims),
   );
   for (const attempt of owned) {
     const settled = settleClaims(attempt.claims, existing, ctx.now);
-    if (settled.clashes.length > 0) refused.set(attempt, explainClashes(attempt.input.id, settled));
+    if (settled.clashes.length > 0) refused.set(attempt, toClashError(attempt.input.id, settled));
     else {
-      claimAs(attempt, settled.claims);
+      setClaims(attempt, settled.claims);
       existing.push(...settled.claims);
     }
   }
@@ -359,7 +359,7 @@ export async function createAccounts(ctx: Ctx, inputs: CreateAccountInput[]): Pr
   const insertOpen = async (tries: number) => {
     const open = attempts.filter(isOpen);
     if (open.length === 0) return results;
-    const together = tries === 1 ? await insertTogether(ctx, open) : undefined;
+    const together = tries === 1 ? await insertInBatch(ctx, open) : undefined;
     const outcomes = together ?? (await insertAll(ctx.run, open));
     ctx.forget();
     for (const attempt of open) results.set(attempt, resultOf(ctx, attempt, outcomes.get(attempt)));
@@ -367,7 +367,7 @@ export async function createAccounts(ctx: Ctx, inputs: CreateAccountInput[]): Pr
   };
   await retryOnViolation([...takenConstraints, keyConstraint], insertOpen, async () => {
     const open = attempts.filter(isOpen);
-    const answered = await findAnswered(ctx, open);
+    const answered = await findReplays(ctx, open);
     const settled = answered.size > 0 ? answered : await settleAttempts(ctx, open);
     for (const [attempt, result] of settled) results.set(attempt, result);
     return undefined;

@@ -26,7 +26,7 @@ export interface Along {
   settings: SettingRow[] | null;
 }
 
-const nothingAlong: Along = { customers: null, aliases: null, settings: null };
+const noRelatedRows: Along = { customers: null, aliases: null, settings: null };
 
 /**
  * Defines a subset of columns, used if the document selects nothing else of the type. `others` are fields that need
@@ -50,12 +50,12 @@ const briefly = {
   alias: brief<AliasRow>('Alias', ['value', 'accountId', 'effectiveFrom', 'effectiveUntil'], ['account']),
 };
 
-/** Selects the accounts of the CTE `found` as JSON. The statement must run with `alongValues`. */
+/** Selects the accounts of the CTE `found` as JSON. The statement must run with `relatedValues`. */
 export function foundAccounts() {
   return jsonRows(accounts, 'found', { source: sql`found`, brief: briefly.account });
 }
 
-/** Selects the joined row `customer` as JSON. The statement must run with `alongValues`. */
+/** Selects the joined row `customer` as JSON. The statement must run with `relatedValues`. */
 export function joinedCustomer() {
   return jsonJoined(customers, 'customer', briefly.customer);
 }
@@ -94,7 +94,7 @@ export function along(): { [key in keyof Along]: SQL<Along[key]> } {
 type Selecting = Pick<Ctx, 'selects' | 'now'>;
 
 /** Returns the flags that decide which rows and columns `along`, `foundAccounts` and `joinedCustomer` read. */
-export function alongFlags({ selects }: Pick<Selecting, 'selects'>): Record<string, boolean> {
+export function relatedFlags({ selects }: Pick<Selecting, 'selects'>): Record<string, boolean> {
   // A selection on `Node` applies to each type that has a node id.
   const isBrief = selects.only('Node', noFields);
   return {
@@ -120,12 +120,12 @@ function instantsOf(requests: readonly { now: Date }[]) {
 }
 
 /** Returns the values of the placeholders of `along`, `foundAccounts` and `joinedCustomer`. */
-export function alongValues(ctx: Selecting) {
-  return { ...alongFlags(ctx), ...instantsOf([ctx]) };
+export function relatedValues(ctx: Selecting) {
+  return { ...relatedFlags(ctx), ...instantsOf([ctx]) };
 }
 
 /** Groups the related rows by the key that they are looked up by. */
-export function sortAlong({ customers, aliases, settings }: Along) {
+export function groupRelated({ customers, aliases, settings }: Along) {
   return {
     customers: new Map((customers ?? []).map((customer) => [customer.id, customer])),
     aliases: groupBy(aliases ?? [], (alias) => alias.accountId),
@@ -134,10 +134,10 @@ export function sortAlong({ customers, aliases, settings }: Along) {
 }
 
 /** Primes the loaders with the related rows of accounts. */
-export function primeAlong(
+export function primeRelated(
   ctx: Ctx,
   accounts: (AccountRow | null)[],
-  found: ReturnType<typeof sortAlong>,
+  found: ReturnType<typeof groupRelated>,
 ): void {
   const { now, selects } = ctx;
   const withAliases = selects.field('Account.aliases');
@@ -169,7 +169,7 @@ export interface AccountsRead<Key> {
   name: string;
   flags: Record<string, boolean>;
   keyOf(key: Key): string;
-  /** Reads the accounts of all keys. The statement must have the placeholders of `alongValues`. */
+  /** Reads the accounts of all keys. The statement must have the placeholders of `relatedValues`. */
   read(
     run: Run,
     keys: readonly Key[],
@@ -178,7 +178,7 @@ export interface AccountsRead<Key> {
 }
 
 /** Reads accounts in one batch with concurrent requests that select the same. Returns rows in the order of the keys. */
-export async function accountsTogether<Key>(
+export async function readAccountsInBatch<Key>(
   ctx: Ctx,
   keys: readonly Key[],
   { name, flags, keyOf, read }: AccountsRead<Key>,
@@ -186,12 +186,12 @@ export async function accountsTogether<Key>(
   const find = async (run: Run, items: readonly KeysAt<Key>[]) => {
     const all = items.flatMap((item) => item.keys);
     const { byName, found } = await read(run, all, { ...flags, ...instantsOf(items) });
-    return { byName, along: sortAlong(found ?? nothingAlong) };
+    return { byName, along: groupRelated(found ?? noRelatedRows) };
   };
   const request = { item: { keys, now: ctx.now }, size: keys.length, maxSize: maxKeysTogether };
   const { byName, along: sorted } = await ctx.batch(`${name} ${Object.values(flags)}`, request, find);
   const rows = keys.map((key) => byName.get(keyOf(key)) ?? null);
-  primeAlong(ctx, rows, sorted);
+  primeRelated(ctx, rows, sorted);
   return rows;
 }
 
@@ -240,8 +240,8 @@ export const accountByKey: Loader<EntityKey, AccountRow | null> = {
   turn: 2,
   keyOf: (key) => key,
   load(ctx, keys) {
-    const flags = alongFlags(ctx);
-    return accountsTogether<EntityKey>(ctx, keys, {
+    const flags = relatedFlags(ctx);
+    return readAccountsInBatch<EntityKey>(ctx, keys, {
       name: 'accounts',
       // Rows that are looked up by node id need that column.
       flags: { ...flags, briefAccount: flags.briefAccount === true && keys.every(isById) },
@@ -310,14 +310,14 @@ export async function accountPage(
         currency: invoiceCurrency ?? null,
         baseCurrency,
         now: ctx.now.toISOString(),
-        ...alongValues(ctx),
+        ...relatedValues(ctx),
       },
       customerId,
       id,
     },
   );
   for (const row of page.rows) ctx.prime(accountByKey, byId(row.id), row);
-  primeAlong(ctx, page.rows, sortAlong(page.found as unknown as Along));
+  primeRelated(ctx, page.rows, groupRelated(page.found as unknown as Along));
   return page;
 }
 

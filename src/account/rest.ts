@@ -157,7 +157,7 @@ export const CreateAccountBody = facade(
   .openapi('CreateAccountRequest');
 
 /** Renames `accountAliases` to `datedAliases`. */
-export function inDomainWords<T extends { accountAliases?: unknown }>({
+export function toDomainInput<T extends { accountAliases?: unknown }>({
   accountAliases,
   ...rest
 }: T): Omit<T, 'accountAliases'> & { datedAliases: T['accountAliases'] } {
@@ -309,7 +309,7 @@ function writes(rest: Rest): void {
   rest.openapi(createRoute, async (c) => {
     const { ctx } = c.var;
     const idempotencyKey = c.req.valid('header')['Idempotency-Key'];
-    const input = { ...inDomainWords(c.req.valid('json')), idempotencyKey };
+    const input = { ...toDomainInput(c.req.valid('json')), idempotencyKey };
     const { account } = written(c, await createAccount(ctx, input));
     return c.json(await showAccount(ctx, account), 201);
   });

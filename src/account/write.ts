@@ -7,7 +7,7 @@ import {
   aliasHistory,
   assertRoom,
   claimConstraints,
-  claimsInTheWay,
+  findConflictingClaims,
   endedAt,
   endSpans,
   insertAliases,
@@ -100,7 +100,7 @@ const shareCustomerStatement = statement('share_customer', (orm) =>
 /**
  * Keeps a customer from being archived until the transaction ends. Throws NotAllowedInStatusError if it is archived.
  */
-async function holdActiveCustomer(run: Run, id: string): Promise<void> {
+async function lockActiveCustomer(run: Run, id: string): Promise<void> {
   const [customer] = await run(shareCustomerStatement, { id });
   if (customer === undefined) throw new Error('The account has no customer.');
   if (customer.status === 'ARCHIVED') {
@@ -241,7 +241,7 @@ export async function restoreAccount(ctx: Ctx, input: EntityInput): Promise<Writ
       (await aliasesToBringBack(ctx, run, id)).map((alias) => alias.value),
     );
     const { customerId, status } = assertArchived('Account', await lockAccount(run, id), input);
-    await holdActiveCustomer(run, customerId);
+    await lockActiveCustomer(run, customerId);
     returning = await aliasesToBringBack(ctx, run, id);
     await insertAliases(run, returning);
     await assertRoom(ctx, run, id, returning);
@@ -257,7 +257,7 @@ export async function restoreAccount(ctx: Ctx, input: EntityInput): Promise<Writ
     claimConstraints,
     () => writeOnce(ctx, 'restoreAccount', input, reviveRestored, restore),
     async () => {
-      const clashes = await claimsInTheWay(ctx, returning);
+      const clashes = await findConflictingClaims(ctx, returning);
       if (clashes.length > 0) throw new AliasTakenError(clashes);
       return undefined;
     },

@@ -56,7 +56,7 @@ export const aliasesOfAccount: Loader<AliasesKey, AliasRow[]> = {
 };
 
 /** Finds the spans of any account that overlap the given claims. */
-export const standingClaims = statement('standing_claims', (orm) =>
+export const conflictingClaims = statement('standing_claims', (orm) =>
   orm
     .selectDistinct({
       value: aliases.value,

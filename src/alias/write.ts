@@ -4,7 +4,7 @@ import { insertedFrom, recordset, tenantId } from '../db/rows.ts';
 import { type Orm, statement } from '../db/statement.ts';
 import { IdTakenError, LimitExceededError } from '../writing/errors.ts';
 import { retryOnViolation } from '../writing/retry.ts';
-import { standingClaims } from './read.ts';
+import { conflictingClaims } from './read.ts';
 import {
   type AliasSpan,
   AliasTakenError,
@@ -73,8 +73,8 @@ export function claimSteps(orm: Orm, accountIds: SQL) {
 }
 
 /** Reads the spans of any account that overlap the claims. */
-export async function claimsInTheWay(ctx: Ctx, claims: Claim[]): Promise<Claim[]> {
-  return ctx.run(standingClaims, {
+export async function findConflictingClaims(ctx: Ctx, claims: Claim[]): Promise<Claim[]> {
+  return ctx.run(conflictingClaims, {
     values: claims.map((claim) => claim.value),
     froms: claims.map((claim) => claim.effectiveFrom?.toISOString() ?? '-infinity'),
     untils: claims.map((claim) => claim.effectiveUntil?.toISOString() ?? 'infinity'),
@@ -82,7 +82,7 @@ export async function claimsInTheWay(ctx: Ctx, claims: Claim[]): Promise<Claim[]
 }
 
 /** Returns the error for a new account whose id or aliases are in use. */
-export function explainClashes(
+export function toClashError(
   id: string,
   { clashes, hints }: SettledClaims<NewAlias>,
 ): IdTakenError | AliasTakenError {
@@ -105,7 +105,7 @@ export async function writeClaims<T>(
     claimConstraints,
     () => write(settled),
     async () => {
-      const found = settleClaims(claims, await claimsInTheWay(ctx, claims), ctx.now);
+      const found = settleClaims(claims, await findConflictingClaims(ctx, claims), ctx.now);
       if (found.clashes.length > 0) throw new AliasTakenError(found.clashes, found.hints);
       settled = found.claims;
       return undefined;

@@ -11,7 +11,7 @@ import {
 import { accounts } from '../account/table.ts';
 import { toAddressColumns } from '../address/rules.ts';
 import { settleClaims } from '../alias/rules.ts';
-import { aliasRecords, claimsInTheWay, explainClashes } from '../alias/write.ts';
+import { aliasRecords, findConflictingClaims, toClashError } from '../alias/write.ts';
 import type { Ctx } from '../ctx.ts';
 import { isViolation } from '../db/constraint.ts';
 import { fieldsOf, insertedFrom, recordset, revive } from '../db/rows.ts';
@@ -165,8 +165,8 @@ async function settle(ctx: Ctx, rows: CreatedCustomer, error: unknown): Promise<
   if (isViolation(error, ['customers_pkey'])) throw new IdTakenError('Customer', rows.customer.id, null);
   const { account } = rows;
   if (account === null) return rows;
-  const settled = settleClaims(account.aliases, await claimsInTheWay(ctx, account.aliases), ctx.now);
-  if (settled.clashes.length > 0) throw explainClashes(account.account.id, settled);
+  const settled = settleClaims(account.aliases, await findConflictingClaims(ctx, account.aliases), ctx.now);
+  if (settled.clashes.length > 0) throw toClashError(account.account.id, settled);
   return { ...rows, account: { ...account, aliases: settled.claims } };
 }
 

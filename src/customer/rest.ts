@@ -2,7 +2,7 @@ import { customerByKey } from '../account/read.ts';
 import {
   AccountAnswer,
   FirstAccountBody,
-  inDomainWords,
+  toDomainInput,
   MetadataAnswer,
   showAccount,
 } from '../account/rest.ts';
@@ -220,7 +220,7 @@ function writes(rest: Rest): void {
     const { account: first, ...fields } = c.req.valid('json');
     if (first) requireScope(ctx.viewer, 'accounts:write');
     const idempotencyKey = c.req.valid('header')['Idempotency-Key'];
-    const input = { ...fields, account: first && inDomainWords(first), idempotencyKey };
+    const input = { ...fields, account: first && toDomainInput(first), idempotencyKey };
     const { customer, account } = written(c, await createCustomer(ctx, input));
     const shown = account && { account: await showAccount(ctx, account.account) };
     return c.json({ ...(await showCustomer(ctx, customer)), ...shown }, 201);

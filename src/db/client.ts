@@ -3,7 +3,7 @@ import { drizzle } from 'drizzle-orm/postgres-js';
 import type postgres from 'postgres';
 import type { CancelSignal } from '../lib/cancel.ts';
 import type { UnavailableError } from '../lib/errors.ts';
-import { mayRunAgain, unavailability } from './constraint.ts';
+import { isRetryable, toUnavailableError } from './constraint.ts';
 import {
   closePool,
   type Limits,
@@ -114,14 +114,14 @@ async function withRetry<T>(attempt: () => Promise<T>): Promise<T> {
     try {
       return await attempt();
     } catch (error) {
-      if (!mayRunAgain(error) || tries === maxTries) throw error;
+      if (!isRetryable(error) || tries === maxTries) throw error;
       await sleep(Math.random() * retryDelayMs * tries);
     }
   }
 }
 
 /** Waits for the result of a session. If the signal aborts first, ends the session, also on the server. */
-async function untilAborted<T>(
+async function endOnAbort<T>(
   signal: CancelSignal | undefined,
   session: Session,
   query: object,
@@ -147,7 +147,7 @@ interface Transaction<T> {
 async function transact<T>(session: Session, { begin, work, signal }: Transaction<T>): Promise<T> {
   signal?.throwIfAborted();
   const opening = session.client.unsafe(begin);
-  return untilAborted(signal, session, opening, commitAfter(session, opening, work));
+  return endOnAbort(signal, session, opening, commitAfter(session, opening, work));
 }
 
 async function commitAfter<T>(
@@ -189,7 +189,7 @@ function pooledClient(pool: Pool, begin: string): PooledClient {
           withRetry(async () => {
             signal?.throwIfAborted();
             const query: Query = session.client.unsafe<postgres.Row[]>(text, parameters, options);
-            return untilAborted(signal, session, query, take(query));
+            return endOnAbort(signal, session, query, take(query));
           }),
         );
       return {
@@ -226,7 +226,7 @@ interface Built {
  * Returns a function that runs statements and builds each once. Throws if two have the same name: PostgreSQL would run
  * the text of the first one for both.
  */
-function prepareOn(orm: Orm) {
+function createStatementRunner(orm: Orm) {
   const known = new Map<string, Built>();
   return <Answer>(statement: Statement<Answer>, values: Values, begin?: Begin): Promise<Answer> => {
     let built = known.get(statement.name);
@@ -255,13 +255,13 @@ export function openDatabase(options: DatabaseOptions): Database {
   const patient = openings({ ...options, limits: undefined });
   const atEase = openPool({ ...pool.options, ...patience, settings: patient.settings, onDisk: undefined });
   const { client, within } = pooledClient(pool, begin);
-  const run = prepareOn(drizzle(client, { casing: 'snake_case' }));
+  const run = createStatementRunner(drizzle(client, { casing: 'snake_case' }));
   const runners = new WeakMap<Session, Run>();
 
   function runnerOf(session: Session): Run {
     const known = runners.get(session);
     if (known !== undefined) return known;
-    const runOn = prepareOn(session.orm);
+    const runOn = createStatementRunner(session.orm);
     const runner: Run = (statement, values) => runOn(statement, values);
     runners.set(session, runner);
     return runner;
@@ -270,7 +270,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     orm: drizzle(pooledClient(atEase, patient.begin).client, { casing: 'snake_case' }),
     run: (statement, values, signal) =>
       run(statement, values, (send) => within(signal, send)).catch((error: unknown) => {
-        throw unavailability(error, true) ?? error;
+        throw toUnavailableError(error, true) ?? error;
       }),
     transaction: (work, signal) =>
       useSession(pool, (session) =>

@@ -23,7 +23,7 @@ export function isViolation(error: unknown, constraints: readonly string[]): boo
 }
 
 /** Returns whether a transaction failed because of a deadlock or serialization failure, so that a retry may succeed. */
-export function mayRunAgain(error: unknown): boolean {
+export function isRetryable(error: unknown): boolean {
   return ['40001', '40P01'].includes(driverError(error).code ?? '');
 }
 
@@ -54,7 +54,7 @@ const connectionFailed = /^(CONNECT|E[A-Z]{4})/;
  * Returns the error of an unavailable database; undefined for other errors.
  * @param entered whether the session was established; nothing has been sent before
  */
-export function unavailability(error: unknown, entered: boolean): UnavailableError | undefined {
+export function toUnavailableError(error: unknown, entered: boolean): UnavailableError | undefined {
   for (const known of [error, (error as Error).cause]) if (known instanceof UnavailableError) return known;
   const { code = '' } = driverError(error);
   const shortage = shortages[code];

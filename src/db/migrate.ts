@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { sql } from 'drizzle-orm';
 import { type MigrationMeta, readMigrationFiles } from 'drizzle-orm/migrator';
 import type { Database } from './client.ts';
-import { unavailability } from './constraint.ts';
+import { toUnavailableError } from './constraint.ts';
 import { type Orm, statement } from './statement.ts';
 
 /** The same relative path from here and from the bundle. */
@@ -67,7 +67,7 @@ export async function applyMigrations({ orm }: Database, folder = migrationsFold
     try {
       return await applyOnce(orm, migrations);
     } catch (error) {
-      const inUse = unavailability(error, true)?.reason === 'SLOW';
+      const inUse = toUnavailableError(error, true)?.reason === 'SLOW';
       if (!inUse || tries === maxTries) throw error;
       await sleep(pauseMs * (0.5 + Math.random()));
     }

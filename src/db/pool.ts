@@ -1,5 +1,5 @@
 import { UnavailableError } from '../lib/errors.ts';
-import { unavailability } from './constraint.ts';
+import { toUnavailableError } from './constraint.ts';
 import { openSession, type Session, type SessionOptions } from './session.ts';
 
 export interface Limits {
@@ -87,7 +87,7 @@ export function useSession<T>(pool: Pool, work: (session: Session) => Promise<T>
         resolve(await work(session));
         pool.answeredAt = performance.now();
       } catch (error) {
-        const unavailable = explained(pool, unavailability(error, session.entered));
+        const unavailable = explained(pool, toUnavailableError(error, session.entered));
         // A failed connection can look alive for a moment, and a connection to a standby stays useless.
         if (unavailable === undefined) pool.answeredAt = performance.now();
         else if (!session.entered || !keepsSession.includes(unavailable.reason)) session.destroy();
@@ -98,7 +98,7 @@ export function useSession<T>(pool: Pool, work: (session: Session) => Promise<T>
     const call = { run, refuse: reject, since: pool.now, done: Promise.resolve() };
     const session = pool.closing ? undefined : freeSession(pool);
     if (session !== undefined) start(pool, session, call);
-    else if (pool.closing || isHopeless(pool) || pool.waiting.length >= pool.options.queueSize)
+    else if (pool.closing || isSaturated(pool) || pool.waiting.length >= pool.options.queueSize)
       reject(new UnavailableError('BUSY'));
     else pool.waiting.push({ ...call, run: inTurn(run) });
   });
@@ -144,7 +144,7 @@ function inTurn<T>(run: (given: T) => Promise<void>): (given: T) => Promise<void
 }
 
 /** Returns whether no call has got a session for the longest wait, so that new calls need not wait in vain. */
-function isHopeless({ now, startedAt, options }: Pool): boolean {
+function isSaturated({ now, startedAt, options }: Pool): boolean {
   return now - startedAt > options.waitTimeoutMs;
 }
 

@@ -112,7 +112,7 @@ function readText(path: string): Promise<string> {
  * Changes the owner of a directory and of its files that belong to root or to an earlier account. Root owns the
  * directory meanwhile, so a start after a crash repeats the work.
  */
-export async function giveAway(directory: string, { uid, gid }: Account): Promise<void> {
+export async function changeOwner(directory: string, { uid, gid }: Account): Promise<void> {
   const { uid: owner } = await lstat(directory);
   const earlier = [0, owner, (await nobody()).uid];
   await lchown(directory, 0, 0);

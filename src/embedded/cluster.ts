@@ -17,7 +17,7 @@ import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { getSystemErrorMap } from 'node:util';
 import { StartupError } from '../lib/errors.ts';
-import { type Account, giveAway, idleAccount } from './account.ts';
+import { type Account, changeOwner, idleAccount } from './account.ts';
 import { type Binaries, unlessCode } from './binaries.ts';
 import { alterPassword, makePassword, NAME, writeRules } from './password.ts';
 
@@ -129,7 +129,7 @@ async function initialise(cluster: Cluster): Promise<void> {
     const single = ['--single', ...directoryArguments(here), ...quiet, 'template1'];
     await run(here, here.binaries.postgres, single, statements);
     await writeRules(temporary, 'scram-sha-256');
-    if (cluster.account) await giveAway(temporary, cluster.account);
+    if (cluster.account) await changeOwner(temporary, cluster.account);
     await rename(temporary, cluster.directory);
     await syncDirectory(cluster.dataDir);
   } catch (error) {

@@ -43,7 +43,7 @@ const STABLE_MS = 10_000;
  * @throws StartupError if the directory is in use, unusable, or of another version or user
  */
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
-  const places = placesOf(options.dataDir);
+  const places = pathsOf(options.dataDir);
   await prepareDirectory(places.dataDir, options.onNotice);
   const socket = socketOf(places.directory);
   const state: ServerState = { stopping: false, isDiskFull: false };
@@ -82,7 +82,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedP
  * @throws StartupError if its data belongs to another user or it does not become ready
  */
 export async function runningEmbedded(dataDir: string): Promise<EmbeddedConnection | undefined> {
-  const places = placesOf(dataDir);
+  const places = pathsOf(dataDir);
   const socket = socketOf(places.directory);
   const lock = socketPath(places.lock);
   const deadline = Date.now() + READY_PATIENCE_MS;
@@ -102,7 +102,7 @@ export async function runningEmbedded(dataDir: string): Promise<EmbeddedConnecti
   return undefined;
 }
 
-function placesOf(dataDir: string) {
+function pathsOf(dataDir: string) {
   const root = resolve(dataDir);
   return {
     dataDir: root,
@@ -116,7 +116,7 @@ function socketOf(directory: string): Omit<EmbeddedConnection, 'password'> {
   return { path: socketPath(join(directory, SOCKET)), user: NAME, database: NAME };
 }
 
-async function openCluster(places: ReturnType<typeof placesOf>): Promise<Cluster> {
+async function openCluster(places: ReturnType<typeof pathsOf>): Promise<Cluster> {
   const account = await serverAccount(places.directory);
   if (account && process.platform !== 'linux' && !(await reachableByOthers(places.dataDir))) {
     throw new StartupError(

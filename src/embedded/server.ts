@@ -6,7 +6,7 @@ import { release } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StartupError } from '../lib/errors.ts';
-import { giveAway } from './account.ts';
+import { changeOwner } from './account.ts';
 import {
   type Cluster,
   directoryArguments,
@@ -123,7 +123,7 @@ export async function takeOver(cluster: Cluster): Promise<void> {
     await clearLeftovers(cluster, Date.now() - begun > 1000 ? 'SIGKILL' : 'SIGQUIT');
     await sleep(100);
   }
-  await giveAway(directory, account);
+  await changeOwner(directory, account);
 }
 
 function spawnServer(cluster: Cluster): Server {

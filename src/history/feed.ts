@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Viewer } from '../ctx.ts';
 import type { Database } from '../db/client.ts';
-import { FollowingError } from '../lib/errors.ts';
+import { SubscriptionError } from '../lib/errors.ts';
 import { groupBy } from '../lib/group.ts';
 import { firstUuidAt } from '../lib/id.ts';
 import { createFollower, type Follower, tooSlow } from './follower.ts';
@@ -34,7 +34,7 @@ interface Following extends Follower {
 
 /** A feed of the changes of accounts that all replicas write. */
 export interface ChangeFeed {
-  /** Subscribes to changes of the viewer's tenant from now on. Throws FollowingError. */
+  /** Subscribes to changes of the viewer's tenant from now on. Throws SubscriptionError. */
   follow(subscriber: Subscriber): Promise<AsyncIterableIterator<ChangeRow>>;
   /** Completes all subscriptions and rejects new ones. */
   close(): void;
@@ -47,13 +47,13 @@ function newFollowing({ viewer, renew, filter }: Subscriber, leave: () => void):
 function assertRoom(following: ReadonlySet<Following>, { actor }: Viewer): void {
   const ofKey = [...following].filter(({ viewer }) => viewer.actor === actor).length;
   if (ofKey >= maxFollowersPerKey) {
-    throw new FollowingError(
+    throw new SubscriptionError(
       'RATE_LIMITED',
       `Your key already has ${maxFollowersPerKey} subscriptions. End one, or use one for several purposes.`,
     );
   }
   if (following.size >= maxFollowers) {
-    throw new FollowingError(
+    throw new SubscriptionError(
       'SERVICE_UNAVAILABLE',
       'This server has too many subscriptions. Subscribe again later.',
     );
@@ -94,7 +94,7 @@ async function renewToken(follower: Following): Promise<void> {
   const same = viewer?.scopes.join() === follower.viewer.scopes.join();
   if (same) return;
   follower.end(
-    new FollowingError(
+    new SubscriptionError(
       'UNAUTHENTICATED',
       'Your token is no longer valid. Subscribe again with another token.',
     ),

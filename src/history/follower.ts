@@ -1,4 +1,4 @@
-import { FollowingError } from '../lib/errors.ts';
+import { SubscriptionError } from '../lib/errors.ts';
 import { type ChangeFilter, maxWaitingChanges } from './rules.ts';
 import type { ChangeRow } from './table.ts';
 
@@ -7,7 +7,7 @@ export interface Follower {
   changes: AsyncIterableIterator<ChangeRow>;
   offer(change: ChangeRow): void;
   /** Completes after the queued changes. With a reason, fails at once. */
-  end(reason?: FollowingError): void;
+  end(reason?: SubscriptionError): void;
 }
 
 function matches({ accountId, customerId }: ChangeFilter, change: ChangeRow): boolean {
@@ -17,8 +17,8 @@ function matches({ accountId, customerId }: ChangeFilter, change: ChangeRow): bo
   );
 }
 
-export function tooSlow(): FollowingError {
-  return new FollowingError(
+export function tooSlow(): SubscriptionError {
+  return new SubscriptionError(
     'SERVICE_UNAVAILABLE',
     `More than ${maxWaitingChanges} changes are waiting for the client. Subscribe again, and read the missed changes in the history of the accounts.`,
   );
@@ -64,7 +64,7 @@ function createQueue<T>() {
 /** Creates a subscription. `leave` is called once when it ends. */
 export function createFollower(filter: ChangeFilter, leave: () => void): Follower {
   const queue = createQueue<ChangeRow>();
-  function end(reason?: FollowingError): void {
+  function end(reason?: SubscriptionError): void {
     if (!queue.isOpen()) return;
     queue.end(reason);
     leave();

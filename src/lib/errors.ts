@@ -59,14 +59,14 @@ export class UnavailableError extends Error {
   }
 }
 
-export type FollowingCode = 'UNAUTHENTICATED' | 'RATE_LIMITED' | 'SERVICE_UNAVAILABLE';
+export type SubscriptionErrorCode = 'UNAUTHENTICATED' | 'RATE_LIMITED' | 'SERVICE_UNAVAILABLE';
 
 /** A subscription to changes cannot start, or has ended early. */
-export class FollowingError extends Error {
-  override name = 'FollowingError';
-  readonly code: FollowingCode;
+export class SubscriptionError extends Error {
+  override name = 'SubscriptionError';
+  readonly code: SubscriptionErrorCode;
 
-  constructor(code: FollowingCode, message: string) {
+  constructor(code: SubscriptionErrorCode, message: string) {
     super(message);
     this.code = code;
   }

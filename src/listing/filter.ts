@@ -69,7 +69,7 @@ export function plainFilter({ table, filter = sql`true` }: Listed): SQL {
 }
 
 /** Matches all conditions with the search, row by row. */
-export function wholeFilter(listed: Listed): SQL {
+export function fullFilter(listed: Listed): SQL {
   const elsewhere = listed.elsewhere ? sql`or ${listed.elsewhere.contains(needle)}` : sql``;
   return sql`${plainFilter(listed)}
     and (${given('needle', 'text')} is null or strpos(${listed.text}, ${needle}) > 0 ${elsewhere})`;
@@ -111,12 +111,12 @@ export function driven(listed: Listed, driver: Driver): SQL {
 }
 
 /** Matches the rows of a filtered list. */
-export function filteredList(listed: Listed, driver: Driver): SQL {
-  return sql`${driven(listed, driver)} and ${wholeFilter(listed)}`;
+export function filteredCondition(listed: Listed, driver: Driver): SQL {
+  return sql`${driven(listed, driver)} and ${fullFilter(listed)}`;
 }
 
 /** Matches the rows of a list without a filter, of one customer or of all. */
-export function plainList(listed: Listed, driver: Driver | undefined): SQL {
+export function unfilteredCondition(listed: Listed, driver: Driver | undefined): SQL {
   const owner = driver === 'CUSTOMER' ? sql`${listed.owner}` : sql`true`;
   return sql`${inTenant(listed)} and ${owner} and ${partsOf(listed.table).live}`;
 }

@@ -45,7 +45,7 @@ export function sortOf({ order, backward }: Walk): SQL {
 }
 
 /** Returns the conditions of the segments after the start of a walk: rows that tie with it, then rows beyond it. */
-function stretchesOf({ order, backward, from, inclusive = false }: Walk): SQL[] {
+function segmentsOf({ order, backward, from, inclusive = false }: Walk): SQL[] {
   if (!from) return [sql`true`];
   const value = given('fromValue', order.type);
   const operator = (direction: Direction, orEqual: boolean) =>
@@ -58,7 +58,7 @@ function stretchesOf({ order, backward, from, inclusive = false }: Walk): SQL[] 
 
 /** Matches the rows after the start of a walk, in a form that uses no index. */
 export function afterStart(walk: Walk): SQL {
-  return sql`(${sql.join(stretchesOf(walk), sql` or `)}) is true`;
+  return sql`(${sql.join(segmentsOf(walk), sql` or `)}) is true`;
 }
 
 export interface WalkOptions {
@@ -76,7 +76,7 @@ export function walkRows(table: PgTable, walk: Walk, where: SQL, options: WalkOp
   const { limit = longestPage, parts = [sql`true`] } = options;
   const sorted = sql`order by ${sortOf(walk)} limit ${limit}`;
   const branches = parts.flatMap((part) =>
-    stretchesOf(walk).map(
+    segmentsOf(walk).map(
       (stretch) => sql`(select * from ${table} where ${where} and ${part} and ${stretch} ${sorted})`,
     ),
   );
@@ -136,7 +136,7 @@ export function keysetList<T extends PgTable>(
   const family = statementFamily();
   return {
     order,
-    select: (walk) => family(nameOfWalk(name, walk), (orm) => pageQuery(orm, { table }, walk, where)),
+    select: (walk) => family(walkName(name, walk), (orm) => pageQuery(orm, { table }, walk, where)),
     count: statement(`${name}_count`, (orm) => countRows(orm, table, where)),
   };
 }
@@ -147,13 +147,13 @@ function pageValues(limit: number, from: Position | undefined): Record<string, u
 }
 
 /** Returns the part of a statement name that identifies a walk. */
-export function nameOfWalk(orderName: string, { backward, from, inclusive = false }: Walk): string {
+export function walkName(orderName: string, { backward, from, inclusive = false }: Walk): string {
   const start = inclusive ? 'at' : 'on';
   return `${orderName.toLowerCase().replaceAll(' ', '_')}_${backward ? 'backward' : 'forward'}_${from ? start : 'start'}`;
 }
 
 /** Returns a position before every row, for statements that always start at a position. */
-function beginningOf({ order, backward }: Walk): Position {
+function startPosition({ order, backward }: Walk): Position {
   const up = ascends(order.direction, backward);
   if (order.type === 'timestamptz') return [up ? '-infinity' : 'infinity', ''];
   // Above the greatest code point repeated to the greatest length, there is no value.
@@ -179,7 +179,7 @@ export async function runPage<Row>(
 ): Promise<Page<Row> & { found: Found<Row>[0] }> {
   const { size, backward, from } = request;
   const walk = { order, backward, from: from !== undefined || alwaysFrom };
-  const start = from ?? (alwaysFrom ? beginningOf(walk) : undefined);
+  const start = from ?? (alwaysFrom ? startPosition(walk) : undefined);
   // One row more than the page shows whether the walk continues.
   const [found] = await run(select(walk), { ...values, ...pageValues(size + 1, start) });
   const findBehind = async () => {

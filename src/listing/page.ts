@@ -1,11 +1,11 @@
 import type { Ctx } from '../ctx.ts';
 import { encodeCursor, type ListPage, type PageArgs, parsePage } from '../lib/page.ts';
-import { type Driver, filteredList, type Listed, type ListedTable, plainList } from './filter.ts';
-import { nameOfWalk, type PageSource, pageQuery, runPage, type Walk } from './keyset.ts';
+import { type Driver, filteredCondition, type Listed, type ListedTable, unfilteredCondition } from './filter.ts';
+import { walkName, type PageSource, pageQuery, runPage, type Walk } from './keyset.ts';
 import type { ListOrder } from './orders.ts';
-import { listCount, listPage, sortedPage } from './query.ts';
+import { countList, readFilteredPage, readSortedPage } from './query.ts';
 import type { CommonFilter } from './rules.ts';
-import { searchFor, tenantFacet } from './search.ts';
+import { toSearch, tenantFacet } from './search.ts';
 
 interface Row {
   id: string;
@@ -42,7 +42,7 @@ function driverOf({ filter, facets, customerId, id }: ListRequest): Driver | und
 
 function valuesOf(ctx: Ctx, { filter, statuses, facets, values, customerId, id }: ListRequest) {
   const wanted = filter.status ?? statuses.filter((status) => status !== 'ARCHIVED');
-  const search = filter.search ? searchFor(filter.search) : undefined;
+  const search = filter.search ? toSearch(filter.search) : undefined;
   const words = [...facets, filter.country, wanted.length === 1 ? wanted[0] : undefined];
   return {
     ...values,
@@ -77,16 +77,16 @@ function statementsOf(listed: Listed, order: ListOrder, request: ListRequest) {
   const driver = driverOf(request) ?? (filtered ? 'FACETS' : undefined);
   const kind = `${filtered ? 'filtered' : 'plain'}_${driver?.toLowerCase() ?? 'all'}`;
   const where = () =>
-    driver !== undefined && filtered ? filteredList(listed, driver) : plainList(listed, driver);
+    driver !== undefined && filtered ? filteredCondition(listed, driver) : unfilteredCondition(listed, driver);
   const select = (walk: Walk) =>
-    listed.family(`${kind}_${nameOfWalk(order.name, walk)}`, (orm) => {
+    listed.family(`${kind}_${walkName(order.name, walk)}`, (orm) => {
       if (driver === 'ID' || (driver === 'CUSTOMER' && !order.byChange))
-        return sortedPage(orm, listed, walk, where());
+        return readSortedPage(orm, listed, walk, where());
       if (driver === undefined || driver === 'CUSTOMER') return pageQuery(orm, listed, walk, where());
-      return listPage(orm, listed, { ...order, driver, walk });
+      return readFilteredPage(orm, listed, { ...order, driver, walk });
     });
   const count = listed.family(`${kind}_${order.list}_count`, (orm) =>
-    listCount(orm, listed, where(), filtered && driver === 'SEARCH'),
+    countList(orm, listed, where(), filtered && driver === 'SEARCH'),
   );
   return { select, count };
 }

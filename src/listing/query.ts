@@ -6,14 +6,14 @@ import {
   between,
   type Driver,
   driven,
-  filteredList,
+  filteredCondition,
   inTenant,
   type Listed,
   type ListedTable,
   partsOf,
   pattern,
   plainFilter,
-  wholeFilter,
+  fullFilter,
 } from './filter.ts';
 import {
   afterStart,
@@ -33,7 +33,7 @@ import {
  */
 const nearRows = sql.raw('1000');
 /** The most rows of a rare match. */
-const maxRare = 10_000;
+const maxRareMatches = 10_000;
 
 /** Matches rows by the trigram index, or by the ids of related rows. */
 function searchedByIndex(listed: Listed, ids: SQL | undefined): SQL {
@@ -48,12 +48,12 @@ function sorted({ table }: Listed, walk: Walk, where: SQL): SQL {
 const isFar = sql`not (select near_is_enough from enough)`;
 
 /** Selects the matches of a search beyond the rows near the start of the page. */
-function searchFar(listed: Listed, walk: Walk): SQL {
+function selectFarMatches(listed: Listed, walk: Walk): SQL {
   const { elsewhere } = listed;
   const byIndex = searchedByIndex(listed, elsewhere && sql`select id from elsewhere`);
   if (elsewhere === undefined) return sql`select * from ${sorted(listed, walk, byIndex)} where ${isFar}`;
-  const byFacets = sorted(listed, walk, filteredList(listed, 'FACETS'));
-  const along = walkRows(listed.table, walk, sql`${inTenant(listed)} and ${wholeFilter(listed)}`);
+  const byFacets = sorted(listed, walk, filteredCondition(listed, 'FACETS'));
+  const along = walkRows(listed.table, walk, sql`${inTenant(listed)} and ${fullFilter(listed)}`);
   const when = (way: string) => sql`${isFar} and (select way from search) = ${sql.raw(`'${way}'`)}`;
   return sql`select * from ${sorted(listed, walk, byIndex)} where ${when('INDEX')}
     union all select * from ${byFacets} where ${when('FACETS')}
@@ -64,9 +64,9 @@ function searchFar(listed: Listed, walk: Walk): SQL {
  * Returns CTEs that choose a strategy: the trigram index if few related rows match, the facets if they are rare,
  * otherwise a scan along the order.
  */
-function searchWay(listed: Listed): SQL {
+function searchStrategy(listed: Listed): SQL {
   if (listed.elsewhere === undefined) return sql``;
-  const most = sql.raw(String(maxRare));
+  const most = sql.raw(String(maxRareMatches));
   const withFacets = sql`select from ${listed.table} where ${driven(listed, 'FACETS')} limit ${most} + 1`;
   return sql`, elsewhere(id) as materialized (${listed.elsewhere.idsLike(pattern)} limit ${most} + 1),
     search as materialized (select case when (select count(*) from elsewhere) <= ${most} then 'INDEX'
@@ -102,18 +102,18 @@ function nearList(listed: Listed, { walk, byChange, range }: ListWalk): SQL {
  * Reads one page of a filtered list in one statement, for common and for rare matches: first a short scan along the
  * order. Only if that does not fill the page, the index of the driver and a sort.
  */
-export function listPage<T extends ListedTable>(orm: Orm, listed: Listed<T>, list: ListWalk) {
+export function readFilteredPage<T extends ListedTable>(orm: Orm, listed: Listed<T>, list: ListWalk) {
   const { driver, walk } = list;
   const { table } = listed;
   const isSearch = driver === 'SEARCH';
   const far = isSearch
-    ? searchFar(listed, walk)
-    : sql`select * from ${sorted(listed, walk, filteredList(listed, driver))} where ${isFar}`;
+    ? selectFarMatches(listed, walk)
+    : sql`select * from ${sorted(listed, walk, filteredCondition(listed, driver))} where ${isFar}`;
   const rows = sql`(with near as ${nearList(listed, list)},
-    page as (select * from near as ${nameOf(table)} where ${wholeFilter(listed)} order by ${sortOf(walk)} limit ${pageLimit}),
+    page as (select * from near as ${nameOf(table)} where ${fullFilter(listed)} order by ${sortOf(walk)} limit ${pageLimit}),
     enough as materialized (select (select count(*) from page) >= ${pageLimit}
       or (select count(*) from near) < ${nearRows} as near_is_enough)
-    ${isSearch ? searchWay(listed) : sql``}
+    ${isSearch ? searchStrategy(listed) : sql``}
     select * from page where (select near_is_enough from enough)
     union all ${far})`;
   return readPage(orm, listed, rows, walk);
@@ -123,7 +123,7 @@ export function listPage<T extends ListedTable>(orm: Orm, listed: Listed<T>, lis
  * Reads one page of a customer's accounts in an order without an index: they are few, so they are sorted. `offset 0`
  * keeps the planner from scanning the whole tenant in that order.
  */
-export function sortedPage<T extends ListedTable>(orm: Orm, listed: Listed<T>, walk: Walk, where: SQL) {
+export function readSortedPage<T extends ListedTable>(orm: Orm, listed: Listed<T>, walk: Walk, where: SQL) {
   const { table } = listed;
   const rows = sql`(select * from ${table} where ${where} offset 0)`;
   const after = sql`(select * from ${rows} as ${nameOf(table)} where ${afterStart(walk)} order by ${sortOf(walk)} limit ${longestPage})`;
@@ -131,7 +131,7 @@ export function sortedPage<T extends ListedTable>(orm: Orm, listed: Listed<T>, w
 }
 
 /** Counts the rows that match a condition, or the matches of a search if the search is the driver. */
-export function listCount(orm: Orm, listed: Listed, where: SQL, isSearch: boolean) {
+export function countList(orm: Orm, listed: Listed, where: SQL, isSearch: boolean) {
   const condition = isSearch ? searchedByIndex(listed, listed.elsewhere?.idsLike(pattern)) : where;
   return countRows(orm, listed.table, condition);
 }

@@ -13,7 +13,7 @@ export interface Search {
  * Returns how to search for a text. It matches anywhere if it has three letters or digits in a row, because these make
  * a trigram. Shorter texts match only at the start of a value, whose marker completes a trigram.
  */
-export function searchFor(typed: string): Search {
+export function toSearch(typed: string): Search {
   const needle = /[\p{Alphabetic}\p{Nd}]{3}/u.test(typed) ? typed : `\n${typed}`;
   const escaped = needle.replaceAll(/[\\%_]/g, String.raw`\$&`);
   return { needle, pattern: `%${escaped}%` };

@@ -58,7 +58,7 @@ async function ownerExists(ctx: Ctx, { ownerType, ownerId }: Owner): Promise<boo
 }
 
 /** Returns whether an owner has or had one of the settings. */
-async function hadOne(ctx: Ctx, owner: Owner, named: FullId[]): Promise<boolean> {
+async function hadSetting(ctx: Ctx, owner: Owner, named: FullId[]): Promise<boolean> {
   const { ownerType: type, ownerId } = owner;
   const keys = new Set(named.map(settingKey));
   const present = await ctx.load(settingsOfOwner, { type, id: ownerId });
@@ -83,7 +83,7 @@ export async function settingExisted(ctx: Ctx, literal: string, spaced: string):
       const [owner] = named;
       if (owner === undefined) return false;
       // Settings belong to owners, which are never deleted.
-      return otherOwners.has(ownerKey(owner)) ? hadOne(ctx, owner, named) : ownerExists(ctx, owner);
+      return otherOwners.has(ownerKey(owner)) ? hadSetting(ctx, owner, named) : ownerExists(ctx, owner);
     }),
   );
   return existed.includes(true);

@@ -72,7 +72,7 @@ function ownerOf({ accountId, customerId }: PutSettingsInput | RemoveSettingsInp
   return accountId != null ? { type: 'ACCOUNT', id: accountId } : { type: 'CUSTOMER', id: customerId ?? '' };
 }
 
-async function holdOwner(run: Run, { type, id }: Owner): Promise<void> {
+async function lockOwner(run: Run, { type, id }: Owner): Promise<void> {
   if (type === 'ACCOUNT') assertWritable('Account', await lockAccount(run, id), { id });
   else assertWritable('Customer', await lockCustomer(run, id), { id });
 }
@@ -119,7 +119,7 @@ interface Put {
 
 async function put(ctx: Ctx, { mutation, input, owner, rowsFor }: Put): Promise<Written<SettingsOwner>> {
   const result = await writeOnce(ctx, mutation, input, reviveOwner, async (run) => {
-    await holdOwner(run, owner);
+    await lockOwner(run, owner);
     const present = await run(settingsOfOwner, { ...owner });
     const rows = rowsFor(present);
     const keys = new Set(rows.map(settingKey));
@@ -178,7 +178,7 @@ export function changeSetting(ctx: Ctx, input: ChangeSettingInput): Promise<Writ
 export async function removeSettings(ctx: Ctx, input: RemoveSettingsInput): Promise<Written<SettingsOwner>> {
   const owner = ownerOf(input);
   const result = await writeOnce(ctx, 'removeSettings', input, reviveOwner, async (run) => {
-    await holdOwner(run, owner);
+    await lockOwner(run, owner);
     const present = new Map((await run(settingsOfOwner, { ...owner })).map((row) => [settingKey(row), row]));
     const gone = input.settings.map((key) => {
       const row = present.get(settingKey(key));

@@ -5,7 +5,7 @@ import {
   AppError,
   BusyError,
   DeadlineError,
-  FollowingError,
+  SubscriptionError,
   ForbiddenError,
   InvalidInputError,
   UnavailableError,
@@ -44,7 +44,7 @@ export function maskError(error: unknown): GraphQLError {
     const headers = { 'retry-after': String(original.retryAfterS) };
     return show(original.message, { code: unavailable, http: { status: 503, headers } });
   }
-  if (original instanceof FollowingError) return show(original.message, { code: original.code });
+  if (original instanceof SubscriptionError) return show(original.message, { code: original.code });
   if (original instanceof DeadlineError) {
     return show(original.message, { code: timeout, http: { status: 504 } });
   }

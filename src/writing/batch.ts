@@ -2,7 +2,7 @@ import type { BatchItem, Ctx, Run } from '../ctx.ts';
 import { UnavailableError } from '../lib/errors.ts';
 
 /** Returns whether the database rolled a statement back, so that nothing was written. */
-function wasTakenBack(error: unknown): boolean {
+function wasRolledBack(error: unknown): boolean {
   return error instanceof UnavailableError ? error.reason === 'SLOW' : true;
 }
 
@@ -10,7 +10,7 @@ function wasTakenBack(error: unknown): boolean {
  * Writes in one batch with concurrent requests of the same group: one statement, one commit. Returns `undefined` if the
  * batch was rolled back; then each request must run alone.
  */
-export function writeTogether<Item, Result>(
+export function writeInBatch<Item, Result>(
   ctx: Ctx,
   group: string,
   request: BatchItem<Item>,
@@ -20,7 +20,7 @@ export function writeTogether<Item, Result>(
     try {
       return await write(run, items);
     } catch (error) {
-      if (items.length > 1 && wasTakenBack(error)) return undefined;
+      if (items.length > 1 && wasRolledBack(error)) return undefined;
       throw error;
     }
   });

@@ -180,7 +180,7 @@ const forgetExpiredKeys = statement('forget_expired_keys', (orm) =>
  * Returns the earlier results of keys after a constraint violation, because an equal request may have finished first.
  * Deletes expired records, which would block the reuse of their keys.
  */
-export async function answersSoFar(ctx: Ctx, values: KeyValues[]): Promise<Map<string, unknown>> {
+export async function findEarlierAnswers(ctx: Ctx, values: KeyValues[]): Promise<Map<string, unknown>> {
   const keys = values.flatMap(({ idempotencyKey }) => idempotencyKey ?? []);
   if (keys.length === 0) return new Map();
   const parameters = { ...keyPlaceholders(ctx), keys };

@@ -2,9 +2,9 @@ import type { Ctx, Run } from '../ctx.ts';
 import { joined } from '../db/rows.ts';
 import { AppError } from '../lib/errors.ts';
 import { newUuid } from '../lib/id.ts';
-import { writeTogether } from './batch.ts';
+import { writeInBatch } from './batch.ts';
 import {
-  answersSoFar,
+  findEarlierAnswers,
   earlierAnswer,
   type KeyValues,
   keyConstraint,
@@ -46,7 +46,7 @@ function patchAll(run: Run, statement: Statement, attempts: readonly Attempt[]) 
 }
 
 /** Returns the attempts whose id and key no earlier attempt has. Updates of the same row must run one after another. */
-function firstOfEach(attempts: readonly Attempt[]): Attempt[] {
+function withoutDuplicates(attempts: readonly Attempt[]): Attempt[] {
   const ids = new Set<string>();
   const keys = new Set<string>();
   return attempts.filter(({ id, key: { idempotencyKey } }) => {
@@ -60,11 +60,11 @@ function firstOfEach(attempts: readonly Attempt[]): Attempt[] {
 /**
  * Updates a row in one batch with concurrent requests. An attempt that must wait for another one joins the next batch.
  */
-async function patchTogether(ctx: Ctx, statement: Statement, attempt: Attempt) {
+async function patchInBatch(ctx: Ctx, statement: Statement, attempt: Attempt) {
   const request = { item: attempt, size: 1, maxSize: maxTogether };
   for (;;) {
-    const outcomes = await writeTogether(ctx, statement.name, request, async (run, attempts) => {
-      const firsts = firstOfEach(attempts);
+    const outcomes = await writeInBatch(ctx, statement.name, request, async (run, attempts) => {
+      const firsts = withoutDuplicates(attempts);
       const rows = await patchAll(run, statement, firsts);
       const byId = new Map(rows.map((row) => [row.id, row]));
       return new Map(firsts.map((first) => [first, byId.get(first.id)]));
@@ -85,7 +85,7 @@ function outcomeOf<Row extends { id: string | null }>(
   return written === null ? { refused: joined(before) } : { after: written };
 }
 
-function attemptOf(ctx: Ctx, mutation: string, input: PatchInput, values: Record<string, unknown>): Attempt {
+function newAttempt(ctx: Ctx, mutation: string, input: PatchInput, values: Record<string, unknown>): Attempt {
   const { id, expectedVersion } = input;
   const { idempotencyKey, fingerprint } = keyValues(mutation, input, null);
   const key = { idempotencyKey, fingerprint };
@@ -104,18 +104,18 @@ export async function runPatch<Row extends { id: string | null }>(
   input: PatchInput,
   values: Partial<Row>,
 ): Promise<PatchOutcome<Row>> {
-  const attempt = attemptOf(ctx, mutation, input, values);
+  const attempt = newAttempt(ctx, mutation, input, values);
   const { key } = attempt;
   return retryOnViolation<PatchOutcome<Row>>(
     [keyConstraint],
     async (tries) => {
-      const together = tries === 1 ? await patchTogether(ctx, statement, attempt) : undefined;
+      const together = tries === 1 ? await patchInBatch(ctx, statement, attempt) : undefined;
       const row = together ?? (await patchAll(ctx.run, statement, [attempt]))[0];
       if (row === undefined) throw new Error('The statement returned no row for its input.');
       return outcomeOf(attempt, row);
     },
     async () => {
-      const answer = (await answersSoFar(ctx, [key])).get(key.idempotencyKey ?? '');
+      const answer = (await findEarlierAnswers(ctx, [key])).get(key.idempotencyKey ?? '');
       if (answer instanceof AppError) throw answer;
       return answer === undefined ? undefined : { answer };
     },

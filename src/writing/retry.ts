@@ -1,7 +1,7 @@
 import type { Ctx } from '../ctx.ts';
 import { isViolation } from '../db/constraint.ts';
 import { AppError } from '../lib/errors.ts';
-import { answersSoFar, type KeyValues, keyConstraint, type Written } from './idempotency.ts';
+import { findEarlierAnswers, type KeyValues, keyConstraint, type Written } from './idempotency.ts';
 
 /** The most attempts of a write that conflicts with concurrent writes. */
 const maxTries = 10;
@@ -45,7 +45,7 @@ export interface KeyedWrite<Row> {
 export function writeKeyed<Row>(ctx: Ctx, keyed: KeyedWrite<Row>): Promise<Written<Row>> {
   const { key, constraints, write, revive } = keyed;
   return retryOnViolation([...constraints, keyConstraint], write, async (violation) => {
-    const answer = (await answersSoFar(ctx, [key])).get(key.idempotencyKey ?? '');
+    const answer = (await findEarlierAnswers(ctx, [key])).get(key.idempotencyKey ?? '');
     if (answer instanceof AppError) throw answer;
     if (answer !== undefined) return { written: revive(answer), replayed: true };
     await keyed.settle?.(violation);

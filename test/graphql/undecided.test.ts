@@ -1,6 +1,6 @@
 import { extendSchema, type GraphQLObjectType, type GraphQLSchema, isObjectType, parse } from 'graphql';
 import { expect, it } from 'vitest';
-import { buildSchema, requireDecisions } from '../../src/schema.ts';
+import { buildSchema, assertScopesDeclared } from '../../src/schema.ts';
 
 /** A schema in which nobody has decided who may use this type, or this field of it. */
 function withoutDecision(place: string): GraphQLSchema {
@@ -15,14 +15,14 @@ function withoutDecision(place: string): GraphQLSchema {
 }
 
 it('leaves nothing undecided in the schema that is served', () => {
-  expect(() => requireDecisions(buildSchema())).not.toThrow();
+  expect(() => assertScopesDeclared(buildSchema())).not.toThrow();
 });
 
 it.each([
   ...['Query.viewer', 'Query.accounts', 'Query.node', 'Mutation.createAccount', 'Mutation.removeSettings'],
   ...['Account', 'Customer', 'AccountReference', 'AccountConnection', 'CustomerConnection'],
 ])('a service does not start while nobody has decided who may use %s', (place) => {
-  expect(() => requireDecisions(withoutDecision(place))).toThrow(
+  expect(() => assertScopesDeclared(withoutDecision(place))).toThrow(
     `No scope is declared for ${place}. Set authScopes.`,
   );
 });
@@ -38,5 +38,5 @@ it.each([
   ['Address', 'extend type Address implements Node { nodeId: ID! }'],
 ])('a new %s is undecided: %s', (place, extension) => {
   const schema = extendSchema(buildSchema(), parse(extension), { assumeValid: true });
-  expect(() => requireDecisions(schema)).toThrow(`No scope is declared for ${place}. Set authScopes.`);
+  expect(() => assertScopesDeclared(schema)).toThrow(`No scope is declared for ${place}. Set authScopes.`);
 });
