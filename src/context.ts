@@ -178,7 +178,7 @@ export function createContext(parts: ContextParts, caller: Caller, selects: Sele
     ...createLoading(() => ctx, schedule),
     async subscribeToChanges(filter) {
       if (feed === undefined || renew === undefined) throw new Error('This context has no change feed.');
-      return feed.follow({ viewer, filter, renew });
+      return feed.subscribe({ viewer, filter, renew });
     },
   };
   return ctx;

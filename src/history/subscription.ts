@@ -3,7 +3,7 @@ import { type ChangeFilter, maxWaitingChanges } from './rules.ts';
 import type { ChangeRow } from './table.ts';
 
 /** A subscription to changes. Changes that its client has not read yet are queued. */
-export interface Follower {
+export interface Subscription {
   changes: AsyncIterableIterator<ChangeRow>;
   offer(change: ChangeRow): void;
   /** Completes after the queued changes. With a reason, fails at once. */
@@ -17,7 +17,7 @@ function matches({ accountId, customerId }: ChangeFilter, change: ChangeRow): bo
   );
 }
 
-export function tooSlow(): SubscriptionError {
+export function tooSlowError(): SubscriptionError {
   return new SubscriptionError(
     'SERVICE_UNAVAILABLE',
     `More than ${maxWaitingChanges} changes are waiting for the client. Subscribe again, and read the missed changes in the history of the accounts.`,
@@ -61,13 +61,13 @@ function createQueue<T>() {
   };
 }
 
-/** Creates a subscription. `leave` is called once when it ends. */
-export function createFollower(filter: ChangeFilter, leave: () => void): Follower {
+/** Creates a subscription. `onEnd` is called once when it ends. */
+export function createSubscription(filter: ChangeFilter, onEnd: () => void): Subscription {
   const queue = createQueue<ChangeRow>();
   function end(reason?: SubscriptionError): void {
     if (!queue.isOpen()) return;
     queue.end(reason);
-    leave();
+    onEnd();
   }
   // Not a generator, because `return` of a generator waits for the next change.
   const changes: AsyncIterableIterator<ChangeRow> = {
@@ -88,7 +88,7 @@ export function createFollower(filter: ChangeFilter, leave: () => void): Followe
     offer(change) {
       if (!queue.isOpen() || !matches(filter, change)) return;
       if (queue.size() < maxWaitingChanges) queue.push(change);
-      else end(tooSlow());
+      else end(tooSlowError());
     },
   };
 }
