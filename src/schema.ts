@@ -61,7 +61,7 @@ export function printSchema(schema: GraphQLSchema): string {
 
 type Extended = { extensions: object };
 
-function decides({ extensions }: Extended): boolean {
+function declaresScopes({ extensions }: Extended): boolean {
   const { pothosOptions } = extensions as { pothosOptions?: { authScopes?: unknown } };
   return pothosOptions?.authScopes !== undefined;
 }
@@ -70,7 +70,7 @@ function decides({ extensions }: Extended): boolean {
  * Types that only a parent type leads to, and that need no scope beyond the parent's. New types must be added
  * explicitly.
  */
-const belonging = new Set(
+const typesWithoutScopes = new Set(
   `Address Alias BillingInformation Change Setting Tenant Viewer
   AccountEdge AliasConnection AliasEdge ChangeConnection ChangeEdge CustomerEdge PageInfo
   CreateAccountSuccess UpdateAccountSuccess ArchiveAccountSuccess RestoreAccountSuccess
@@ -84,28 +84,31 @@ const belonging = new Set(
  * Returns the root fields and types that declare no scope and are not in the list above. Entities and nodes must
  * declare theirs, because a query can reach them from anywhere.
  */
-function undecided(schema: GraphQLSchema): string[] {
+function findUndeclared(schema: GraphQLSchema): string[] {
   const roots = [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()];
   const fields = roots.flatMap((root) =>
     Object.values(root?.getFields() ?? {})
-      .filter((field) => !['_entities', '_service'].includes(field.name) && !decides(field))
+      .filter((field) => !['_entities', '_service'].includes(field.name) && !declaresScopes(field))
       .map((field) => `${root?.name}.${field.name}`),
   );
   const union = schema.getType('_Entity');
   const entities: readonly GraphQLObjectType[] = isUnionType(union) ? union.getTypes() : [];
-  const isAnywhere = (type: GraphQLObjectType) =>
+  const isEntryPoint = (type: GraphQLObjectType) =>
     entities.includes(type) || type.getInterfaces().some(({ name }) => name === 'Node');
   const types = Object.values(schema.getTypeMap()).filter(
     (type) =>
-      isObjectType(type) && !roots.includes(type) && !/^__|^_Service$/.test(type.name) && !decides(type),
+      isObjectType(type) &&
+      !roots.includes(type) &&
+      !/^__|^_Service$/.test(type.name) &&
+      !declaresScopes(type),
   ) as GraphQLObjectType[];
-  const open = types.filter((type) => isAnywhere(type) || !belonging.has(type.name));
+  const open = types.filter((type) => isEntryPoint(type) || !typesWithoutScopes.has(type.name));
   return [...fields, ...open.map(({ name }) => name)];
 }
 
 /** Throws if a field or type of the schema declares no scope. */
 export function assertScopesDeclared(schema: GraphQLSchema): void {
-  const open = undecided(schema);
+  const open = findUndeclared(schema);
   if (open.length > 0) throw new Error(`No scope is declared for ${open.join(', ')}. Set authScopes.`);
 }
 

@@ -1,10 +1,10 @@
 import { sql } from 'drizzle-orm';
-import { readAccountsInBatch, along, relatedFlags, foundAccounts } from '../account/read.ts';
+import { foundAccounts, readAccountsInBatch, relatedFlags, selectRelated } from '../account/read.ts';
 import { type AccountRow, accounts } from '../account/table.ts';
-import { asked, inForceThen, instantKey, wanted } from '../alias/read.ts';
+import { inForceThen, instantKey, positionColumn, requestedNames } from '../alias/read.ts';
 import { aliases } from '../alias/table.ts';
 import type { Loader } from '../ctx.ts';
-import { once, tenantId } from '../db/rows.ts';
+import { oneRow, tenantId } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
 import { isStorable } from '../lib/rule.ts';
 
@@ -17,8 +17,8 @@ export interface AliasKey {
 const accountsByAliases = statement('accounts_by_aliases', (orm) => {
   const named = orm.$with('named').as(
     orm
-      .select({ asked: sql<number>`wanted.${asked}`.as('asked'), accountId: aliases.accountId })
-      .from(wanted())
+      .select({ asked: sql<number>`wanted.${positionColumn}`.as('asked'), accountId: aliases.accountId })
+      .from(requestedNames())
       .innerJoin(
         aliases,
         sql`${aliases.tenantId} = ${tenantId} and ${aliases.value} = wanted."name" and ${inForceThen}`,
@@ -41,9 +41,9 @@ const accountsByAliases = statement('accounts_by_aliases', (orm) => {
         [number, string][] | null
       >`(select json_agg(json_build_array(asked, account_id)) from named)`,
       rows: foundAccounts(),
-      ...along(),
+      ...selectRelated(),
     })
-    .from(once);
+    .from(oneRow);
 });
 
 const keyOf = ({ on, value }: AliasKey): string => instantKey(on, value);
@@ -67,7 +67,7 @@ export const accountByAlias: Loader<AliasKey, AccountRow | null> = {
         });
         const byId = new Map((found?.rows ?? []).map((row) => [row.id, row]));
         const named = new Map((found?.named ?? []).map(([place, id]) => [place, byId.get(id)]));
-        return { byName: new Map(all.map((key, index) => [keyOf(key), named.get(index + 1)])), found };
+        return { byKey: new Map(all.map((key, index) => [keyOf(key), named.get(index + 1)])), found };
       },
     }),
 };

@@ -1,4 +1,4 @@
-import { AccountAnswer, accountPath, findAccount, toDomainInput, showAccount } from '../account/rest.ts';
+import { AccountAnswer, accountPath, findAccount, showAccount, toDomainInput } from '../account/rest.ts';
 import type { AccountRow } from '../account/table.ts';
 import { aliasesOfAccount, aliasPage, aliasTimeline, nameExisted } from '../alias/read.ts';
 import * as rules from '../alias/rules.ts';
@@ -196,7 +196,7 @@ async function findAlias(ctx: Ctx, value: string): Promise<AliasRow> {
   return alias;
 }
 
-function ofAccounts(rest: Rest): void {
+function registerAccountRoutes(rest: Rest): void {
   rest.openapi(addRoute, async (c) => {
     const body = toDomainInput(c.req.valid('json'));
     const key = keyOf(c, c.req.valid('header'), body);
@@ -221,7 +221,7 @@ function ofAccounts(rest: Rest): void {
   });
 }
 
-function ofTenant(rest: Rest): void {
+function registerAliasRoutes(rest: Rest): void {
   rest.openapi(listRoute, async (c) => {
     const asked = askedPage('aliases', c.req.valid('query'));
     const page = await aliasPage(c.var.ctx, { first: asked.size, after: asked.after });
@@ -241,6 +241,6 @@ function ofTenant(rest: Rest): void {
 
 /** Registers the routes of aliases. */
 export function aliasRoutes(rest: Rest): void {
-  ofAccounts(rest);
-  ofTenant(rest);
+  registerAccountRoutes(rest);
+  registerAliasRoutes(rest);
 }

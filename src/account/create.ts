@@ -8,9 +8,9 @@ import {
   claimConstraints,
   claimSteps,
   findConflictingClaims,
-  toClashError,
   type NewAlias,
   newAliases,
+  toClashError,
 } from '../alias/write.ts';
 import type { Ctx, Run } from '../ctx.ts';
 import { type CustomerRow, customers } from '../customer/table.ts';
@@ -24,8 +24,8 @@ import { insertSettings, type NewSetting, newSettings, settingHistory } from '..
 import { writeInBatch } from '../writing/batch.ts';
 import { IdempotencyError, NotAllowedInStatusError } from '../writing/errors.ts';
 import {
-  findEarlierAnswers,
   earlierAnswer,
+  findEarlierAnswers,
   type KeyValues,
   keyColumns,
   keyConstraint,
@@ -38,7 +38,7 @@ import {
   type Written,
 } from '../writing/idempotency.ts';
 import { retryOnViolation } from '../writing/retry.ts';
-import { relatedFlags, relatedValues, customerByKey, joinedCustomer } from './read.ts';
+import { customerByKey, joinedCustomer, relatedFlags, relatedValues } from './read.ts';
 import { type CreateAccountInput, maxAccountsPerCall } from './rules.ts';
 import { type AccountRow, accounts, snapshot } from './table.ts';
 import { primeAccount } from './write.ts';
@@ -247,9 +247,9 @@ function runStatement(run: Run, attempts: readonly Attempt[], values: Record<str
 
 /** Creates all accounts in one statement. If one violates a constraint, throws and writes nothing. */
 async function insertAll(run: Run, attempts: readonly Attempt[]): Promise<Map<Attempt, Outcome>> {
-  const ctx = attempts.at(-1)?.ctx ?? unanswered();
+  const ctx = attempts.at(-1)?.ctx ?? throwMissingResult();
   const outcomes = await runStatement(run, attempts, { ...keyPlaceholders(ctx), ...relatedValues(ctx) });
-  return new Map(outcomes.map((outcome) => [attempts[outcome.place] ?? unanswered(), outcome]));
+  return new Map(outcomes.map((outcome) => [attempts[outcome.place] ?? throwMissingResult(), outcome]));
 }
 
 /**
@@ -262,7 +262,11 @@ function insertInBatch(ctx: Ctx, attempts: readonly Attempt[]): Promise<Map<Atte
   return writeInBatch(ctx, group, request, (run, items) => insertAll(run, items.flat()));
 }
 
-function resultOf(ctx: Ctx, { input, rows, key }: Attempt, outcome: Outcome = unanswered()): CreateResult {
+function resultOf(
+  ctx: Ctx,
+  { input, rows, key }: Attempt,
+  outcome: Outcome = throwMissingResult(),
+): CreateResult {
   const earlier = earlierAnswer(outcome, key);
   if (earlier instanceof AppError) return earlier;
   if (earlier !== undefined) return replayOf(ctx, earlier);
@@ -359,8 +363,8 @@ export async function createAccounts(ctx: Ctx, inputs: CreateAccountInput[]): Pr
   const insertOpen = async (tries: number) => {
     const open = attempts.filter(isOpen);
     if (open.length === 0) return results;
-    const together = tries === 1 ? await insertInBatch(ctx, open) : undefined;
-    const outcomes = together ?? (await insertAll(ctx.run, open));
+    const batched = tries === 1 ? await insertInBatch(ctx, open) : undefined;
+    const outcomes = batched ?? (await insertAll(ctx.run, open));
     ctx.forget();
     for (const attempt of open) results.set(attempt, resultOf(ctx, attempt, outcomes.get(attempt)));
     return results;
@@ -372,17 +376,17 @@ export async function createAccounts(ctx: Ctx, inputs: CreateAccountInput[]): Pr
     for (const [attempt, result] of settled) results.set(attempt, result);
     return undefined;
   });
-  return attempts.map((attempt) => results.get(attempt) ?? unanswered());
+  return attempts.map((attempt) => results.get(attempt) ?? throwMissingResult());
 }
 
-function unanswered(): never {
+function throwMissingResult(): never {
   throw new Error('An input has no result.');
 }
 
 /** Creates one account. Throws the AppError that explains a refusal. */
 export async function createAccount(ctx: Ctx, input: CreateAccountInput): Promise<Written<CreatedAccount>> {
   const [result] = await createAccounts(ctx, [input]);
-  if (result === undefined) return unanswered();
+  if (result === undefined) return throwMissingResult();
   if (result instanceof AppError) throw result;
   return result;
 }

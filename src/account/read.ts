@@ -5,7 +5,7 @@ import { type AliasRow, aliases, aliasText } from '../alias/table.ts';
 import type { Ctx, Loader, Run } from '../ctx.ts';
 import { type CustomerRow, customers } from '../customer/table.ts';
 import { jsonJoined, jsonRows } from '../db/json.ts';
-import { given, once, tenantId } from '../db/rows.ts';
+import { given, oneRow, tenantId } from '../db/rows.ts';
 import { statement, statementFamily } from '../db/statement.ts';
 import { byId, byKeys, type EntityKey, isById, keyParts, maxKeysTogether } from '../lib/entity-key.ts';
 import { groupBy } from '../lib/group.ts';
@@ -20,13 +20,13 @@ import * as rules from './rules.ts';
 import { type AccountRow, accountFacets, accounts, accountText } from './table.ts';
 
 /** Rows that belong to accounts, read by the same statement. `null` if there are none. */
-export interface Along {
+export interface RelatedRows {
   customers: CustomerRow[] | null;
   aliases: AliasRow[] | null;
   settings: SettingRow[] | null;
 }
 
-const noRelatedRows: Along = { customers: null, aliases: null, settings: null };
+const noRelatedRows: RelatedRows = { customers: null, aliases: null, settings: null };
 
 /**
  * Defines a subset of columns, used if the document selects nothing else of the type. `others` are fields that need
@@ -69,7 +69,7 @@ const ids = sql`array(select id from found)`;
  * Selects the rows that belong to the accounts of the CTE `found`, each kind only if the document selects it. One
  * statement replaces four.
  */
-export function along(): { [key in keyof Along]: SQL<Along[key]> } {
+export function selectRelated(): { [key in keyof RelatedRows]: SQL<RelatedRows[key]> } {
   return {
     customers: jsonRows(customers, 'customers', {
       source: sql`${customers} where ${given('withCustomers', 'boolean')} and ${customers.tenantId} = ${tenantId}
@@ -91,10 +91,10 @@ export function along(): { [key in keyof Along]: SQL<Along[key]> } {
   };
 }
 
-type Selecting = Pick<Ctx, 'selects' | 'now'>;
+type SelectingCtx = Pick<Ctx, 'selects' | 'now'>;
 
-/** Returns the flags that decide which rows and columns `along`, `foundAccounts` and `joinedCustomer` read. */
-export function relatedFlags({ selects }: Pick<Selecting, 'selects'>): Record<string, boolean> {
+/** Returns the flags that decide which rows and columns `selectRelated`, `foundAccounts` and `joinedCustomer` read. */
+export function relatedFlags({ selects }: Pick<SelectingCtx, 'selects'>): Record<string, boolean> {
   // A selection on `Node` applies to each type that has a node id.
   const isBrief = selects.only('Node', noFields);
   return {
@@ -119,13 +119,13 @@ function instantsOf(requests: readonly { now: Date }[]) {
   };
 }
 
-/** Returns the values of the placeholders of `along`, `foundAccounts` and `joinedCustomer`. */
-export function relatedValues(ctx: Selecting) {
+/** Returns the values of the placeholders of `selectRelated`, `foundAccounts` and `joinedCustomer`. */
+export function relatedValues(ctx: SelectingCtx) {
   return { ...relatedFlags(ctx), ...instantsOf([ctx]) };
 }
 
 /** Groups the related rows by the key that they are looked up by. */
-export function groupRelated({ customers, aliases, settings }: Along) {
+export function groupRelated({ customers, aliases, settings }: RelatedRows) {
   return {
     customers: new Map((customers ?? []).map((customer) => [customer.id, customer])),
     aliases: groupBy(aliases ?? [], (alias) => alias.accountId),
@@ -174,7 +174,7 @@ export interface AccountsRead<Key> {
     run: Run,
     keys: readonly Key[],
     values: Record<string, unknown>,
-  ): Promise<{ byName: Map<string, AccountRow | undefined>; found: Along | undefined }>;
+  ): Promise<{ byKey: Map<string, AccountRow | undefined>; found: RelatedRows | undefined }>;
 }
 
 /** Reads accounts in one batch with concurrent requests that select the same. Returns rows in the order of the keys. */
@@ -185,13 +185,13 @@ export async function readAccountsInBatch<Key>(
 ): Promise<(AccountRow | null)[]> {
   const find = async (run: Run, items: readonly KeysAt<Key>[]) => {
     const all = items.flatMap((item) => item.keys);
-    const { byName, found } = await read(run, all, { ...flags, ...instantsOf(items) });
-    return { byName, along: groupRelated(found ?? noRelatedRows) };
+    const { byKey, found } = await read(run, all, { ...flags, ...instantsOf(items) });
+    return { byKey, related: groupRelated(found ?? noRelatedRows) };
   };
   const request = { item: { keys, now: ctx.now }, size: keys.length, maxSize: maxKeysTogether };
-  const { byName, along: sorted } = await ctx.batch(`${name} ${Object.values(flags)}`, request, find);
-  const rows = keys.map((key) => byName.get(keyOf(key)) ?? null);
-  primeRelated(ctx, rows, sorted);
+  const { byKey, related } = await ctx.batch(`${name} ${Object.values(flags)}`, request, find);
+  const rows = keys.map((key) => byKey.get(keyOf(key)) ?? null);
+  primeRelated(ctx, rows, related);
   return rows;
 }
 
@@ -230,8 +230,8 @@ const accountsByKeys = statement('accounts_by_keys', (orm) => {
   );
   return orm
     .with(found)
-    .select({ rows: foundAccounts(), ...along() })
-    .from(once);
+    .select({ rows: foundAccounts(), ...selectRelated() })
+    .from(oneRow);
 });
 
 /** Reads accounts by id or node id, with the related rows that the document selects. */
@@ -248,7 +248,7 @@ export const accountByKey: Loader<EntityKey, AccountRow | null> = {
       keyOf: (key) => key,
       async read(run, all, values) {
         const [found] = await run(accountsByKeys, { ...keyParts(all), ...values });
-        return { byName: byKeys(found?.rows ?? []), found };
+        return { byKey: byKeys(found?.rows ?? []), found };
       },
     });
   },
@@ -267,11 +267,11 @@ const listed: Listed<typeof accounts> = {
   family: statementFamily(),
   text: accountText(accounts),
   facets: accountFacets(accounts),
-  along,
+  related: selectRelated,
   owner: sql`${accounts.customerId} = ${given('customerId', 'text')}`,
   filter: sql`(${tagGiven} is null or ${tagGiven} = any(${accounts.tags}))
     and (${currency} is null or coalesce(${accounts.invoiceCurrency}, ${given('baseCurrency', 'text')}) = ${currency})`,
-  elsewhere: {
+  relatedSearch: {
     contains: (needle: SQL) =>
       sql`exists (select from ${aliases} where ${aliasesInForce} and ${aliases.accountId} = ${accounts.id}
         and strpos(${text}, ${needle}) > 0)`,
@@ -317,7 +317,7 @@ export async function accountPage(
     },
   );
   for (const row of page.rows) ctx.prime(accountByKey, byId(row.id), row);
-  primeRelated(ctx, page.rows, groupRelated(page.found as unknown as Along));
+  primeRelated(ctx, page.rows, groupRelated(page.found as unknown as RelatedRows));
   return page;
 }
 

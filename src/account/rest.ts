@@ -278,7 +278,7 @@ const deleteRoute = call(['accounts:write'], {
   responses: { 200: answer(Success, 'The account was archived.') },
 });
 
-function reads(rest: Rest): void {
+function registerReads(rest: Rest): void {
   rest.openapi(listRoute, async (c) => {
     const { ctx } = c.var;
     const asked = askedPage('accounts', c.req.valid('query'));
@@ -305,7 +305,7 @@ function reads(rest: Rest): void {
   });
 }
 
-function writes(rest: Rest): void {
+function registerWrites(rest: Rest): void {
   rest.openapi(createRoute, async (c) => {
     const { ctx } = c.var;
     const idempotencyKey = c.req.valid('header')['Idempotency-Key'];
@@ -330,6 +330,6 @@ function writes(rest: Rest): void {
 
 /** Registers the routes of accounts. */
 export function accountRoutes(rest: Rest): void {
-  reads(rest);
-  writes(rest);
+  registerReads(rest);
+  registerWrites(rest);
 }

@@ -20,18 +20,18 @@ export function instantKey(on: Date, name: string): string {
 
 /** Matches aliases in force at the instant of the row of `wanted`. */
 export const inForceThen = sql`${aliases.effectiveFrom} <= wanted."on" and ${aliases.effectiveUntil} > wanted."on"`;
-export const asked = sql.identifier('asked');
+export const positionColumn = sql.identifier('asked');
 
 /** The requested pairs of name and instant, each with its position in the batch. */
-export function wanted() {
+export function requestedNames() {
   return sql`unnest(${sql.placeholder('names')}::text[], ${sql.placeholder('instants')}::text[]::timestamptz[])
-    with ordinality as wanted("name", "on", ${asked})`;
+    with ordinality as wanted("name", "on", ${positionColumn})`;
 }
 
 const aliasesInForce = statement('aliases_in_force', (orm) =>
   orm
-    .select({ asked: sql<number>`wanted.${asked}::integer`, alias: aliases })
-    .from(wanted())
+    .select({ asked: sql<number>`wanted.${positionColumn}::integer`, alias: aliases })
+    .from(requestedNames())
     .innerJoin(
       aliases,
       sql`${aliases.tenantId} = ${tenantId} and ${aliases.accountId} = wanted."name"

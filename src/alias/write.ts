@@ -183,7 +183,7 @@ export async function assertRoom(ctx: Ctx, run: Run, accountId: string, spans: A
   }
 }
 
-const standingStatement = statement('aliases_until', (orm) =>
+const spansAfterStatement = statement('aliases_until', (orm) =>
   orm
     .select()
     .from(aliases)
@@ -215,7 +215,7 @@ export function spansAfter(
   instant: Date,
   values: string[] | null,
 ): Promise<AliasRow[]> {
-  return run(standingStatement, { accountId, values, until: instant.toISOString() });
+  return run(spansAfterStatement, { accountId, values, until: instant.toISOString() });
 }
 
 /** Ends spans at an instant, and removes those that start later. `values` null: of all values. */

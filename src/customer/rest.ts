@@ -2,9 +2,9 @@ import { customerByKey } from '../account/read.ts';
 import {
   AccountAnswer,
   FirstAccountBody,
-  toDomainInput,
   MetadataAnswer,
   showAccount,
+  toDomainInput,
 } from '../account/rest.ts';
 import { AddressAnswer, showAddress } from '../address/rest.ts';
 import { billingAddressOf } from '../address/rules.ts';
@@ -194,7 +194,7 @@ async function showCustomer(ctx: Ctx, row: CustomerRow) {
   };
 }
 
-function reads(rest: Rest): void {
+function registerReads(rest: Rest): void {
   rest.openapi(listRoute, async (c) => {
     const { ctx } = c.var;
     const asked = askedPage('customers', c.req.valid('query'));
@@ -214,7 +214,7 @@ function reads(rest: Rest): void {
   });
 }
 
-function writes(rest: Rest): void {
+function registerWrites(rest: Rest): void {
   rest.openapi(createRoute, async (c) => {
     const { ctx } = c.var;
     const { account: first, ...fields } = c.req.valid('json');
@@ -242,6 +242,6 @@ function writes(rest: Rest): void {
 
 /** Registers the routes of customers. */
 export function customerRoutes(rest: Rest): void {
-  reads(rest);
-  writes(rest);
+  registerReads(rest);
+  registerWrites(rest);
 }

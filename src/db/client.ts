@@ -68,7 +68,7 @@ export interface DatabaseOptions {
   isDiskFull?: PoolOptions['isDiskFull'];
 }
 
-const patience: Limits & { connectTimeoutMs: number } = {
+const unlimited: Limits & { connectTimeoutMs: number } = {
   connectTimeoutMs: 5000,
   queueSize: Number.POSITIVE_INFINITY,
   waitTimeoutMs: Number.POSITIVE_INFINITY,
@@ -88,7 +88,7 @@ function timeouts(limits: DatabaseLimits | undefined): Record<string, number> {
  * Returns the settings of sessions and the text that begins a transaction. Poolers reject or lose session settings, so
  * there each transaction sets its own.
  */
-function openings({ prepare = true, limits }: DatabaseOptions) {
+function sessionSetup({ prepare = true, limits }: DatabaseOptions) {
   if (prepare) {
     // Every statement suits all values, so planning it again for each call would only cost time.
     const planning = { plan_cache_mode: 'force_generic_plan' };
@@ -172,7 +172,7 @@ async function commitAfter<T>(
 interface PooledClient {
   client: postgres.Sql;
   /** Passes a signal to the statement that `start` sends. */
-  within<T>(signal: CancelSignal | undefined, start: () => T): T;
+  withSignal<T>(signal: CancelSignal | undefined, start: () => T): T;
 }
 
 /** Returns a client for Drizzle that runs each statement and transaction on a pooled session. */
@@ -206,7 +206,7 @@ function pooledClient(pool: Pool, begin: string): PooledClient {
   };
   return {
     client: client as unknown as postgres.Sql,
-    within(signal, start) {
+    withSignal(signal, start) {
       current = signal;
       try {
         return start();
@@ -241,9 +241,9 @@ function createStatementRunner(orm: Orm) {
 /** Opens a database. Connections are opened when they are needed. */
 export function openDatabase(options: DatabaseOptions): Database {
   const { connection, poolSize, prepare = true, limits, onDisk, isDiskFull } = options;
-  const { begin, settings } = openings(options);
+  const { begin, settings } = sessionSetup(options);
   const pool = openPool({
-    ...patience,
+    ...unlimited,
     ...limits,
     connection,
     poolSize,
@@ -252,9 +252,14 @@ export function openDatabase(options: DatabaseOptions): Database {
     onDisk,
     isDiskFull,
   });
-  const patient = openings({ ...options, limits: undefined });
-  const atEase = openPool({ ...pool.options, ...patience, settings: patient.settings, onDisk: undefined });
-  const { client, within } = pooledClient(pool, begin);
+  const commandSetup = sessionSetup({ ...options, limits: undefined });
+  const commandPool = openPool({
+    ...pool.options,
+    ...unlimited,
+    settings: commandSetup.settings,
+    onDisk: undefined,
+  });
+  const { client, withSignal } = pooledClient(pool, begin);
   const run = createStatementRunner(drizzle(client, { casing: 'snake_case' }));
   const runners = new WeakMap<Session, Run>();
 
@@ -267,9 +272,9 @@ export function openDatabase(options: DatabaseOptions): Database {
     return runner;
   }
   return {
-    orm: drizzle(pooledClient(atEase, patient.begin).client, { casing: 'snake_case' }),
+    orm: drizzle(pooledClient(commandPool, commandSetup.begin).client, { casing: 'snake_case' }),
     run: (statement, values, signal) =>
-      run(statement, values, (send) => within(signal, send)).catch((error: unknown) => {
+      run(statement, values, (send) => withSignal(signal, send)).catch((error: unknown) => {
         throw toUnavailableError(error, true) ?? error;
       }),
     transaction: (work, signal) =>
@@ -286,7 +291,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     },
     usage: () => ({ used: pool.busy.size, idle: pool.idle.length, waiting: pool.waiting.length }),
     async close() {
-      await Promise.all([closePool(pool), closePool(atEase)]);
+      await Promise.all([closePool(pool), closePool(commandPool)]);
     },
   };
 }

@@ -31,14 +31,14 @@ export function isRetryable(error: unknown): boolean {
  * SQLSTATE codes of an unavailable database: connection errors, an unknown user or database, insufficient resources, an
  * operator's intervention, system errors, and sessions that are closed or read-only.
  */
-const cannotServe = /^(08|28|3D|53|57|58)|^(25P03|25006)$/;
+const unavailableCodes = /^(08|28|3D|53|57|58)|^(25P03|25006)$/;
 /**
  * SQLSTATE codes of statements that were rolled back: statement timeout, lock timeout, serialization failure, deadlock.
  */
-const tookBack = ['57014', '55P03', '40001', '40P01'];
+const rolledBackCodes = ['57014', '55P03', '40001', '40P01'];
 
 /** SQLSTATE codes of a database host that lacks resources. The transaction was rolled back. */
-const shortages: Record<string, UnavailableError['reason']> = {
+const shortageReasons: Record<string, UnavailableError['reason']> = {
   '53000': 'EXHAUSTED',
   '53100': 'DISK_FULL',
   '53200': 'EXHAUSTED',
@@ -48,7 +48,7 @@ const shortages: Record<string, UnavailableError['reason']> = {
 };
 
 /** Error codes of the driver and the system for a failed connection. */
-const connectionFailed = /^(CONNECT|E[A-Z]{4})/;
+const connectionErrorCodes = /^(CONNECT|E[A-Z]{4})/;
 
 /**
  * Returns the error of an unavailable database; undefined for other errors.
@@ -57,11 +57,11 @@ const connectionFailed = /^(CONNECT|E[A-Z]{4})/;
 export function toUnavailableError(error: unknown, entered: boolean): UnavailableError | undefined {
   for (const known of [error, (error as Error).cause]) if (known instanceof UnavailableError) return known;
   const { code = '' } = driverError(error);
-  const shortage = shortages[code];
+  const shortage = shortageReasons[code];
   if (shortage !== undefined) return new UnavailableError(shortage, error);
   if (!entered) return new UnavailableError('UNREACHABLE', error);
-  if (tookBack.includes(code)) return new UnavailableError('SLOW', error);
-  return cannotServe.test(code) || connectionFailed.test(code)
+  if (rolledBackCodes.includes(code)) return new UnavailableError('SLOW', error);
+  return unavailableCodes.test(code) || connectionErrorCodes.test(code)
     ? new UnavailableError('LOST', error)
     : undefined;
 }

@@ -81,36 +81,36 @@ export function openPool(options: PoolOptions): Pool {
 /** Runs `work` on a pooled session. Throws UnavailableError, and the errors of `work`. */
 export function useSession<T>(pool: Pool, work: (session: Session) => Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    watch(pool);
+    startSweep(pool);
     const run = async (session: Session) => {
       try {
         resolve(await work(session));
         pool.answeredAt = performance.now();
       } catch (error) {
-        const unavailable = explained(pool, toUnavailableError(error, session.entered));
+        const unavailable = withDiskReason(pool, toUnavailableError(error, session.entered));
         // A failed connection can look alive for a moment, and a connection to a standby stays useless.
         if (unavailable === undefined) pool.answeredAt = performance.now();
-        else if (!session.entered || !keepsSession.includes(unavailable.reason)) session.destroy();
+        else if (!session.entered || !harmlessReasons.includes(unavailable.reason)) session.destroy();
         if (unavailable !== undefined) noteDisk(pool, unavailable);
         reject((unavailable ?? error) as Error);
       }
     };
     const call = { run, refuse: reject, since: pool.now, done: Promise.resolve() };
     const session = pool.closing ? undefined : freeSession(pool);
-    if (session !== undefined) start(pool, session, call);
+    if (session !== undefined) startCall(pool, session, call);
     else if (pool.closing || isSaturated(pool) || pool.waiting.length >= pool.options.queueSize)
       reject(new UnavailableError('BUSY'));
-    else pool.waiting.push({ ...call, run: inTurn(run) });
+    else pool.waiting.push({ ...call, run: bindContext(run) });
   });
 }
 
 type Reason = UnavailableError['reason'];
 
 /** Reasons after which the session can still be used. */
-const keepsSession: Reason[] = ['SLOW', 'DISK_FULL', 'DISK_FAILS', 'EXHAUSTED'];
+const harmlessReasons: Reason[] = ['SLOW', 'DISK_FULL', 'DISK_FAILS', 'EXHAUSTED'];
 
 /** Replaces UNREACHABLE by DISK_FULL if the disk is full. */
-function explained<T extends UnavailableError | undefined>(pool: Pool, error: T): T | UnavailableError {
+function withDiskReason<T extends UnavailableError | undefined>(pool: Pool, error: T): T | UnavailableError {
   const isFull = error?.reason === 'UNREACHABLE' && pool.options.isDiskFull?.();
   return isFull ? new UnavailableError('DISK_FULL', error.cause) : error;
 }
@@ -132,7 +132,7 @@ export function noteDiskWorks(pool: Pool): void {
  * Binds a queued function to the async context of its caller. Without it, traces would show its statements under the
  * request that freed the session.
  */
-function inTurn<T>(run: (given: T) => Promise<void>): (given: T) => Promise<void> {
+function bindContext<T>(run: (given: T) => Promise<void>): (given: T) => Promise<void> {
   let give: (given: T) => void = () => undefined;
   const done = new Promise<T>((resolve) => {
     give = resolve;
@@ -152,13 +152,13 @@ function freeSession(pool: Pool): Session | undefined {
   const session = pool.idle.pop();
   if (session !== undefined || pool.busy.size >= pool.options.poolSize) return session;
   pool.attempts += 1;
-  const made = openSession(pool.options, pool.attempts, (lost) => forget(pool, lost));
+  const made = openSession(pool.options, pool.attempts, (lost) => removeSession(pool, lost));
   pool.opened.set(made, pool.now);
   return made;
 }
 
 /** The driver rejects the queries of a lost session, but not in every case. */
-function forget(pool: Pool, session: Session): void {
+function removeSession(pool: Pool, session: Session): void {
   const place = pool.idle.indexOf(session);
   if (place >= 0) pool.idle.splice(place, 1);
   const call = pool.busy.get(session);
@@ -169,12 +169,12 @@ function forget(pool: Pool, session: Session): void {
 function abandon(pool: Pool, session: Session, call: Call): void {
   if (pool.busy.get(session) !== call) return;
   pool.busy.delete(session);
-  call.refuse(explained(pool, new UnavailableError(session.entered ? 'LOST' : 'UNREACHABLE')));
+  call.refuse(withDiskReason(pool, new UnavailableError(session.entered ? 'LOST' : 'UNREACHABLE')));
   session.destroy();
   startWaiting(pool);
 }
 
-function start(pool: Pool, session: Session, call: Call): void {
+function startCall(pool: Pool, session: Session, call: Call): void {
   call.since = pool.now;
   pool.startedAt = pool.now;
   pool.busy.set(session, call);
@@ -188,14 +188,14 @@ function start(pool: Pool, session: Session, call: Call): void {
  * Returns the greatest age of a session: the age of the pool when it was opened. Sessions cache plans. Plans made for
  * nearly empty tables become slow as the tables grow.
  */
-function mayAge(opened: number): number {
+function maxAgeOf(opened: number): number {
   return Math.min(Math.max(opened, minAgeMs), maxAgeMs);
 }
 
 function giveBack(pool: Pool, session: Session): void {
   if (session.alive) {
     const opened = pool.opened.get(session) ?? 0;
-    if (pool.now - opened > mayAge(opened) && !pool.closing) void session.end();
+    if (pool.now - opened > maxAgeOf(opened) && !pool.closing) void session.end();
     else pool.idle.push(session);
   }
   startWaiting(pool);
@@ -206,11 +206,11 @@ function startWaiting(pool: Pool): void {
     const session = freeSession(pool);
     const call = session && pool.waiting.shift();
     if (session === undefined || call === undefined) return;
-    start(pool, session, call);
+    startCall(pool, session, call);
   }
 }
 
-function watch(pool: Pool): void {
+function startSweep(pool: Pool): void {
   if (pool.sweep !== undefined) return;
   let last = performance.now();
   pool.sweep = setInterval(() => {

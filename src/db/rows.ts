@@ -10,7 +10,7 @@ export function given(name: string, type: string): SQL {
 }
 
 /** One-row FROM for statements made of scalar sub-selects. */
-export const once = sql`(values (1)) as once`;
+export const oneRow = sql`(values (1)) as once`;
 
 function storedColumns(table: PgTable): [string, PgColumn][] {
   return Object.entries(getTableColumns(table) as Record<string, PgColumn>).filter(

@@ -44,7 +44,7 @@ interface Target {
   port: number[];
 }
 
-function dial({ path, host, port }: Target, attempt: number): Socket {
+function connectTo({ path, host, port }: Target, attempt: number): Socket {
   if (path) return connect(path);
   const at = attempt % host.length;
   // The driver verifies the certificate against the `host` of the socket.
@@ -113,17 +113,17 @@ function connectDriver(options: SessionOptions, hooks: object): postgres.Sql {
 export function openSession(options: SessionOptions, attempt: number, onLost: (session: Session) => void) {
   let dialed: { target: Target; socket: Socket } | undefined;
   const client = connectDriver(options, {
-    onclose: () => lose(),
+    onclose: () => markLost(),
     // The server sends its first parameter once the session is established.
     onparameter() {
       session.entered = true;
     },
     socket(target: Target) {
       if (dialed !== undefined || !session.alive) {
-        lose();
+        markLost();
         throw new UnavailableError(session.entered ? 'LOST' : 'UNREACHABLE');
       }
-      dialed = { target, socket: dial(target, attempt) };
+      dialed = { target, socket: connectTo(target, attempt) };
       return dialed.socket;
     },
   });
@@ -135,15 +135,15 @@ export function openSession(options: SessionOptions, attempt: number, onLost: (s
     end: () => client.end({ timeout: 5 }),
     destroy() {
       dialed?.socket.destroy();
-      lose();
+      markLost();
     },
     cancel(backend) {
       // PgBouncer 1.18 crashes on cancel requests, so behind a pooler the statement runs until its timeout.
-      if (dialed !== undefined && options.prepare) requestCancel(dial(dialed.target, attempt), backend);
+      if (dialed !== undefined && options.prepare) requestCancel(connectTo(dialed.target, attempt), backend);
       session.destroy();
     },
   };
-  function lose(): void {
+  function markLost(): void {
     if (!session.alive) return;
     session.alive = false;
     onLost(session);

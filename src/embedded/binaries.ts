@@ -112,7 +112,7 @@ async function sharedCopy(native: string, version: string, asOther: boolean): Pr
   const fresh = await mkdtemp(`${copy}-`);
   try {
     await cp(native, fresh, { recursive: true, verbatimSymlinks: true });
-    await openToAll(fresh);
+    await makeReadable(fresh);
     if (!(await repair(fresh, asOther))) throw new Error('the copy is unusable');
     // Another service may have completed the same copy and may be using it.
     if (!(await isComplete(copy, native, user))) await replace(copy, fresh);
@@ -153,7 +153,7 @@ async function filesUnder(directory: string): Promise<string[]> {
   return entries.map((entry) => relative(directory, join(entry.parentPath, entry.name)));
 }
 
-async function openToAll(directory: string): Promise<void> {
+async function makeReadable(directory: string): Promise<void> {
   const entries = await readdir(directory, { recursive: true, withFileTypes: true });
   await chmod(directory, 0o755);
   for (const entry of entries) {

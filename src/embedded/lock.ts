@@ -25,7 +25,7 @@ export function socketPath(path: string): string {
 }
 
 /** Returns whether a process listens on a Unix socket. Unlike a pid file, the kernel cannot be wrong about that. */
-export function answers(path: string): Promise<boolean> {
+export function isListening(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path);
     socket.once('connect', () => {
@@ -47,7 +47,7 @@ export async function acquireLock(path: string, dataDir: string): Promise<() => 
   for (let attempt = 0; attempt < 5; attempt += 1) {
     const server = await listen(path);
     if (server) return () => new Promise((resolve) => server.close(() => resolve()));
-    if (await answers(path)) break;
+    if (await isListening(path)) break;
     await removeStale(path);
   }
   throw new StartupError(
@@ -79,6 +79,6 @@ async function removeStale(path: string): Promise<void> {
   } catch (error) {
     return unlessCode('ENOENT')(error);
   }
-  if (await answers(aside)) await rename(aside, path);
+  if (await isListening(aside)) await rename(aside, path);
   else await rm(aside, { force: true });
 }

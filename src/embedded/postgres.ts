@@ -5,7 +5,7 @@ import { StartupError } from '../lib/errors.ts';
 import { serverAccount } from './account.ts';
 import { findBinaries, reachableByOthers } from './binaries.ts';
 import { type Cluster, ensureDatabase, prepareDirectory, reasonOf } from './cluster.ts';
-import { acquireLock, answers, socketPath } from './lock.ts';
+import { acquireLock, isListening, socketPath } from './lock.ts';
 import { ensurePassword, NAME, readPassword, writeRules } from './password.ts';
 import { launch, readyPid, type ServerState, SOCKET, takeOver, terminate } from './server.ts';
 
@@ -62,7 +62,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedP
   } catch (error) {
     if (cluster && state.server) await terminate(cluster, state.server);
     await release?.();
-    throw asSentence(error, places.dataDir);
+    throw toStartupError(error, places.dataDir);
   }
   const stop = keepRunning(cluster, state, options.onExit);
   let stopped: Promise<void> | undefined;
@@ -86,12 +86,12 @@ export async function runningEmbedded(dataDir: string): Promise<EmbeddedConnecti
   const socket = socketOf(places.directory);
   const lock = socketPath(places.lock);
   const deadline = Date.now() + READY_PATIENCE_MS;
-  while (await answers(lock)) {
+  while (await isListening(lock)) {
     const pid = await readyPid(places.directory).catch((error: unknown) => {
-      throw asSentence(error, places.dataDir);
+      throw toStartupError(error, places.dataDir);
     });
     const password = pid === undefined ? undefined : await readPassword(places.dataDir);
-    if (password !== undefined && (await answers(socket.path))) return { ...socket, password };
+    if (password !== undefined && (await isListening(socket.path))) return { ...socket, password };
     if (Date.now() > deadline) {
       throw new StartupError(
         `The database of the service in the data directory ${places.dataDir} is not ready. See ${places.log}.`,
@@ -141,7 +141,7 @@ function keepRunning(cluster: Cluster, state: ServerState, onExit?: (reason: str
       if (state.stopping) return delay;
       state.isDiskFull = reasonOf(error).includes('No space left on device');
       onExit?.(reasonOf(error));
-      return relaunch(slower(delay));
+      return relaunch(nextDelay(delay));
     }
   };
   const keep = async () => {
@@ -150,7 +150,7 @@ function keepRunning(cluster: Cluster, state: ServerState, onExit?: (reason: str
       const reason = await state.server?.ended;
       if (state.stopping) return;
       onExit?.(`PostgreSQL ended unexpectedly (${reason}) and is being restarted.`);
-      delay = await relaunch(Date.now() - begun > STABLE_MS ? 0 : slower(delay));
+      delay = await relaunch(Date.now() - begun > STABLE_MS ? 0 : nextDelay(delay));
     }
   };
   const kept = keep();
@@ -162,12 +162,12 @@ function keepRunning(cluster: Cluster, state: ServerState, onExit?: (reason: str
   };
 }
 
-function slower(delay: number): number {
+function nextDelay(delay: number): number {
   return Math.min(delay * 2 + 50, LONGEST_RESTART_DELAY_MS);
 }
 
 /** Turns system errors into a StartupError. Other errors are bugs. */
-function asSentence(error: unknown, dataDir: string): unknown {
+function toStartupError(error: unknown, dataDir: string): unknown {
   if (error instanceof StartupError || !(error instanceof Error) || !('errno' in error)) return error;
   return new StartupError(
     `The data directory ${dataDir} cannot be used (${reasonOf(error)}). Make it usable for this user, or point DATA_DIR at another directory.`,

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import type { Ctx } from '../ctx.ts';
 import { jsonRows } from '../db/json.ts';
-import { given, once, tenantId } from '../db/rows.ts';
+import { given, oneRow, tenantId } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
 import { encodeCursor, type ListPage, type PageArgs, parsePage } from '../lib/page.ts';
 import { keysetList, type List, runPage } from '../listing/keyset.ts';
@@ -47,7 +47,7 @@ export const changesSince = statement(
       and ${changes.id} > ${given('floor', 'uuid')}
     order by ${changes.transactionId} limit ${sql.raw(String(maxWaitingChanges + 1))}) as fresh`;
     const snapshot = sql<string>`pg_current_snapshot()::text`;
-    return orm.select({ snapshot, fresh: jsonRows(changes, 'fresh', { source }) }).from(once);
+    return orm.select({ snapshot, fresh: jsonRows(changes, 'fresh', { source }) }).from(oneRow);
   },
   { acrossTenants: 'One poll serves all subscribers. Each gets only the changes of its tenant.' },
 );

@@ -28,14 +28,14 @@ export interface Listed<T extends ListedTable = ListedTable> {
   /** Matches the rows of the requested customer. */
   owner?: SQL;
   /** Related rows in which a search can find an entity. */
-  elsewhere?: Elsewhere;
+  relatedSearch?: RelatedSearch;
   /** Rows to read with a page, the CTE `found`. */
-  along?: () => Record<string, SQL>;
+  related?: () => Record<string, SQL>;
   /** The statements of this list. */
   family: ReturnType<typeof statementFamily>;
 }
 
-export interface Elsewhere {
+export interface RelatedSearch {
   /** Matches entities with a related row that contains the needle. */
   contains(needle: SQL): SQL;
   /** Selects the ids of entities with a related row that matches the pattern, by an index. */
@@ -52,7 +52,7 @@ export type Driver = 'ID' | 'CUSTOMER' | 'METADATA' | 'SEARCH' | 'FACETS' | 'CRE
 export const needle = sql`(select ${comparable(given('needle', 'text'))})`;
 export const pattern = comparable(given('pattern', 'text'));
 
-export function between(column: PgColumn, name: 'created' | 'updated'): SQL {
+export function inRange(column: PgColumn, name: 'created' | 'updated'): SQL {
   return sql`${column} >= ${given(`${name}From`, 'timestamptz')} and ${column} < ${given(`${name}Until`, 'timestamptz')}`;
 }
 
@@ -60,19 +60,19 @@ export function between(column: PgColumn, name: 'created' | 'updated'): SQL {
  * Matches all conditions except the search, in a form that uses no index: the planner would use it for conditions that
  * were not requested.
  */
-export function plainFilter({ table, filter = sql`true` }: Listed): SQL {
+export function filterWithoutSearch({ table, filter = sql`true` }: Listed): SQL {
   return sql`${table.status} = any(${given('statuses', 'text[]')})
     and (${given('country', 'text')} is null or ${table.addressCountry} = ${given('country', 'text')})
     and (${given('metadata', 'jsonb')} is null or ${table.metadata} @> ${given('metadata', 'jsonb')})
-    and (${between(table.createdAt, 'created')}) is true and (${between(table.updatedAt, 'updated')}) is true
+    and (${inRange(table.createdAt, 'created')}) is true and (${inRange(table.updatedAt, 'updated')}) is true
     and ${filter}`;
 }
 
 /** Matches all conditions with the search, row by row. */
 export function fullFilter(listed: Listed): SQL {
-  const elsewhere = listed.elsewhere ? sql`or ${listed.elsewhere.contains(needle)}` : sql``;
-  return sql`${plainFilter(listed)}
-    and (${given('needle', 'text')} is null or strpos(${listed.text}, ${needle}) > 0 ${elsewhere})`;
+  const inRelated = listed.relatedSearch ? sql`or ${listed.relatedSearch.contains(needle)}` : sql``;
+  return sql`${filterWithoutSearch(listed)}
+    and (${given('needle', 'text')} is null or strpos(${listed.text}, ${needle}) > 0 ${inRelated})`;
 }
 
 export function inTenant({ table }: Listed): SQL {
@@ -85,14 +85,14 @@ export function partsOf({ status }: ListedTable): { live: SQL; archived: SQL } {
 }
 
 /** Matches the rows that the index of a driver finds. */
-export function driven(listed: Listed, driver: Driver): SQL {
+export function driverCondition(listed: Listed, driver: Driver): SQL {
   const { table, facets } = listed;
   const tenant = inTenant(listed);
   // The facets include the tenant. With a usable tenant condition beside it, the planner would read all rows of the
   // tenant.
   const byFacets = sql`(${tenant}) is true and ${facets} @> ${given('facets', 'text[]')}`;
   const { live, archived } = partsOf(table);
-  const updated = between(table.updatedAt, 'updated');
+  const updated = inRange(table.updatedAt, 'updated');
   switch (driver) {
     case 'ID':
       return sql`${tenant} and ${table.id} = ${given('id', 'text')}
@@ -102,7 +102,7 @@ export function driven(listed: Listed, driver: Driver): SQL {
     case 'METADATA':
       return sql`${byFacets} and ${table.metadata} @> ${given('metadata', 'jsonb')}`;
     case 'CREATED':
-      return sql`${tenant} and ${between(table.createdAt, 'created')}`;
+      return sql`${tenant} and ${inRange(table.createdAt, 'created')}`;
     case 'UPDATED':
       return sql`${tenant} and (${live} and ${updated} or ${archived} and ${updated})`;
     default:
@@ -112,7 +112,7 @@ export function driven(listed: Listed, driver: Driver): SQL {
 
 /** Matches the rows of a filtered list. */
 export function filteredCondition(listed: Listed, driver: Driver): SQL {
-  return sql`${driven(listed, driver)} and ${fullFilter(listed)}`;
+  return sql`${driverCondition(listed, driver)} and ${fullFilter(listed)}`;
 }
 
 /** Matches the rows of a list without a filter, of one customer or of all. */

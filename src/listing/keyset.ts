@@ -2,7 +2,7 @@ import { getTableName, type InferSelectModel, type SQL, sql } from 'drizzle-orm'
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
 import type { Run } from '../ctx.ts';
 import { jsonRows } from '../db/json.ts';
-import { given, once } from '../db/rows.ts';
+import { given, oneRow } from '../db/rows.ts';
 import { type Orm, type Preparable, type Statement, statement, statementFamily } from '../db/statement.ts';
 import { maxPageSize, type Page, type PageRequest, type Position, pageOf } from '../lib/page.ts';
 
@@ -81,38 +81,38 @@ export function walkRows(table: PgTable, walk: Walk, where: SQL, options: WalkOp
     ),
   );
   if (branches.length === 1) return sql`${branches[0]}`;
-  return sql`(select * from (${sql.join(branches, sql` union all `)}) as ${nameOf(table)} ${sorted})`;
+  return sql`(select * from (${sql.join(branches, sql` union all `)}) as ${tableIdentifier(table)} ${sorted})`;
 }
 
 /** Returns the name for rows that have the columns of a table: its own name, so that its columns refer to them. */
-export function nameOf(table: PgTable) {
+export function tableIdentifier(table: PgTable) {
   return sql.identifier(getTableName(table));
 }
 
 /** A table that can be read in pages, and the rows to read with a page, the CTE `found`. */
 export interface Paged<T extends PgTable = PgTable> {
   table: T;
-  along?: () => Record<string, SQL>;
+  related?: () => Record<string, SQL>;
 }
 
 /** The result of a page: its rows and the related rows. `null` if there are none. */
 export type Found<Row> = [{ rows: Row[] | null } & Record<string, unknown>];
 
 /** Reads one page of the rows of a query, which has the columns of the table. */
-export function readPage<T extends PgTable>(orm: Orm, { table, along }: Paged<T>, rows: SQL, walk: Walk) {
-  const name = nameOf(table);
+export function readPage<T extends PgTable>(orm: Orm, { table, related }: Paged<T>, rows: SQL, walk: Walk) {
+  const name = tableIdentifier(table);
   const found = orm
     .$with('found', { rows: sql`rows` })
     .as(sql`select * from ${rows} as ${name} order by ${sortOf(walk)} limit ${pageLimit}`);
   const page = jsonRows(table, getTableName(table), { source: sql`found as ${name}`, order: sortOf(walk) });
   return orm
     .with(found)
-    .select({ rows: page, ...along?.() })
-    .from(once) as unknown as Preparable<Found<InferSelectModel<T>>>;
+    .select({ rows: page, ...related?.() })
+    .from(oneRow) as unknown as Preparable<Found<InferSelectModel<T>>>;
 }
 
 /** Reads one page of the rows that match a condition, in an order that has an index. */
-export function pageQuery<T extends PgTable>(orm: Orm, paged: Paged<T>, walk: Walk, where: SQL) {
+export function readOrderedPage<T extends PgTable>(orm: Orm, paged: Paged<T>, walk: Walk, where: SQL) {
   return readPage(orm, paged, walkRows(paged.table, walk, where), walk);
 }
 
@@ -136,7 +136,7 @@ export function keysetList<T extends PgTable>(
   const family = statementFamily();
   return {
     order,
-    select: (walk) => family(walkName(name, walk), (orm) => pageQuery(orm, { table }, walk, where)),
+    select: (walk) => family(walkName(name, walk), (orm) => readOrderedPage(orm, { table }, walk, where)),
     count: statement(`${name}_count`, (orm) => countRows(orm, table, where)),
   };
 }

@@ -1,11 +1,17 @@
 import type { Ctx } from '../ctx.ts';
 import { encodeCursor, type ListPage, type PageArgs, parsePage } from '../lib/page.ts';
-import { type Driver, filteredCondition, type Listed, type ListedTable, unfilteredCondition } from './filter.ts';
-import { walkName, type PageSource, pageQuery, runPage, type Walk } from './keyset.ts';
+import {
+  type Driver,
+  filteredCondition,
+  type Listed,
+  type ListedTable,
+  unfilteredCondition,
+} from './filter.ts';
+import { type PageSource, readOrderedPage, runPage, type Walk, walkName } from './keyset.ts';
 import type { ListOrder } from './orders.ts';
 import { countList, readFilteredPage, readSortedPage } from './query.ts';
 import type { CommonFilter } from './rules.ts';
-import { toSearch, tenantFacet } from './search.ts';
+import { tenantFacet, toSearch } from './search.ts';
 
 interface Row {
   id: string;
@@ -77,12 +83,14 @@ function statementsOf(listed: Listed, order: ListOrder, request: ListRequest) {
   const driver = driverOf(request) ?? (filtered ? 'FACETS' : undefined);
   const kind = `${filtered ? 'filtered' : 'plain'}_${driver?.toLowerCase() ?? 'all'}`;
   const where = () =>
-    driver !== undefined && filtered ? filteredCondition(listed, driver) : unfilteredCondition(listed, driver);
+    driver !== undefined && filtered
+      ? filteredCondition(listed, driver)
+      : unfilteredCondition(listed, driver);
   const select = (walk: Walk) =>
     listed.family(`${kind}_${walkName(order.name, walk)}`, (orm) => {
       if (driver === 'ID' || (driver === 'CUSTOMER' && !order.byChange))
         return readSortedPage(orm, listed, walk, where());
-      if (driver === undefined || driver === 'CUSTOMER') return pageQuery(orm, listed, walk, where());
+      if (driver === undefined || driver === 'CUSTOMER') return readOrderedPage(orm, listed, walk, where());
       return readFilteredPage(orm, listed, { ...order, driver, walk });
     });
   const count = listed.family(`${kind}_${order.list}_count`, (orm) =>

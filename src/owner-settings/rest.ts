@@ -255,7 +255,7 @@ function changedIn({ account, customer }: SettingsOwner, { plusName }: RestConte
   return meant.filter((one) => one.ownerType === ownerType && one.ownerId === owner?.id);
 }
 
-function reads(rest: Rest): void {
+function registerReads(rest: Rest): void {
   rest.openapi(listRoute, async (c) => {
     const { ctx } = c.var;
     const asked = askedPage('settings', c.req.valid('query'));
@@ -276,7 +276,7 @@ function reads(rest: Rest): void {
   });
 }
 
-function writes(rest: Rest): void {
+function registerWrites(rest: Rest): void {
   rest.openapi(createRoute, async (c) => {
     const { ctx } = c.var;
     const { entityType, entityId, ...setting } = c.req.valid('json');
@@ -304,6 +304,6 @@ function writes(rest: Rest): void {
 
 /** Registers the routes of settings. */
 export function settingRoutes(rest: Rest): void {
-  reads(rest);
-  writes(rest);
+  registerReads(rest);
+  registerWrites(rest);
 }

@@ -78,7 +78,7 @@ async function lockOwner(run: Run, { type, id }: Owner): Promise<void> {
 }
 
 /** Adds 1 to the owner's version and records the change. */
-async function finish(
+async function recordSettings(
   ctx: Ctx,
   run: Run,
   kind: ChangeKind,
@@ -110,14 +110,17 @@ function refreshOwner(ctx: Ctx, { account, customer, settings }: SettingsOwner):
 }
 
 /** A write of settings. `rowsFor` returns the rows to write, given the current rows of the owner. */
-interface Put {
+interface SettingsWrite {
   mutation: string;
   input: Repeatable;
   owner: Owner;
   rowsFor(present: SettingRow[]): NewSetting[];
 }
 
-async function put(ctx: Ctx, { mutation, input, owner, rowsFor }: Put): Promise<Written<SettingsOwner>> {
+async function writeSettings(
+  ctx: Ctx,
+  { mutation, input, owner, rowsFor }: SettingsWrite,
+): Promise<Written<SettingsOwner>> {
   const result = await writeOnce(ctx, mutation, input, reviveOwner, async (run) => {
     await lockOwner(run, owner);
     const present = await run(settingsOfOwner, { ...owner });
@@ -128,7 +131,7 @@ async function put(ctx: Ctx, { mutation, input, owner, rowsFor }: Put): Promise<
       throw new LimitExceededError('settings', maxSettingsPerOwner);
     }
     await run(putStatement, { newSetting: JSON.stringify(rows) });
-    return finish(ctx, run, 'SETTINGS_PUT', owner, [replaced, rows]);
+    return recordSettings(ctx, run, 'SETTINGS_PUT', owner, [replaced, rows]);
   });
   refreshOwner(ctx, result.written);
   return result;
@@ -138,7 +141,7 @@ async function put(ctx: Ctx, { mutation, input, owner, rowsFor }: Put): Promise<
 export function putSettings(ctx: Ctx, input: PutSettingsInput): Promise<Written<SettingsOwner>> {
   const owner = ownerOf(input);
   const rows = newSettings(owner.type, owner.id, input.settings);
-  return put(ctx, { mutation: 'putSettings', input, owner, rowsFor: () => rows });
+  return writeSettings(ctx, { mutation: 'putSettings', input, owner, rowsFor: () => rows });
 }
 
 /** Adds settings to an account or customer. Throws IdTakenError if one exists. */
@@ -151,7 +154,7 @@ export function createSettings(ctx: Ctx, input: PutSettingsInput): Promise<Writt
     if (taken !== undefined) throw new IdTakenError('Setting', `${taken.namespace}.${taken.id}`, null);
     return rows;
   };
-  return put(ctx, { mutation: 'createSettings', input, owner, rowsFor });
+  return writeSettings(ctx, { mutation: 'createSettings', input, owner, rowsFor });
 }
 
 /** Changes fields of one setting. Throws InvalidInputError if the resulting value does not match its type. */
@@ -171,7 +174,7 @@ export function changeSetting(ctx: Ctx, input: ChangeSettingInput): Promise<Writ
     if (error) throw new InvalidInputError(issuesOf(error));
     return [changed];
   };
-  return put(ctx, { mutation: 'changeSetting', input, owner: { type, id }, rowsFor });
+  return writeSettings(ctx, { mutation: 'changeSetting', input, owner: { type, id }, rowsFor });
 }
 
 /** Removes settings of an account or customer. Throws NotFoundError if one does not exist. */
@@ -187,7 +190,7 @@ export async function removeSettings(ctx: Ctx, input: RemoveSettingsInput): Prom
     });
     const names = { namespaces: gone.map((row) => row.namespace), ids: gone.map((row) => row.id) };
     await run(removeStatement, { ...owner, ...names });
-    return finish(ctx, run, 'SETTINGS_REMOVED', owner, [gone, []]);
+    return recordSettings(ctx, run, 'SETTINGS_REMOVED', owner, [gone, []]);
   });
   refreshOwner(ctx, result.written);
   return result;

@@ -5,9 +5,9 @@ import {
   AppError,
   BusyError,
   DeadlineError,
-  SubscriptionError,
   ForbiddenError,
   InvalidInputError,
+  SubscriptionError,
   UnavailableError,
 } from '../lib/errors.ts';
 import type { Metrics } from '../observe/metrics.ts';

@@ -4,8 +4,8 @@ import { AppError } from '../lib/errors.ts';
 import { newUuid } from '../lib/id.ts';
 import { writeInBatch } from './batch.ts';
 import {
-  findEarlierAnswers,
   earlierAnswer,
+  findEarlierAnswers,
   type KeyValues,
   keyConstraint,
   keyPlaceholders,
@@ -16,7 +16,7 @@ import { retryOnViolation } from './retry.ts';
 import type { Repeatable } from './rules.ts';
 
 /** The most updates in a batch. */
-const maxTogether = 100;
+const maxBatchSize = 100;
 
 export interface PatchInput extends Repeatable {
   id: string;
@@ -61,7 +61,7 @@ function withoutDuplicates(attempts: readonly Attempt[]): Attempt[] {
  * Updates a row in one batch with concurrent requests. An attempt that must wait for another one joins the next batch.
  */
 async function patchInBatch(ctx: Ctx, statement: Statement, attempt: Attempt) {
-  const request = { item: attempt, size: 1, maxSize: maxTogether };
+  const request = { item: attempt, size: 1, maxSize: maxBatchSize };
   for (;;) {
     const outcomes = await writeInBatch(ctx, statement.name, request, async (run, attempts) => {
       const firsts = withoutDuplicates(attempts);
@@ -109,8 +109,8 @@ export async function runPatch<Row extends { id: string | null }>(
   return retryOnViolation<PatchOutcome<Row>>(
     [keyConstraint],
     async (tries) => {
-      const together = tries === 1 ? await patchInBatch(ctx, statement, attempt) : undefined;
-      const row = together ?? (await patchAll(ctx.run, statement, [attempt]))[0];
+      const batched = tries === 1 ? await patchInBatch(ctx, statement, attempt) : undefined;
+      const row = batched ?? (await patchAll(ctx.run, statement, [attempt]))[0];
       if (row === undefined) throw new Error('The statement returned no row for its input.');
       return outcomeOf(attempt, row);
     },

@@ -1,12 +1,12 @@
 import { Param, Placeholder, type Query } from 'drizzle-orm';
 import {
-  as,
   columnPath,
   equalities,
   type From,
   isTree,
   listOf,
   nameOf,
+  nodeOfKind,
   readFrom,
   type Tree,
   uncast,
@@ -95,14 +95,14 @@ function tenantOf(node: unknown): string | undefined {
 
 /** Returns whether an expression is the tenant of the request, or the `tenant_id` of a restricted table. */
 function isTenant({ params }: Check, node: unknown, { bound }: Level): boolean {
-  const param = as('ParamRef', uncast(node));
+  const param = nodeOfKind('ParamRef', uncast(node));
   if (param !== undefined) return params.has(Number(param.number));
   const table = tenantOf(node);
   return table !== undefined && bound.has(table);
 }
 
 /** Finds the tables that the conditions restrict, directly or through each other, and reports the others. */
-function bind(check: Check, from: From, { ctes, bound: outer }: Level): Level {
+function findBound(check: Check, from: From, { ctes, bound: outer }: Level): Level {
   const bound = new Set([...outer].filter((name) => !from.names.has(name)));
   const facts = from.conditions.flatMap(({ condition, of }) =>
     equalities(condition).flatMap(([a, b]) => [
@@ -128,7 +128,7 @@ function checkCtes(check: Check, clause: unknown, { ctes: outer, bound }: Level)
   if (!isTree(clause)) return { ctes: outer, bound };
   const ctes = new Set(outer);
   for (const each of listOf(clause.ctes)) {
-    const { ctename, ctequery } = as('CommonTableExpr', each) ?? {};
+    const { ctename, ctequery } = nodeOfKind('CommonTableExpr', each) ?? {};
     if (clause.recursive === true) ctes.add(String(ctename));
     walk(check, ctequery, { ctes: new Set(ctes), bound });
     ctes.add(String(ctename));
@@ -139,7 +139,7 @@ function checkCtes(check: Check, clause: unknown, { ctes: outer, bound }: Level)
 /** Checks the tables of FROM and WHERE, and the queries inside FROM. */
 function checkRows(check: Check, items: readonly unknown[], where: unknown, outer: Level): Level {
   const from = readFrom(items, where, outer.ctes);
-  const level = bind(check, from, outer);
+  const level = findBound(check, from, outer);
   for (const { node, lateral } of from.inside) walk(check, node, lateral ? level : outer);
   return level;
 }
@@ -162,34 +162,39 @@ function checkChange(check: Check, node: Tree, around: Level): void {
   const outer = checkCtes(check, withClause, around);
   const items = [{ RangeVar: relation }, ...listOf(fromClause), ...listOf(usingClause)];
   // The target is always a table, even if a CTE has its name.
-  const level = checkRows(check, items, node.whereClause, { ...outer, ctes: without(outer.ctes, relation) });
-  checkMoves(check, node.targetList);
+  const level = checkRows(check, items, node.whereClause, {
+    ...outer,
+    ctes: withoutTarget(outer.ctes, relation),
+  });
+  checkTenantUnchanged(check, node.targetList);
   walk(check, rest, { ...level, ctes: outer.ctes });
 }
 
-function without(ctes: ReadonlySet<string>, relation: unknown): ReadonlySet<string> {
+function withoutTarget(ctes: ReadonlySet<string>, relation: unknown): ReadonlySet<string> {
   return new Set([...ctes].filter((name) => !isTree(relation) || name !== relation.relname));
 }
 
 /** Reports assignments to `tenant_id`: no row may move to another tenant. */
-function checkMoves({ problems }: Check, targets: unknown): void {
-  const moves = listOf(targets).some((target) => as('ResTarget', target)?.name === tenantColumn);
+function checkTenantUnchanged({ problems }: Check, targets: unknown): void {
+  const moves = listOf(targets).some((target) => nodeOfKind('ResTarget', target)?.name === tenantColumn);
   if (moves) problems.push(`set ${tenantColumn}`);
 }
 
 function checkInsert(check: Check, node: Tree, around: Level): void {
   const outer = checkCtes(check, node.withClause, around);
   const table = isTree(node.relation) ? node.relation : {};
-  const place = listOf(node.cols).findIndex((column) => as('ResTarget', column)?.name === tenantColumn);
-  const query = as('SelectStmt', node.selectStmt) ?? {};
+  const place = listOf(node.cols).findIndex(
+    (column) => nodeOfKind('ResTarget', column)?.name === tenantColumn,
+  );
+  const query = nodeOfKind('SelectStmt', node.selectStmt) ?? {};
   const level = checkSelect(check, query, outer);
-  const values = listOf(query.valuesLists).map((row) => listOf(as('List', row)?.items)[place]);
-  const chosen = listOf(query.targetList).map((target) => as('ResTarget', target)?.val)[place];
+  const values = listOf(query.valuesLists).map((row) => listOf(nodeOfKind('List', row)?.items)[place]);
+  const chosen = listOf(query.targetList).map((target) => nodeOfKind('ResTarget', target)?.val)[place];
   const tenants = values.length > 0 ? values : [chosen];
   if (place < 0 || !tenants.every((tenant) => isTenant(check, tenant, level))) {
     check.problems.push(`insert into ${table.relname}`);
   }
-  if (isTree(node.onConflictClause)) checkMoves(check, node.onConflictClause.targetList);
+  if (isTree(node.onConflictClause)) checkTenantUnchanged(check, node.onConflictClause.targetList);
   // A conflicting row has the same key, which begins with the tenant.
   const bound = new Set([...outer.bound, nameOf(table), 'excluded']);
   walk(check, [node.onConflictClause, node.returningClause], { ctes: outer.ctes, bound });

@@ -6,7 +6,7 @@ export function isTree(value: unknown): value is Tree {
 }
 
 /** Returns the content of a node if it has this kind. */
-export function as(kind: string, node: unknown): Tree | undefined {
+export function nodeOfKind(kind: string, node: unknown): Tree | undefined {
   const content = isTree(node) ? node[kind] : undefined;
   return isTree(content) ? content : undefined;
 }
@@ -15,37 +15,37 @@ export function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-const textOf = (node: unknown): unknown => as('String', node)?.sval;
+const textOf = (node: unknown): unknown => nodeOfKind('String', node)?.sval;
 
 /** Returns the path of a column, such as `["accounts", "id"]`; undefined for other expressions. */
 export function columnPath(node: unknown): readonly unknown[] | undefined {
-  const column = as('ColumnRef', node);
+  const column = nodeOfKind('ColumnRef', node);
   return column && listOf(column.fields).map(textOf);
 }
 
 /** Returns an expression without its casts. */
 export function uncast(node: unknown): unknown {
-  const cast = as('TypeCast', node);
+  const cast = nodeOfKind('TypeCast', node);
   return cast === undefined ? node : uncast(cast.arg);
 }
 
 /** Returns the conditions that AND connects. A condition inside OR or NOT is not split. */
 export function conjuncts(condition: unknown): readonly unknown[] {
-  const both = as('BoolExpr', condition);
+  const both = nodeOfKind('BoolExpr', condition);
   if (both?.boolop === 'AND_EXPR') return listOf(both.args).flatMap(conjuncts);
   // `(a and b) is true` is equivalent. It is used to keep the planner from using an index for a condition.
-  const test = as('BooleanTest', condition);
+  const test = nodeOfKind('BooleanTest', condition);
   if (test?.booltesttype === 'IS_TRUE') return conjuncts(test.arg);
   return condition === undefined ? [] : [condition];
 }
 
 /** Returns the sides of an equality. Equal rows give one pair per column. */
 export function equalities(condition: unknown): readonly (readonly [unknown, unknown])[] {
-  const comparison = as('A_Expr', condition);
+  const comparison = nodeOfKind('A_Expr', condition);
   const names = listOf(comparison?.name).map(textOf);
   if (comparison?.kind !== 'AEXPR_OP' || names.length !== 1 || names[0] !== '=') return [];
   const { lexpr, rexpr } = comparison;
-  const [left, right] = [as('RowExpr', lexpr), as('RowExpr', rexpr)];
+  const [left, right] = [nodeOfKind('RowExpr', lexpr), nodeOfKind('RowExpr', rexpr)];
   if (left === undefined || right === undefined) return [[lexpr, rexpr]];
   const others = listOf(right.args);
   return listOf(left.args).map((each, index) => [each, others[index]] as const);
@@ -79,14 +79,15 @@ export function readFrom(items: readonly unknown[], where: unknown, ctes: Readon
 }
 
 function readItem(item: unknown, from: From, ctes: ReadonlySet<string>): void {
-  const table = as('RangeVar', item);
-  const join = as('JoinExpr', item);
+  const table = nodeOfKind('RangeVar', item);
+  const join = nodeOfKind('JoinExpr', item);
   if (table !== undefined) readTable(table, from, ctes);
   else if (join !== undefined) readJoin(join, from, ctes);
   else {
     const [content] = Object.values(isTree(item) ? item : {});
     if (isTree(content)) from.names.add(nameOf(content));
-    const lateral = as('RangeFunction', item) !== undefined || (isTree(content) && content.lateral === true);
+    const lateral =
+      nodeOfKind('RangeFunction', item) !== undefined || (isTree(content) && content.lateral === true);
     from.inside.push({ node: item, lateral });
   }
 }
