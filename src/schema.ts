@@ -82,7 +82,7 @@ const typesWithoutScopes = new Set(
 
 /**
  * Returns the root fields and types that declare no scope and are not in the list above. Entities and nodes must
- * declare theirs, because a query can reach them from anywhere.
+ * declare one, because a query can reach them from anywhere.
  */
 function findUndeclared(schema: GraphQLSchema): string[] {
   const roots = [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()];

@@ -29,7 +29,7 @@ import * as rules from './rules.ts';
 
 const statusWords = Object.keys(rules.statuses) as [rules.AccountStatus];
 
-/** Returns the text that a search looks at in an account's own row. */
+/** Returns the text that a search matches in an account's own row. */
 export function accountText({ id, name, primaryEmail }: Columns<'id' | 'name' | 'primaryEmail'>): SQL {
   return searchText(id, name, sql`coalesce(${primaryEmail}, '')`);
 }

@@ -5,7 +5,7 @@ import { boundColumn, idColumn, instantColumn, minLengthCheck } from '../db/colu
 import { type Columns, searchText } from '../db/search-text.ts';
 import * as rules from './rules.ts';
 
-/** Returns the text that a search looks at in an alias. */
+/** Returns the text that a search matches in an alias. */
 export function aliasText({ value }: Columns<'value'>): SQL {
   return searchText(value);
 }

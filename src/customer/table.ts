@@ -19,7 +19,7 @@ import * as rules from './rules.ts';
 
 const statusWords = Object.keys(rules.statuses) as [rules.CustomerStatus];
 
-/** Returns the text that a search looks at in a customer. */
+/** Returns the text that a search matches in a customer. */
 export function customerText({ id, name, primaryEmail }: Columns<'id' | 'name' | 'primaryEmail'>): SQL {
   return searchText(id, name, primaryEmail);
 }

@@ -10,7 +10,7 @@ export function comparable(text: SQLWrapper): SQL {
   return sql`replace(lower((${text}) collate "default"), E'\\n', E'\\nX')`;
 }
 
-/** Returns the text that a search looks at in a row, as the trigram index has it. */
+/** Returns the searched text of a row, equal to the expression of the trigram index. */
 export function searchText(...values: SQLWrapper[]): SQL {
   const lines = values.map((value) => sql`E'\\n' || ${value}`);
   return comparable(sql.join(lines, sql` || `));

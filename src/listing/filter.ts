@@ -19,7 +19,7 @@ export type ListedTable = PgTable & {
 /** A table that can be listed. The expressions must equal those of its indexes. */
 export interface Listed<T extends ListedTable = ListedTable> {
   table: T;
-  /** The text that a search looks at in a row. */
+  /** The text that a search matches in a row. */
   text: SQL;
   /** The facets of a row: words for exact matches. */
   facets: SQL;

@@ -31,7 +31,7 @@ const MetadataFilter = builder.inputType('MetadataFilter', {
   }),
 });
 
-/** Returns the conditions that both filters share. `searched` names the fields that a search looks at. */
+/** Returns the conditions that both filters share. `searched` names the fields that a search matches. */
 export function commonFilterFields(
   t: PothosSchemaTypes.InputFieldBuilder<typeof builder.$inferSchemaTypes, 'InputObject'>,
   searched: string,
