@@ -28,35 +28,35 @@ import { forgetExpired } from './writing/expiry.ts';
 
 export interface AppOptions extends DatabaseOptions {
   log: Logger;
-  /** undefined: no GraphiQL. */
+  /** Undefined if GraphiQL is off. */
   graphiql: GraphiqlOptions | undefined;
   documents: DocumentOptions;
-  /** undefined: JWTs are not taken. */
+  /** Undefined if JWTs are not accepted. */
   verifyJwt?: VerifyJwt | undefined;
-  /** The keys of session tokens: the first one signs, and all verify. Empty: there are no session tokens. */
+  /** Keys of session tokens: the first key signs, all keys verify. Empty if there are no session tokens. */
   sessionKeys: readonly KeyObject[];
-  /** undefined: nothing is traced. */
+  /** Undefined if tracing is off. */
   tracing: Tracing | undefined;
-  /** undefined: nothing is counted. */
+  /** Undefined if metrics are off. */
   metrics?: Metrics | undefined;
-  /** Whether clients may ask for the schema, and messages suggest names of it. */
+  /** Whether introspection works and error messages suggest names of the schema. */
   exposesSchema: boolean;
-  /** Whether `/docs` and `/openapi.json` are served. */
+  /** Whether to serve `/docs` and `/openapi.json`. */
   restDocs: boolean;
   operationTimeoutMs: number;
-  /** What one key may spend in a minute; 0: as much as it will. */
+  /** The cost that one key can spend per minute. 0 means no limit. */
   costPerMinute: number;
-  /** The origins whose scripts may send requests. */
+  /** Origins whose scripts can send requests. */
   corsOrigins: readonly string[];
 }
 
 const cleanUpEveryMs = 10 * 60 * 1000;
 
-/** Forgets expired idempotency keys now and from time to time. Answers how to end that. */
+/** Deletes expired idempotency keys, now and periodically. Returns a function that stops it. */
 function startCleanUp(database: Database, log: Logger): () => Promise<void> {
   const cleanUp = () =>
     forgetExpired(database).catch((error: unknown) =>
-      log.warn({ err: error }, 'old idempotency keys stay for now'),
+      log.warn({ err: error }, 'Deleting expired idempotency keys failed'),
     );
   let running = cleanUp();
   const timer = setInterval(() => {
@@ -68,17 +68,17 @@ function startCleanUp(database: Database, log: Logger): () => Promise<void> {
   };
 }
 
-/** Whether GraphQL answers a path; everything else is for the REST facade. */
+/** Whether a URL belongs to GraphQL. REST serves all others. */
 function isGraphql(url: string): boolean {
   const path = url.replace(/[?#].*$/s, '');
   return path === '/' || path === endpoint || path.startsWith(`${endpoint}/`);
 }
 
-const internalMessage = 'Internal error. Report the request, and when it was sent.';
+const internalMessage = 'Internal error. Report the request and the time you sent it.';
 
 type Fail = (response: ServerResponse) => (error: unknown) => void;
 
-/** Logs what fails outside of an operation, and answers without a word of it. */
+/** Logs errors that occur outside of an operation. The response has no details. */
 function createFail(log: Logger): Fail {
   return (response) => (error) => {
     log.error({ err: error }, 'Unexpected error while handling a request');
@@ -86,7 +86,7 @@ function createFail(log: Logger): Fail {
   };
 }
 
-/** Answers every request: GraphQL at its path, and the REST facade at every other. */
+/** Routes requests to GraphQL or REST by their path. */
 function routed(
   graphql: (...args: Parameters<Listener>) => Promise<void>,
   rest: (request: Request) => Response | Promise<Response>,
@@ -106,7 +106,7 @@ function routed(
   return (request, response) => (isGraphql(request.url ?? '') ? onGraphql : onRest)(request, response);
 }
 
-function failingSafely(listener: Listener, fail: Fail): Listener {
+function catchErrors(listener: Listener, fail: Fail): Listener {
   return (request, response) => {
     try {
       listener(request, response);
@@ -116,8 +116,8 @@ function failingSafely(listener: Listener, fail: Fail): Listener {
   };
 }
 
-/** Refuses malformed requests before anything reads them. */
-function wellFormed(listener: Listener): Listener {
+/** Rejects malformed requests before anything else reads them. */
+function rejectMalformed(listener: Listener): Listener {
   return (request, response) => {
     const problem = normaliseTarget(request);
     if (problem === undefined) listener(request, response);
@@ -125,15 +125,14 @@ function wellFormed(listener: Listener): Listener {
   };
 }
 
-/** Requests with one token that are read and run at a time, for each connection of the database. */
+/** Concurrent requests of one token, for each database connection. */
 const runningPerConnection = 20;
-/** Requests with one token, and operations of one tenant, that may wait beside those that run. */
+/** How many requests of one token, and operations of one tenant, can wait for the running ones. */
 const maxWaiting = 2000;
 
-/** Runs operations beside those of other tenants, each in bounded time. */
+/** Runs each operation in its tenant's lane, with a timeout. */
 function createRunOperation({ poolSize, operationTimeoutMs }: AppOptions): RunOperation {
-  // A large page for each connection, or some thirty small operations, which share statements: in place of four of any kind,
-  // a tenth more look-ups go through at 1,024 connections.
+  // One large page for each connection, or many small operations, which share statements.
   const inLane = createLanes<number>({ width: 3000 * poolSize, maxWaiting });
   return ({ caller: { viewer, cancel }, cost, arrivedAt }, work) =>
     withDeadline({ timeoutMs: operationTimeoutMs, since: arrivedAt }, cancel, () =>
@@ -141,7 +140,7 @@ function createRunOperation({ poolSize, operationTimeoutMs }: AppOptions): RunOp
     );
 }
 
-/** Logs when the disk of the database begins to fail, and when it works again. */
+/** Logs when the database's disk starts to fail, and when it recovers. */
 function logDisk(log: Logger): DatabaseOptions['onDisk'] {
   return (error) => {
     if (error === undefined) log.info("The database's disk works again.");
@@ -151,7 +150,7 @@ function logDisk(log: Logger): DatabaseOptions['onDisk'] {
   };
 }
 
-/** Puts the service together: `listener` answers the requests of a server of node:http. */
+/** Assembles the service. `listener` handles the requests of a node:http server. */
 export function createApp(options: AppOptions) {
   const { log, tracing, metrics, verifyJwt } = options;
   const pool = openDatabase({ ...options, onDisk: logDisk(log) });
@@ -160,13 +159,13 @@ export function createApp(options: AppOptions) {
   const health = createHealth(pool);
   const feed = createFeed({ database: pool, log });
   const endCleanUp = startCleanUp(database, log);
-  const uses = createUseLog(database, log);
+  const useLog = createUseLog(database, log);
   const shares = createPoolShares(options.poolSize);
   const parts = { database, batcher: createRequestBatcher(), log, feed, shares };
   const { issue: issueSession, verify: verifySession } = createSessions(database, options.sessionKeys);
   const callers = {
     log,
-    authenticate: createAuthenticator({ database, noteUse: uses.note, verifyJwt, verifySession }),
+    authenticate: createAuthenticator({ database, noteUse: useLog.note, verifyJwt, verifySession }),
     issueSession,
     createContext: (caller: Caller, selects: Selects) => createContext(parts, caller, selects),
     spend: options.costPerMinute === 0 ? undefined : createBudgets(options.costPerMinute),
@@ -179,15 +178,15 @@ export function createApp(options: AppOptions) {
   const listener = routed(graphql, createRouter(callers).fetch, metrics, fail);
   const observed = health.listener(tracing?.listener(listener) ?? listener);
   return {
-    listener: failingSafely(guarded(wellFormed(observed), options.corsOrigins), fail),
+    listener: catchErrors(guarded(rejectMalformed(observed), options.corsOrigins), fail),
     database,
-    /** Says that it is not ready, and goes on serving; each answer closes its connection. */
+    /** Makes readiness fail while the service keeps serving. Each response closes its connection. */
     drain: health.drain,
-    /** Ends the answers that would go on for ever, each with its last event, and begins no more. */
+    /** Completes all subscriptions and rejects new ones. */
     endSubscriptions: feed.close,
     async close(): Promise<void> {
       feed.close();
-      await Promise.all([endCleanUp(), uses.close()]);
+      await Promise.all([endCleanUp(), useLog.close()]);
       await database.close();
     },
   };

@@ -16,7 +16,7 @@ function wholeNumber(min: number, max: number) {
     .pipe(z.number().min(min).max(max));
 }
 
-/** Keys that came over a network unencrypted could be anybody's. */
+/** Whether keys from this URL are safe from tampering: unencrypted responses can be replaced on the network. */
 function isSafeUrl(url: string): boolean {
   if (!URL.canParse(url)) return false;
   const { protocol, hostname } = new URL(url);
@@ -26,7 +26,7 @@ function isSafeUrl(url: string): boolean {
 function milliseconds(value: string, description: string) {
   return wholeNumber(10, 600_000)
     .prefault(value)
-    .meta({ must: 'a whole number from 10 to 600000', description: `Milliseconds. ${description}` });
+    .meta({ must: 'a whole number from 10 to 600000', description });
 }
 
 function onOrOff() {
@@ -35,82 +35,87 @@ function onOrOff() {
 
 const isOrigin = (text: string): boolean => URL.canParse(text) && new URL(text).origin === text;
 
-/** Every variable that is read: `must` tells the values it takes, the description what it is for. */
+/** Every environment variable that the service reads. `must` completes the sentence "VARIABLE must be …". */
 export const environment = z.object({
   HOST: z.string().default('127.0.0.1').meta({
     must: 'a host name or address',
-    description: 'Where it listens. `0.0.0.0` is every network of the machine; then there is no demo token.',
+    description:
+      'The address to listen on. `0.0.0.0` means all interfaces; the demo token exists only on a loopback address.',
   }),
   PORT: wholeNumber(0, 65_535).prefault('4000').meta({
     must: 'a whole number from 0 to 65535',
-    description: 'The port it listens on. `0` takes any free one.',
+    description: 'The port to listen on. `0` chooses a free port.',
   }),
   METRICS_PORT: wholeNumber(1, 65_535).optional().meta({
     must: 'a whole number from 1 to 65535',
-    description: 'A port for Prometheus, which needs no token there. Without it, nothing is counted.',
+    description: 'The port of the Prometheus endpoint, which needs no token. If unset, metrics are off.',
   }),
   METRICS_HOST: z.string().default('127.0.0.1').meta({
     must: 'a host name or address',
-    description: 'The address that METRICS_PORT listens on. By default, only this machine reaches it.',
+    description: 'The address that METRICS_PORT listens on. The default accepts only local connections.',
   }),
   DATABASE_URL: z
     .url({ protocol: /^postgres(ql)?$/ })
     .optional()
     .meta({
       must: 'a URL such as postgres://user:password@host:5432/database',
-      description: 'A PostgreSQL, version 15 or newer. Without it, the service starts one of its own.',
+      description:
+        'A PostgreSQL database, version 15 or newer. If unset, the service runs its own PostgreSQL.',
     }),
   DATABASE_POOL_SIZE: wholeNumber(1, 100).prefault('8').meta({
     must: 'a whole number from 1 to 100',
-    description: 'How many connections to the database it holds.',
+    description: 'The size of the connection pool.',
   }),
   DATABASE_QUEUE_SIZE: wholeNumber(0, 100_000).prefault('1000').meta({
     must: 'a whole number from 0 to 100000',
-    description: 'How many calls of requests may wait for a connection; the next is refused at once.',
+    description: 'How many database calls can wait for a connection. Further calls are refused immediately.',
   }),
-  DATABASE_WAIT_TIMEOUT_MS: milliseconds('1000', 'How long a call may wait for a connection.'),
-  DATABASE_CONNECT_TIMEOUT_MS: milliseconds('2000', 'How long a connection may take to be made.'),
-  DATABASE_STATEMENT_TIMEOUT_MS: milliseconds('2500', 'How long PostgreSQL may work on a statement.'),
-  DATABASE_LOCK_TIMEOUT_MS: milliseconds('2000', 'How long a statement may wait for a lock.'),
+  DATABASE_WAIT_TIMEOUT_MS: milliseconds(
+    '1000',
+    'Milliseconds that a database call can wait for a connection.',
+  ),
+  DATABASE_CONNECT_TIMEOUT_MS: milliseconds('2000', 'Milliseconds that opening a connection can take.'),
+  DATABASE_STATEMENT_TIMEOUT_MS: milliseconds('2500', 'Milliseconds that a statement can run.'),
+  DATABASE_LOCK_TIMEOUT_MS: milliseconds('2000', 'Milliseconds that a statement can wait for a lock.'),
   DATABASE_IDLE_TRANSACTION_TIMEOUT_MS: milliseconds(
     '2500',
-    'How long PostgreSQL keeps a transaction whose next statement does not come.',
+    'Milliseconds that a transaction can wait for its next statement.',
   ),
   DATABASE_CALL_TIMEOUT_MS: milliseconds(
     '3500',
-    'How long a call may take in all, making the connection included. One that is late loses its connection.',
+    'Milliseconds that a database call can take in total, including the time to connect. After that, its connection is closed.',
   ),
   DATABASE_PREPARE: onOrOff().prefault('true').meta({
     must: 'true or false',
-    description: '`false` where a pooler gives each transaction another connection, such as PgBouncer.',
+    description:
+      'Whether to use prepared statements. Set it to `false` behind a pooler in transaction mode, such as PgBouncer.',
   }),
   DATA_DIR: z.string().default('.data').meta({
     must: 'the path of a directory',
-    description: 'Where its own PostgreSQL keeps its data. Only its owner has access.',
+    description: 'The data directory of the embedded PostgreSQL. Only its owner has access.',
   }),
   MIGRATE: onOrOff().optional().meta({
     must: 'true or false',
     description:
-      'Whether a start applies missing migrations. Left out, it does, but not to a DATABASE_URL in production.',
+      'Whether to apply missing migrations at startup. Default: `true`, except with a DATABASE_URL in production.',
   }),
   NODE_ENV: z.enum(['development', 'production', 'test']).default('development').meta({
     must: 'development, production or test',
     description:
-      '`production` switches off GraphiQL, introspection, the REST reference, the demo tenant and the migrations at start.',
+      '`production` turns off GraphiQL, introspection, the REST reference, the demo token and, with a DATABASE_URL, migrations at startup.',
   }),
   GRAPHIQL: onOrOff().optional().meta({
     must: 'true or false',
-    description: 'Whether there is a GraphiQL. Left out, there is one, but not in production.',
+    description: 'Whether to serve GraphiQL. Default: `true`, except in production.',
   }),
   INTROSPECTION: onOrOff().optional().meta({
     must: 'true or false',
     description:
-      'Whether clients may ask for the schema, and messages suggest names of it. Left out, they may, but not in production. Gateways get the schema from `_service` in any case.',
+      'Whether introspection works and error messages suggest names of the schema. Default: `true`, except in production. Gateways can always read the schema from `_service`.',
   }),
   REST_DOCS: onOrOff().optional().meta({
     must: 'true or false',
-    description:
-      'Whether `/docs` and `/openapi.json` are served. Without it, they are, except in production.',
+    description: 'Whether to serve `/docs` and `/openapi.json`. Default: `true`, except in production.',
   }),
   CORS_ORIGINS: z
     .string()
@@ -118,26 +123,26 @@ export const environment = z.object({
     .pipe(z.array(z.string().refine(isOrigin)))
     .optional()
     .meta({
-      must: 'origins such as https://app.example.com, with commas between them',
+      must: 'origins such as https://app.example.com, separated by commas',
       description:
-        'Origins whose scripts may send requests from a browser. Left out, none of another origin may.',
+        'Origins whose scripts can send requests from a browser. If unset, only scripts of the same origin can.',
     }),
   OPERATION_TIMEOUT_MS: wholeNumber(1, 600_000).prefault('10000').meta({
     must: 'a whole number from 1 to 600000',
-    description: 'Milliseconds after which an operation is given up.',
+    description: 'Milliseconds after which an operation times out.',
   }),
   RATE_LIMIT: wholeNumber(0, 999_999_999).prefault('60000000').meta({
     must: 'a whole number from 0 to 999999999',
-    description: 'How much cost one key may spend in a minute on each replica. `0` is as much as it will.',
+    description: 'The cost that one key can spend per minute on each replica. `0` disables the limit.',
   }),
   TRUSTED_DOCUMENTS: z.string().optional().meta({
     must: 'the path of a JSON file',
     description:
-      "Documents that requests may name by `documentId`: a JSON object of documents by id, as graphql-codegen and Relay write it, or Apollo's manifest.",
+      "Documents that requests can name by `documentId`. The file maps ids to documents, as graphql-codegen and Relay write it, or is Apollo's manifest.",
   }),
   TRUSTED_DOCUMENTS_ONLY: onOrOff().prefault('false').meta({
     must: 'true or false',
-    description: 'Whether nothing but the documents of TRUSTED_DOCUMENTS runs.',
+    description: 'Whether to refuse documents that are not in TRUSTED_DOCUMENTS.',
   }),
   JWT_JWKS_URL: z
     .url()
@@ -145,20 +150,22 @@ export const environment = z.object({
     .transform((url) => new URL(url))
     .optional()
     .meta({
-      must: 'an https URL; http only to this machine',
-      description: 'Where the issuer of JWTs publishes its keys (JWKS). JWTs are then taken beside API keys.',
+      must: 'an https URL, or an http URL of this machine',
+      description:
+        'The JWKS URL of the JWT issuer. If set, the service accepts its JWTs as well as API keys.',
     }),
   JWT_KEY_FILE: z.string().optional().meta({
     must: 'the path of a file',
-    description: 'The public key of the issuer of JWTs in PEM, or its JWK or JWKS, instead of JWT_JWKS_URL.',
+    description:
+      'A file with the public key of the JWT issuer (PEM, JWK or JWKS), as an alternative to JWT_JWKS_URL.',
   }),
   JWT_ISSUER: z.string().optional().meta({
-    must: 'the `iss` of the JWTs',
-    description: 'Whose JWTs are taken.',
+    must: 'the `iss` claim of the JWTs',
+    description: 'The issuer whose JWTs the service accepts.',
   }),
   JWT_AUDIENCE: z.string().optional().meta({
-    must: 'the `aud` of the JWTs',
-    description: 'For whom the JWTs must be made: the name of this service at the issuer.',
+    must: 'the `aud` claim of the JWTs',
+    description: 'The audience that JWTs must have: the name of this service at the issuer.',
   }),
   JWT_TENANT_CLAIM: z.string().default('tenant').meta({
     must: 'the name of a claim',
@@ -166,7 +173,7 @@ export const environment = z.object({
   }),
   JWT_SCOPE_CLAIM: z.string().default('scope').meta({
     must: 'the name of a claim',
-    description: 'The claim that holds the scopes, as words in one text or as a list.',
+    description: 'The claim that holds the scopes: a list, or a string separated by spaces.',
   }),
   SESSION_KEYS: z
     .string()
@@ -176,20 +183,20 @@ export const environment = z.object({
     .meta({
       must: `${sessionKeyRule}, separated by commas`,
       description:
-        'Secrets that sign and verify the tokens of `POST /authenticate`. The first one signs, and all of them verify. Without any, the service uses the file `session-key` in DATA_DIR if it runs its own PostgreSQL; with a DATABASE_URL, it issues no tokens.',
+        'Secrets that sign and verify the tokens of `POST /authenticate`. The first key signs; all keys verify. If unset, a service with its own PostgreSQL uses the file `session-key` in DATA_DIR, and a service with a DATABASE_URL issues no tokens.',
     }),
   SESSION_KEYS_FILE: z.string().optional().meta({
     must: 'the path of a file',
-    description: 'A file with the same keys, one on each line, instead of SESSION_KEYS.',
+    description: 'A file with the keys, one per line, as an alternative to SESSION_KEYS.',
   }),
   DRAIN_DELAY_MS: wholeNumber(0, 4000).optional().meta({
     must: 'a whole number from 0 to 4000',
     description:
-      'Milliseconds. How long it goes on serving after SIGTERM, not ready any more, so that no balancer sends what it would miss. Left out, 3000 in production, else 0.',
+      'Milliseconds that the service keeps serving after SIGTERM, so that load balancers can see that it is no longer ready. Default: 3000 in production, otherwise 0.',
   }),
   LOG_LEVEL: z.enum(logLevels).default('info').meta({
     must: 'trace, debug, info, warn, error, fatal or silent',
-    description: 'What is logged, as JSON lines on standard error.',
+    description: 'The minimum level of log lines, which go to standard error as JSON.',
   }),
   OTEL_EXPORTER_OTLP_ENDPOINT: z
     .url({ protocol: /^https?$/ })
@@ -197,47 +204,47 @@ export const environment = z.object({
     .meta({
       must: 'a URL such as http://collector:4318',
       description:
-        'A collector of OpenTelemetry, which gets spans by OTLP over HTTP. Without it, nothing is traced.',
+        'The URL of an OpenTelemetry collector, which receives spans over OTLP/HTTP. If unset, tracing is off.',
     }),
 });
 
 export interface Config {
   production: boolean;
   host: string;
-  /** 0: any free port. */
+  /** 0 means any free port. */
   port: number;
-  /** undefined: nothing is counted. */
+  /** Undefined if metrics are off. */
   metricsPort: number | undefined;
   metricsHost: string;
-  /** Absolute. Where the embedded PostgreSQL keeps its data. */
+  /** Absolute path of the data directory of the embedded PostgreSQL. */
   dataDir: string;
-  /** undefined: start the embedded PostgreSQL. */
+  /** Undefined if the service runs the embedded PostgreSQL. */
   databaseUrl: string | undefined;
   database: { poolSize: number; prepare: boolean; limits: DatabaseLimits };
-  /** Apply migrations at start. */
+  /** Whether to apply migrations at startup. */
   migrate: boolean;
-  /** Absolute. The manifest of the trusted documents; undefined: there are none. */
+  /** Absolute path of the trusted documents, if there are any. */
   trustedDocuments: string | undefined;
-  /** Nothing but the trusted documents runs. */
+  /** Whether to refuse documents that are not trusted. */
   trustedDocumentsOnly: boolean;
-  /** undefined: JWTs are not taken. */
+  /** Undefined if JWTs are not accepted. */
   jwt: JwtConfig | undefined;
-  /** What signs session tokens; undefined: a key of its own beside the embedded PostgreSQL, or none. */
+  /** Undefined if the data directory holds the session key, or if the service issues no session tokens. */
   sessionKeys: readonly KeyObject[] | { file: string } | undefined;
-  /** Where spans go; undefined: nothing is traced. */
+  /** URL that receives spans. Undefined if tracing is off. */
   collector: string | undefined;
-  /** How long it serves after SIGTERM while it says that it is not ready. */
+  /** How long to keep serving after SIGTERM while `/health/ready` returns 503. */
   drainDelayMs: number;
   /** Whether npm started this process, which then stops when npm ends. */
   endsWithParent: boolean;
   logLevel: string;
   graphiql: boolean;
   exposesSchema: boolean;
-  /** Serve the REST reference and its OpenAPI document. */
+  /** Whether to serve `/docs` and `/openapi.json`. */
   restDocs: boolean;
   corsOrigins: readonly string[];
   operationTimeoutMs: number;
-  /** 0: no limit. */
+  /** 0 means no limit. */
   costPerMinute: number;
 }
 
@@ -249,7 +256,7 @@ export interface JwtConfig {
   scopeClaim: string;
 }
 
-/** The npm scripts, and npx, that run the service until it is stopped. Any other script may leave it in the background. */
+/** npm scripts (and npx) that run the service in the foreground. Other scripts may leave it in the background. */
 const npmScripts = ['start', 'dev', 'npx'];
 
 type Variable = keyof typeof environment.shape;
@@ -258,13 +265,15 @@ function problem(name: Variable): string {
   return `${name} must be ${environment.shape[name].meta()?.must}`;
 }
 
-/** What of JWTs is configured. Throws StartupError when something of it is missing. */
+/** @throws StartupError if the JWT variables are incomplete or name two sources of keys */
 function jwtOf(data: z.output<typeof environment>): JwtConfig | undefined {
   const { JWT_JWKS_URL: url, JWT_KEY_FILE: file, JWT_ISSUER: issuer, JWT_AUDIENCE: audience } = data;
   if ([url, file, issuer, audience].every((value) => value === undefined)) return undefined;
   const keys = url === undefined ? file !== undefined && { file: resolve(file) } : { url };
   if (!keys || (url && file) || issuer === undefined || audience === undefined) {
-    throw new StartupError('JWTs need JWT_ISSUER, JWT_AUDIENCE, and one of JWT_JWKS_URL and JWT_KEY_FILE.');
+    throw new StartupError(
+      'To accept JWTs, set JWT_ISSUER, JWT_AUDIENCE, and one of JWT_JWKS_URL and JWT_KEY_FILE.',
+    );
   }
   return { keys, issuer, audience, tenantClaim: data.JWT_TENANT_CLAIM, scopeClaim: data.JWT_SCOPE_CLAIM };
 }
@@ -277,7 +286,7 @@ function sessionKeysOf({ SESSION_KEYS: keys, SESSION_KEYS_FILE: file }: z.output
   return file === undefined ? keys : { file: resolve(file) };
 }
 
-/** Each time-out lies within the one around it, or that one would speak in its place. */
+/** @throws StartupError unless each timeout is shorter than the one around it, which would otherwise fire first */
 function databaseLimits(data: z.infer<typeof environment>): DatabaseLimits {
   const limits = {
     queueSize: data.DATABASE_QUEUE_SIZE,
@@ -290,18 +299,18 @@ function databaseLimits(data: z.infer<typeof environment>): DatabaseLimits {
   };
   if (limits.callTimeoutMs <= Math.max(limits.connectTimeoutMs, limits.statementTimeoutMs)) {
     throw new StartupError(
-      'DATABASE_CALL_TIMEOUT_MS must be longer than DATABASE_CONNECT_TIMEOUT_MS and DATABASE_STATEMENT_TIMEOUT_MS, which happen within it.',
+      'DATABASE_CALL_TIMEOUT_MS must be longer than DATABASE_CONNECT_TIMEOUT_MS and DATABASE_STATEMENT_TIMEOUT_MS, because a call includes both.',
     );
   }
   if (limits.lockTimeoutMs > limits.statementTimeoutMs) {
     throw new StartupError(
-      'DATABASE_LOCK_TIMEOUT_MS must not be longer than DATABASE_STATEMENT_TIMEOUT_MS: a statement waits for locks while it runs.',
+      'DATABASE_LOCK_TIMEOUT_MS must not be longer than DATABASE_STATEMENT_TIMEOUT_MS, because a statement waits for locks while it runs.',
     );
   }
   return limits;
 }
 
-/** Reads the configuration. Throws one StartupError that names every variable which is not as it must be. */
+/** Reads the configuration. Throws one StartupError that names every invalid variable. */
 export function readConfig(env: NodeJS.ProcessEnv = process.env): Readonly<Config> {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
   const parsed = environment.safeParse(given);
@@ -311,9 +320,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Readonly<Confi
   }
   const { data } = parsed;
   if (data.TRUSTED_DOCUMENTS_ONLY && data.TRUSTED_DOCUMENTS === undefined) {
-    throw new StartupError(
-      'TRUSTED_DOCUMENTS_ONLY=true needs TRUSTED_DOCUMENTS: without it, nothing would run.',
-    );
+    throw new StartupError('TRUSTED_DOCUMENTS_ONLY=true requires TRUSTED_DOCUMENTS.');
   }
   const production = data.NODE_ENV === 'production';
   return Object.freeze({

@@ -4,16 +4,17 @@ import { StartupError } from './lib/errors.ts';
 
 type Command = (args: string[]) => void | Promise<void>;
 
-/** A command that takes no arguments: one that is given would be ignored in silence. */
+/** Wraps a command without arguments. Rejects an argument, which the command would silently ignore. */
 function plain(load: () => Promise<() => void | Promise<void>>): Command {
   return async (args) => {
-    if (args.length > 0) throw new StartupError(`${JSON.stringify(args[0])} is too much. Usage:\n${usage}`);
+    if (args.length > 0)
+      throw new StartupError(`Unexpected argument ${JSON.stringify(args[0])}. Usage:\n${usage}`);
     const command = await load();
     return command();
   };
 }
 
-/** Each loads only what it needs: the GraphQL side takes a quarter of a second. */
+/** Commands import their modules when they run, because the GraphQL schema is slow to load. */
 const commands: Readonly<Record<string, Command>> = {
   serve: plain(async () => (await import('./cli/serve.ts')).serveCommand),
   migrate: plain(async () => (await import('./cli/migrate.ts')).migrateCommand),
@@ -27,11 +28,11 @@ const commands: Readonly<Record<string, Command>> = {
 async function run([name = 'serve', ...args]: string[]): Promise<void> {
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (command === undefined)
-    throw new StartupError(`There is no command ${JSON.stringify(name)}. Usage:\n${usage}`);
+    throw new StartupError(`Unknown command ${JSON.stringify(name)}. Usage:\n${usage}`);
   await command(args);
 }
 
-// A stack names the files of src/, not those that they are bundled into.
+// Stack traces then name the files of src/ instead of the bundle.
 process.setSourceMapsEnabled(true);
 run(process.argv.slice(2)).catch((error: unknown) => {
   console.error(error instanceof StartupError ? error.message : error);

@@ -8,7 +8,7 @@ import { documentRoutes } from './rest/openapi.ts';
 import type { Rest, RestOptions } from './rest/route.ts';
 import { createRest } from './rest/server.ts';
 
-/** The REST facade with all its calls. */
+/** Creates the REST API with all its routes. */
 export function createRouter(options: RestOptions): Rest {
   const rest = createRest(options);
   accountRoutes(rest);

@@ -46,7 +46,10 @@ const accountsByAliases = statement('accounts_by_aliases', (orm) => {
     .from(oneRow);
 });
 
-const keyOf = ({ on, value }: AliasKey): string => instantKey(on, value);
+/** Aliases are stored in normal form C. */
+const nameOf = ({ value }: AliasKey): string => value.normalize('NFC');
+
+const keyOf = (key: AliasKey): string => instantKey(key.on, nameOf(key));
 
 /** Reads the accounts that names mean at an instant, with the related rows that the document selects. */
 export const accountByAlias: Loader<AliasKey, AccountRow | null> = {
@@ -62,7 +65,7 @@ export const accountByAlias: Loader<AliasKey, AccountRow | null> = {
         const [found] = await run(accountsByAliases, {
           ...values,
           // No alias is empty, so an unstorable value finds no account.
-          names: all.map((key) => (isStorable(key.value) ? key.value : '')),
+          names: all.map((key) => (isStorable(key.value) ? nameOf(key) : '')),
           instants: all.map((key) => key.on.toISOString()),
         });
         const byId = new Map((found?.rows ?? []).map((row) => [row.id, row]));

@@ -82,7 +82,7 @@ const exampleSpan = {
   createdAt: exampleAlias.createdAt,
 };
 
-const aliasPath = nameInPath('alias', rules.value, nameExisted);
+const aliasPath = nameInPath('alias', rules.endAliasInput.shape.alias, nameExisted);
 const tags = ['Aliases'];
 
 const addRoute = call(['accounts:write'], {

@@ -73,7 +73,7 @@ export async function addAliases(ctx: Ctx, input: AddAliasesInput): Promise<Writ
   const { accountId } = input;
   const claims: NewAlias[] = spansOf(input)
     .filter((span) => span.value !== accountId)
-    .map((span) => ({ ...span, accountId, createdAt: ctx.now }));
+    .map((span, ordinal) => ({ ...span, accountId, createdAt: ctx.now, ordinal }));
   const add = async (run: Run, rows: NewAlias[]) => {
     await lockNames(
       run,
@@ -125,7 +125,7 @@ export async function transferAlias(ctx: Ctx, input: TransferAliasInput): Promis
     assertWritable('Account', held.get(fromAccountId), { id: fromAccountId });
     // The holder may have ended it before the lock was acquired.
     const span = await findTransferable(run, input, instant);
-    const moved = { ...span, accountId: toAccountId, effectiveFrom: instant, createdAt: ctx.now };
+    const moved = { ...span, accountId: toAccountId, effectiveFrom: instant, createdAt: ctx.now, ordinal: 0 };
     await endSpan(run, span, instant);
     await insertAliases(run, [moved]);
     await assertRoom(ctx, run, toAccountId, [moved]);

@@ -137,7 +137,7 @@ export function primeCreated(ctx: Ctx, { account, aliases, settings }: CreatedAc
  */
 export function createSteps(orm: Orm, from: string, where: SQL) {
   const ids = sql`select account.id from account`;
-  const { wanted, locked, claimed, isLocked } = claimSteps(orm, ids);
+  const { wanted, locked, claimed, forgotten, isLocked } = claimSteps(orm, ids);
   const account = orm.$with('account').as(
     orm
       .insert(accounts)
@@ -155,7 +155,7 @@ export function createSteps(orm: Orm, from: string, where: SQL) {
   );
   const setting = insertSettings(orm, { name: 'setting', ownerType: 'ACCOUNT', ids });
   const change = insertChanges(orm, 'change', sql`"newChange"."accountId" in (${ids})`);
-  return { wanted, locked, account, claimed, setting, change };
+  return { wanted, locked, account, claimed, forgotten, setting, change };
 }
 
 const createAccountsStatement = statement('create_accounts', (orm) => {
@@ -182,10 +182,10 @@ const createAccountsStatement = statement('create_accounts', (orm) => {
         .for('share'),
     );
   const { prior, claim, isFresh } = keySteps(orm);
-  const { wanted, locked, account, claimed, setting, change } = createSteps(orm, 'input', isFresh);
+  const { wanted, locked, account, claimed, forgotten, setting, change } = createSteps(orm, 'input', isFresh);
   const record = recordAnswers(orm, sql`input join account on account.id = input.id`);
   return orm
-    .with(input, wanted, customer, prior, claim, locked, account, claimed, setting, change, record)
+    .with(input, wanted, customer, prior, claim, locked, account, claimed, forgotten, setting, change, record)
     .select({
       place: sql<number>`input.place`,
       accountId: sql<string | null>`account.id`,

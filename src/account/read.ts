@@ -80,7 +80,7 @@ export function selectRelated(): { [key in keyof RelatedRows]: SQL<RelatedRows[k
       source: sql`${aliases} where ${given('withAliases', 'boolean')} and ${aliases.tenantId} = ${tenantId}
         and ${aliases.accountId} = any(${ids}) and ${aliases.value} <> ${aliases.accountId}
         and ${aliases.effectiveFrom} <= ${last} and ${aliases.effectiveUntil} > ${first}`,
-      order: sql`${aliases.createdAt}, ${aliases.value}, ${aliases.effectiveFrom}`,
+      order: sql`${aliases.createdAt}, ${aliases.ordinal}, ${aliases.value}, ${aliases.effectiveFrom}`,
       brief: briefly.alias,
     }),
     settings: jsonRows(settings, 'settings', {
@@ -296,26 +296,20 @@ export async function accountPage(
   // Most accounts in the tenant's currency store none, so this currency is no facet.
   const ownCurrency = invoiceCurrency === baseCurrency ? undefined : invoiceCurrency;
   const facets = [tag, ownCurrency].filter((word) => typeof word === 'string');
-  const page = await entityPage(
-    ctx,
-    listed,
-    listOrder('accounts', accounts, rules, orderBy ?? defaultOrder),
-    args,
-    {
-      filter: others,
-      statuses: Object.keys(rules.statuses),
-      facets,
-      values: {
-        tag: tag ?? null,
-        currency: invoiceCurrency ?? null,
-        baseCurrency,
-        now: ctx.now.toISOString(),
-        ...relatedValues(ctx),
-      },
-      customerId,
-      id,
+  const page = await entityPage(ctx, listed, listOrder('accounts', accounts, orderBy ?? defaultOrder), args, {
+    filter: others,
+    statuses: Object.keys(rules.statuses),
+    facets,
+    values: {
+      tag: tag ?? null,
+      currency: invoiceCurrency ?? null,
+      baseCurrency,
+      now: ctx.now.toISOString(),
+      ...relatedValues(ctx),
     },
-  );
+    customerId,
+    id,
+  });
   for (const row of page.rows) ctx.prime(accountByKey, byId(row.id), row);
   primeRelated(ctx, page.rows, groupRelated(page.found as unknown as RelatedRows));
   return page;

@@ -4,7 +4,7 @@ import { aliasListRules, value as aliasValue } from '../alias/rules.ts';
 import type { Ctx } from '../ctx.ts';
 import { byId } from '../lib/entity-key.ts';
 import { NotFoundError } from '../lib/errors.ts';
-import { instant, metadata } from '../lib/fields.ts';
+import { entityReference, instant, metadata } from '../lib/fields.ts';
 import { toTypeId } from '../lib/id.ts';
 import { search } from '../listing/rules.ts';
 import { present, Success } from '../rest/answer.ts';
@@ -206,10 +206,10 @@ const statusQuery = z
   .describe('Accounts in this status. Default: all except archived ones.');
 
 const filter = z.strictObject({
-  customer_id: rules.id.optional().describe('Accounts of this customer.'),
+  customer_id: entityReference.optional().describe('Accounts of this customer.'),
   status: statusQuery.optional(),
   invoice_currency: rules.invoiceCurrency.optional().describe('Accounts invoiced in this currency.'),
-  account_id: rules.id.optional().describe('The account with this id.'),
+  account_id: entityReference.optional().describe('The account with this id.'),
   _search: search
     .optional()
     .describe(

@@ -1,7 +1,7 @@
 import { address } from '../address/rules.ts';
 import * as alias from '../alias/rules.ts';
 import * as fields from '../lib/fields.ts';
-import { neverCleared, report, text, unique } from '../lib/rule.ts';
+import { lineText, neverCleared, report, unique } from '../lib/rule.ts';
 import { z } from '../lib/zod.ts';
 import { commonFilter, statusFilter } from '../listing/rules.ts';
 import { settings } from '../setting/rules.ts';
@@ -15,7 +15,7 @@ export const statuses = {
 
 export type AccountStatus = keyof typeof statuses;
 
-export const id = alias.value.describe(
+export const id = fields.entityId.describe(
   "The account's id, chosen by you. Unique among the tenant's account ids and current aliases, and immutable.",
 );
 export const name = fields.name.describe("The account's display name.");
@@ -41,7 +41,10 @@ export const billingInformation = z
   })
   .describe("The recipients of this account's invoices.");
 
-export const tag = text({ min: 1, max: 50 }, z.string().toLowerCase());
+/** Folds a tag, in the same way for storage and for filters. */
+const foldTag = (value: string) => value.normalize('NFC').toLowerCase().normalize('NFC');
+
+export const tag = lineText({ min: 1, max: 50 }, foldTag);
 export const tags = z
   .array(tag)
   .max(50)
@@ -61,7 +64,7 @@ const shape = {
   name,
   invoiceCurrency: invoiceCurrency.nullish(),
   netTermDays: netTermDays.nullish(),
-  primaryEmail: primaryEmail.nullish(),
+  primaryEmail: fields.optionalEmail(primaryEmail),
   status: createStatus.nullish(),
   address: address.nullish(),
   billingInformation: billingInformation.nullish(),
@@ -76,7 +79,7 @@ const shape = {
 export const firstAccountInput = z.object(shape).check(alias.checkAliasLists);
 
 export const createAccountInput = z
-  .object({ ...shape, customerId: id, idempotencyKey: idempotencyKey.nullish() })
+  .object({ ...shape, customerId: fields.entityReference, idempotencyKey: idempotencyKey.nullish() })
   .check(alias.checkAliasLists);
 
 export const minAccountsPerCall = 1;
@@ -96,12 +99,12 @@ export const updateStatus = z
 
 /** Absent keeps, null clears, a value sets. */
 export const updateAccountInput = z.object({
-  id,
+  id: fields.entityReference,
   name: neverCleared(name),
   status: neverCleared(updateStatus),
   invoiceCurrency: invoiceCurrency.nullish(),
   netTermDays: netTermDays.nullish(),
-  primaryEmail: primaryEmail.nullish(),
+  primaryEmail: fields.optionalEmail(primaryEmail),
   address: address.nullish(),
   billingInformation: billingInformation.nullish(),
   tags: tags.nullish(),
@@ -124,16 +127,17 @@ export function billingInformationOf({ emailRecipients, additionalEmailRecipient
 }
 
 export const statusConditions = statusFilter(Object.keys(statuses) as [AccountStatus]);
-export const tagCondition = tag
-  .transform((value) => value.toLowerCase())
-  .describe('Matches a tag, ignoring case.');
+export const tagCondition = tag.describe('Matches a tag, ignoring case.');
+const currencyCondition = fields.knownCurrency.describe(
+  'The currency of the invoices, an ISO 4217 code in upper case, also a withdrawn one.',
+);
 
 /** Which accounts a list holds: those that meet every condition. */
 export const accountFilter = z.object({
   ...commonFilter,
-  customerId: id.nullish(),
+  customerId: fields.entityReference.nullish(),
   status: statusConditions.nullish(),
-  invoiceCurrency: invoiceCurrency.nullish(),
+  invoiceCurrency: currencyCondition.nullish(),
   tag: tagCondition.nullish(),
 });
 

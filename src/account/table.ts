@@ -16,6 +16,7 @@ import { addressColumns } from '../address/table.ts';
 import { customers } from '../customer/table.ts';
 import {
   betweenCheck,
+  emailColumn,
   idColumn,
   instantColumn,
   minLengthCheck,
@@ -24,7 +25,6 @@ import {
 } from '../db/columns.ts';
 import { storedKeys } from '../db/rows.ts';
 import { type Columns, type FacetKey, facetWords, searchText } from '../db/search-text.ts';
-import { email } from '../lib/fields.ts';
 import * as rules from './rules.ts';
 
 const statusWords = Object.keys(rules.statuses) as [rules.AccountStatus];
@@ -52,11 +52,11 @@ export const accounts = pgTable(
     invoiceCurrency: textColumn(rules.invoiceCurrency),
     /** null: the tenant's net terms. */
     netTermDays: smallint(),
-    primaryEmail: textColumn(rules.primaryEmail),
+    primaryEmail: emailColumn(),
     ...addressColumns(),
     /** Both lists are null if the account has no billing information. */
-    emailRecipients: textColumn(email).array(),
-    additionalEmailRecipients: textColumn(email).array(),
+    emailRecipients: emailColumn().array(),
+    additionalEmailRecipients: emailColumn().array(),
     tags: textColumn(rules.tag).array().notNull(),
     metadata: jsonb().$type<Record<string, string>>().notNull(),
     version: integer().notNull(),

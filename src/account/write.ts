@@ -210,9 +210,10 @@ async function aliasesToBringBack(ctx: Ctx, run: Run, id: string): Promise<NewAl
       effectiveUntil: date(span.effectiveUntil),
     }))
     .filter(({ effectiveUntil }) => effectiveUntil === null || effectiveUntil > from)
-    .map(({ value, effectiveFrom, effectiveUntil }) => ({
+    .map(({ value, effectiveFrom, effectiveUntil }, ordinal) => ({
       value,
       accountId: id,
+      ordinal,
       // Other accounts may have held the value since then, so it starts now.
       effectiveFrom: later(effectiveFrom, from),
       effectiveUntil,

@@ -1,20 +1,36 @@
 import { country } from '../lib/fields.ts';
-import { report, text } from '../lib/rule.ts';
+import { lineText, report } from '../lib/rule.ts';
 import { z } from '../lib/zod.ts';
 
-export const phoneNumber = text({ max: 30 })
-  .check((payload) => {
-    if (/[^0-9 +()\-./x]/.test(payload.value)) {
-      report(payload, 'INVALID_FORMAT', 'must consist of digits, spaces and the characters + ( ) - . / x');
-    }
-  })
-  .describe('A phone number in any common notation: digits, spaces and `+()-./x`.');
+/** Replaces the spaces and hyphens of word processors, and drops the marks of direction that phones add. */
+function plainPhone(value: string): string {
+  return value
+    .replaceAll(/[\p{Zs}]/gu, ' ')
+    .replaceAll(/[\u2010-\u2015\u2212]/g, '-')
+    .replaceAll(/[\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069]/g, '')
+    .trim();
+}
 
-export const line1 = text({ max: 255 }).describe('The street and number, or the first line of the address.');
-export const line2 = text({ max: 255 }).describe('Suite, floor or building.');
-export const postalCode = text({ max: 20 }).describe('Postal or ZIP code.');
-export const city = text({ max: 100 }).describe('City or town.');
-export const state = text({ max: 100 }).describe('State, province or region.');
+export const phoneNumber = lineText({ max: 50 }, plainPhone)
+  .check((payload) => {
+    const { value } = payload;
+    if (/[^\p{L}\p{M}\p{Nd} +()\-./#*,;:=&]/u.test(value)) {
+      const message = 'must consist of digits, letters, spaces and the characters + ( ) - . / # * , ; : = &';
+      report(payload, 'INVALID_FORMAT', message);
+    } else if (value !== '' && (value.match(/\p{Nd}/gu) ?? []).length < 2)
+      report(payload, 'INVALID_FORMAT', 'must have at least two digits');
+  })
+  .describe(
+    'A phone number in any common notation, with letters and extensions. At least two digits. Special spaces and hyphens become plain ones.',
+  );
+
+export const line1 = lineText({ max: 255 }).describe(
+  'The street and number, or the first line of the address.',
+);
+export const line2 = lineText({ max: 255 }).describe('Suite, floor or building.');
+export const postalCode = lineText({ max: 20 }).describe('Postal or ZIP code.');
+export const city = lineText({ max: 255 }).describe('City or town.');
+export const state = lineText({ max: 255 }).describe('State, province or region.');
 
 export const fields = { phoneNumber, line1, line2, postalCode, city, state, country };
 

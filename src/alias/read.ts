@@ -4,8 +4,8 @@ import { given, tenantId } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
 import { groupBy } from '../lib/group.ts';
 import { encodeCursor, isInstant, type ListPage, type PageArgs, parsePage } from '../lib/page.ts';
+import { isStorable } from '../lib/rule.ts';
 import { keysetList, runPage } from '../listing/keyset.ts';
-import * as rules from './rules.ts';
 import { type AliasRow, aliases } from './table.ts';
 
 /** The aliases of one account at one instant. */
@@ -37,7 +37,7 @@ const aliasesInForce = statement('aliases_in_force', (orm) =>
       sql`${aliases.tenantId} = ${tenantId} and ${aliases.accountId} = wanted."name"
         and ${aliases.value} <> ${aliases.accountId} and ${inForceThen}`,
     )
-    .orderBy(aliases.createdAt, aliases.value, aliases.effectiveFrom),
+    .orderBy(aliases.createdAt, aliases.ordinal, aliases.value, aliases.effectiveFrom),
 );
 
 /** Reads the aliases of accounts that are in force at an instant. */
@@ -89,11 +89,7 @@ const aliasesByValue = keysetList('aliases_in_force', {
 export async function aliasPage(ctx: Ctx, args: PageArgs): Promise<ListPage<AliasRow>> {
   const orderName = 'aliases in force';
   const { order, select, count } = aliasesByValue;
-  const page = parsePage(
-    args,
-    orderName,
-    ([value, tie]) => rules.value.safeParse(value).success && tie === '',
-  );
+  const page = parsePage(args, orderName, ([value, tie]) => value !== '' && isStorable(value) && tie === '');
   const values = { now: ctx.now.toISOString() };
   return {
     ...(await runPage(ctx.run, page, { order, select, values })),
@@ -123,7 +119,7 @@ export async function aliasTimeline(
   const page = parsePage(
     args,
     orderName,
-    ([from, value]) => (from === noBeginning || isInstant(from)) && rules.value.safeParse(value).success,
+    ([from, value]) => (from === noBeginning || isInstant(from)) && value !== '' && isStorable(value),
   );
   return {
     ...(await runPage(ctx.run, page, { order, select, values: { accountId } })),

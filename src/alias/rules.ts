@@ -1,7 +1,7 @@
 import { AppError } from '../lib/errors.ts';
-import { entityId, instant } from '../lib/fields.ts';
+import { entityReference, instant } from '../lib/fields.ts';
 import { toTypeId, uuidOf } from '../lib/id.ts';
-import { report, unique } from '../lib/rule.ts';
+import { identifier, reference, report, unique } from '../lib/rule.ts';
 import { byBytes } from '../lib/text-order.ts';
 import { z } from '../lib/zod.ts';
 import { idempotencyKey } from '../writing/rules.ts';
@@ -9,7 +9,7 @@ import { idempotencyKey } from '../writing/rules.ts';
 export const maxAliasesPerCall = 10;
 export const maxAliasesInForce = 100;
 
-export const value = entityId.describe(
+export const value = identifier({ min: 1, max: 255 }).describe(
   'The name in usage events, such as an email, a phone number or a device id. Case-sensitive.',
 );
 
@@ -117,7 +117,9 @@ const { checkSpans, checkSome } = aliasListRules('datedAliases');
 /** Beside the rules of its fields, that of an input with `aliases` and `datedAliases`. */
 export const checkAliasLists = checkSpans;
 
-const accountId = value.describe('The id of the account.');
+const accountId = entityReference.describe('The id of the account.');
+/** A value that an account may have had before a rule changed. */
+const heldValue = reference({ min: 1, max: 255 });
 
 export const addAliasesInput = z
   .object({
@@ -133,14 +135,21 @@ export type AddAliasesInput = z.output<typeof addAliasesInput>;
 
 export const removeAliasesInput = z.object({
   accountId,
-  aliases: aliases.min(1),
+  aliases: z
+    .array(heldValue)
+    .min(1)
+    .max(maxAliasesPerCall)
+    .check(unique((alias) => alias, 'the value')),
   effectiveUntil: instant.nullish(),
   idempotencyKey: idempotencyKey.nullish(),
 });
 
 export type RemoveAliasesInput = z.output<typeof removeAliasesInput>;
 
-export const spanId = value.describe(
+/** Removing ends any number of aliases of one account, which has a limit. */
+const maxRemoved = 1000;
+
+export const spanId = heldValue.describe(
   'The id of one span of time of an alias. It stays the same when the span ends at another instant.',
 );
 
@@ -153,26 +162,30 @@ const spans = z
         .describe('The instant from which it no longer names the account; now when it is left out.'),
     }),
   )
-  .max(maxAliasesPerCall)
+  .max(maxRemoved)
   .check(unique((span) => span.id, 'the id'));
 
 /** As `removeAliasesInput`, for callers that may name single spans by their ids. */
 export const removeSpansInput = z.object({
   accountId,
-  aliases: aliases.nullish(),
+  aliases: z
+    .array(heldValue)
+    .max(maxRemoved)
+    .check(unique((alias) => alias, 'the value'))
+    .nullish(),
   spans: spans.nullish(),
   idempotencyKey: idempotencyKey.nullish(),
 });
 
 export type RemoveSpansInput = z.output<typeof removeSpansInput>;
 
-export const endAliasInput = z.object({ alias: value, idempotencyKey: idempotencyKey.nullish() });
+export const endAliasInput = z.object({ alias: heldValue, idempotencyKey: idempotencyKey.nullish() });
 
 export type EndAliasInput = z.output<typeof endAliasInput>;
 
 export const transferAliasInput = z.object({
-  alias: value,
-  toAccountId: value,
+  alias: heldValue,
+  toAccountId: entityReference,
   effectiveFrom: instant.nullish(),
   idempotencyKey: idempotencyKey.nullish(),
 });
@@ -297,9 +310,19 @@ export class AliasTakenError extends AppError {
   }
 }
 
-/** As `Account.aliases` lists them: in the order in which they were recorded, then by value. */
-export function inAliasOrder<T extends { createdAt: Date; value: string }>(aliases: T[]): T[] {
+interface Recorded {
+  createdAt: Date;
+  /** Missing in results that an earlier version recorded for idempotency keys. */
+  ordinal?: number;
+  value: string;
+}
+
+/** Sorts aliases as `Account.aliases` lists them: in the order in which they were sent. */
+export function inAliasOrder<T extends Recorded>(aliases: T[]): T[] {
   return aliases.toSorted(
-    (a, b) => a.createdAt.getTime() - b.createdAt.getTime() || byBytes(a.value, b.value),
+    (a, b) =>
+      a.createdAt.getTime() - b.createdAt.getTime() ||
+      (a.ordinal ?? 0) - (b.ordinal ?? 0) ||
+      byBytes(a.value, b.value),
   );
 }

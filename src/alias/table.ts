@@ -1,8 +1,10 @@
 import { type SQL, sql } from 'drizzle-orm';
-import { check, foreignKey, index, integer, pgTable, primaryKey } from 'drizzle-orm/pg-core';
+import { check, foreignKey, index, integer, pgTable, primaryKey, smallint } from 'drizzle-orm/pg-core';
 import { accounts } from '../account/table.ts';
 import { boundColumn, idColumn, instantColumn, minLengthCheck } from '../db/columns.ts';
 import { type Columns, searchText } from '../db/search-text.ts';
+import { entityId } from '../lib/fields.ts';
+import { tenants } from '../tenant/table.ts';
 import * as rules from './rules.ts';
 
 /** Returns the text that a search matches in an alias. */
@@ -19,10 +21,12 @@ export const aliases = pgTable(
   {
     tenantId: integer().notNull(),
     value: idColumn(rules.value).notNull(),
-    accountId: idColumn(rules.value).notNull(),
+    accountId: idColumn(entityId).notNull(),
     effectiveFrom: boundColumn('-infinity').notNull(),
     effectiveUntil: boundColumn('infinity').notNull(),
     createdAt: instantColumn().notNull(),
+    /** The place among the aliases of one request. */
+    ordinal: smallint().notNull().default(0),
   },
   (t) => [
     primaryKey({ name: 'aliases_pkey', columns: [t.tenantId, t.value, t.effectiveFrom] }),
@@ -42,3 +46,21 @@ export const aliases = pgTable(
 );
 
 export type AliasRow = typeof aliases.$inferSelect;
+
+/** Values that the REST API has registered as aliases before any account has them. */
+export const registeredAliases = pgTable(
+  'registered_aliases',
+  {
+    tenantId: integer().notNull(),
+    value: idColumn(rules.value).notNull(),
+    createdAt: instantColumn().notNull(),
+  },
+  (t) => [
+    primaryKey({ name: 'registered_aliases_pkey', columns: [t.tenantId, t.value] }),
+    foreignKey({
+      name: 'registered_aliases_tenant_id_fkey',
+      columns: [t.tenantId],
+      foreignColumns: [tenants.id],
+    }),
+  ],
+);

@@ -13,7 +13,7 @@ import {
   type SettledClaims,
   settleClaims,
 } from './rules.ts';
-import { type AliasRow, aliases } from './table.ts';
+import { type AliasRow, aliases, registeredAliases } from './table.ts';
 
 /** The constraints that fail if a claimed value is in use. */
 export const claimConstraints = ['aliases_no_overlap', 'aliases_pkey'];
@@ -27,7 +27,7 @@ export type NewAlias = Omit<AliasRow, 'tenantId'>;
 export function newAliases(ctx: Ctx, accountId: string, spans: AliasSpan[]): NewAlias[] {
   const own: AliasSpan = { value: accountId, effectiveFrom: null, effectiveUntil: null };
   const others = spans.filter((span) => span.value !== accountId);
-  return [own, ...others].map((span) => ({ ...span, accountId, createdAt: ctx.now }));
+  return [own, ...others].map((span, ordinal) => ({ ...span, accountId, createdAt: ctx.now, ordinal }));
 }
 
 /** Returns claims as the JSON parameter of `claimSteps`. */
@@ -39,6 +39,14 @@ export function aliasRecords(rows: NewAlias[]): string {
       effectiveUntil: row.effectiveUntil ?? 'infinity',
     })),
   );
+}
+
+/** Deletes the registrations of values that an account has now. */
+function forgetRegistered(orm: Orm, values: SQL) {
+  return orm
+    .delete(registeredAliases)
+    .where(sql`${registeredAliases.tenantId} = ${tenantId} and ${registeredAliases.value} in (${values})`)
+    .returning({ value: registeredAliases.value });
 }
 
 /**
@@ -69,7 +77,15 @@ export function claimSteps(orm: Orm, accountIds: SQL) {
       )
       .returning({ value: aliases.value }),
   );
-  return { wanted, locked, claimed, isLocked: sql`(select count from locked) >= 0` };
+  const forgotten = orm
+    .$with('forgotten')
+    .as(
+      forgetRegistered(
+        orm,
+        sql`select "value" from new_alias where new_alias."accountId" in (${accountIds})`,
+      ),
+    );
+  return { wanted, locked, claimed, forgotten, isLocked: sql`(select count from locked) >= 0` };
 }
 
 /** Reads the spans of any account that overlap the claims. */
@@ -156,9 +172,15 @@ const peakStatement = statement('peak_of_aliases', (orm) => {
   );
 });
 
+const forgetStatement = statement('forget_registered_aliases', (orm) =>
+  forgetRegistered(orm, sql`select unnest(${sql.placeholder('values')}::text[])`),
+);
+
 /** Inserts spans. Throws the constraint violation if one overlaps an existing span. */
 export async function insertAliases(run: Run, rows: NewAlias[]): Promise<void> {
-  if (rows.length > 0) await run(insertStatement, { newAlias: aliasRecords(rows) });
+  if (rows.length === 0) return;
+  await run(insertStatement, { newAlias: aliasRecords(rows) });
+  await run(forgetStatement, { values: rows.map((row) => row.value) });
 }
 
 /** Returns the spans to check against the limit. A claim without a start counts from now, unless it has ended. */

@@ -8,20 +8,20 @@ import { createLookUp } from './cached-lookup.ts';
 import type { VerifyJwt } from './jwt.ts';
 import { isSession, type Sessions } from './session-token.ts';
 
-/** Who a request comes from, undefined when its token is missing, unknown, expired or revoked. */
+/** Returns the caller of a request, or undefined if its token is missing, unknown, expired or revoked. */
 export type Authenticate = (authorization: string | null) => Promise<Viewer | undefined>;
 
 export interface AuthenticatorOptions {
   database: Database;
-  /** Is told of keys that are used, now and then. */
+  /** Records that a key was used. Called only if the key was not cached. */
   noteUse?: UseLog['note'];
-  /** undefined: JWTs are not taken. */
+  /** Undefined if JWTs are not accepted. */
   verifyJwt?: VerifyJwt | undefined;
-  /** Verifies session tokens; undefined: they are refused. */
+  /** Undefined if session tokens are not accepted. */
   verifySession?: Sessions['verify'];
 }
 
-/** The token of an `Authorization: Bearer …` header, undefined when the header is absent or of another form. */
+/** Returns the token of an `Authorization: Bearer …` header, or undefined if the header is absent or malformed. */
 export function bearerToken(authorization: string | null): string | undefined {
   return /^Bearer +([\x21-\x7e]+)$/i.exec(authorization ?? '')?.[1];
 }
@@ -30,7 +30,7 @@ function hasExpired({ expiresAt }: Viewer): boolean {
   return expiresAt !== null && expiresAt.getTime() <= Date.now();
 }
 
-/** Looks keys up by the hashes of their tokens: how long comparing hashes takes tells nothing of a token. */
+/** Looks up keys by token hash. The time to compare hashes reveals nothing about a token. */
 function createKeyLookUp({ database, noteUse }: AuthenticatorOptions) {
   return createLookUp<Viewer>(async (hashes) => {
     const rows = await database.run(keysByTokenHash, { hashes });
@@ -44,7 +44,7 @@ function createKeyLookUp({ database, noteUse }: AuthenticatorOptions) {
   });
 }
 
-/** Takes a JWT for its subject, in the tenant that it names. */
+/** Returns the caller of a JWT: its subject, in the tenant that it names. */
 function createJwtLookUp({ database, verifyJwt }: AuthenticatorOptions) {
   const tenantNamed = createLookUp<Viewer['tenant']>(async (names) => {
     const rows = await database.run(tenantsByName, { names });
@@ -61,7 +61,7 @@ function createJwtLookUp({ database, verifyJwt }: AuthenticatorOptions) {
   };
 }
 
-/** Tells whom tokens stand for. A token that was good a moment ago costs no statement. */
+/** Creates the function that authenticates requests. A cached token needs no statement. */
 export function createAuthenticator(options: AuthenticatorOptions): Authenticate {
   const viewerOfKey = createKeyLookUp(options);
   const viewerOfJwt = createJwtLookUp(options);

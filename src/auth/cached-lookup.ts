@@ -1,16 +1,16 @@
 import DataLoader from 'dataloader';
 import { LRUCache } from 'lru-cache';
 
-/** How long an answer is used again. What is revoked ends everywhere within 5 s: this, and a second for a slow answer. */
+/** How long results are cached. A revoked key is refused within 5 s: this time, and 1 s for a slow look-up. */
 export const freshMs = 4_000;
 const maxRemembered = 10_000;
 const maxBatchSize = 1_000;
 
-/** What was found, for each of the keys in their order; undefined for those of which there is nothing. */
+/** Returns a result for each key, in order; undefined for unknown keys. */
 export type Find<Found> = (keys: readonly string[]) => Promise<readonly (Found | undefined)[]>;
 
-/** Lets batches go out one after another: what is asked meanwhile waits, and goes out together. */
-function oneByOne() {
+/** Runs one batch at a time. Keys that arrive during a batch wait for the next one. */
+function createBatchQueue() {
   const waiting: (() => void)[] = [];
   let underWay = false;
   const next = () => {
@@ -33,14 +33,14 @@ function oneByOne() {
   };
 }
 
-/** Remembers what was found for a moment, of so many keys as fit; `since` is when the look began. */
+/** Creates a cache of fixed size whose entries last `freshMs`. `since` is when the look-up started. */
 export function createMemory<Found>() {
   const remembered = new LRUCache<string, { found: Found; since: number }>({ max: maxRemembered });
   return {
     recall(key: string): Found | undefined {
       const known = remembered.get(key);
       const age = known === undefined ? -1 : Date.now() - known.since;
-      // A clock that was set back makes an answer old, not young for longer.
+      // The age is negative if the clock was set back; the entry then counts as expired.
       return known !== undefined && age >= 0 && age < freshMs ? known.found : undefined;
     },
     remember(key: string, found: Found, since: number): void {
@@ -53,12 +53,12 @@ export function createMemory<Found>() {
 }
 
 /**
- * A look-up that remembers for a moment what it found, and asks for each key once however many wait for it. What it did
- * not find it does not remember, nor a failure: a flood of bad keys drives no good one out, and takes one connection.
+ * Creates a look-up with a short cache. Concurrent requests for a key share one look-up. Unknown keys and errors are
+ * not cached, so a flood of invalid keys evicts no valid ones, and uses one connection.
  */
 export function createLookUp<Found>(find: Find<Found>): (key: string) => Promise<Found | undefined> {
   const memory = createMemory<Found>();
-  const { schedule, track } = oneByOne();
+  const { schedule, track } = createBatchQueue();
 
   async function load(keys: readonly string[]) {
     const since = Date.now();
@@ -70,15 +70,15 @@ export function createLookUp<Found>(find: Find<Found>): (key: string) => Promise
     });
     return all;
   }
-  const asked = new DataLoader(load, { batchScheduleFn: schedule, maxBatchSize });
+  const loader = new DataLoader(load, { batchScheduleFn: schedule, maxBatchSize });
 
   return async (key) => {
     const known = memory.recall(key);
     if (known !== undefined) return known;
     try {
-      return await asked.load(key);
+      return await loader.load(key);
     } finally {
-      asked.clear(key);
+      loader.clear(key);
     }
   };
 }

@@ -11,25 +11,27 @@ import {
 import { StartupError, UnavailableError } from '../lib/errors.ts';
 import { z } from '../lib/zod.ts';
 
-/** Where an issuer's public keys are: its JWKS, or a file. */
+/** The source of an issuer's public keys: a JWKS URL or a file. */
 export type KeySource = { url: URL } | { file: string };
 
 const fetchTimeoutMs = 3_000;
-/** A `kid` that is not known makes the keys be fetched again, but not twice within this time. */
+/** Minimum time between two fetches because of an unknown `kid`. */
 const cooldownMs = 30_000;
+/** Minimum time between a failed fetch and the next one. */
 const retryMs = 5_000;
-/** Keys are fetched again when they are so old, beside the requests; while the issuer is away, old ones are believed. */
+/** Age at which keys are fetched again in the background. */
 const refreshMs = 5 * 60_000;
-const believedMs = 60 * 60_000;
+/** How long keys stay valid while the issuer is unavailable. */
+const maxAgeMs = 60 * 60_000;
 
-/** Fetches JSON. What has just failed fails again at once, however many tokens ask, and the issuer is left in peace. */
-function fetchPatiently() {
+/** Returns a `fetch` for JSON. After a failure, it sends no request for `retryMs`, so tokens cannot flood the issuer. */
+function createFetchWithBackoff() {
   let failedAt = Number.NEGATIVE_INFINITY;
   return async (url: string, options: RequestInit): Promise<Response> => {
-    if (performance.now() - failedAt < retryMs) throw new Error('The issuer failed a moment ago.');
+    if (performance.now() - failedAt < retryMs) throw new Error('The last request to the issuer failed.');
     try {
       const response = await fetch(url, options);
-      if (response.status !== 200) throw new Error(`The issuer answered with the status ${response.status}.`);
+      if (response.status !== 200) throw new Error(`The issuer returned status ${response.status}.`);
       return Response.json(await response.json());
     } catch (error) {
       failedAt = performance.now();
@@ -38,22 +40,22 @@ function fetchPatiently() {
   };
 }
 
-function isIssuersFault(error: unknown): boolean {
-  const tokensFault = [
+function isIssuerError(error: unknown): boolean {
+  const tokenErrors = [
     'ERR_JWKS_NO_MATCHING_KEY',
     'ERR_JWKS_MULTIPLE_MATCHING_KEYS',
     'ERR_JOSE_NOT_SUPPORTED',
   ];
-  return !(error instanceof errors.JOSEError && tokensFault.includes(error.code));
+  return !(error instanceof errors.JOSEError && tokenErrors.includes(error.code));
 }
 
-/** The keys of a JWKS URL. They are fetched when the first token comes. */
+/** Returns the keys of a JWKS URL, which are fetched for the first token. */
 function remoteKeys(url: URL): JWTVerifyGetKey {
   const keys = createRemoteJWKSet(url, {
     timeoutDuration: fetchTimeoutMs,
     cooldownDuration: cooldownMs,
-    cacheMaxAge: believedMs,
-    [customFetch]: fetchPatiently(),
+    cacheMaxAge: maxAgeMs,
+    [customFetch]: createFetchWithBackoff(),
   });
   let refreshedAt = performance.now();
   return async (header, token) => {
@@ -64,7 +66,7 @@ function remoteKeys(url: URL): JWTVerifyGetKey {
     try {
       return await keys(header, token);
     } catch (error) {
-      if (isIssuersFault(error)) throw new UnavailableError('ISSUER', error);
+      if (isIssuerError(error)) throw new UnavailableError('ISSUER', error);
       throw error;
     }
   };
@@ -72,7 +74,7 @@ function remoteKeys(url: URL): JWTVerifyGetKey {
 
 const publicKey = z
   .looseObject({ kty: z.enum(['RSA', 'EC', 'OKP']), kid: z.string().optional() })
-  // What only a private key has.
+  // Only private keys have a `d`.
   .refine((key) => !('d' in key));
 const keySet = z.union([
   z.object({ keys: z.array(publicKey).min(1) }),
@@ -93,15 +95,15 @@ async function fileKeys(path: string): Promise<JWTVerifyGetKey> {
   try {
     const keys = parseKeys(text);
     const set = createLocalJWKSet({ keys });
-    // Keys without ids of their own are taken whatever id a token names.
+    // If no key has a `kid`, the `kid` of a token is ignored.
     const named = keys.some(({ kid }) => kid !== undefined);
     return (header, token) => set(named ? header : ({ ...header, kid: undefined } as never), token);
   } catch {
-    throw refuse('is neither one public key in PEM nor a public JWK nor a JWKS of such');
+    throw refuse('must hold one public key in PEM, a public JWK, or a JWKS of public keys');
   }
 }
 
-/** Finds the key for a token. Throws StartupError when a file holds none. */
+/** Returns a function that finds the key of a token. Throws StartupError if the file holds no keys. */
 export function readKeys(source: KeySource): Promise<JWTVerifyGetKey> {
   return 'url' in source ? Promise.resolve(remoteKeys(source.url)) : fileKeys(source.file);
 }

@@ -14,11 +14,11 @@ export interface JwtOptions {
   audience: string;
   /** The claim that holds the name of the tenant. */
   tenantClaim: string;
-  /** The claim that holds the scopes: words in one text, or a list. */
+  /** The claim that holds the scopes: a list, or a string separated by spaces. */
   scopeClaim: string;
 }
 
-/** What a token says that its issuer has signed. */
+/** The verified claims of a token. */
 export interface Claims {
   subject: string;
   tenantName: string;
@@ -26,21 +26,21 @@ export interface Claims {
   expiresAt: Date;
 }
 
-/** The claims of a JWT, undefined when it is not good. Throws UnavailableError when its issuer's keys cannot be had. */
+/** Returns the claims of a JWT, or undefined if it is invalid. Throws UnavailableError if the keys are unavailable. */
 export type VerifyJwt = (token: string) => Promise<Claims | undefined>;
 
-/** Signatures that a public key checks, and nothing else: no `none`, and no secret that a public key could be taken for. */
+/** Asymmetric algorithms only: `none` proves nothing, and HMAC would accept the public key as its secret. */
 const algorithms = [
   ...['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'],
   ...['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'],
 ];
 
-/** The clocks of issuer and service may differ by this much. */
+/** Tolerated difference between the clocks of issuer and service. */
 const clockSkewS = 30;
 
 const claimed = z.object({
   sub: identifier({ min: 1, max: 255 }),
-  /** Up to what a Date can say. */
+  /** At most what a Date can represent. */
   exp: z.number().max(8_640_000_000_000),
   tenant: rules.name,
   scopes: z
@@ -71,7 +71,7 @@ async function verify(token: string, keys: JWTVerifyGetKey, options: JwtOptions)
   return claimsOf(payload, options);
 }
 
-/** Makes the check of JWTs. What was good a moment ago is not computed again. */
+/** Creates the function that verifies JWTs. Verified tokens are cached briefly. */
 export async function createJwtVerifier(options: JwtOptions, log: Logger): Promise<VerifyJwt> {
   const keys = await readKeys(options.keys);
   const memory = createMemory<Claims>();
@@ -86,8 +86,8 @@ export async function createJwtVerifier(options: JwtOptions, log: Logger): Promi
       return claims;
     } catch (error) {
       if (error instanceof UnavailableError) throw error;
-      // Says which check failed, and nothing that the token holds.
-      log.debug({ reason: (error as { code?: string }).code ?? 'ERR_JWT_CLAIMS' }, 'a JWT was refused');
+      // The reason names the failed check, and nothing from the token.
+      log.debug({ reason: (error as { code?: string }).code ?? 'ERR_JWT_CLAIMS' }, 'Invalid JWT');
       return undefined;
     }
   };

@@ -6,8 +6,8 @@ import { isApiKey } from '../tenant/api-key.ts';
 import { bearerToken } from './authenticate.ts';
 
 const TokenAnswer = z
-  .strictObject({ token: z.string().describe('To be sent as `Authorization: Bearer <token>`.') })
-  .describe('A token.')
+  .strictObject({ token: z.string().describe('Send it as `Authorization: Bearer <token>`.') })
+  .describe('A session token.')
   .openapi('TokenResponse');
 
 const authenticateRoute = call([], {
@@ -17,7 +17,7 @@ const authenticateRoute = call([], {
   tags: ['Authentication'],
   summary: 'Get a short-lived token',
   description:
-    'Exchanges an API key for a JWT with the same scopes. The JWT expires after 24 hours, or earlier with the API key, and ends when the key is revoked. A JWT gets itself back. There is no body. A service without a session key answers 503 without `Retry-After`.',
+    'Exchanges an API key for a JWT with the same scopes. The JWT expires after 24 hours, or earlier with the API key, and is refused once the key is revoked. If the request has a JWT, it is returned unchanged. The request has no body. A service without a session key returns 503 without `Retry-After`.',
   responses: { 200: answer(TokenAnswer, 'The token.') },
 });
 
@@ -31,7 +31,7 @@ function issue({ issueSession }: RestOptions, viewer: Viewer, now: Date): Promis
   );
 }
 
-/** The call that makes tokens. */
+/** Adds the route that issues tokens. */
 export function tenantRoutes(rest: Rest): void {
   rest.openapi(authenticateRoute, async (c) => {
     const { viewer, now } = c.var.ctx;

@@ -6,10 +6,10 @@ import { StartupError } from '../lib/errors.ts';
 const minLength = 32;
 const form = new RegExp(`^[\\x21-\\x2b\\x2d-\\x7e]{${minLength},}$`);
 
-/** The rule of `parseSessionKeys`, as error messages and the README state it. A key has no comma, which separates keys. */
+/** The rule of `parseSessionKeys` for error messages and the docs. A key has no comma, because commas separate keys. */
 export const sessionKeyRule = `keys of at least ${minLength} visible ASCII characters`;
 
-/** Returns the keys; undefined if there is none or one of them breaks the rule. The first one signs, all verify. */
+/** Returns the keys, or undefined if there are none or one breaks the rule. The first key signs; all keys verify. */
 export function parseSessionKeys(texts: readonly string[]): KeyObject[] | undefined {
   const secrets = texts.map((text) => text.trim()).filter((text) => text !== '');
   if (secrets.length === 0 || !secrets.every((secret) => form.test(secret))) return undefined;
@@ -20,7 +20,7 @@ export function parseSessionKeys(texts: readonly string[]): KeyObject[] | undefi
 function parseFile(text: string, named: string): KeyObject[] {
   const keys = parseSessionKeys(text.split('\n'));
   if (keys === undefined)
-    throw new StartupError(`${named} must hold ${sessionKeyRule} other than commas, one on each line.`);
+    throw new StartupError(`${named} must hold ${sessionKeyRule} other than commas, one per line.`);
   return keys;
 }
 
@@ -36,7 +36,7 @@ export async function readSessionKeys(path: string): Promise<KeyObject[]> {
   return parseFile(text, named);
 }
 
-/** Writes beside and renames, so that a process that is killed never leaves half a key. */
+/** Writes a temporary file and renames it, so that a crash never leaves half a key. */
 async function createFile(directory: string, path: string): Promise<void> {
   const temporary = `${path}.new`;
   await rm(temporary, { force: true });
@@ -65,13 +65,13 @@ async function openIfPresent(path: string): Promise<FileHandle | undefined> {
   }
 }
 
-/** Refuses a file that another user wrote or can read: sessions signed with its key prove nothing. */
+/** Rejects a file that another user owns or can read, because that user could sign tokens. */
 async function readPrivateFile(file: FileHandle, path: string): Promise<KeyObject[]> {
   const { uid, mode } = await file.stat();
   const user = process.getuid?.();
   if (user !== undefined && (uid !== user || (mode & 0o077) !== 0)) {
     throw new StartupError(
-      `The session key file ${path} must belong to the user of the service (uid ${user}) and have mode 0600: delete it, and the next start creates another.`,
+      `The session key file ${path} must belong to the user of the service (uid ${user}) and have mode 0600. Delete it; the next start creates another.`,
     );
   }
   return parseFile(await file.readFile('utf8'), `The session key file ${path}`);

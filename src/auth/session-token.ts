@@ -11,17 +11,17 @@ const algorithm = 'HS256';
 const issuer = 'accountgraph';
 const audience = 'accountgraph:session';
 const lifetimeS = 24 * 60 * 60;
-/** The clocks of replicas may differ by this much. */
+/** Tolerated difference between the clocks of replicas. */
 const clockSkewS = 30;
 
 export interface Sessions {
-  /** Returns a JWT that stands for an API key, valid for 24 hours and no longer than the key. undefined without a session key. */
+  /** Returns a JWT for an API key, valid for 24 hours and no longer than the key. Undefined without a session key. */
   issue: ((viewer: Viewer, now: Date) => Promise<string>) | undefined;
-  /** Returns the viewer of the API key that a JWT stands for; undefined if the JWT is invalid or the key was revoked. */
+  /** Returns the viewer of a JWT's API key, or undefined if the JWT is invalid or the key was revoked. */
   verify(token: string): Promise<Viewer | undefined>;
 }
 
-/** Whether a JWT claims to be a session: JWTs of an issuer are never signed with a shared secret. */
+/** Whether a JWT claims to be a session token. JWTs of an issuer never use a shared secret. */
 export function isSession(token: string): boolean {
   try {
     return decodeProtectedHeader(token).alg === algorithm;
@@ -43,7 +43,7 @@ function issueWith(key: KeyObject, { actor, expiresAt }: Viewer, now: Date): Pro
     .sign(key);
 }
 
-/** The signed claims; undefined if none of the keys made the signature or a registered claim is wrong. */
+/** Returns the claims, or undefined if no key verifies the signature or a registered claim is wrong. */
 async function verifiedPayload(token: string, keys: readonly KeyObject[]): Promise<JWTPayload | undefined> {
   for (const key of keys) {
     try {
@@ -64,7 +64,7 @@ interface Session {
   expiresAt: Date;
 }
 
-/** Checks the life of the token as well as its signature, so that a leaked session key makes no token for years. */
+/** Checks the lifetime of a verified token, so that a leaked session key cannot make long-lived tokens. */
 function sessionOf(payload: JWTPayload | undefined): Session | undefined {
   const parsed = claims.safeParse(payload);
   if (!parsed.success) return undefined;
@@ -76,8 +76,8 @@ function sessionOf(payload: JWTPayload | undefined): Session | undefined {
 }
 
 /**
- * Makes and verifies sessions. The first key signs, and all of them verify. The database holds none of the keys, so
- * that a copy of it makes no session.
+ * Issues and verifies session tokens. The first key signs; all keys verify. The database holds none of the keys, so a
+ * copy of it cannot make tokens.
  */
 export function createSessions(database: Database, keys: readonly KeyObject[]): Sessions {
   const viewerById = createLookUp<Viewer>(async (ids) => {

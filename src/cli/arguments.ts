@@ -5,7 +5,7 @@ export function usageError(usage: string): StartupError {
   return new StartupError(`Usage:\n${usage}`);
 }
 
-/** The arguments of a command. Throws StartupError, which shows the usage, on an option that it does not have. */
+/** Parses the arguments of a command. Throws StartupError with the usage if an option is unknown. */
 export function parseArguments<Options extends NonNullable<ParseArgsConfig['options']>>(
   args: string[],
   options: Options,

@@ -9,14 +9,14 @@ import { findRoute } from './pooler.ts';
 
 const oldestVersion = 15;
 
-const poolerAdvice = 'it is a pooler such as PgBouncer, behind which DATABASE_PREPARE must be false';
+const poolerAdvice = 'Set DATABASE_PREPARE=false behind a pooler such as PgBouncer.';
 
 interface SystemError {
   code?: string;
   message: string;
 }
 
-/** Whether the driver or the server reported it; a fault of ours has no code of theirs. */
+/** Whether the driver or PostgreSQL reported the error. Errors of the service's own code have no code. */
 function isDatabaseError(error: unknown): error is SystemError {
   return error instanceof Error && typeof (error as SystemError).code === 'string';
 }
@@ -26,21 +26,21 @@ function nameOf(url: string): string {
   return `The database ${decodeURIComponent(pathname.slice(1))} at ${host || 'localhost'} (DATABASE_URL)`;
 }
 
-/** What Drizzle and the pool have wrapped. */
+/** Returns the original error, which Drizzle and the pool wrap. */
 function rootOf(error: unknown): unknown {
   return error instanceof Error && error.cause !== undefined ? rootOf(error.cause) : error;
 }
 
-/** Says in one sentence why a database cannot be used; whatever is no fault of the database is thrown as it is. */
+/** Converts a database error to a StartupError that says why the database cannot be used. Returns other errors. */
 export function databaseProblem(error: unknown, { databaseUrl }: Config): unknown {
   if (error instanceof StartupError || databaseUrl === undefined) return error;
   const cause = rootOf(error);
   if (!isDatabaseError(cause)) return error;
-  const pooler = /unsupported startup parameter/.test(cause.message) ? `; ${poolerAdvice}` : '';
-  return new StartupError(`${nameOf(databaseUrl)} cannot be used: ${cause.message || cause.code}${pooler}.`);
+  const advice = /unsupported startup parameter/.test(cause.message) ? ` ${poolerAdvice}` : '';
+  return new StartupError(`${nameOf(databaseUrl)} cannot be used: ${cause.message || cause.code}.${advice}`);
 }
 
-/** Throws StartupError unless the database is of a version that the service knows. */
+/** @throws StartupError if the PostgreSQL version is too old */
 export async function requireVersion({ orm }: Database, { databaseUrl }: Config): Promise<void> {
   if (databaseUrl === undefined) return;
   const [row] = await orm.execute<{ version: number }>(
@@ -48,34 +48,34 @@ export async function requireVersion({ orm }: Database, { databaseUrl }: Config)
   );
   if (row === undefined || row.version >= oldestVersion) return;
   throw new StartupError(
-    `${nameOf(databaseUrl)} is PostgreSQL ${row.version}: at least ${oldestVersion} is needed.`,
+    `${nameOf(databaseUrl)} is PostgreSQL ${row.version}. Use version ${oldestVersion} or newer.`,
   );
 }
 
-/** Throws StartupError where a pooler loses prepared statements, and warns where it may. */
+/** Throws StartupError if a pooler loses prepared statements. Warns if it may lose them. */
 export async function requireStatementsKept({ databaseUrl, database }: Config, log: Logger): Promise<void> {
   if (databaseUrl === undefined || !database.prepare) return;
   const route = await findRoute(databaseUrl, database.limits.connectTimeoutMs);
   if (route === 'loses statements')
-    throw new StartupError(`${nameOf(databaseUrl)} loses prepared statements; ${poolerAdvice}.`);
+    throw new StartupError(`${nameOf(databaseUrl)} loses prepared statements. ${poolerAdvice}`);
   if (route === 'unknown pooler') {
     log.warn(
-      'Between the service and the database is a pooler. If it gives each transaction another connection, set DATABASE_PREPARE=false.',
+      'There is a pooler between the service and the database. If it runs in transaction mode, set DATABASE_PREPARE=false.',
     );
   }
 }
 
-/** Throws StartupError unless the database has every migration. */
+/** @throws StartupError if the database lacks a migration */
 export async function requireMigrated(database: Database): Promise<void> {
   const missing = await countMissingMigrations(database);
   if (missing === 0) return;
   const number = missing === 1 ? '1 migration' : `${missing} migrations`;
   throw new StartupError(
-    `The database lacks ${number}: run \`accountgraph migrate\`, or set MIGRATE=true to apply them at start.`,
+    `The database lacks ${number}. Run \`accountgraph migrate\`, or set MIGRATE=true to migrate at startup.`,
   );
 }
 
-/** Which database a command works on: the one at DATABASE_URL, or the embedded one, started if it is not running. */
+/** Finds the database of a command: the one at DATABASE_URL, or the embedded one, which it starts if necessary. */
 async function findDatabase(
   config: Config,
 ): Promise<{ connection: Connection; started: boolean; stop(): Promise<void> }> {
@@ -88,8 +88,8 @@ async function findDatabase(
 }
 
 /**
- * Runs a command on the configured database. What it starts itself it migrates; any other database must be, unless
- * the command is the one that migrates.
+ * Runs a command on the configured database. If it starts the embedded database, it also migrates it. Any other
+ * database must be migrated, unless the command itself `migrates`.
  */
 export async function withDatabase<T>(
   config: Config,

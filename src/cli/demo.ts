@@ -25,7 +25,7 @@ async function usableToken(authenticate: Authenticate, dataDir: string): Promise
   return viewer?.tenant.name === tenantName ? token : undefined;
 }
 
-/** Makes the demo tenant with its customer and key where they are missing, and answers with the key's token. */
+/** Creates the demo tenant, its customer and its key if they are missing. Returns the key's token. */
 export async function ensureDemo(database: Database, dataDir: string, log: Logger): Promise<string> {
   const authenticate = createAuthenticator({ database });
   const known = await usableToken(authenticate, dataDir);
@@ -35,7 +35,7 @@ export async function ensureDemo(database: Database, dataDir: string, log: Logge
   const token = known ?? (await createKey(database, tenant.id, keyName)).token;
   if (known === undefined) await writeFile(tokenFile(dataDir), token, { mode: 0o600 });
   const viewer = await authenticate(`Bearer ${token}`);
-  if (viewer === undefined) throw new Error('The demo key does not open its tenant.');
+  if (viewer === undefined) throw new Error('The demo key is not valid.');
   const caller = { viewer, requestId: newUuid(), now: new Date(), cancel: createCancel() };
   const ctx = createContext({ database, log }, caller);
   await createCustomer(ctx, exampleCustomer).catch((error: unknown) => {
@@ -44,7 +44,7 @@ export async function ensureDemo(database: Database, dataDir: string, log: Logge
   return token;
 }
 
-/** Takes the demo key away, for a service that others can reach. */
+/** Revokes the demo key, for a service that other machines can reach. */
 export async function revokeDemo(database: Database, dataDir: string): Promise<void> {
   const [tenant] = await database.run(tenantsByName, { names: [tenantName] });
   if (tenant !== undefined) await revokeKeysNamed(database, tenant.id, keyName);

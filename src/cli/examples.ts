@@ -1,6 +1,6 @@
 import { exampleAccount } from '../account/rest.ts';
 
-const createAccount = `# Press the button, then open the next tab.
+const createAccount = `# Run this mutation, then open the next tab.
 mutation CreateAccount($input: CreateAccountInput!) {
   createAccount(input: $input) {
     __typename

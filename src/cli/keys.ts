@@ -11,7 +11,7 @@ import { parseArguments, usageError } from './arguments.ts';
 import { withDatabase } from './database.ts';
 import { keysUsage } from './usage.ts';
 
-/** A value of the command line, by its rule. Throws StartupError. */
+/** Parses a value of the command line. Throws StartupError if it breaks the rule. */
 function checked<T>(rule: z.ZodType<T>, what: string, value: unknown): T {
   const parsed = rule.safeParse(value);
   if (parsed.success) return parsed.data;
@@ -38,12 +38,12 @@ async function create(given: NewKey): Promise<void> {
     const tenant = await requireTenant(database, given.tenant);
     return createKey(database, tenant.id, name, scopes, expiresAt);
   });
-  console.log(`Created the key ${id}. Its token is shown this once:\n${token}`);
+  console.log(`Created the key ${id}. Its token is shown only once:\n${token}`);
 }
 
 function stateOf({ revokedAt, expiresAt }: ListedKey): string {
   if (revokedAt !== null) return `revoked ${revokedAt.toISOString()}`;
-  return expiresAt !== null && expiresAt <= new Date() ? 'expired' : 'in use';
+  return expiresAt !== null && expiresAt <= new Date() ? 'expired' : 'active';
 }
 
 function lineOf(key: ListedKey): string {

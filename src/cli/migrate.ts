@@ -2,7 +2,7 @@ import { readConfig } from '../config.ts';
 import { applyMigrations } from '../db/migrate.ts';
 import { withDatabase } from './database.ts';
 
-/** `accountgraph migrate`: brings the database to this version's schema. */
+/** `accountgraph migrate`: applies missing migrations. */
 export async function migrateCommand(): Promise<void> {
   const applied = await withDatabase(readConfig(), applyMigrations, { migrates: true });
   if (applied === 0) console.log('The database is up to date.');

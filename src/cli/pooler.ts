@@ -1,14 +1,14 @@
 import { openSession, type Session } from '../db/session.ts';
 
-/** What stands between the service and PostgreSQL, as far as prepared statements are concerned. */
+/** Whether a pooler is between the service and PostgreSQL, and whether it keeps prepared statements. */
 export type Route = 'direct' | 'keeps statements' | 'loses statements' | 'unknown pooler';
 
 interface Probe {
-  /** The server's process. */
+  /** Process id of the backend. */
   pid: number;
-  /** The process that the session was told of as it began; poolers tell every client another one of their own. */
+  /** Process id that the session got when it connected. Poolers send each client an id of their own. */
   toldPid: number | null;
-  /** Whether the driver had to prepare the statement again, for the server did not know it. */
+  /** Whether the driver had to prepare the statement again, because the backend did not know it. */
   preparedAgain: boolean;
 }
 
@@ -23,8 +23,8 @@ async function probe({ client }: Session): Promise<Probe> {
 }
 
 /**
- * Finds out whether statements that a session has prepared are still there after another session has had a
- * transaction: a pooler that changes sessions between transactions gives the first one another server then.
+ * Detects a pooler, and whether it keeps prepared statements. While a second session has a transaction open, a pooler
+ * in transaction mode moves the first session to another backend.
  */
 export async function findRoute(url: string, connectTimeoutMs: number): Promise<Route> {
   const options = { connection: { url }, prepare: true, connectTimeoutMs, settings: {} };

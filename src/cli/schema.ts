@@ -1,6 +1,6 @@
 import { buildSchema, printSchema } from '../schema.ts';
 
-/** `accountgraph schema`: prints the schema in GraphQL's own language. */
+/** `accountgraph schema`: prints the schema as SDL. */
 export function schemaCommand(): void {
   process.stdout.write(printSchema(buildSchema()));
 }

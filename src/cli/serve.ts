@@ -19,15 +19,15 @@ import { ensureDemo, revokeDemo } from './demo.ts';
 import { exampleTabs } from './examples.ts';
 
 /**
- * Requests under way may take this long once no more are taken. A person at a terminal waits less than 5 s in all; on
- * SIGTERM it is longer than a request may take, and the stop ends within 10 s.
+ * How long running requests can take after the service stops accepting new ones. With the delays before and after, the
+ * process exits within 5 s of SIGINT and within 10 s of SIGTERM.
  */
 const finishMs = { SIGINT: 2000, SIGTERM: 5000 };
 const poolPatienceMs = 500;
 
 /**
- * How long a request may take to arrive: one that sends a byte now and then holds a connection for no longer. An idle
- * connection is kept for longer than most balancers and gateways do, a minute: a request of theirs never meets its end.
+ * Limits how long a request can take to arrive, so that slow clients cannot hold connections. The service keeps idle
+ * connections longer than most load balancers do (60 s), so it never closes one that a balancer is about to use.
  */
 const connections = {
   headersTimeout: 10_000,
@@ -41,7 +41,7 @@ type StopSignal = keyof typeof finishMs;
 interface Address {
   host: string;
   port: number;
-  /** What the names of the two variables begin with. */
+  /** Prefix of the variables HOST and PORT. */
   prefix: '' | 'METRICS_';
 }
 
@@ -50,10 +50,10 @@ function listen(server: Server, { host, port, prefix }: Address): Promise<Addres
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const problems: Record<string, string> = {
-        EADDRINUSE: `Port ${port} on ${host} is in use by another program: stop it, or choose another port with ${prefix}PORT.`,
-        EADDRNOTAVAIL: `This machine has no address ${host}: choose another with ${prefix}HOST.`,
-        EACCES: `Port ${port} may not be used by this user: choose another with ${prefix}PORT.`,
-        ENOTFOUND: `The host ${host} is not known: choose another with ${prefix}HOST.`,
+        EADDRINUSE: `Port ${port} on ${host} is already in use. Stop the other program, or set ${prefix}PORT to another port.`,
+        EADDRNOTAVAIL: `This machine has no address ${host}. Set ${prefix}HOST to another address.`,
+        EACCES: `This user cannot listen on port ${port}. Set ${prefix}PORT to another port.`,
+        ENOTFOUND: `Host ${host} is unknown. Set ${prefix}HOST to another host.`,
       };
       reject(
         new StartupError(problems[error.code ?? ''] ?? `Cannot listen on ${host}:${port}: ${error.message}.`),
@@ -65,16 +65,16 @@ function listen(server: Server, { host, port, prefix }: Address): Promise<Addres
 
 interface Storage {
   connection: Connection;
-  /** The demo token, where there is one. */
+  /** The demo token, if there is one. */
   token: string | undefined;
-  /** The session keys that the embedded database brings along, unless others are configured. */
+  /** Session keys in the data directory, unless others are configured. */
   sessionKeys: readonly KeyObject[] | undefined;
-  /** undefined: nothing can tell. */
+  /** Undefined if the service cannot see the database's disk. */
   isDiskFull?: () => boolean;
   close(): Promise<void>;
 }
 
-/** Returns the token of the demo tenant, which exists only outside production, in the embedded database, on loopback. */
+/** Returns the demo token, which exists only outside production, in the embedded database, on loopback. */
 async function demoToken(config: Config, database: Database, log: Logger): Promise<string | undefined> {
   if (config.databaseUrl !== undefined) return undefined;
   if (!config.production && isLoopback(config.host)) return ensureDemo(database, config.dataDir, log);
@@ -96,7 +96,7 @@ async function prepare(config: Config, connection: Connection, log: Logger): Pro
   }
 }
 
-/** Opens the database, brings it up to date, and answers how to reach it. */
+/** Opens the database, migrates it or requires that it is migrated, and returns how to connect to it. */
 async function openStorage(config: Config, log: Logger): Promise<Storage> {
   if (config.databaseUrl !== undefined) {
     const connection = { url: config.databaseUrl };
@@ -140,10 +140,10 @@ function announce({ url, metricsUrl, token, hasGraphiql }: Announced): void {
   console.log(lines.join('\n'));
 }
 
-/** Answers what is under way, for as long as there is patience for it, and takes no more. */
+/** Stops accepting connections, and waits for running requests. Closes the remaining connections after `finishMs`. */
 async function closeServer(server: Server, signal: StopSignal): Promise<void> {
   const closed = new Promise((resolve) => server.close(resolve));
-  // A connection that is kept alive would stay open after its answer.
+  // Keep-alive connections would stay open after their response.
   const sweep = setInterval(() => server.closeIdleConnections(), 20);
   const cut = setTimeout(() => server.closeAllConnections(), finishMs[signal]);
   await closed;
@@ -151,24 +151,24 @@ async function closeServer(server: Server, signal: StopSignal): Promise<void> {
   clearTimeout(cut);
 }
 
-/** The log, and what sends spans; that takes a while to load, so only where there is a collector. */
+/** Opens the log and the trace exporter, which is slow to load and needed only with a collector. */
 async function openLog({ logLevel, collector }: Config) {
   if (collector === undefined) return { log: createLog(logLevel), traces: undefined };
   const { exportTraces } = await import('../observe/otlp.ts');
-  const traces = exportTraces(collector, (error) => log.warn({ err: error }, 'spans were lost'));
+  const traces = exportTraces(collector, (error) => log.warn({ err: error }, 'Exporting spans failed'));
   const log = createLog(logLevel, traces.tracing.ids);
   return { log, traces };
 }
 
-interface Counted {
+interface MetricsServer {
   metrics: Metrics;
   address: Address;
-  /** Answers whoever collects the numbers. */
+  /** Serves scrapes. */
   server: Server;
 }
 
-/** Counts where that is asked for; what does so takes a while to load. */
-async function openMetrics({ metricsHost, metricsPort }: Config): Promise<Counted | undefined> {
+/** Opens metrics if METRICS_PORT is set. Their module is slow to load. */
+async function openMetrics({ metricsHost, metricsPort }: Config): Promise<MetricsServer | undefined> {
   if (metricsPort === undefined) return undefined;
   const { createMetrics } = await import('../observe/metrics.ts');
   const metrics = createMetrics();
@@ -176,8 +176,8 @@ async function openMetrics({ metricsHost, metricsPort }: Config): Promise<Counte
   return { metrics, address, server: createServer(connections, metrics.answer) };
 }
 
-/** Listens for requests and, where they are counted, for those who collect the numbers; answers where. */
-async function listenAll(server: Server, config: Config, counted: Counted | undefined) {
+/** Listens for requests and, if metrics are on, for scrapes. Returns the URLs. */
+async function listenAll(server: Server, config: Config, counted: MetricsServer | undefined) {
   if (counted !== undefined) await listen(counted.server, counted.address);
   const { host } = config;
   const { port } = await listen(server, { host, port: config.port, prefix: '' });
@@ -188,7 +188,7 @@ function urlOf({ host, port }: Pick<Address, 'host' | 'port'>): string {
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-/** What requests may send in place of documents and keys. */
+/** Reads the trusted documents, the JWT verifier and the session keys. */
 async function readTrust(config: Config, log: Logger) {
   const documents = {
     trusted: await readTrustedDocuments(config.trustedDocuments),
@@ -200,11 +200,11 @@ async function readTrust(config: Config, log: Logger) {
   return { documents, verifyJwt, sessionKeys };
 }
 
-/** Starts the service, and answers how to stop it. */
+/** Starts the service. Returns a function that stops it. */
 async function start(config: Config): Promise<(signal: StopSignal) => Promise<void>> {
   const { log, traces } = await openLog(config);
   const counted = await openMetrics(config);
-  // The time that loading the GraphQL side takes is one in which PostgreSQL starts.
+  // Load the GraphQL modules while PostgreSQL starts.
   const loading = Promise.all([import('../app.ts'), import('../pipeline/listener.ts')]);
   const trust = await readTrust(config, log);
   const storage = await openStorage(config, log);
@@ -231,7 +231,7 @@ async function start(config: Config): Promise<(signal: StopSignal) => Promise<vo
   return async (signal) => {
     app.drain();
     if (signal === 'SIGTERM') await sleep(config.drainDelayMs);
-    // Not before: a client that subscribes again should find another replica.
+    // After the delay, so that clients that subscribe again reach another replica.
     app.endSubscriptions();
     await closeServer(server, signal);
     await close();
@@ -240,7 +240,7 @@ async function start(config: Config): Promise<(signal: StopSignal) => Promise<vo
 
 const parentCheckMs = 500;
 
-/** Calls `onEnd` once the parent process has ended; even a SIGKILL then changes the parent of this process. */
+/** Calls `onEnd` when the parent process has ended. Its parent id then changes, even after a SIGKILL. */
 function watchParent(onEnd: () => void): void {
   const parent = process.ppid;
   const timer = setInterval(() => {
@@ -262,7 +262,7 @@ export async function serveCommand(): Promise<void> {
     process.exit(0);
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal));
-  // npm hands on SIGTERM and SIGINT, but a npm that is killed leaves the service behind.
+  // npm forwards SIGTERM and SIGINT, but the service would outlive an npm that is killed.
   if (config.endsWithParent) watchParent(() => void stop('SIGTERM'));
   await started;
 }

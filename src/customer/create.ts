@@ -105,6 +105,7 @@ const createCustomerStatement = statement('create_customer', (orm) => {
         first.locked,
         first.account,
         first.claimed,
+        first.forgotten,
       ],
       ...[first.setting, first.change, setting, change, record],
     )

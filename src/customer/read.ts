@@ -27,7 +27,7 @@ export async function customerPage(
   filter?: CustomerFilter | null,
   orderBy?: OrderBy | null,
 ): Promise<ListPage<CustomerRow>> {
-  const order = listOrder('customers', customers, rules, orderBy ?? defaultOrder);
+  const order = listOrder('customers', customers, orderBy ?? defaultOrder);
   const page = await entityPage(ctx, listed, order, args, {
     filter: filter ?? {},
     statuses: Object.keys(rules.statuses),

@@ -1,7 +1,7 @@
 import { firstAccountInput } from '../account/rules.ts';
 import { address } from '../address/rules.ts';
 import * as fields from '../lib/fields.ts';
-import { identifier, neverCleared, report } from '../lib/rule.ts';
+import { neverCleared, report } from '../lib/rule.ts';
 import { z } from '../lib/zod.ts';
 import { commonFilter, statusFilter } from '../listing/rules.ts';
 import { settings } from '../setting/rules.ts';
@@ -14,7 +14,7 @@ export const statuses = {
 
 export type CustomerStatus = keyof typeof statuses;
 
-export const id = identifier({ min: 1, max: 50 }).describe(
+export const id = fields.entityId.describe(
   "The customer's id, chosen by you. Unique among the tenant's customers, and immutable.",
 );
 export const name = fields.name.describe("The customer's display name.");
@@ -42,7 +42,7 @@ export type CreateCustomerInput = z.output<typeof createCustomerInput>;
 
 /** Absent keeps, null clears, a value sets. */
 export const updateCustomerInput = z.object({
-  id,
+  id: fields.entityReference,
   name: neverCleared(name),
   primaryEmail: neverCleared(primaryEmail),
   address: neverCleared(requiredAddress),

@@ -11,7 +11,14 @@ import {
   varchar,
 } from 'drizzle-orm/pg-core';
 import { addressColumns } from '../address/table.ts';
-import { idColumn, instantColumn, minLengthCheck, oneOfCheck, textColumn } from '../db/columns.ts';
+import {
+  emailColumn,
+  idColumn,
+  instantColumn,
+  minLengthCheck,
+  oneOfCheck,
+  textColumn,
+} from '../db/columns.ts';
 import { storedKeys } from '../db/rows.ts';
 import { type Columns, type FacetKey, facetWords, searchText } from '../db/search-text.ts';
 import { tenants } from '../tenant/table.ts';
@@ -36,7 +43,7 @@ export const customers = pgTable(
     nodeId: uuid().notNull(),
     name: textColumn(rules.name).notNull(),
     status: varchar({ length: 10, enum: statusWords }).notNull(),
-    primaryEmail: textColumn(rules.primaryEmail).notNull(),
+    primaryEmail: emailColumn().notNull(),
     ...addressColumns(),
     metadata: jsonb().$type<Record<string, string>>().notNull(),
     version: integer().notNull(),

@@ -8,6 +8,11 @@ export function textColumn(rule: z.ZodType) {
   return varchar({ length: maxLength(rule) });
 }
 
+/** Defines a column for an email address, as wide as earlier versions accepted. */
+export function emailColumn() {
+  return varchar({ length: 320 });
+}
+
 /** Defines a column for identifiers, which compare and sort by bytes in any database. */
 export function idColumn(rule: z.ZodType) {
   const type = `varchar(${maxLength(rule)}) collate "C"`;

@@ -1,4 +1,4 @@
-/** Tells whoever does something that nobody waits for it any more. An AbortSignal is one. */
+/** Signals that nobody waits for a result any more. An AbortSignal satisfies this interface. */
 export interface CancelSignal {
   readonly aborted: boolean;
   readonly reason: unknown;
@@ -12,7 +12,7 @@ export interface Cancel {
   abort(reason: unknown): void;
 }
 
-/** What an AbortController does, which the platform makes of its event targets: those of a request took 7 % of a look-up. */
+/** Creates a minimal AbortController. That of the platform allocates an EventTarget for each signal, which is slow. */
 export function createCancel(): Cancel {
   let listeners: (() => void)[] = [];
   const signal = {
@@ -34,9 +34,9 @@ export function createCancel(): Cancel {
     abort(reason) {
       if (signal.aborted) return;
       Object.assign(signal, { aborted: true, reason });
-      const told = listeners;
+      const notified = listeners;
       listeners = [];
-      for (const listener of told) listener();
+      for (const listener of notified) listener();
     },
   };
 }

@@ -1,11 +1,12 @@
 import { type IdType, parseTypeId } from './id.ts';
 import { isStorable } from './rule.ts';
 
-/** Names an entity by the id its creator chose or by its node id's UUID, so that one loader and one batch serve both. */
+/** Names an entity by its `id` or by the UUID of its `nodeId`, so that one loader and one batch serve both. */
 export type EntityKey = `id:${string}` | `uuid:${string}`;
 
+/** Names an entity by its id, which is stored in normal form C. */
 export function byId(id: string): EntityKey {
-  return `id:${id}`;
+  return `id:${id.normalize('NFC')}`;
 }
 
 export function byUuid(uuid: string): EntityKey {
@@ -16,10 +17,10 @@ export function isById(key: EntityKey): boolean {
   return key.startsWith('id:');
 }
 
-/** So many keys are looked up by one statement. */
+/** Maximum number of keys in one statement. */
 export const maxKeysTogether = 500;
 
-/** The keys of a batch, sorted into the two kinds that a statement looks up; what no id can be is left out. */
+/** Splits keys into ids and UUIDs. Leaves out texts that cannot be an id. */
 export function keyParts(keys: readonly EntityKey[]): { ids: string[]; uuids: string[] } {
   const ids: string[] = [];
   const uuids: string[] = [];
@@ -30,7 +31,7 @@ export function keyParts(keys: readonly EntityKey[]): { ids: string[]; uuids: st
   return { ids, uuids };
 }
 
-/** Rows by each of the keys that name them; their node ids may have been left out. */
+/** Indexes rows by each of their keys. Rows can lack `nodeId` if it was not selected. */
 export function byKeys<Row extends { id: string; nodeId?: string }>(
   rows: readonly Row[],
 ): Map<EntityKey, Row> {
@@ -42,7 +43,7 @@ export function byKeys<Row extends { id: string; nodeId?: string }>(
   return found;
 }
 
-/** The key of a reference by either id, undefined when it names nothing of this type. */
+/** Returns the key of a reference by either id, or undefined if it cannot name an entity of this type. */
 export function entityKeyOf(
   type: IdType,
   reference: { id?: unknown; nodeId?: unknown },

@@ -1,22 +1,43 @@
-import currencyCodes from 'currency-codes';
+import { domainToASCII } from 'node:url';
 import { iso31661 } from 'iso-3166';
-import { identifier, report, text, trimmedText } from './rule.ts';
+import { currentCurrencies, withdrawnCurrencies } from './currencies.ts';
+import { identifier, isBlank, lineText, reference, report, text } from './rule.ts';
 import { issuesOf } from './wording.ts';
 import { z } from './zod.ts';
 
 /** Rules that customers and accounts share. */
-export const name = trimmedText({ min: 3, max: 255 });
+export const name = lineText({ min: 1, max: 255 });
 
-const maxEmailLength = 320;
+const maxEmailBytes = 254;
+const maxLocalBytes = 64;
+const bytesOf = (value: string) => Buffer.byteLength(value);
+
+/** Returns the problem of an email address, or undefined. Local parts can have any letters, domains are checked as IDNA. */
+function emailProblem(value: string): string | undefined {
+  if (bytesOf(value) > maxEmailBytes) return `must have at most ${maxEmailBytes} bytes`;
+  const at = value.lastIndexOf('@');
+  const [local, domain] = [value.slice(0, at), domainToASCII(value.slice(at + 1))];
+  if (bytesOf(local) > maxLocalBytes) return `must have at most ${maxLocalBytes} bytes before the @`;
+  if (/^\.|\.\.|\.$/.test(local) || !identifier({ max: maxEmailBytes }).safeParse(value).success)
+    return 'must be a valid email';
+  // Beyond ASCII, any letter can be in a local part (RFC 6531).
+  const ascii = `${local.replaceAll(/[^\p{ASCII}\p{White_Space}]/gu, 'x')}@${domain}`;
+  const isDomain = /\./.test(domain) && !/\.\d*$/.test(domain) && z.regexes.hostname.test(domain);
+  return z.regexes.html5Email.test(ascii) && isDomain ? undefined : 'must be a valid email';
+}
 
 export const email = z
-  .email()
+  .email({ pattern: z.regexes.unicodeEmail, abort: true })
   .check((payload) => {
-    if (payload.value.length > maxEmailLength) {
-      report(payload, 'TOO_LONG', `must have at most ${maxEmailLength} characters`);
-    }
+    const problem = emailProblem(payload.value);
+    if (problem !== undefined)
+      report(payload, problem.includes('bytes') ? 'TOO_LONG' : 'INVALID_FORMAT', problem);
   })
-  .meta({ maxLength: maxEmailLength });
+  .meta({ maxLength: maxEmailBytes });
+
+/** An optional email. A blank one counts as absent. */
+export const optionalEmail = (rule: z.ZodType<string, string>) =>
+  z.preprocess((value) => (typeof value === 'string' && isBlank(value) ? undefined : value), rule.nullish());
 
 export const maxMetadataKeys = 50;
 export const metadataKeyLength = { min: 1, max: 40 };
@@ -29,7 +50,7 @@ export const expectedVersion = z
     'The version that you read. If the entity has changed since then, the write is refused with `VERSION_CONFLICT`.',
   );
 
-/** zod would drop a key called `__proto__` without a word; refuse it before. */
+/** Refuses the key `__proto__`, which zod would silently drop. */
 function refuseProto(input: unknown, ctx: z.RefinementCtx): unknown {
   if (typeof input === 'object' && input !== null && Object.hasOwn(input, '__proto__')) {
     ctx.addIssue({
@@ -42,9 +63,22 @@ function refuseProto(input: unknown, ctx: z.RefinementCtx): unknown {
   return input;
 }
 
-const metadataKey = text(metadataKeyLength);
+const metadataKey = lineText(metadataKeyLength);
 
-/** Not by zod's own key rule, which would hide every other problem of the input. */
+/** Trims the keys. Two that are then equal are refused. */
+function trimKeys(input: unknown, ctx: z.RefinementCtx): unknown {
+  const checked = refuseProto(input, ctx);
+  if (typeof checked !== 'object' || checked === null || Array.isArray(checked)) return checked;
+  const entries = Object.entries(checked).map(([key, value]) => [key.trim(), value] as const);
+  if (new Set(entries.map(([key]) => key)).size < entries.length) {
+    const message = 'must not have two keys that differ only in white space';
+    ctx.addIssue({ code: 'custom', message, params: { code: 'DUPLICATE' } });
+    return z.NEVER;
+  }
+  return Object.fromEntries(entries);
+}
+
+/** Checks keys separately, because the key schema of `z.record` would hide all other problems of the input. */
 function checkMetadata(payload: z.core.ParsePayload<Record<string, string>>): void {
   const keys = Object.keys(payload.value);
   if (keys.length > maxMetadataKeys) {
@@ -53,19 +87,24 @@ function checkMetadata(payload: z.core.ParsePayload<Record<string, string>>): vo
   for (const key of keys) {
     const { error } = metadataKey.safeParse(key);
     for (const { code, message } of error ? issuesOf(error) : []) {
-      report(payload, code, `has a key that ${message}`, [key]);
+      report(payload, code, `is not a valid key: it ${message}`, [key]);
     }
   }
 }
 
 export const metadata = z
-  .preprocess(refuseProto, z.record(z.string(), text(metadataValueLength)).check(checkMetadata))
+  .preprocess(trimKeys, z.record(z.string(), text(metadataValueLength)).check(checkMetadata))
   .describe(
     `Your own key-value pairs, such as ids in other systems. At most ${maxMetadataKeys} keys of ${metadataKeyLength.min} to ${metadataKeyLength.max} characters; values are strings of up to ${metadataValueLength.max}.`,
   );
 
-/** Account ids and alias values share one look-up space, so they share one rule. Customer ids follow it, too. */
-export const entityId = identifier({ min: 1, max: 50 });
+/** An id that a caller chooses. Dots alone would be taken out of a path. */
+export const entityId = identifier({ min: 1, max: 50 }).check((payload) => {
+  if (/^\.\.?$/.test(payload.value)) report(payload, 'INVALID_FORMAT', 'must not be `.` or `..`');
+});
+
+/** The id of an entity that exists. */
+export const entityReference = reference({ min: 1, max: 50 });
 
 const earliest = new Date('0001-01-01T00:00:00Z');
 const latest = new Date('9999-12-31T23:59:59.999Z');
@@ -77,7 +116,8 @@ export const instant = z.date().check((payload) => {
 });
 
 const countries = new Set(
-  iso31661.filter((entry) => entry.state === 'assigned').map((entry) => entry.alpha2),
+  // Kosovo's code is assigned by its users, not by ISO.
+  ['XK', ...iso31661.filter((entry) => entry.state === 'assigned').map((entry) => entry.alpha2)],
 );
 
 export const country = z
@@ -92,18 +132,25 @@ export const country = z
     }
   })
   .meta({ maxLength: 2 })
-  .describe('Country, an ISO 3166-1 alpha-2 code in upper case, such as `US`.');
+  .describe('Country, an ISO 3166-1 alpha-2 code in upper case, such as `US`, or `XK`.');
 
-const currencies = new Set(currencyCodes.codes());
+const current = new Set(currentCurrencies);
+const known = new Set([...currentCurrencies, ...withdrawnCurrencies]);
 
-export const currency = z
-  .string()
-  .check((payload) => {
-    if (!currencies.has(payload.value)) {
-      report(payload, 'INVALID_VALUE', 'must be an ISO 4217 currency code in upper case, such as USD');
-    }
-  })
-  .meta({ maxLength: 3 });
+function currencyOf(codes: ReadonlySet<string>, what: string) {
+  return z
+    .string()
+    .check((payload) => {
+      if (!codes.has(payload.value))
+        report(payload, 'INVALID_VALUE', `must be ${what} ISO 4217 code in upper case, such as USD`);
+    })
+    .meta({ maxLength: 3 });
+}
+
+/** A currency in use. */
+export const currency = currencyOf(current, 'a current');
+/** A currency that is or was in use. */
+export const knownCurrency = currencyOf(known, 'an');
 
 export const netTermDays = z
   .int()

@@ -1,10 +1,10 @@
-/** Runs work, at most so many pieces at a time; the others wait in their order. */
+/** Runs work with limited concurrency. Waiting work starts in order. */
 export type Gate = <T>(work: () => Promise<T>) => Promise<T>;
 
 export interface GateOptions {
-  /** How many pieces run at a time. */
+  /** Maximum number of concurrent runs. */
   width: number;
-  /** Whether work that fails like this would fail for all that wait: they are rejected with the same error. */
+  /** Whether waiting work would fail in the same way. It is then rejected with the same error. */
   failsAll(error: unknown): boolean;
 }
 
@@ -13,13 +13,13 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
-function createCounted({ width, failsAll }: GateOptions) {
+function createCountingGate({ width, failsAll }: GateOptions) {
   const waiting: Waiting[] = [];
   let running = 0;
 
   async function enter(): Promise<void> {
     if (running < width) running += 1;
-    // Work that ends hands its place on.
+    // Work that ends passes its place on.
     else await new Promise<void>((begin, reject) => waiting.push({ begin, reject }));
   }
   function leave(): void {
@@ -44,14 +44,14 @@ function createCounted({ width, failsAll }: GateOptions) {
 }
 
 export function createGate(options: GateOptions): Gate {
-  return createCounted(options).run;
+  return createCountingGate(options).run;
 }
 
-/** Returns a gate for each key, which is kept while it is used. */
+/** Creates a gate for each key, and drops it when it is idle. */
 export function createGates<Key>(options: GateOptions): (key: Key) => Gate {
-  const gates = new Map<Key, ReturnType<typeof createCounted>>();
+  const gates = new Map<Key, ReturnType<typeof createCountingGate>>();
   return (key) => async (work) => {
-    const gate = gates.get(key) ?? createCounted(options);
+    const gate = gates.get(key) ?? createCountingGate(options);
     gates.set(key, gate);
     try {
       return await gate.run(work);

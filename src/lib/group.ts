@@ -1,4 +1,4 @@
-/** The elements under each key, in the order they came (Map.groupBy, which Node 20 lacks). */
+/** Groups elements by key, in their order. Node.js 20 lacks `Map.groupBy`. */
 export function groupBy<Key, T>(elements: Iterable<T>, keyOf: (element: T) => Key): Map<Key, T[]> {
   const groups = new Map<Key, T[]>();
   for (const element of elements) {

@@ -12,10 +12,10 @@ const prefixes = {
 
 export type IdType = keyof typeof prefixes;
 
-/** A new UUIDv7 (RFC 9562), sortable by creation. */
+/** Creates a UUIDv7 (RFC 9562), which sorts by creation time. */
 export const newUuid = (): string => v7();
 
-/** The UUID of content, the same for the same content: its SHA-256 in the form of a UUIDv8 (RFC 9562). */
+/** Returns the SHA-256 of the content as a UUIDv8 (RFC 9562), so that equal content has an equal UUID. */
 export function uuidOf(content: unknown): string {
   const bytes = createHash('sha256').update(JSON.stringify(content)).digest().subarray(0, 16);
   bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x80, 6);
@@ -24,18 +24,18 @@ export function uuidOf(content: unknown): string {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
-/** A UUIDv7 before all that are made from this instant on. */
+/** Returns the lowest UUIDv7 of an instant. It sorts before every UUIDv7 that is created from then on. */
 export function firstUuidAt(timeMs: number): string {
   const hex = timeMs.toString(16).padStart(12, '0');
   return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`;
 }
 
-/** The TypeID of a UUID: the type's prefix and 26 characters of base 32, for example `account_01m84fadmwe03rqpvwbebaam9z`. */
+/** Returns the TypeID of a UUID: a prefix and 26 base-32 characters, such as `account_01m84fadmwe03rqpvwbebaam9z`. */
 export function toTypeId(type: IdType, uuid: string): string {
   return fromUUID(uuid, prefixes[type]);
 }
 
-/** The type and UUID that a TypeID names, or undefined when it is not one of ours. */
+/** Returns the type and UUID of a TypeID, or undefined if it is not one of this service. */
 export function parseTypeId(typeId: string): { type: IdType; uuid: string } | undefined {
   const [prefix, suffix, ...rest] = typeId.split('_');
   const type = (Object.keys(prefixes) as IdType[]).find((key) => prefixes[key] === prefix);
@@ -44,7 +44,7 @@ export function parseTypeId(typeId: string): { type: IdType; uuid: string } | un
   try {
     return { type, uuid: toUUID(typeidUnboxed(prefixes[type], suffix)) };
   } catch {
-    // The suffix encodes 128 bits that are no UUID, for example of version 0.
+    // The 128 bits of the suffix are not a valid UUID, for example of version 0.
     return undefined;
   }
 }

@@ -13,23 +13,23 @@ export interface PageArgs {
   before?: string | null | undefined;
 }
 
-/** The values by which a list is ordered: the chosen field's, then the one that makes the order total. */
+/** The values that order a list: that of the chosen field, then a unique one that breaks ties. */
 export type Position = [value: string, tie: string];
 
 export interface PageRequest {
   size: number;
-  /** Walk from the end of the list towards its beginning. */
+  /** Whether to page from the end of the list towards its start. */
   backward: boolean;
-  /** Where to go on from, exclusive; undefined at the end of the list where the walk begins. */
+  /** The position to continue after. Undefined for the first page. */
   from: Position | undefined;
 }
 
-/** Names the list's order and a place in it; opaque to callers. */
+/** Encodes the order of a list and a position in it. Opaque to callers. */
 export function encodeCursor(order: string, position: Position): string {
   return Buffer.from(JSON.stringify([order, ...position])).toString('base64url');
 }
 
-/** Whether a cursor's value is an instant as `Date.toISOString` writes it, in years that a DateTime can name. */
+/** Whether a cursor's value is an instant as `Date.toISOString` writes it, with a year that DateTime can represent. */
 export function isInstant(value: string): boolean {
   const time = Date.parse(value);
   if (Number.isNaN(time) || new Date(time).toISOString() !== value) return false;
@@ -48,22 +48,22 @@ function decodeCursor(order: string, cursor: string): Position | undefined {
 }
 
 function conflicts({ first, after, last, before }: PageArgs): Issue[] {
-  const both = (a: string, b: string): Issue => ({
-    path: [a],
+  const conflict = (argument: string, problem: string): Issue => ({
+    path: [argument],
     code: 'INVALID_VALUE',
-    message: `must not stand beside ${b}: walk forward with first and after, or backward with last and before`,
+    message: `${problem}: page forward with first and after, or backward with last and before`,
   });
   const given = (value: unknown) => value !== null && value !== undefined;
-  if (given(first) && given(last)) return [both('first', 'last')];
-  if (given(after) && given(before)) return [both('after', 'before')];
-  if (given(last) && given(after)) return [both('last', 'after')];
-  if (given(before) && !given(last)) return [both('before', 'first, stated or not')];
+  if (given(first) && given(last)) return [conflict('first', 'must not be combined with last')];
+  if (given(after) && given(before)) return [conflict('after', 'must not be combined with before')];
+  if (given(last) && given(after)) return [conflict('last', 'must not be combined with after')];
+  if (given(before) && !given(last)) return [conflict('before', 'must be combined with last')];
   return [];
 }
 
 /**
- * What a connection's arguments ask for. `order` names the list's order, and `isPosition` tells whether a cursor's
- * values could come from it. Throws InvalidInputError when the arguments contradict each other or a cursor is not one.
+ * Parses the arguments of a connection. `order` names the list's order; `isPosition` tells whether a cursor's values
+ * can come from it. Throws InvalidInputError if arguments contradict each other or the cursor is invalid.
  */
 export function parsePage(
   args: PageArgs,
@@ -84,29 +84,29 @@ export function parsePage(
   if (cursor === null || cursor === undefined) return { size, backward, from: undefined };
   const from = decodeCursor(order, cursor);
   if (from !== undefined && isPosition(from)) return { size, backward, from };
-  const message = 'must be a cursor that a page of this list with this order gave you';
+  const message = 'must be a cursor from a page of this list with the same order';
   throw new InvalidInputError([{ path: [backward ? 'before' : 'after'], code: 'INVALID_FORMAT', message }]);
 }
 
 export interface Page<Row> {
-  /** In the list's order, whichever way the walk went. */
+  /** In the list's order, also if the page was read backward. */
   rows: Row[];
-  /** Whether the page was read from the end of the list towards its beginning. */
+  /** Whether the page was read from the end of the list towards its start. */
   backward: boolean;
-  /** Whether the walk goes on after this page. */
+  /** Whether there are more rows in the direction of paging. */
   hasMore: boolean;
-  /** Whether the list has rows before the place where the walk began: at most one statement, and none without a cursor. */
+  /** Whether there are rows in the opposite direction. Runs at most one statement, and none without a cursor. */
   hasRowsBehind(): Promise<boolean>;
 }
 
-/** A page together with what only some callers ask of its list. */
+/** A page with its cursors and the count of the whole list. */
 export interface ListPage<Row> extends Page<Row> {
   cursorOf(row: Row): string;
-  /** Counts the whole list: a statement of its own. */
+  /** Counts the whole list with a separate statement. */
   count(): Promise<number>;
 }
 
-/** Makes a page of the rows that a walk found, when it asked for one more than the page's size. */
+/** Creates a page from `found`, which must be read with a limit of one row more than the page size. */
 export function pageOf<Row>(
   { size, backward, from }: PageRequest,
   found: Row[],

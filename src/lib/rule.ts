@@ -1,7 +1,7 @@
 import type { IssueCode } from './errors.ts';
 import { z } from './zod.ts';
 
-/** Unicode code points: what varchar(n) and JSON Schema's maxLength count, unlike String.length. */
+/** Counts Unicode code points, like varchar(n) and JSON Schema's maxLength, and unlike String.length. */
 function countCharacters(value: string): number {
   let count = 0;
   for (const _ of value) count += 1;
@@ -10,7 +10,7 @@ function countCharacters(value: string): number {
 
 type Payload<T> = z.core.ParsePayload<T>;
 
-/** Reports a broken rule with a code of our own and a sentence that reads on from the field's name. */
+/** Reports a broken rule with an IssueCode. The message continues a sentence that starts with the field's name. */
 export function report<T>(
   payload: Payload<T>,
   code: IssueCode,
@@ -27,7 +27,7 @@ export function report<T>(
   });
 }
 
-/** Whether PostgreSQL can hold a text; what it cannot hold names nothing. */
+/** Whether PostgreSQL can store a text. If not, nothing has this text as its name. */
 export function isStorable(value: string): boolean {
   return value.isWellFormed() && !value.includes('\u0000');
 }
@@ -36,7 +36,7 @@ function checkStorable(payload: Payload<string>): void {
   if (payload.value.includes('\u0000'))
     report(payload, 'INVALID_FORMAT', 'must not contain the character U+0000');
   if (!payload.value.isWellFormed())
-    report(payload, 'INVALID_FORMAT', 'must be well-formed Unicode: it holds half of a surrogate pair');
+    report(payload, 'INVALID_FORMAT', 'must be well-formed Unicode: it contains half of a surrogate pair');
 }
 
 function checkLength({ min = 0, max }: TextLimits) {
@@ -53,33 +53,72 @@ export interface TextLimits {
   max: number;
 }
 
-/** Free text that PostgreSQL can store, limits in characters (Unicode code points). */
+/** Text that PostgreSQL can store. Limits are in characters (Unicode code points). */
 export function text(limits: TextLimits, base: z.ZodString = z.string()) {
   return base
     .check(checkStorable, checkLength(limits))
     .meta({ ...(limits.min ? { minLength: limits.min } : {}), maxLength: limits.max });
 }
 
-/** Text whose leading and trailing white space is dropped before its limits are checked. */
+/** Text that is trimmed before its limits are checked. */
 export function trimmedText(limits: TextLimits) {
   return text(limits, z.string().trim());
 }
 
-/** A name that machines compare: white space, control characters and second spellings are refused, not mended. */
-export function identifier(limits: TextLimits) {
-  return text(limits).check((payload) => {
-    const { value } = payload;
-    if (value !== value.trim()) report(payload, 'INVALID_FORMAT', 'must not begin or end with white space');
-    if (/\p{Cc}/u.test(value.replaceAll('\u0000', ''))) {
-      report(payload, 'INVALID_FORMAT', 'must not contain control characters');
-    }
-    if (value.isWellFormed() && value !== value.normalize('NFC')) {
-      report(payload, 'INVALID_FORMAT', 'must be in Unicode normal form C (NFC)');
-    }
+/** A character that shows nothing, or only moves others. */
+const hidden = /[\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\ufff9-\ufffb\u2800]/u;
+/** Joiners, selectors and tags that Persian, Indic scripts and emoji need. */
+const joining = /\u200c|\u200d|[\ufe00-\ufe0f]|[\u{e0020}-\u{e007f}]|[\u{e0100}-\u{e01ef}]/gu;
+const control = /\p{Cc}/u;
+const override = /[\u202a-\u202e\u2066-\u2069]/u;
+
+/** Returns whether a text shows nothing. */
+export function isBlank(value: string): boolean {
+  return value.replaceAll(/[\p{White_Space}\p{Default_Ignorable_Code_Point}\u2800]/gu, '') === '';
+}
+
+function checkControls(payload: Payload<string>): void {
+  if (control.test(payload.value.replaceAll('\u0000', '')))
+    report(payload, 'INVALID_FORMAT', 'must not contain control characters');
+}
+
+/** A line of text for people: trimmed, empty if it is blank, and then changed by `fold`. */
+export function lineText(limits: TextLimits, fold = (value: string) => value) {
+  const line = z.string().overwrite((value) => (isBlank(value) ? '' : fold(value.trim())));
+  return text(limits, line).check((payload) => {
+    checkControls(payload);
+    if (/[\p{Zl}\p{Zp}]/u.test(payload.value))
+      report(payload, 'INVALID_FORMAT', 'must not contain line breaks');
+    if (override.test(payload.value))
+      report(payload, 'INVALID_FORMAT', 'must not contain bidirectional overrides');
   });
 }
 
-/** Refuses a second element whose key was seen before; `keyOf` may return undefined for "never equal". */
+function checkEnds(payload: Payload<string>): void {
+  if (payload.value !== payload.value.trim())
+    report(payload, 'INVALID_FORMAT', 'must not begin or end with white space');
+}
+
+/** A name that machines compare. It is refused, not corrected, if it has another spelling that looks the same. */
+export function identifier(limits: TextLimits) {
+  return text(limits).check((payload) => {
+    const { value } = payload;
+    checkEnds(payload);
+    checkControls(payload);
+    if (value.isWellFormed() && value !== value.normalize('NFC'))
+      report(payload, 'INVALID_FORMAT', 'must be in Unicode normal form C (NFC)');
+    if (hidden.test(value.replaceAll(joining, '')))
+      report(payload, 'INVALID_FORMAT', 'must not contain invisible characters');
+  });
+}
+
+/** A name of something that exists, which an earlier version may have accepted. It is normalised to NFC. */
+export function reference(limits: TextLimits) {
+  const normal = z.string().overwrite((value) => value.normalize('NFC'));
+  return text(limits, normal).check(checkEnds, checkControls);
+}
+
+/** Refuses elements with the same key. Elements whose key is undefined are never equal. */
 export function unique<T>(keyOf: (element: T) => string | undefined, what: string) {
   return (payload: Payload<T[]>): void => {
     const firstAt = new Map<string, number>();
@@ -93,22 +132,22 @@ export function unique<T>(keyOf: (element: T) => string | undefined, what: strin
   };
 }
 
-/** A field of an update that may be left out, which keeps it, but not be cleared: null is refused. */
+/** A field of an update that can be absent, which keeps its value, but not null. */
 export function neverCleared<T extends z.ZodType>(rule: T) {
   return rule.nullish().check((payload) => {
     if (payload.value === null)
-      report(payload, 'REQUIRED', 'cannot be cleared; leave it out to keep it as it is');
+      report(payload, 'REQUIRED', 'must not be null; leave it out to keep its value');
   });
 }
 
-/** The longest text a rule admits, in characters; a table's column takes its length from here. */
+/** Returns the maximum length of a rule in characters. Columns take their length from it. */
 export function maxLength(rule: z.ZodType): number {
   const limit = jsonSchemaOf(rule).maxLength;
   if (limit === undefined) throw new Error('This rule has no maximum length.');
   return limit;
 }
 
-/** A rule's limits as JSON Schema: read by columns, GraphQL descriptions and OpenAPI. */
+/** Returns a rule as JSON Schema, from which columns, GraphQL descriptions and OpenAPI take its limits. */
 export function jsonSchemaOf(rule: z.ZodType): z.core.JSONSchema.BaseSchema {
   return z.toJSONSchema(rule, { io: 'input', unrepresentable: 'any' });
 }

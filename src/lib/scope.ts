@@ -1,6 +1,6 @@
 import { ForbiddenError } from './errors.ts';
 
-/** What a token may do. Who may write may also read. */
+/** The scopes of a token. A write scope includes the read scope. */
 export const scopes = [
   'accounts:read',
   'accounts:write',
@@ -17,7 +17,7 @@ export function allows(given: readonly string[], scope: Scope): boolean {
   );
 }
 
-/** Throws ForbiddenError when the token's scopes do not allow this. */
+/** @throws ForbiddenError if the token lacks the scope */
 export function requireScope(viewer: { scopes: readonly string[] }, scope: Scope): true {
   if (!allows(viewer.scopes, scope)) throw new ForbiddenError(scope);
   return true;

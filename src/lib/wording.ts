@@ -14,7 +14,7 @@ const tooSmall: Record<string, { code: IssueCode; unit: string }> = {
   set: { code: 'TOO_FEW', unit: 'element' },
 };
 
-/** `must be at most 365`, `must have at least 1 element`. */
+/** Returns, for example, `must be at most 365` or `must have at least 1 element`. */
 function limitMessage(limit: string, count: number | bigint, unit: string): string {
   if (unit === '') return `must be ${limit} ${count}`;
   return `must have ${limit} ${count} ${unit}${Number(count) === 1 ? '' : 's'}`;
@@ -36,7 +36,7 @@ function describeIssue(issue: RawIssue): { code: IssueCode; message: string } {
       return { code, message: limitMessage('at least', issue.minimum, unit) };
     }
     case 'invalid_type':
-      // zod keeps the input out of its issues; only its message tells a missing value from a wrong one.
+      // zod's issues omit the input. Only the message distinguishes a missing value from a wrong type.
       return issue.message.endsWith('received undefined')
         ? { code: 'REQUIRED', message: 'is required' }
         : { code: 'INVALID_TYPE', message: `must be a value of type ${issue.expected}` };
@@ -51,12 +51,12 @@ function describeIssue(issue: RawIssue): { code: IssueCode; message: string } {
   }
 }
 
-/** What a zod error says, for a person: a path, a code and a sentence that reads on from the field's name. */
+/** Converts a zod error to issues. Each message continues a sentence that starts with the field's name. */
 export function issuesOf(error: z.ZodError): Issue[] {
   return error.issues.map((issue) => ({ path: issue.path.map(String), ...describeIssue(issue) }));
 }
 
-/** `a, b and 3 more`: names the first few of many. */
+/** Lists the first few names, such as `"a", "b" and 3 more`. */
 export function listFirst(names: string[], total: number, show = 10): string {
   const shown = names.slice(0, show).map((name) => JSON.stringify(name));
   return total > shown.length ? `${shown.join(', ')} and ${total - shown.length} more` : shown.join(', ');

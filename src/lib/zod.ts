@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-// zod compiles parsers of objects with `new Function` unless this is set before the first schema is made.
+// zod compiles object parsers with `new Function` unless this is set before the first schema is created.
 z.config({ jitless: true });
 
 export { z };

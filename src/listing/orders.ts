@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import { isInstant, type Position } from '../lib/page.ts';
-import type { z } from '../lib/zod.ts';
+import { isStorable } from '../lib/rule.ts';
 import type { ListedTable } from './filter.ts';
 import type { Direction, Order } from './keyset.ts';
 import type { OrderField } from './rules.ts';
@@ -33,19 +33,11 @@ interface OrderedRow {
   updatedAt: Date;
 }
 
-interface Rules {
-  id: z.ZodType;
-  name: z.ZodType;
-}
-
 /** Returns an order of a list. Names are compared by code points, independent of the collation of the database. */
-export function listOrder(
-  list: string,
-  table: ListedTable,
-  rules: Rules,
-  { field, direction }: OrderBy,
-): ListOrder {
-  const isId = (value: string) => rules.id.safeParse(value).success;
+export function listOrder(list: string, table: ListedTable, { field, direction }: OrderBy): ListOrder {
+  // A row may have an id or a name that the current rules reject.
+  const isText = (value: string) => value.length <= 2 * 255 && isStorable(value);
+  const isId = (value: string) => value !== '' && isText(value);
   const common = { list, name: `${list} ${field} ${direction}`, byChange: false, range: undefined };
   const byInstant = (column: PgColumn, name: 'created' | 'updated') => ({
     ...common,
@@ -63,7 +55,7 @@ export function listOrder(
       return {
         ...common,
         order: { by: sql`${table.name} collate "C"`, type: 'text', direction, tie: table.id },
-        isPosition: ([value, tie]) => rules.name.safeParse(value).success && isId(tie),
+        isPosition: ([value, tie]) => isText(value) && isId(tie),
         positionOf: (row) => [row.name, row.id],
       };
     case 'ID':

@@ -3,20 +3,20 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../db/client.ts';
 import { isMigrated } from '../db/migrate.ts';
 
-/** As `/health/ready` tells it. */
+/** The status that `/health/ready` returns. */
 type Readiness = 'ready' | 'draining' | 'no database' | 'not migrated' | 'disk full' | 'disk fails';
 
 type Disk = Extract<Readiness, `disk ${string}`>;
 
-/** An answer of the database holds for so long: however often readiness is asked, it costs one statement a second. */
+/** How long a database response proves readiness. Probes cost at most one statement per second. */
 const freshForMs = 1000;
 const probePatienceMs = 2000;
 
 const paths = ['/health/live', '/health/ready'];
 
 /**
- * Whether the service can serve. Answers to requests show that the database is there, so it is asked only when it has
- * been silent: a probe neither waits behind requests nor adds to them.
+ * Returns a function that tells whether the service can serve. Responses to requests prove that the database works, so
+ * it is probed only if there were none recently. A probe therefore never waits behind requests.
  */
 function createReadiness(database: Database): () => Promise<Readiness> {
   let migrated = false;
@@ -29,7 +29,7 @@ function createReadiness(database: Database): () => Promise<Readiness> {
 
   async function ask(): Promise<Readiness> {
     try {
-      // A balancer sends no writes to a replica that is not ready, so only a write of its own shows that writes work.
+      // A replica that is not ready gets no writes from load balancers, so only its own write shows recovery.
       if (diskOf() !== undefined) await database.probeDisk();
       migrated = await isMigrated(database);
       return migrated ? 'ready' : 'not migrated';
@@ -50,7 +50,7 @@ function createReadiness(database: Database): () => Promise<Readiness> {
 
 const headers = { 'content-type': 'application/json', 'cache-control': 'no-store' };
 
-/** Answers whether the process lives and whether it can serve, before anything else sees the request. */
+/** Serves `/health/live` and `/health/ready`. No other handler sees these requests. */
 export function createHealth(database: Database) {
   const readiness = createReadiness(database);
   let draining = false;
@@ -61,11 +61,11 @@ export function createHealth(database: Database) {
     return { status: good ? 200 : 503, body: `${JSON.stringify({ status })}\n` };
   }
   return {
-    /** From now on it is not ready, whatever the database says. */
+    /** Makes `/health/ready` return 503 from now on. */
     drain(): void {
       draining = true;
     },
-    /** Passes on every request that is not for health; while it drains, each response closes its connection. */
+    /** Passes all other requests to `next`. While the service drains, each response closes its connection. */
     listener: (next: (request: IncomingMessage, response: ServerResponse) => void) => {
       return (request: IncomingMessage, response: ServerResponse): void => {
         if (draining) response.setHeader('connection', 'close');

@@ -47,8 +47,8 @@ export interface AnsweredRequest {
 }
 
 /**
- * Logs one line per request: its key, status and duration, and nothing from its path or body. A line costs about a
- * tenth of a small request, so it has the level debug.
+ * Logs one line per request: its key, status and duration, and nothing from its path or body. The level is debug
+ * because a line is costly compared with a small request.
  */
 export function logRequest(log: Logger, { viewer, beganAt, ...answered }: AnsweredRequest): void {
   const ms = Math.round((performance.now() - beganAt) * 1000) / 1000;

@@ -12,7 +12,7 @@ export interface Metrics {
   countError(code: string): void;
   /** Reports the connections of a database. */
   watch(database: Database): void;
-  /** Answers scrapes, at every path. */
+  /** Serves scrapes at every path. */
   answer: Listener;
 }
 
@@ -47,7 +47,7 @@ function measureRequests(registers: Registry[]): Metrics['listener'] {
     const begun = performance.now();
     response.on('close', () => {
       const { method = '' } = request;
-      // A client that left early gets no status.
+      // The response has no status if the client disconnected first.
       const status = response.writableFinished ? String(response.statusCode) : 'closed';
       const labels = { api, method: methods.includes(method) ? method : 'other', status };
       durations.observe(labels, (performance.now() - begun) / 1000);

@@ -30,8 +30,8 @@ function reporting(exporter: SpanExporter, onLoss: (error: Error | undefined) =>
 }
 
 /**
- * Sends spans to a collector in batches, by OTLP over HTTP. A traced caller decides whether a request is recorded;
- * without one, it is.
+ * Sends spans to a collector in batches, with OTLP over HTTP. If the caller has a trace, it decides whether the request
+ * is sampled; other requests always are.
  */
 export function exportTraces(collector: string, onLoss: (error: Error | undefined) => void): Traces {
   const exporter = new OTLPTraceExporter({ url: `${collector.replace(/\/$/, '')}/v1/traces` });

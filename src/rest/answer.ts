@@ -6,34 +6,31 @@ export const maxMessageLength = 500;
 
 export const ErrorAnswer = z
   .strictObject({
-    message: z
-      .string()
-      .max(maxMessageLength)
-      .describe('What is wrong and how to mend it, a sentence for people.'),
+    message: z.string().max(maxMessageLength).describe('What is wrong and how to correct it.'),
   })
-  .describe('Why a request was refused; nothing was written. The header `X-Error-Code` says it for programs.')
+  .describe('Why the request failed. The header `X-Error-Code` has a stable code for programs.')
   .openapi('Error');
 
 export const Success = z
-  .strictObject({ success: z.literal(true).describe('Always true: what is not done is an error.') })
-  .describe('It is done.')
+  .strictObject({ success: z.literal(true).describe('Always `true`: failures are errors.') })
+  .describe('The request succeeded.')
   .openapi('Success');
 
 export const errorCodeHeader = {
   'X-Error-Code': {
-    description: 'What kind of refusal it is, for programs.',
+    description: 'A stable code for programs.',
     schema: { type: 'string' as const, enum: Object.keys(restCodes) },
   },
 };
 
-/** The message in as many characters as the clients take. */
+/** Truncates a message to the length that the origin's clients accept. */
 function shortened(message: string): string {
   const characters = [...message];
   if (characters.length <= maxMessageLength) return message;
   return `${characters.slice(0, maxMessageLength - 1).join('')}…`;
 }
 
-/** Answers with a refusal. */
+/** Responds with an error. */
 export function refuse(c: Context, { status, code, message, headers }: Refusal): Response {
   return c.json({ message: shortened(message) }, status, { ...headers, 'x-error-code': code });
 }
@@ -45,7 +42,7 @@ function isAbsent(value: unknown): boolean {
   return typeof value === 'object' && !(value instanceof Date) && Object.keys(value).length === 0;
 }
 
-/** The fields that hold something: what is null or empty is left out, for the clients refuse null. */
+/** Returns the fields without null and empty values, because the origin's clients reject null. */
 export function present<T extends object>(fields: T): Present<T> {
   const entries = Object.entries(fields).filter(([, value]) => !isAbsent(value));
   return Object.fromEntries(entries) as Present<T>;

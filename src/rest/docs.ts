@@ -31,7 +31,7 @@ const start = `SwaggerUIBundle({
 });
 `;
 
-/** Everything comes from here, and no script stands in the page; Swagger UI styles its elements itself. */
+/** Allows only resources of this service and no inline scripts. Swagger UI needs inline styles. */
 const policy =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -64,7 +64,7 @@ interface Ready {
 async function prepare({ read }: File): Promise<Ready> {
   const plain = Uint8Array.from(Buffer.from(await read()));
   const gzipped = Uint8Array.from(await promisify<Uint8Array, Buffer>(gzip)(plain));
-  // Weak: the same tag stands for the file and for its compressed form.
+  // Weak, because the file and its compressed form share the tag.
   return { plain, gzipped, etag: `W/"${createHash('sha256').update(plain).digest('base64url')}"` };
 }
 
@@ -83,7 +83,7 @@ function answer(c: RestContext, type: string, { plain, gzipped, etag }: Ready): 
   return c.body(gzipped, 200, { ...headers, 'content-type': type, 'content-encoding': 'gzip' });
 }
 
-/** Offers the reference at `/docs`: Swagger UI over the OpenAPI document, which needs no other host. */
+/** Serves Swagger UI at `/docs`, without resources of other hosts. */
 export function docsRoutes(rest: Rest): void {
   const ready = new Map<string, Promise<Ready>>();
   for (const [path, file] of Object.entries(files)) {

@@ -10,28 +10,28 @@ import {
   UnavailableError,
 } from '../lib/errors.ts';
 
-/** What `X-Error-Code` may say beside the codes of the domain. */
+/** Values of `X-Error-Code` besides the codes of the domain. */
 export const requestCodes = {
   BAD_REQUEST: 'The body is not JSON.',
-  UNAUTHENTICATED: 'A good token is missing.',
-  FORBIDDEN: 'The token lacks the scope for this.',
-  UNKNOWN_PATH: 'Nothing is at this path.',
-  METHOD_NOT_ALLOWED: 'The path does not take this method; `Allow` names those it takes.',
+  UNAUTHENTICATED: 'The token is missing or invalid.',
+  FORBIDDEN: 'The token lacks a scope.',
+  UNKNOWN_PATH: 'The path does not exist.',
+  METHOD_NOT_ALLOWED: 'The path does not support this method. `Allow` lists the methods that it supports.',
   PAYLOAD_TOO_LARGE: 'The body is too large.',
-  UNSUPPORTED_MEDIA_TYPE: 'The body is of another type than application/json.',
+  UNSUPPORTED_MEDIA_TYPE: 'The body is not `application/json`.',
   SERVICE_UNAVAILABLE:
-    'The service cannot serve the request; `Retry-After`, if present, says when to send it again.',
+    'The service cannot handle the request. `Retry-After`, if present, says when to retry.',
   RATE_LIMITED:
-    'The key has spent its budget, or too much of the tenant waits; `Retry-After` says when to send it again.',
-  TIMEOUT: 'The call took too long and was given up.',
-  INTERNAL_SERVER_ERROR: 'A fault of the service, logged under the id in `X-Request-Id`.',
+    'The budget of the key is spent, or too many requests of the tenant wait. `Retry-After` says when to retry.',
+  TIMEOUT: 'The request timed out.',
+  INTERNAL_SERVER_ERROR: 'Unexpected error, which is logged with the id in `X-Request-Id`.',
 } as const;
 
 export type RequestCode = keyof typeof requestCodes;
 
 export const restCodes = { ...errorCodes, ...requestCodes };
 
-/** A request that cannot be served, whatever its input says. */
+/** An error of the request itself, as opposed to its input. */
 export class RequestError extends Error {
   override name = 'RequestError';
   readonly code: RequestCode;
@@ -59,9 +59,9 @@ export interface Refusal {
 }
 
 const internalMessage =
-  'Internal error. Nothing was half-written. Try again, and report the request id if it happens again.';
+  'Internal error. Nothing was partially written. Try again, and report the request id if the error persists.';
 
-/** What hono and its validators refuse by themselves. */
+/** Converts an error that hono or its validators throw. */
 function httpRefusal(status: number): Refusal {
   return status === 415
     ? {
@@ -73,7 +73,7 @@ function httpRefusal(status: number): Refusal {
     : { status: 400, code: 'BAD_REQUEST', message: 'The body is not JSON.', headers: {} };
 }
 
-/** The answer to an error: the clients know no other code than 400 for what the domain refuses, conflicts included. */
+/** Converts an error to a response. The origin's clients expect 400 for all errors of the domain, also conflicts. */
 export function refusalOf(error: unknown): Refusal {
   if (error instanceof RequestError) {
     const { status, code, message, headers } = error;

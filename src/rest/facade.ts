@@ -1,7 +1,7 @@
 import { spelledInstant } from './dates.ts';
 import { z } from './zod.ts';
 
-/** What zod keeps of a rule that has others inside. */
+/** The part of a zod definition that holds inner schemas. */
 interface Definition {
   type: string;
   innerType?: z.ZodType;
@@ -13,19 +13,19 @@ function mapped(shape: Record<string, z.ZodType>): Record<string, z.ZodType> {
   return Object.fromEntries(Object.entries(shape).map(([name, rule]) => [name, facade(rule)]));
 }
 
-/** The rule as it is, with other rules inside; its checks and its description stay. */
+/** Clones a rule with other inner rules. Keeps its checks and its description. */
 function rebuilt<T extends z.ZodType>(rule: T, inside: object): T {
   return rule.clone({ ...rule.def, ...inside } as never, { parent: true });
 }
 
-/** What comes out is the rule's own, whatever goes in. */
+/** Parses a string to an instant before the rule checks it. */
 function asText(rule: z.ZodType) {
   return spelledInstant.pipe(rule as never).openapi({ type: 'string', format: 'date-time' });
 }
 
 /**
- * A rule of the domain as the facade applies it: objects refuse fields that they do not know, and instants come as text.
- * Nothing else is said again: limits, wording and checks are those of the rule.
+ * Adapts a rule of the domain to REST: objects reject unknown fields, and instants are strings. Limits, messages and
+ * checks stay those of the rule.
  */
 export function facade<T extends z.ZodType>(rule: T): T {
   const { type, innerType, element, shape } = rule.def as Definition;

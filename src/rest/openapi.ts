@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto';
 import type { Rest } from './route.ts';
 
-const description = `The customers and billing accounts of a tenant, for programs that speak REST. It is the same service as the GraphQL API at \`/graphql\`: the same rules, and what one of them writes the other one reads.
+const description = `The customers and billing accounts of a tenant. This API and the GraphQL API at \`/graphql\` share their rules and data: each reads what the other writes.
 
-Send \`Authorization: Bearer <token>\` with every call, and a body as \`application/json\`. Fields and query parameters that are not in this document are refused. A field that holds nothing is left out of an answer; there is no \`null\`.
+Send \`Authorization: Bearer <token>\` with every request, and bodies as \`application/json\`. Unknown fields and query parameters are refused. Responses leave out fields without a value; they never contain \`null\`.
 
-Instants are RFC 3339; \`2024-01-01T00:00:00+0000\` and \`2022-06-04 00:00:00 UTC\` are taken, too, and one without an offset is UTC. An id in a path is percent-encoded: \`/\` as \`%2F\`, \`+\` as \`%2B\`. A plus that is not encoded is a plus, unless no such name ever existed: then it is read as a space.
+Instants are RFC 3339. \`2024-01-01T00:00:00+0000\` and \`2022-06-04 00:00:00 UTC\` are also accepted, and an instant without an offset is UTC. Percent-encode ids in paths: \`/\` as \`%2F\`, \`+\` as \`%2B\`. An unencoded plus is a plus. Only if no such name ever existed, it is read as a space.
 
-\`Idempotency-Key\` makes a write safe to send again: within 24 hours the same key with the same input gets the first answer, with the header \`Idempotent-Replayed: true\`. Every answer has an \`X-Request-Id\`: yours, if you sent one.`;
+\`Idempotency-Key\` makes a write safe to retry: within 24 hours, the same key with the same input returns the first response with the header \`Idempotent-Replayed: true\`. Every response has an \`X-Request-Id\`: yours, if you sent a valid one.`;
 
-/** The OpenAPI document of the calls that are there, made of the rules they apply. */
+/** Generates the OpenAPI document from the routes and their rules. */
 function documentOf(rest: Rest) {
   return rest.getOpenAPI31Document({
     openapi: '3.1.0',
@@ -18,12 +18,13 @@ function documentOf(rest: Rest) {
   });
 }
 
-/** Offers the document at `/openapi.json`, to everyone. */
+/** Serves the OpenAPI document at `/openapi.json`, without a token. */
 export function documentRoutes(rest: Rest): void {
   rest.openAPIRegistry.registerComponent('securitySchemes', 'bearer', {
     type: 'http',
     scheme: 'bearer',
-    description: 'An API key of the tenant, or the token that `/authenticate` makes of one.',
+    description:
+      'An API key of the tenant, a token from `POST /authenticate`, or a JWT of the configured issuer.',
   });
   let made: { json: string; etag: string } | undefined;
   rest.get('/openapi.json', (c) => {

@@ -4,30 +4,30 @@ import { defaultPageSize, type ListPage, pageSize } from '../lib/page.ts';
 import { issuesOf } from '../lib/wording.ts';
 import { z } from './zod.ts';
 
-/** What every list takes beside its filter. */
+/** Query parameters of every list, besides its filter. */
 export const pageQuery = {
   pageSize: z.coerce
     .number<string>()
     .pipe(pageSize)
     .optional()
-    .describe(`How many entries a page has at most; ${defaultPageSize} when it is left out.`)
+    .describe(`The maximum number of entries in a page. Default: ${defaultPageSize}.`)
     .openapi({ type: 'integer' }),
   nextToken: z
     .string()
     .optional()
     .describe(
-      'What the page before gave as its `nextToken`. Enough alone: it carries the filter and the order.',
+      'The `nextToken` of the previous page. It includes the filter and the order, so it needs no other parameter.',
     ),
 };
 
-/** A query of a list: all but the two are its filter. */
+/** The query of a list. Parameters other than these two are its filter. */
 export interface ListQuery {
   pageSize?: number | undefined;
   nextToken?: string | undefined;
   [condition: string]: string | number | undefined;
 }
 
-/** What a token carries: the list and its filter, the size of its pages, and where it goes on. */
+/** The content of a page token: list, filter, page size and cursor. */
 const tokenContent = z.tuple([z.string(), z.record(z.string(), z.string()), pageSize, z.string()]);
 
 function checksum(content: string): string {
@@ -49,22 +49,22 @@ function decodeToken(list: string, token: string): z.infer<typeof tokenContent> 
   const whole = Buffer.from(text).toString('base64url') === token && checksum(json) === sum;
   const content = whole ? tokenContent.safeParse(JSON.parse(json)).data : undefined;
   if (content?.[0] === list) return content;
-  throw brokenToken('must be what a page of this list gave you as its nextToken, whole');
+  throw brokenToken('must be the complete nextToken of a page of this list');
 }
 
 type Filter = Record<string, string>;
 
-/** One page of a list, as a query asks for it. */
+/** A requested page of a list. */
 export interface AskedPage {
   list: string;
-  /** The filter as it was written in the first query. */
+  /** The filter as the first query spelled it. */
   filter: Filter;
   size: number;
-  /** Where the page begins; undefined at the beginning of the list. */
+  /** The cursor before the page. Undefined for the first page. */
   after: string | undefined;
 }
 
-/** Reads which page is asked for: a token brings its filter along, and no other may stand beside it. */
+/** Reads which page a query requests. A token includes its filter; the query can repeat it, but not change it. */
 export function askedPage(
   list: string,
   { pageSize, nextToken, ...conditions }: ListQuery,
@@ -75,19 +75,19 @@ export function askedPage(
   if (nextToken === undefined) return { list, filter, size: pageSize ?? usualSize, after: undefined };
   const [, carried, size, after] = decodeToken(list, nextToken);
   if (Object.entries(filter).some(([name, value]) => carried[name] !== value)) {
-    throw brokenToken('must not stand beside another filter than the one that it carries');
+    throw brokenToken('must not be combined with another filter than the one that it includes');
   }
   return { list, filter: carried, size: pageSize ?? size, after };
 }
 
-/** The filter of a page, checked again: it may come out of a token. */
+/** Parses the filter of a page. It is checked again because it can come from a token. */
 export function parsedFilter<T>(rule: z.ZodType<T>, { filter }: AskedPage): T {
   const parsed = rule.safeParse(filter);
   if (parsed.success) return parsed.data;
   throw new InvalidInputError(issuesOf(parsed.error));
 }
 
-/** What asks for the page after this one; nothing on the last. */
+/** Returns the token of the next page, or nothing on the last page. */
 export function nextPage<Row>(
   { list, filter, size }: AskedPage,
   page: ReadPage<Row>,
@@ -98,7 +98,7 @@ export function nextPage<Row>(
 
 export type ReadPage<Row> = Pick<ListPage<Row>, 'rows' | 'hasMore' | 'cursorOf'>;
 
-/** A page as the facade shows it. */
+/** Returns the response body of a page. */
 export function pageAnswer<Row, T>(
   asked: AskedPage,
   sortOrder: 'ASC' | 'DESC',
@@ -108,9 +108,9 @@ export function pageAnswer<Row, T>(
   return { data, ...nextPage(asked, page), context: { pageSize: asked.size, sortOrder } };
 }
 
-export const nextToken = z.string().optional().describe('Asks for the next page; left out on the last one.');
+export const nextToken = z.string().optional().describe('Requests the next page. Absent on the last page.');
 
-/** The schema of a page. */
+/** Creates the schema of a page. */
 export function pageOf<T extends z.ZodType>(entry: T, name: string) {
   return z
     .strictObject({
@@ -118,10 +118,10 @@ export function pageOf<T extends z.ZodType>(entry: T, name: string) {
       nextToken,
       context: z
         .strictObject({
-          pageSize: pageSize.describe('How many entries a page has at most.'),
+          pageSize: pageSize.describe('The maximum number of entries in a page.'),
           sortOrder: z.enum(['ASC', 'DESC']).optional().describe('The direction of the order.'),
         })
-        .describe('How the list is walked.'),
+        .describe('How the list is paged.'),
     })
     .describe('One page of a list.')
     .openapi(name);

@@ -3,16 +3,16 @@ import type { Ctx } from '../ctx.ts';
 import { z } from './zod.ts';
 
 /**
- * Returns whether a name means or ever meant something in the tenant of the request: archived rows, ended aliases and
- * removed settings count. `spaced` is what the name is read as if it never existed.
+ * Returns whether a name exists or ever existed in the tenant of the request. Archived rows, ended aliases and removed
+ * settings count. `spaced` is how the name is read if it never existed.
  */
 export type Existed = (ctx: Ctx, literal: string, spaced: string) => Promise<boolean>;
 
-/** A name in a path with pluses that are not encoded, which can stand for spaces. */
+/** A name in a path with unencoded pluses, which can stand for spaces. */
 export interface PlusName {
-  /** The parts between the pluses, percent-decoded: the name as it was sent. */
+  /** The percent-decoded parts between the pluses. */
   parts: string[];
-  /** What the name can mean: with pluses, and with spaces. */
+  /** The name with pluses, and the name with spaces. */
   readings: [literal: string, spaced: string];
 }
 
@@ -24,7 +24,7 @@ interface Parameter {
 
 const parameters = new WeakMap<z.ZodType, Parameter>();
 
-/** Makes the schema of a path's parameter, which names something. */
+/** Creates the schema of a path parameter that is a name. */
 export function nameInPath<Name extends string, Rule extends z.ZodType>(
   name: Name,
   rule: Rule,
@@ -35,7 +35,7 @@ export function nameInPath<Name extends string, Rule extends z.ZodType>(
   return params;
 }
 
-/** Splits a raw path segment at its pluses. One at either end is a plus: no name begins or ends with a space. */
+/** Splits a raw path segment at its pluses, except at either end: no name begins or ends with a space. */
 function partsOf(segment: string): string[] | undefined {
   try {
     return segment.split(/(?<=.)\+(?=.)/s).map(decodeURIComponent);
@@ -49,8 +49,8 @@ interface PathEnv {
 }
 
 /**
- * Reads the name in a path. A plus is a plus; only if no such name ever existed, pluses that are not encoded are read as
- * spaces, which the Ruby client writes so.
+ * Reads the name in a path. Unencoded pluses are pluses. Only if no such name ever existed, they are read as spaces,
+ * because the Ruby client encodes spaces as pluses.
  */
 export function readName(path: string, params: z.ZodType | undefined): MiddlewareHandler<PathEnv> {
   const place = path.split('/').findIndex((segment) => segment.startsWith('{'));
@@ -62,12 +62,12 @@ export function readName(path: string, params: z.ZodType | undefined): Middlewar
     if (parameter === undefined || parts === undefined || parts.length === 1) return next();
     const { name, rule, existed } = parameter;
     const [literal, spaced] = [parts.join('+'), parts.join(' ')];
-    // A name that breaks its rule stays as it is, for the validator to refuse.
+    // The validator refuses a name that breaks its rule.
     if (![literal, spaced].every((reading) => rule.safeParse(reading).success)) return next();
     c.set('plusName', { parts, readings: [literal, spaced] });
     if (await existed(c.var.ctx, literal, spaced)) return next();
     const read: Record<string, string> = { ...c.req.param(), [name]: spaced };
-    // The validator reads the parameters here.
+    // The validator reads the parameters with this method.
     c.req.param = ((key?: string) => (key === undefined ? read : read[key])) as typeof c.req.param;
     return next();
   };

@@ -11,17 +11,17 @@ import { RequestError } from './errors.ts';
 import { type PlusName, readName } from './path.ts';
 import type { z } from './zod.ts';
 
-/** What the facade needs of the service. */
+/** The parts of the service that the REST API needs. */
 export interface RestOptions {
   log: Logger;
   authenticate(authorization: string | null): Promise<Viewer | undefined>;
-  /** Returns a session token for the viewer of an API key; undefined: the service has no key to sign it. */
+  /** Returns a session token for the viewer of an API key. Undefined if the service has no session key. */
   issueSession: ((viewer: Viewer, now: Date) => Promise<string>) | undefined;
   createContext(caller: Caller, selects: Selects): Ctx;
-  /** undefined: requests may cost what they will. */
+  /** Undefined if there is no rate limit. */
   spend: Spend | undefined;
   runOperation: RunOperation;
-  /** Whether `/docs` and `/openapi.json` are served. */
+  /** Whether to serve `/docs` and `/openapi.json`. */
   restDocs: boolean;
 }
 
@@ -30,7 +30,7 @@ export interface RestEnv {
     options: RestOptions;
     requestId: string;
     ctx: Ctx;
-    /** undefined: the path has no plus that can stand for a space. */
+    /** Undefined if no plus in the path can stand for a space. */
     plusName?: PlusName;
   };
 }
@@ -38,7 +38,7 @@ export interface RestEnv {
 export type Rest = OpenAPIHono<RestEnv>;
 export type RestContext = Context<RestEnv>;
 
-/** What a call costs, in the units of GraphQL: about what it costs to ask there for the same. */
+/** The cost of a request, close to that of the same operation in GraphQL. */
 const costs = { read: 200, write: 300 };
 
 function charge(c: RestContext, viewer: Viewer, cost: number): void {
@@ -47,19 +47,19 @@ function charge(c: RestContext, viewer: Viewer, cost: number): void {
   const headers = decision.headers();
   for (const [name, value] of Object.entries(headers)) c.header(name, value);
   if (decision.allowed) return;
-  const message = `Your key has spent its budget; send this again in ${headers['retry-after']} s.`;
+  const message = `The budget of your key is spent. Try again in ${headers['retry-after']} s.`;
   throw new RequestError(429, 'RATE_LIMITED', message, headers);
 }
 
-/** Lets in who has a good token, before anything of the request's body is read. */
+/** Requires a valid token, charges the budget of its key, and runs the request in its tenant's lane. */
 const authenticated: MiddlewareHandler<RestEnv> = async (c, next) => {
   const { options, requestId } = c.var;
   const viewer = await options.authenticate(c.req.header('authorization') ?? null);
   if (viewer === undefined) {
-    const message = 'A good token is missing: send the header `Authorization: Bearer <your API key>`.';
+    const message = 'Missing or invalid token. Send the header `Authorization: Bearer <your API key>`.';
     throw new RequestError(401, 'UNAUTHENTICATED', message, { 'www-authenticate': 'Bearer' });
   }
-  // An account is shown with all that is its own.
+  // REST returns every field of an account.
   const selects = { field: () => true, only: () => false };
   const cancel = createCancel();
   c.set('ctx', options.createContext({ viewer, requestId, now: new Date(), cancel }, selects));
@@ -76,12 +76,12 @@ function allowed(scopes: readonly Scope[]): MiddlewareHandler<RestEnv> {
 }
 
 const problems = {
-  400: 'The input is not as it must be, or stands against what there is.',
-  401: 'A good token is missing.',
+  400: 'The input is invalid or conflicts with the current state.',
+  401: 'The token is missing or invalid.',
   403: 'The token lacks a scope.',
-  404: 'There is no such thing in your tenant.',
-  429: 'Your key has spent its budget. `Retry-After` says in how many seconds to send it again.',
-  503: 'The service cannot serve the request. `Retry-After`, if present, says in how many seconds to send it again.',
+  404: 'Your tenant has no such entity.',
+  429: 'The budget of the key is spent. `Retry-After` has the number of seconds until a retry.',
+  503: 'The service cannot handle the request. `Retry-After`, if present, has the number of seconds until a retry.',
 } as const;
 
 function problem(status: keyof typeof problems) {
@@ -89,25 +89,25 @@ function problem(status: keyof typeof problems) {
   return { description: problems[status], headers: errorCodeHeader, content };
 }
 
-/** The answers that any call may get in place of its own. */
+/** The error responses that every route can return. */
 function problemAnswers() {
   const statuses = Object.keys(problems).map(Number) as (keyof typeof problems)[];
   return Object.fromEntries(statuses.map((status) => [status, problem(status)]));
 }
 
-/** An answer in JSON, with an example of one. */
+/** Describes a JSON response, with an optional example. */
 export function answer<T extends z.ZodType>(schema: T, description: string, example?: unknown) {
   const media = example === undefined ? { schema } : { schema, example };
   return { description, content: { 'application/json': media } };
 }
 
-/** A body in JSON, with an example of one. */
+/** Describes a JSON request body, with an optional example. */
 export function body<T extends z.ZodType>(schema: T, example?: unknown) {
   const media = example === undefined ? { schema } : { schema, example };
   return { required: true as const, content: { 'application/json': media } };
 }
 
-/** A call of the API: for tokens with these scopes, which are looked at before the input is. */
+/** Defines a route that requires these scopes. They are checked before the input. */
 export function call<P extends string, R extends Omit<RouteConfig, 'path' | 'middleware'> & { path: P }>(
   scopes: readonly Scope[],
   config: R,

@@ -11,7 +11,7 @@ import { refuse } from './answer.ts';
 import { RequestError, refusalOf } from './errors.ts';
 import type { Rest, RestContext, RestEnv, RestOptions } from './route.ts';
 
-/** Returns the path as it was sent. Ids may hold `%2F`, so segments are decoded after routing. */
+/** Returns the path as it was sent. Ids can contain `%2F`, so segments are decoded after routing. */
 function pathOf({ url }: Request): string {
   return /^[a-z]+:\/\/[^/?#]*([^?#]*)/i.exec(url)?.[1] || '/';
 }
@@ -33,19 +33,19 @@ const logged: MiddlewareHandler<RestEnv> = async (c, next) => {
   logRequest(options.log, { requestId, method: c.req.method, status, viewer: ctx?.viewer, codes, beganAt });
 };
 
-function refusalOfBody(error: unknown): never {
-  if (!(error instanceof BodyError)) throw new RequestError(400, 'BAD_REQUEST', brokenOff);
+function throwBodyError(error: unknown): never {
+  if (!(error instanceof BodyError)) throw new RequestError(400, 'BAD_REQUEST', truncatedMessage);
   const codes = { 400: 'BAD_REQUEST', 413: 'PAYLOAD_TOO_LARGE', 415: 'UNSUPPORTED_MEDIA_TYPE' } as const;
   throw new RequestError(error.status, codes[error.status], error.message);
 }
 
-const brokenOff = 'The connection closed before the end of the body.';
+const truncatedMessage = 'The connection closed before the end of the body.';
 
 function tooLarge(message = `The body must have at most ${maxBodyBytes} bytes.`): never {
   throw new BodyError(413, message);
 }
 
-/** Reads a body. One that is too large is read and dropped, up to a limit. */
+/** Reads a body. Discards one that is too large, up to a limit, so that the client sees the response. */
 async function readWhole(body: ReadableStream<Uint8Array>): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let length = 0;
@@ -59,7 +59,7 @@ async function readWhole(body: ReadableStream<Uint8Array>): Promise<Uint8Array> 
 
 async function readText(c: RestContext, body: ReadableStream<Uint8Array>): Promise<string> {
   const bytes = await readWhole(body);
-  // A call without a body may have any content type.
+  // A request without a body can have any content type.
   if (bytes.length === 0) return '';
   assertJson(c.req.header('content-type'), c.req.header('content-encoding'));
   const text = decodeText(bytes);
@@ -67,16 +67,16 @@ async function readText(c: RestContext, body: ReadableStream<Uint8Array>): Promi
   return excess === undefined ? text : tooLarge(excess);
 }
 
-/** Refuses a body that is too large, not announced as JSON, or not UTF-8; hands on its text. */
+/** Rejects a body that is too large, not declared as JSON, or not UTF-8. Passes the text on. */
 const limited: MiddlewareHandler<RestEnv> = async (c, next) => {
   const { url, method, headers, body } = c.req.raw;
   if (['GET', 'HEAD', 'OPTIONS'].includes(method) || body === null) return next();
-  const text = await readText(c, body).catch(refusalOfBody);
+  const text = await readText(c, body).catch(throwBodyError);
   c.req.raw = new Request(url, { method, headers, ...(text !== '' && { body: text }) });
   return next();
 };
 
-/** Compresses answers for clients that accept it. */
+/** Compresses responses for clients that accept it. */
 const compressed: MiddlewareHandler<RestEnv> = async (c, next) => {
   await next();
   const accepted = c.req.header('accept-encoding');
@@ -92,15 +92,15 @@ const compressed: MiddlewareHandler<RestEnv> = async (c, next) => {
 };
 
 function methodRefusal(c: RestContext, methods: string[]): Response {
-  // Or it would have those of the answer that it takes the place of.
+  // These headers belong to the 404 that this response replaces.
   for (const name of ['x-error-code', 'content-type']) c.res.headers.delete(name);
   const allow = [...methods, 'OPTIONS'].join(', ');
   if (c.req.method === 'OPTIONS') return c.body(null, 204, { allow });
-  const message = `${c.req.method} is not a method of this path; it takes ${methods.join(', ')}.`;
+  const message = `This path does not support ${c.req.method}. Use ${methods.join(', ')}.`;
   return refuse(c, refusalOf(new RequestError(405, 'METHOD_NOT_ALLOWED', message, { allow })));
 }
 
-/** The server of the facade, without its calls. */
+/** Creates the server of the REST API, without routes. */
 export function createRest(options: RestOptions): Rest {
   const rest: Rest = new OpenAPIHono<RestEnv>({
     getPath: pathOf,
@@ -119,7 +119,7 @@ export function createRest(options: RestOptions): Rest {
   rest.use(limited);
   rest.notFound((c) => {
     const hint = options.restDocs ? ' `/openapi.json` lists all paths.' : '';
-    const message = `Nothing is at this path.${hint}`;
+    const message = `This path does not exist.${hint}`;
     return refuse(c, refusalOf(new RequestError(404, 'UNKNOWN_PATH', message)));
   });
   rest.onError((error, c) => {

@@ -1,4 +1,4 @@
-// First, so that schemas made with the methods for OpenAPI follow its configuration, too.
+// Imported first, so that its configuration also applies to schemas with OpenAPI methods.
 import '../lib/zod.ts';
 
 export { z } from '@hono/zod-openapi';

@@ -1,5 +1,5 @@
-import { entityId } from '../lib/fields.ts';
-import { identifier, maxLength, neverCleared, report, text, unique } from '../lib/rule.ts';
+import { entityReference } from '../lib/fields.ts';
+import { identifier, lineText, maxLength, neverCleared, report, text, unique } from '../lib/rule.ts';
 import { byBytes } from '../lib/text-order.ts';
 import { z } from '../lib/zod.ts';
 import { idempotencyKey } from '../writing/rules.ts';
@@ -13,7 +13,7 @@ export type OwnerType = (typeof ownerTypes)[number];
 
 export const dataTypes = {
   STRING: 'Any text.',
-  NUMERIC: 'A finite decimal number, such as `-12.50` or `1e3`.',
+  NUMERIC: 'A decimal number, such as `-12.50`, `.5` or `1e3`.',
   JSON: 'Any JSON text.',
   JSON_LOGIC: 'A JsonLogic rule: a JSON object with one key, its operator.',
 } as const;
@@ -26,14 +26,14 @@ export const id = identifier({ min: 1, max: 50 }).describe(
 export const namespace = identifier({ min: 1, max: 50 }).describe(
   "The setting's namespace, such as `USER`. The namespace and id identify a setting of its owner.",
 );
-export const name = text({ min: 1, max: 255 }).describe("The setting's display name.");
+export const name = lineText({ min: 1, max: 255 }).describe("The setting's display name.");
 export const dataType = z.enum(Object.keys(dataTypes) as [SettingDataType]).describe('The type of `value`.');
 export const value = text({ max: 4096 }).describe('The value as a string. It must be valid for `dataType`.');
 
 /** What is longer is refused for that, and not read besides: UTF-16 has at most two units for a character. */
 const mostUnits = 2 * maxLength(value);
 
-const decimal = /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/;
+const decimal = /^[+-]?(\d+(\.\d+)?|\.\d+)([eE][+-]?\d+)?$/;
 
 function parseJson(json: string): { parsed: unknown } | undefined {
   try {
@@ -52,18 +52,30 @@ function isOneOperator(parsed: unknown): boolean {
   );
 }
 
+/** Counts the members of a JSON object, repeated keys included, which JSON.parse drops. */
+function countMembers(json: string): number {
+  const bare = json.replaceAll(/"(?:[^"\\]|\\.)*"/g, '""');
+  let depth = 0;
+  let count = 0;
+  for (const character of bare) {
+    if (character === '{' || character === '[') depth += 1;
+    else if (character === '}' || character === ']') depth -= 1;
+    else if (character === ':' && depth === 1) count += 1;
+  }
+  return count;
+}
+
 /** What is wrong with a value for its type, as the end of a sentence; undefined when nothing is. */
 function mismatch(dataType: SettingDataType, value: string): string | undefined {
   if (dataType === 'STRING' || value.length > mostUnits) return undefined;
   if (dataType === 'NUMERIC') {
-    return decimal.test(value) && Number.isFinite(Number(value))
-      ? undefined
-      : 'must be a finite decimal number, since dataType is NUMERIC';
+    if (!decimal.test(value)) return 'must be a decimal number, because dataType is NUMERIC';
+    return Number.isFinite(Number(value)) ? undefined : 'is too large: NUMERIC values go up to 1.7e308';
   }
   const json = parseJson(value);
-  if (json === undefined) return `must be JSON, since dataType is ${dataType}`;
-  if (dataType === 'JSON_LOGIC' && !isOneOperator(json.parsed)) {
-    return 'must be a JSON object with one key, the operator, since dataType is JSON_LOGIC';
+  if (json === undefined) return `must be JSON, because dataType is ${dataType}`;
+  if (dataType === 'JSON_LOGIC' && !(isOneOperator(json.parsed) && countMembers(value) === 1)) {
+    return 'must be a JSON object with one key, the operator, because dataType is JSON_LOGIC';
   }
   return undefined;
 }
@@ -90,8 +102,8 @@ export const settings = z
   .describe('Typed key-values to begin with.');
 
 const owner = {
-  accountId: entityId.nullish(),
-  customerId: entityId.nullish(),
+  accountId: entityReference.nullish(),
+  customerId: entityReference.nullish(),
   idempotencyKey: idempotencyKey.nullish(),
 };
 
@@ -101,7 +113,7 @@ function checkOwner(payload: z.core.ParsePayload<{ accountId?: unknown; customer
   if (count === 0)
     report(payload, 'REQUIRED', 'must be given, or customerId: settings have one owner', ['accountId']);
   if (count === 2)
-    report(payload, 'INVALID_VALUE', 'must not stand beside accountId: settings have one owner', [
+    report(payload, 'INVALID_VALUE', 'must not be combined with accountId: settings have one owner', [
       'customerId',
     ]);
 }
@@ -111,7 +123,7 @@ const perOwner = z.array(setting).min(1).max(maxSettingsPerOwner);
 /** One setting, by all that names it; absent keeps, a value sets. */
 export const changeSettingInput = z.object({
   ownerType: z.enum(ownerTypes).describe('Whether an account or a customer owns it.'),
-  ownerId: entityId.describe('The id of its owner.'),
+  ownerId: entityReference.describe('The id of its owner.'),
   namespace,
   id,
   name: neverCleared(name),
@@ -173,7 +185,7 @@ function isValid(named: FullId): boolean {
   return [
     namespace.safeParse(named.namespace),
     id.safeParse(named.id),
-    entityId.safeParse(named.ownerId),
+    entityReference.safeParse(named.ownerId),
   ].every(({ success }) => success);
 }
 

@@ -4,15 +4,15 @@ import type { Database } from '../db/client.ts';
 import { statement } from '../db/statement.ts';
 import { apiKeys } from './table.ts';
 
-/** A key's last use is written at most this often; more would be a write for every request. */
+/** Minimum time between two writes of a key's last use. */
 const everyMs = 60_000;
-/** Uses wait this long for others, to be written together. */
+/** How long uses are collected before one statement writes them. */
 const gatherMs = 1_000;
 
 const due = sql`(${apiKeys.lastUsedAt} is null
   or ${apiKeys.lastUsedAt} <= ${sql.placeholder('now')}::timestamptz - ${sql.raw(`${everyMs}`)} * interval '1 ms')`;
 
-/** What another replica is writing at the same moment is left to it. */
+/** Skips rows that another replica is writing at the same time. */
 const markUsed = statement(
   'mark_keys_used',
   (orm) =>
@@ -34,13 +34,13 @@ interface UsedKey {
 }
 
 export interface UseLog {
-  /** Takes note of a use; the key is as a moment ago it was read. */
+  /** Records a use. `key` is what the database returned just now. */
   note(key: UsedKey): void;
-  /** Writes what is still to be written. */
+  /** Writes the recorded uses. */
   close(): Promise<void>;
 }
 
-/** Writes down when keys were used, beside the requests: later, many at once, and never failing one. */
+/** Records when keys were used. Uses are written in batches outside of requests, so a failed write fails no request. */
 export function createUseLog(database: Database, log: Logger): UseLog {
   const used = new Map<string, number>();
   let timer: NodeJS.Timeout | undefined;
@@ -51,7 +51,7 @@ export function createUseLog(database: Database, log: Logger): UseLog {
     const values = { now: new Date().toISOString(), ids: [...used.keys()], tenantIds: [...used.values()] };
     used.clear();
     await database.run(markUsed, values).catch((error: unknown) => {
-      log.warn({ err: error }, 'the last use of some keys is not written');
+      log.warn({ err: error }, 'Writing the last use of keys failed');
     });
   }
   return {

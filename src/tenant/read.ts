@@ -10,7 +10,7 @@ const usableKey = {
   tenant: tenants,
 };
 
-/** The keys with these hashes of tokens, in hex, and their tenants, but for those that were revoked. */
+/** The unrevoked keys with these token hashes (hex), and their tenants. */
 export const keysByTokenHash = statement(
   'keys_by_token_hash',
   (orm) =>
@@ -27,10 +27,10 @@ export const keysByTokenHash = statement(
         select decode(hash, 'hex') from unnest(${sql.placeholder('hashes')}::text[]) as given(hash)))
         and ${apiKeys.revokedAt} is null`,
       ),
-  { acrossTenants: 'A token is what tells the tenant.' },
+  { acrossTenants: 'The token determines the tenant.' },
 );
 
-/** The keys with these ids and their tenants, but for those that were revoked. */
+/** The unrevoked keys with these ids, and their tenants. */
 export const keysById = statement(
   'keys_by_id',
   (orm) =>
@@ -39,7 +39,7 @@ export const keysById = statement(
       .from(apiKeys)
       .innerJoin(tenants, sql`${tenants.id} = ${apiKeys.tenantId}`)
       .where(sql`${apiKeys.id} = any(${sql.placeholder('ids')}::uuid[]) and ${apiKeys.revokedAt} is null`),
-  { acrossTenants: 'A token is what tells the tenant.' },
+  { acrossTenants: 'The token determines the tenant.' },
 );
 
 export const tenantsByName = statement(
@@ -49,7 +49,7 @@ export const tenantsByName = statement(
       .select()
       .from(tenants)
       .where(sql`${tenants.name} = any(${sql.placeholder('names')})`),
-  { acrossTenants: 'A name is what tells the tenant.' },
+  { acrossTenants: 'The name determines the tenant.' },
 );
 
 export type ListedKey = Omit<ApiKeyRow, 'tenantId' | 'tokenHash'>;
@@ -71,5 +71,5 @@ export const keysOfTenant = statement('keys_of_tenant', (orm) =>
 );
 
 export const allTenants = statement('all_tenants', (orm) => orm.select().from(tenants).orderBy(tenants.id), {
-  acrossTenants: 'The command line lists them all.',
+  acrossTenants: 'The command line lists all tenants.',
 });

@@ -14,14 +14,14 @@ export const name = z
   .describe('The name of the tenant: lower-case letters, digits and hyphens.');
 
 export const keyName = text({ min: 1, max: 100 }).describe(
-  "The key's display name, such as the program that uses it.",
+  'The name of the key, such as that of the program that uses it.',
 );
 
 export const scopes = z
   .array(z.enum(names))
   .min(1)
   .describe(
-    `The token's scopes, some of ${names.map((name) => `\`${name}\``).join(', ')}. A write scope includes the read scope. \`keys:manage\` is not used by the API: keys are managed on the command line.`,
+    `The scopes of the token, from ${names.map((name) => `\`${name}\``).join(', ')}. A write scope includes the read scope. \`keys:manage\` has no effect in the APIs: keys are managed on the command line.`,
   );
 
 const days = /^([1-9]\d{0,4})d$/;
@@ -34,12 +34,12 @@ function instantOf(value: string): number {
   return instant.safeParse(value).success ? Date.parse(value) : Number.NaN;
 }
 
-/** When a key stops working, as the command line says it: days from now, a date (its beginning in UTC) or an instant. */
+/** The expiry of a key: days from now, a date (its first instant in UTC), or an instant. Must be in the future. */
 export const expiry = z.string().transform((value, { addIssue }) => {
   const time = instantOf(value);
   if (time > Date.now()) return new Date(time);
-  const forms = 'days such as 90d, or a date such as 2030-01-31 or an instant such as 2030-01-31T12:00:00Z';
-  addIssue({ code: 'custom', message: `must be ${forms}, in the future` });
+  const forms = 'days such as 90d, a date such as 2030-01-31, or an instant such as 2030-01-31T12:00:00Z';
+  addIssue({ code: 'custom', message: `must be in the future, and must be ${forms}` });
   return z.NEVER;
 });
 

@@ -39,24 +39,24 @@ export const apiKeys = pgTable(
     tenantId: integer().notNull(),
     id: uuid().notNull(),
     name: textColumn(rules.keyName).notNull(),
-    /** SHA-256 of the whole token: the token itself is shown once and kept nowhere. */
+    /** SHA-256 of the token, which is shown once and not stored. */
     tokenHash: bytes().notNull(),
     scopes: text().array().notNull(),
     createdAt: instantColumn().notNull(),
-    /** null: never. */
+    /** Null if the key never expires. */
     expiresAt: instantColumn(),
     revokedAt: instantColumn(),
-    /** To the minute; null: never. */
+    /** Accurate to the minute. Null if the key was never used. */
     lastUsedAt: instantColumn(),
   },
   (t) => [
     primaryKey({ name: 'api_keys_pkey', columns: [t.tenantId, t.id] }),
     foreignKey({ name: 'api_keys_tenant_id_fkey', columns: [t.tenantId], foreignColumns: [tenants.id] }),
-    // The one unique key that does not begin with the tenant: a token is what tells the tenant.
     check(
       'api_keys_scopes_check',
       sql`${t.scopes} <@ array[${sql.raw(scopes.map((scope) => `'${scope}'`).join(', '))}]::text[]`,
     ),
+    // The only unique key that does not begin with the tenant, because the token determines the tenant.
     unique('api_keys_token_hash_key').on(t.tokenHash),
   ],
 );

@@ -23,7 +23,7 @@ function checked(input: NewTenant) {
   throw new StartupError(`${problems.join('; ')}.`);
 }
 
-/** Makes a tenant. Throws StartupError when the input breaks a rule or the name is taken. */
+/** Creates a tenant. Throws StartupError if the input breaks a rule or the name is taken. */
 export async function createTenant({ orm }: Database, input: NewTenant): Promise<TenantRow> {
   const values = { ...checked(input), createdAt: new Date() };
   try {
@@ -32,18 +32,18 @@ export async function createTenant({ orm }: Database, input: NewTenant): Promise
     return row;
   } catch (error) {
     if (violatedConstraint(error) !== 'tenants_name_key') throw error;
-    throw new StartupError(`There is a tenant called ${values.name} already.`);
+    throw new StartupError(`Tenant ${JSON.stringify(values.name)} already exists. Use another name.`);
   }
 }
 
-/** The tenant of this name. Throws StartupError when there is none. */
+/** Returns the tenant with this name. Throws StartupError if there is none. */
 export async function requireTenant(database: Database, name: string): Promise<TenantRow> {
   const [tenant] = await database.run(tenantsByName, { names: [name] });
-  if (tenant === undefined) throw new StartupError(`There is no tenant called ${JSON.stringify(name)}.`);
+  if (tenant === undefined) throw new StartupError(`Tenant ${JSON.stringify(name)} does not exist.`);
   return tenant;
 }
 
-/** Makes a key of a tenant. Its token is in the answer and nowhere else: only a hash is stored. */
+/** Creates a key of a tenant. Only a hash of its token is stored, so this is the only chance to read it. */
 export async function createKey(
   { orm }: Database,
   tenantId: number,
@@ -67,7 +67,7 @@ export async function createKey(
   return { id: toTypeId('ApiKey', id), token };
 }
 
-/** Revokes a key by its id, such as `key_01m8…`. Throws StartupError when there is no such key in use. */
+/** Revokes a key by its id, such as `key_01m8…`. Throws StartupError if no active key has this id. */
 export async function revokeKey({ orm }: Database, keyId: string): Promise<void> {
   const parsed = parseTypeId(keyId);
   const revoked =
@@ -78,11 +78,10 @@ export async function revokeKey({ orm }: Database, keyId: string): Promise<void>
           .where(and(eq(apiKeys.id, parsed.uuid), isNull(apiKeys.revokedAt)))
           .returning({ id: apiKeys.id })
       : [];
-  if (revoked.length === 0)
-    throw new StartupError(`There is no key in use with the id ${JSON.stringify(keyId)}.`);
+  if (revoked.length === 0) throw new StartupError(`No active key has the id ${JSON.stringify(keyId)}.`);
 }
 
-/** Revokes every key of a tenant that has this name. */
+/** Revokes all keys of a tenant with this name. */
 export async function revokeKeysNamed({ orm }: Database, tenantId: number, name: string): Promise<void> {
   await orm
     .update(apiKeys)

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { entityId, expectedVersion } from '../lib/fields.ts';
+import { entityReference, expectedVersion } from '../lib/fields.ts';
 import { report } from '../lib/rule.ts';
 import { z } from '../lib/zod.ts';
 
@@ -17,14 +17,14 @@ export const idempotencyKey = z
     'Makes the request safe to retry. Within 24 hours, the same key with the same input returns the first result, marked `replayed`, and writes nothing. A refused input does not use the key.',
   );
 
-/** What a write is given for its idempotency. */
+/** Idempotency options of a write. */
 export interface Repeatable {
   idempotencyKey?: string | null | undefined;
-  /** What the fingerprint covers in place of the input. A name in a path can mean another entity when it is sent again. */
+  /** Replaces the input in the fingerprint, because a name in a path can mean another entity in a retry. */
   sentAs?: object | undefined;
 }
 
-/** The same for the same mutation and input whatever the order of their keys, base64url of a SHA-256. */
+/** Returns the SHA-256 of the mutation and input in base64url. The order of object keys has no effect. */
 export function fingerprint(mutation: string, input: unknown): string {
   const sortKeys = (_key: string, value: unknown) =>
     typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date)
@@ -37,7 +37,7 @@ export function fingerprint(mutation: string, input: unknown): string {
 
 /** Names one account or customer to archive or restore. */
 export const entityInput = z.object({
-  id: entityId,
+  id: entityReference,
   expectedVersion: expectedVersion.nullish(),
   idempotencyKey: idempotencyKey.nullish(),
 });

@@ -37,8 +37,8 @@ describe.concurrent('a command', { timeout: 60_000 }, () => {
   });
 
   it.each([
-    [['bogus'], 'There is no command "bogus". Usage:'],
-    [['serve', '--port', '80'], '"--port" is too much. Usage:'],
+    [['bogus'], 'Unknown command "bogus". Usage:'],
+    [['serve', '--port', '80'], 'Unexpected argument "--port". Usage:'],
     [['keys', 'create', '--tenant', 'acme'], 'Usage:'],
     [['keys', 'list', '--tenant'], "Option '--tenant <value>' argument missing. Usage:"],
     [['tenants', 'create', 'acme', '--color', 'red'], "Unknown option '--color'. Usage:"],
@@ -51,7 +51,7 @@ describe.concurrent('a command', { timeout: 60_000 }, () => {
 
   it.each([
     [['tenants', 'create', 'Acme Inc'], 'name must be 1 to 50 lower-case letters, digits and hyphens.'],
-    [['keys', 'create', '--tenant', 'nobody', '--name', 'x'], 'There is no tenant called "nobody".'],
+    [['keys', 'create', '--tenant', 'nobody', '--name', 'x'], 'Tenant "nobody" does not exist.'],
     [
       ['keys', 'create', '--tenant', 'nobody', '--name', ''],
       'The name must have 1 to 100 characters, has 0.',
@@ -60,7 +60,7 @@ describe.concurrent('a command', { timeout: 60_000 }, () => {
       ['keys', 'create', '--tenant', 'nobody', '--name', 'x', '--scopes', 'accounts:read,everything'],
       'The scopes must be one of accounts:read, accounts:write, customers:read, customers:write, keys:manage.',
     ],
-    [['keys', 'revoke', 'key_nothing'], 'There is no key in use with the id "key_nothing".'],
+    [['keys', 'revoke', 'key_nothing'], 'No active key has the id "key_nothing".'],
   ])('%j is refused in one sentence', async (args, sentence) => {
     expect(sentenceOf(await programs.run(args, env))).toBe(sentence);
   });
@@ -82,7 +82,7 @@ describe.concurrent('a command', { timeout: 60_000 }, () => {
     async (expiry) => {
       const args = ['keys', 'create', '--tenant', 'nobody', '--name', 'x', '--expires', expiry];
       expect(sentenceOf(await programs.run(args, env))).toBe(
-        'The expiry must be days such as 90d, or a date such as 2030-01-31 or an instant such as 2030-01-31T12:00:00Z, in the future.',
+        'The expiry must be in the future, and must be days such as 90d, a date such as 2030-01-31, or an instant such as 2030-01-31T12:00:00Z.',
       );
     },
   );
@@ -96,9 +96,9 @@ describe.concurrent('a command', { timeout: 60_000 }, () => {
     const listed = answerOf(await programs.run(['keys', 'list', '--tenant', 'expiring'], env));
     const columns = listed.split('\n').map((line) => line.split('\t'));
     expect(columns.map((line) => [line[1], ...line.slice(4)])).toEqual([
-      ['date', 'expires 2100-01-31T00:00:00.000Z', 'never used', 'in use'],
-      ['instant', 'expires 2100-01-31T10:00:00.000Z', 'never used', 'in use'],
-      ['days', expect.stringMatching(/^expires .*Z$/), 'never used', 'in use'],
+      ['date', 'expires 2100-01-31T00:00:00.000Z', 'never used', 'active'],
+      ['instant', 'expires 2100-01-31T10:00:00.000Z', 'never used', 'active'],
+      ['days', expect.stringMatching(/^expires .*Z$/), 'never used', 'active'],
     ]);
     const expires = Date.parse(columns[2]?.[4]?.replace('expires ', '') ?? '');
     expect(Math.round((expires - Date.now()) / 86_400_000)).toBe(90);
@@ -107,6 +107,6 @@ describe.concurrent('a command', { timeout: 60_000 }, () => {
   it('tenants create refuses a name that is taken', async () => {
     answerOf(await programs.run(['tenants', 'create', 'taken'], env));
     const second = await programs.run(['tenants', 'create', 'taken'], env);
-    expect(sentenceOf(second)).toBe('There is a tenant called taken already.');
+    expect(sentenceOf(second)).toBe('Tenant "taken" already exists. Use another name.');
   });
 });

@@ -82,7 +82,7 @@ it.each([
   [
     'CORS_ORIGINS',
     ['*', 'https://a.example.com/', 'a.example.com', 'https://a.example.com,', 'null'],
-    'origins such as https://app.example.com, with commas between them',
+    'origins such as https://app.example.com, separated by commas',
   ],
   ['OPERATION_TIMEOUT_MS', ['0', '600001', '10s'], 'a whole number from 1 to 600000'],
   ['RATE_LIMIT', ['-1', '1e6', 'none'], 'a whole number from 0 to 999999999'],
@@ -90,7 +90,7 @@ it.each([
   [
     'JWT_JWKS_URL',
     ['keys', 'http://issuer.example/jwks', 'ftp://issuer.example/jwks', 'http://127.0.0.1.example/jwks'],
-    'an https URL; http only to this machine',
+    'an https URL, or an http URL of this machine',
   ],
   ['LOG_LEVEL', ['loud'], 'trace, debug, info, warn, error, fatal or silent'],
   [
@@ -104,7 +104,7 @@ it.each([
 
 it('refuses to run nothing but trusted documents when there are none', () => {
   expect(() => readConfig({ TRUSTED_DOCUMENTS_ONLY: 'true' })).toThrow(
-    'TRUSTED_DOCUMENTS_ONLY=true needs TRUSTED_DOCUMENTS',
+    'TRUSTED_DOCUMENTS_ONLY=true requires TRUSTED_DOCUMENTS.',
   );
 });
 
@@ -130,7 +130,7 @@ it.each([
   { JWT_KEY_FILE: 'key.pem', JWT_AUDIENCE: 'accountgraph' },
 ])('refuses JWTs that are configured by halves, as by %j', (env) => {
   expect(() => readConfig(env)).toThrow(
-    'JWTs need JWT_ISSUER, JWT_AUDIENCE, and one of JWT_JWKS_URL and JWT_KEY_FILE.',
+    'To accept JWTs, set JWT_ISSUER, JWT_AUDIENCE, and one of JWT_JWKS_URL and JWT_KEY_FILE.',
   );
 });
 

@@ -15,7 +15,7 @@ const migrations = join(import.meta.dirname, '..', '..', 'migrations');
 it('migrates in production only when told, and once when told twice at the same time', patience, async () => {
   const env = { DATABASE_URL: await server.create(), NODE_ENV: 'production' };
   const count = (await readdir(migrations)).filter((name) => name.endsWith('.sql')).length;
-  const lacks = `The database lacks ${count} migrations: run \`accountgraph migrate\`, or set MIGRATE=true to apply them at start.`;
+  const lacks = `The database lacks ${count} migrations. Run \`accountgraph migrate\`, or set MIGRATE=true to migrate at startup.`;
   expect(sentenceOf(await programs.run([], env))).toBe(lacks);
   expect(sentenceOf(await programs.run(['tenants', 'list'], env))).toBe(lacks);
   const replicas = await Promise.all([programs.run(['migrate'], env), programs.run(['migrate'], env)]);
@@ -56,7 +56,7 @@ it(
     const list = ['keys', 'list', '--tenant', 'acme'];
     expect(answerOf(await programs.run(list, env))).toMatch(
       new RegExp(
-        `^${id}\tbilling\t${scopes.join()}\tcreated \\S+Z\tnever expires\t(never used|last used \\S+Z)\tin use$`,
+        `^${id}\tbilling\t${scopes.join()}\tcreated \\S+Z\tnever expires\t(never used|last used \\S+Z)\tactive$`,
       ),
     );
     answerOf(await programs.run(['keys', 'revoke', id], env));

@@ -43,7 +43,7 @@ it('shows Prometheus requests, errors and connections, on a port of their own', 
   expect(await stop('SIGTERM')).toMatchObject({ code: 0, stderr: '' });
 
   const taken = programs.run([], { ...env, PORT: port, METRICS_PORT: port });
-  expect(sentenceOf(await taken)).toContain(`Port ${port} on 127.0.0.1 is in use`);
+  expect(sentenceOf(await taken)).toContain(`Port ${port} on 127.0.0.1 is already in use`);
 });
 
 it('says which variable chooses another port for metrics', async () => {
@@ -51,7 +51,7 @@ it('says which variable chooses another port for metrics', async () => {
   const running = await programs.serve({ DATA_DIR: programs.path('other'), PORT: port });
   const refused = programs.run([], { DATA_DIR: programs.path('third'), METRICS_PORT: port });
   expect(sentenceOf(await refused)).toBe(
-    `Port ${port} on 127.0.0.1 is in use by another program: stop it, or choose another port with METRICS_PORT.`,
+    `Port ${port} on 127.0.0.1 is already in use. Stop the other program, or set METRICS_PORT to another port.`,
   );
   await running.stop('SIGINT');
 });

@@ -49,7 +49,7 @@ it('serves the REST reference in production only with REST_DOCS=true', patience,
     expect(await get(hidden, path)).toEqual({
       status: 404,
       code: 'UNKNOWN_PATH',
-      text: '{"message":"Nothing is at this path."}',
+      text: '{"message":"This path does not exist."}',
     });
   }
   await hidden.stop('SIGTERM');

@@ -85,13 +85,13 @@ describe.concurrent('a start that cannot listen says so in one sentence', patien
 
   it('when the port is busy', async () => {
     expect(sentenceOf(await programs.run([], { DATABASE_URL, PORT: port }))).toBe(
-      `Port ${port} on 127.0.0.1 is in use by another program: stop it, or choose another port with PORT.`,
+      `Port ${port} on 127.0.0.1 is already in use. Stop the other program, or set PORT to another port.`,
     );
   });
 
   it('when the machine does not have the address', async () => {
     expect(sentenceOf(await programs.run([], { DATABASE_URL, HOST: '203.0.113.1' }))).toBe(
-      'This machine has no address 203.0.113.1: choose another with HOST.',
+      'This machine has no address 203.0.113.1. Set HOST to another address.',
     );
   });
 });

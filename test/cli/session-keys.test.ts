@@ -75,7 +75,7 @@ describe('the session key of the embedded database', patience, () => {
     const env = { DATA_DIR: programs.path('open') };
     const file = join(env.DATA_DIR, 'session-key');
     await during(env, newSession);
-    const refusal = `The session key file ${file} must belong to the user of the service (uid ${process.getuid?.()}) and have mode 0600: delete it, and the next start creates another.`;
+    const refusal = `The session key file ${file} must belong to the user of the service (uid ${process.getuid?.()}) and have mode 0600. Delete it; the next start creates another.`;
     await chmod(file, 0o640);
     expect(sentenceOf(await programs.run([], env))).toBe(refusal);
     await chmod(file, 0o600);
@@ -86,7 +86,7 @@ describe('the session key of the embedded database', patience, () => {
     }
     await writeFile(file, 'Hunter2\n');
     expect(sentenceOf(await programs.run([], env))).toBe(
-      `The session key file ${file} must hold keys of at least 32 visible ASCII characters other than commas, one on each line.`,
+      `The session key file ${file} must hold keys of at least 32 visible ASCII characters other than commas, one per line.`,
     );
   });
 
@@ -150,7 +150,7 @@ describe('a service on a DATABASE_URL', patience, () => {
     const short = programs.path('short');
     await writeFile(short, `${'k'.repeat(32)}\nHunter2\n`);
     expect(sentenceOf(await programs.run([], { ...env, SESSION_KEYS_FILE: short }))).toBe(
-      `SESSION_KEYS_FILE names ${short}, which must hold keys of at least 32 visible ASCII characters other than commas, one on each line.`,
+      `SESSION_KEYS_FILE names ${short}, which must hold keys of at least 32 visible ASCII characters other than commas, one per line.`,
     );
   });
 });

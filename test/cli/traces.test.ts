@@ -36,6 +36,6 @@ it('serves without its collector, and says that spans were lost', async () => {
   running.child.stderr?.on('data', (text: string) => {
     stderr += text;
   });
-  await until(async () => stderr.includes('spans were lost'), 30_000);
+  await until(async () => stderr.includes('Exporting spans failed'), 30_000);
   expect(await running.stop('SIGTERM')).toMatchObject({ code: 0 });
 });

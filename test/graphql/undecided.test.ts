@@ -1,6 +1,6 @@
 import { extendSchema, type GraphQLObjectType, type GraphQLSchema, isObjectType, parse } from 'graphql';
 import { expect, it } from 'vitest';
-import { buildSchema, assertScopesDeclared } from '../../src/schema.ts';
+import { assertScopesDeclared, buildSchema } from '../../src/schema.ts';
 
 /** A schema in which nobody has decided who may use this type, or this field of it. */
 function withoutDecision(place: string): GraphQLSchema {

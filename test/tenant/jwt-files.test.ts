@@ -65,7 +65,7 @@ describe('keys in a file', () => {
   ])('are refused at the start when they are %s', async (name, content) => {
     const { keys } = await file(name, await content());
     await expect(createJwtVerifier(jwtOptions({ keys }), log)).rejects.toThrow(
-      /^JWT_KEY_FILE names .*, which is neither one public key in PEM nor a public JWK nor a JWKS of such\.$/,
+      /^JWT_KEY_FILE names .*, which must hold one public key in PEM, a public JWK, or a JWKS of public keys\.$/,
     );
   });
 

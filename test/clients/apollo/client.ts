@@ -10,7 +10,7 @@ export function createClient({ url, token }: { url: string; token: string }): Ap
       typePolicies: {
         Account: { keyFields: ['nodeId'] },
         Customer: { keyFields: ['nodeId'] },
-        // Its id is its key in a namespace of its owner: others have settings with the same one.
+        // Its `id` is unique only in its namespace and for its owner.
         Setting: { keyFields: false },
         Query: { fields: { accounts: relayStylePagination(['filter', 'orderBy']) } },
       },

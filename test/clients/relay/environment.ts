@@ -12,7 +12,7 @@ export function createEnvironment({ url, token }: { url: string; token: string }
   return new Environment({
     network,
     store: new Store(new RecordSource()),
-    // Without it, relay-runtime takes `id`, which is yours and not unique across types.
+    // By default, relay-runtime uses `id`, which is not unique across types.
     getDataID: ({ nodeId }) => nodeId,
   });
 }

@@ -6,7 +6,7 @@ import { introspectionFromSchema } from 'graphql';
 import { objectTypes, schema } from '../schema.ts';
 import { addToLists } from './add-to-lists.ts';
 
-// What has no nodeId is a part of what has one, and no entity of the cache.
+// An object without a `nodeId` is part of its parent, not an entity of the cache.
 const nodeIdOf: KeyGenerator = ({ nodeId }) => (typeof nodeId === 'string' ? nodeId : null);
 
 export function createClient({ url, token }: { url: string; token: string }): Client {
