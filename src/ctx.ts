@@ -31,7 +31,7 @@ export interface Caller {
 /** Runs a statement for the tenant of the request. No other tenant can be named. */
 export type Run = <Answer>(statement: Statement<Answer>, values?: Record<string, unknown>) => Promise<Answer>;
 
-/** What one request contributes to a batch. */
+/** The part of a batch that one request contributes. */
 export type BatchItem<Item> = Omit<BatchRequest<Item>, 'signal'>;
 
 /**

@@ -46,7 +46,7 @@ const accountsByAliases = statement('accounts_by_aliases', (orm) => {
     .from(oneRow);
 });
 
-/** Aliases are stored in normal form C. */
+/** Returns the value in Unicode normal form C, as aliases are stored. */
 const nameOf = ({ value }: AliasKey): string => value.normalize('NFC');
 
 const keyOf = (key: AliasKey): string => instantKey(key.on, nameOf(key));

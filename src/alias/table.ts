@@ -25,7 +25,7 @@ export const aliases = pgTable(
     effectiveFrom: boundColumn('-infinity').notNull(),
     effectiveUntil: boundColumn('infinity').notNull(),
     createdAt: instantColumn().notNull(),
-    /** The place among the aliases of one request. */
+    /** The position among the aliases of one request. */
     ordinal: smallint().notNull().default(0),
   },
   (t) => [
@@ -47,7 +47,7 @@ export const aliases = pgTable(
 
 export type AliasRow = typeof aliases.$inferSelect;
 
-/** Values that the REST API has registered as aliases before any account has them. */
+/** Values that the REST API registered as aliases before an account has them. */
 export const registeredAliases = pgTable(
   'registered_aliases',
   {

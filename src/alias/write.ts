@@ -41,7 +41,7 @@ export function aliasRecords(rows: NewAlias[]): string {
   );
 }
 
-/** Deletes the registrations of values that an account has now. */
+/** Returns the statement that deletes the registrations of values that an account now has. */
 function forgetRegistered(orm: Orm, values: SQL) {
   return orm
     .delete(registeredAliases)

@@ -31,8 +31,8 @@ interface Call {
 }
 
 /**
- * A pool that gives each call its own session for a limited time. If a session does not answer in time, it is
- * abandoned, and all idle sessions with it: their connections are probably broken in the same way.
+ * A pool that gives each call its own session for a limited time. A session that does not answer in time is abandoned,
+ * and so are all idle sessions: their connections are probably broken in the same way.
  */
 export interface Pool {
   options: PoolOptions;

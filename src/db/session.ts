@@ -75,7 +75,7 @@ function parseArray(text: string): (string | null)[] {
 const arrayTypes = { int4: 1007, text: 1009, varchar: 1015, uuid: 2951 };
 
 /**
- * Serializers for arrays. Otherwise, the driver would query the array types in each new session, and if that session is
+ * Serializers for arrays. Otherwise, the driver would query the array types in each new session. If that session is
  * lost meanwhile, the unhandled rejection ends the process.
  */
 const arrays: object = Object.fromEntries(

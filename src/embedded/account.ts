@@ -21,7 +21,7 @@ const unassignedIds = [
 
 /**
  * Returns the account of the cluster in `directory`; `undefined` for the user of this process. PostgreSQL refuses to
- * run as root, so root uses the owner of an existing cluster, or a new account if that owner may run other programs.
+ * run as root. Root uses the owner of an existing cluster, or a new account if that owner may run other programs.
  * @throws StartupError if the cluster belongs to another user
  */
 export async function serverAccount(directory: string): Promise<Account | undefined> {
@@ -71,8 +71,8 @@ async function mappedRange() {
 }
 
 /**
- * Returns an account for initdb, which needs a user with a name: a system account without processes, so that no other
- * process can access the files before they get their final owner.
+ * Returns an account for initdb, which needs a user with a name. It is a system account without processes, so that no
+ * other process can access the files before they get their final owner.
  */
 export async function idleAccount(): Promise<Account> {
   const [users, used, fallback] = await Promise.all([entriesOf('passwd'), usedIds(), nobody()]);

@@ -40,8 +40,8 @@ const SETTINGS = {
 };
 
 /**
- * Returns the setting for a faster sync after a crash: one syncfs per file system instead of one fsync per file, which
- * takes many seconds on a busy disk. Since Linux 5.8, syncfs reports all errors.
+ * Returns the setting for a faster sync after a crash: one syncfs per file system instead of one fsync per file. On a
+ * busy disk, the latter takes many seconds. Since Linux 5.8, syncfs reports all errors.
  */
 function syncMethod(): Record<string, string> {
   const [major = 0, minor = 0] = release().split('.').map(Number);
