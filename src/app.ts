@@ -14,7 +14,7 @@ import { withDeadline } from './http/deadline.ts';
 import { guarded, type Listener } from './http/guard.ts';
 import { createLanes, type RunOperation } from './http/lanes.ts';
 import { normaliseTarget, refuse } from './http/malformed.ts';
-import { createShare } from './lib/request-batching.ts';
+import { createRequestBatcher } from './lib/request-batching.ts';
 import { createHealth } from './observe/health.ts';
 import type { Metrics } from './observe/metrics.ts';
 import type { Tracing } from './observe/trace.ts';
@@ -161,7 +161,7 @@ export function createApp(options: AppOptions) {
   const endCleanUp = startCleanUp(database, log);
   const useLog = createUseLog(database, log);
   const shares = createPoolShares(options.poolSize);
-  const parts = { database, share: createShare(), log, feed, shares };
+  const parts = { database, batcher: createRequestBatcher(), log, feed, shares };
   const { issue: issueSession, verify: verifySession } = createSessions(database, options.sessionKeys);
   const callers = {
     log,

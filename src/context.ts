@@ -6,13 +6,13 @@ import type { CancelSignal } from './lib/cancel.ts';
 import { UnavailableError } from './lib/errors.ts';
 import { createGate, createGates, type Gate } from './lib/gate.ts';
 import { type BatchReader, createBatchReader } from './lib/loader.ts';
-import type { Share } from './lib/request-batching.ts';
+import type { RequestBatcher } from './lib/request-batching.ts';
 
 /** The parts that the contexts of all requests share. */
 export interface ContextParts {
   database: Database;
-  /** undefined: requests share no statements. */
-  share?: Share;
+  /** undefined: requests are not batched. */
+  batcher?: RequestBatcher;
   log: Logger;
   /** undefined: there are no subscriptions. */
   feed?: ChangeFeed;
@@ -20,18 +20,18 @@ export interface ContextParts {
   shares?: PoolShares;
 }
 
-/** The statements that run at a time, so that other requests and tenants get connections. */
+/** Limits of concurrent statements, so that other requests and tenants get connections. */
 export interface PoolShares {
   perRequest: number;
-  /** The gate of a tenant. */
+  /** Returns the gate of a tenant. */
   ofTenant(tenantId: number): Gate;
 }
 
-/** Returns whether the database is away. A waiting statement would only find that out later. */
+/** Returns whether the database is down. Then all waiting statements fail at once. */
 const isOutage = (error: unknown): boolean =>
   error instanceof UnavailableError && ['UNREACHABLE', 'LOST'].includes(error.reason);
 
-/** Gives a tenant half of the pool, and a request a quarter. */
+/** Limits a tenant to half of the pool, and a request to a quarter. */
 export function createPoolShares(poolSize: number): PoolShares {
   return {
     perRequest: Math.max(1, Math.floor(poolSize / 4)),
@@ -39,10 +39,10 @@ export function createPoolShares(poolSize: number): PoolShares {
   };
 }
 
-/** The database of a request: for its tenant, until its deadline. */
-type Statements = Pick<Ctx, 'run' | 'share' | 'transaction'>;
+/** The functions that run statements of a request, for its tenant and until its deadline. */
+type Statements = Pick<Ctx, 'run' | 'batch' | 'transaction'>;
 
-/** Returns the gate of a request, within that of its tenant. A statement that waits there has no connection. */
+/** Returns the gate of a request, inside that of its tenant. A statement that waits at a gate uses no connection. */
 function gateOf(shares: PoolShares | undefined, tenantId: number): Gate {
   if (shares === undefined) return (work) => work();
   const [ofRequest, ofTenant] = [
@@ -52,9 +52,9 @@ function gateOf(shares: PoolShares | undefined, tenantId: number): Gate {
   return (work) => ofRequest(() => ofTenant(work));
 }
 
-/** Returns functions that run statements. `cancel` ends running statements, and none starts after it. */
+/** Returns functions that run statements. `cancel` ends running statements, and prevents new ones. */
 function statementsFor(
-  { database, share = alone, shares }: ContextParts,
+  { database, batcher = runAlone, shares }: ContextParts,
   { cancel, viewer }: Caller,
 ): Statements {
   const tenantId = viewer.tenant.id;
@@ -75,10 +75,10 @@ function statementsFor(
       });
   return {
     run: (statement, values) => inTime((signal) => runUntil(signal)(statement, values)),
-    share: (group, { ask, size, maxSize }, load) =>
+    batch: (group, request, work) =>
       inTime((signal) =>
-        share(`${tenantId} ${group}`, { ask, size, maxSize, signal }, (asks, until) =>
-          load(runUntil(until), asks),
+        batcher(`${tenantId} ${group}`, { ...request, signal }, (items, batchSignal) =>
+          work(runUntil(batchSignal), items),
         ),
       ),
     transaction: (work) =>
@@ -93,16 +93,19 @@ function statementsFor(
   };
 }
 
-/** Runs a call for each ask. */
-const alone: Share = (_, { ask, signal }, load) => load([ask], signal);
+/** Runs each request alone. */
+const runAlone: RequestBatcher = (_, { item, signal }, run) => run([item], signal);
 
-/** Without a document, rows are read whole and without their belongings. */
-const nothing: Selects = { field: () => false, only: () => false };
+/** Without a document, rows have all columns and no related rows. */
+const selectsNothing: Selects = { field: () => false, only: () => false };
 
 type Schedule = (turn: number, flush: () => void) => void;
 
-/** Delays the batches of loaders until no statement of the request is running, so that keys from all paths of a document meet. */
-function createRunner(statements: Statements): Statements & { schedule: Schedule } {
+/**
+ * Delays the batches of loaders until no statement of the request is running, so that they collect the keys of all
+ * paths of a document.
+ */
+function trackStatements(statements: Statements): Statements & { schedule: Schedule } {
   let running = 0;
   let waiting: { turn: number; flush: () => void }[] = [];
 
@@ -126,16 +129,16 @@ function createRunner(statements: Statements): Statements & { schedule: Schedule
   return {
     schedule(turn, flush) {
       waiting.push({ turn, flush });
-      // Not at once: others that await the same rows may still add keys of their own.
+      // Not at once, because other resolvers that await the same rows may still add keys.
       if (running === 0) setImmediate(flushWhenIdle);
     },
     run: (statement, values) => track(statements.run(statement, values)),
-    share: (group, asking, load) => track(statements.share(group, asking, load)),
+    batch: (group, request, work) => track(statements.batch(group, request, work)),
     transaction: (work) => track(statements.transaction(work)),
   };
 }
 
-/** Returns the functions of a context that read through loaders. Each loader keeps its values for the request. */
+/** Returns the functions of a context that read through loaders. Each loader caches its values for the request. */
 function createLoading(ctx: () => Ctx, schedule: Schedule): Pick<Ctx, 'load' | 'prime' | 'forget'> {
   const readers = new Map<object, BatchReader<never, unknown>>();
   function readerOf<Key, Value>(loader: Loader<Key, Value>): BatchReader<Key, Value> {
@@ -158,11 +161,11 @@ function createLoading(ctx: () => Ctx, schedule: Schedule): Pick<Ctx, 'load' | '
   };
 }
 
-/** Returns the context of a request. Without `selects`, entities are read without their belongings. */
-export function createContext(parts: ContextParts, caller: Caller, selects: Selects = nothing): Ctx {
+/** Returns the context of a request. Without `selects`, entities are read without related rows. */
+export function createContext(parts: ContextParts, caller: Caller, selects: Selects = selectsNothing): Ctx {
   const { log, feed } = parts;
   const { viewer, now, requestId, renew } = caller;
-  const { run, share, transaction, schedule } = createRunner(statementsFor(parts, caller));
+  const { run, batch, transaction, schedule } = trackStatements(statementsFor(parts, caller));
   const ctx: Ctx = {
     viewer,
     now,
@@ -170,12 +173,12 @@ export function createContext(parts: ContextParts, caller: Caller, selects: Sele
     log,
     selects,
     run,
-    share,
+    batch,
     transaction,
     ...createLoading(() => ctx, schedule),
-    async followChanges(filter) {
+    async subscribeToChanges(filter) {
       if (feed === undefined || renew === undefined) throw new Error('This context has no change feed.');
-      return feed.follow({ viewer, filter, renew });
+      return feed.subscribe({ viewer, filter, renew });
     },
   };
   return ctx;

@@ -3,8 +3,9 @@ import type { Statement } from './db/statement.ts';
 import type { ChangeFilter } from './history/rules.ts';
 import type { ChangeRow } from './history/table.ts';
 import type { Cancel } from './lib/cancel.ts';
+import type { BatchRequest } from './lib/request-batching.ts';
 
-/** The caller, as its bearer token names it. */
+/** The caller, identified by its bearer token. */
 export interface Viewer {
   tenant: { id: number; name: string; baseCurrency: string; netTermDays: number };
   keyName: string;
@@ -23,27 +24,32 @@ export interface Caller {
   requestId: string;
   /** The instant of the request. */
   now: Date;
-  /** Ends the work for the request. */
+  /** Cancels the work for the request. */
   cancel: Cancel;
 }
 
 /** Runs a statement for the tenant of the request. No other tenant can be named. */
 export type Run = <Answer>(statement: Statement<Answer>, values?: Record<string, unknown>) => Promise<Answer>;
 
+/** The part of a batch that one request contributes. */
+export type BatchItem<Item> = Omit<BatchRequest<Item>, 'signal'>;
+
 /**
- * Runs one call for concurrent requests of the tenant that belong to the same group. `call` gets the asks of all of them,
- * and each of them gets its whole result, or its error.
+ * Runs `work` once for concurrent requests of the tenant in the same group. It gets the items of all of them, and each
+ * request gets the whole result, or the error.
  */
-export type ShareCall = <Ask, Answer>(
+export type BatchCall = <Item, Result>(
   group: string,
-  asking: { ask: Ask; size: number; maxSize: number },
-  call: (run: Run, asks: readonly Ask[]) => Promise<Answer>,
-) => Promise<Answer>;
+  request: BatchItem<Item>,
+  work: (run: Run, items: readonly Item[]) => Promise<Result>,
+) => Promise<Result>;
 
 /** Defines what a request reads by key: in batches, each key once. `ctx.load` reads through it. */
 export interface Loader<Key, Value> {
   name: string;
-  /** The order in which waiting batches are sent. Loaders whose rows lead to keys of others have a lower turn. */
+  /**
+   * The order in which waiting batches are sent. A loader whose rows lead to keys of other loaders has a lower turn.
+   */
   turn: 1 | 2 | 3 | 4;
   keyOf(key: Key): string;
   /** Returns the values in the order of the keys. */
@@ -61,21 +67,21 @@ export interface Selects {
 /** The context of a request, which every command and read receives. */
 export interface Ctx {
   viewer: Viewer;
-  /** The instant of the request, which it uses for all that it writes and compares. */
+  /** The instant of the request, used for all that it writes and compares. */
   now: Date;
   requestId: string;
   log: Logger;
   selects: Selects;
   run: Run;
-  share: ShareCall;
+  batch: BatchCall;
   /** Runs several statements in a transaction. `work` can be called again, so it must have no other effects. */
   transaction<T>(work: (run: Run) => Promise<T>): Promise<T>;
-  /** Returns a value that is known at once, because a promise for each value costs a page of accounts much of its time. */
+  /** Returns a known value without a promise, because a promise per value would slow down large pages. */
   load<Key, Value>(loader: Loader<Key, Value>, key: Key): Value | Promise<Value>;
-  /** Makes a value known to a loader, unless it knows one for the key. */
+  /** Adds a value to the cache of a loader, unless it has one for the key. */
   prime<Key, Value>(loader: Loader<Key, Value>, key: Key, value: Value): void;
-  /** Makes all loaders forget what they know. A write calls this before it primes what it wrote. */
+  /** Clears the caches of all loaders. A write calls this before it primes the new values. */
   forget(): void;
-  /** Returns the changes of the tenant's accounts from now on. Throws FollowingError. */
-  followChanges(filter: ChangeFilter): Promise<AsyncIterableIterator<ChangeRow>>;
+  /** Returns the changes of the tenant's accounts from now on. Throws SubscriptionError. */
+  subscribeToChanges(filter: ChangeFilter): Promise<AsyncIterableIterator<ChangeRow>>;
 }

@@ -25,7 +25,7 @@ import { asSubgraph } from './graphql/subgraph.ts';
 const byName = (a: { name: { value: string } }, b: { name: { value: string } }) =>
   a.name.value < b.name.value ? -1 : 1;
 
-/** `@specifiedBy`, which the printer of subgraphs leaves out. */
+/** Returns `@specifiedBy`, which the printer of subgraphs omits. */
 function specifiedBy(url: string): ConstDirectiveNode {
   return {
     kind: Kind.DIRECTIVE,
@@ -40,7 +40,7 @@ function specifiedBy(url: string): ConstDirectiveNode {
   };
 }
 
-/** The schema in GraphQL's own language, everything in the order of its name, as `src/schema.graphql` holds it. */
+/** Returns the schema in SDL, sorted by name, as in `src/schema.graphql`. */
 export function printSchema(schema: GraphQLSchema): string {
   const sorted = visit(parse(printSubgraphSchema(schema)), {
     enter(node) {
@@ -61,13 +61,16 @@ export function printSchema(schema: GraphQLSchema): string {
 
 type Extended = { extensions: object };
 
-function decides({ extensions }: Extended): boolean {
+function declaresScopes({ extensions }: Extended): boolean {
   const { pothosOptions } = extensions as { pothosOptions?: { authScopes?: unknown } };
   return pothosOptions?.authScopes !== undefined;
 }
 
-/** What belongs to the one thing that led to it, and is open to whom that was. A new type is not among them by itself. */
-const belonging = new Set(
+/**
+ * Types that only a parent type leads to, and that need no scope beyond the parent's. New types must be added
+ * explicitly.
+ */
+const typesWithoutScopes = new Set(
   `Address Alias BillingInformation Change Setting Tenant Viewer
   AccountEdge AliasConnection AliasEdge ChangeConnection ChangeEdge CustomerEdge PageInfo
   CreateAccountSuccess UpdateAccountSuccess ArchiveAccountSuccess RestoreAccountSuccess
@@ -78,41 +81,44 @@ const belonging = new Set(
 );
 
 /**
- * What nobody has decided who may use: a field of a root type, or a type that neither says so nor belongs to what led
- * to it. An entity and a node must say so themselves, for they are come to from anywhere.
+ * Returns the root fields and types that declare no scope and are not in the list above. Entities and nodes must
+ * declare one, because a query can reach them from anywhere.
  */
-function undecided(schema: GraphQLSchema): string[] {
+function findUndeclared(schema: GraphQLSchema): string[] {
   const roots = [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()];
   const fields = roots.flatMap((root) =>
     Object.values(root?.getFields() ?? {})
-      .filter((field) => !['_entities', '_service'].includes(field.name) && !decides(field))
+      .filter((field) => !['_entities', '_service'].includes(field.name) && !declaresScopes(field))
       .map((field) => `${root?.name}.${field.name}`),
   );
   const union = schema.getType('_Entity');
   const entities: readonly GraphQLObjectType[] = isUnionType(union) ? union.getTypes() : [];
-  const isAnywhere = (type: GraphQLObjectType) =>
+  const isEntryPoint = (type: GraphQLObjectType) =>
     entities.includes(type) || type.getInterfaces().some(({ name }) => name === 'Node');
   const types = Object.values(schema.getTypeMap()).filter(
     (type) =>
-      isObjectType(type) && !roots.includes(type) && !/^__|^_Service$/.test(type.name) && !decides(type),
+      isObjectType(type) &&
+      !roots.includes(type) &&
+      !/^__|^_Service$/.test(type.name) &&
+      !declaresScopes(type),
   ) as GraphQLObjectType[];
-  const open = types.filter((type) => isAnywhere(type) || !belonging.has(type.name));
+  const open = types.filter((type) => isEntryPoint(type) || !typesWithoutScopes.has(type.name));
   return [...fields, ...open.map(({ name }) => name)];
 }
 
-/** Throws when nobody has decided who may use something of the schema. */
-export function requireDecisions(schema: GraphQLSchema): void {
-  const open = undecided(schema);
-  if (open.length > 0) throw new Error(`Who may use ${open.join(', ')}? Give authScopes.`);
+/** Throws if a field or type of the schema declares no scope. */
+export function assertScopesDeclared(schema: GraphQLSchema): void {
+  const open = findUndeclared(schema);
+  if (open.length > 0) throw new Error(`No scope is declared for ${open.join(', ')}. Set authScopes.`);
 }
 
-/** Federation's directives, in the oldest version that has them: a newer composer takes it, an older one no newer. */
+/** The directives of federation, in the oldest version that has them, because older composers reject newer versions. */
 const link = {
   url: 'https://specs.apollo.dev/federation/v2.0',
   import: ['@key', '@shareable', '@inaccessible'],
 };
 
-/** Entities are rows of a table, but for a reference to an account by what it was called at an instant. */
+/** Returns the type of an entity: a row, or an AliasKey for an AccountReference. */
 function typeOfEntity(entity: object): string {
   if ('customerId' in entity) return 'Account';
   return 'on' in entity ? 'AccountReference' : 'Customer';
@@ -122,6 +128,6 @@ export function buildSchema(): GraphQLSchema {
   const extensions = { directives: [{ name: 'link', args: link }] };
   const own = builder.toSchema({ extensions, sortSchema: false });
   const schema = asSubgraph(own, { print: printSchema, typeOf: typeOfEntity });
-  requireDecisions(schema);
+  assertScopesDeclared(schema);
   return schema;
 }

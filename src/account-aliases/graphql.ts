@@ -25,7 +25,7 @@ builder.objectField(Alias, 'account', (t) =>
   t.field({
     type: Account,
     description: 'The account it names.',
-    // A foreign key ensures that there is one.
+    // A foreign key guarantees that the account exists.
     resolve: ({ accountId }, _, ctx) => ctx.load(accountByKey, byId(accountId)) as Promise<AccountRow>,
   }),
 );

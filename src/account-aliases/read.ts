@@ -1,14 +1,14 @@
 import { sql } from 'drizzle-orm';
-import { accountsTogether, along, alongFlags, foundAccounts } from '../account/read.ts';
+import { foundAccounts, readAccountsInBatch, relatedFlags, selectRelated } from '../account/read.ts';
 import { type AccountRow, accounts } from '../account/table.ts';
-import { asked, inForceThen, instantKey, wanted } from '../alias/read.ts';
+import { inForceThen, instantKey, positionColumn, requestedNames } from '../alias/read.ts';
 import { aliases } from '../alias/table.ts';
 import type { Loader } from '../ctx.ts';
-import { once, tenantId } from '../db/rows.ts';
+import { oneRow, tenantId } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
 import { isStorable } from '../lib/rule.ts';
 
-/** A name at an instant. */
+/** A name and the instant at which to resolve it. */
 export interface AliasKey {
   value: string;
   on: Date;
@@ -17,8 +17,8 @@ export interface AliasKey {
 const accountsByAliases = statement('accounts_by_aliases', (orm) => {
   const named = orm.$with('named').as(
     orm
-      .select({ asked: sql<number>`wanted.${asked}`.as('asked'), accountId: aliases.accountId })
-      .from(wanted())
+      .select({ asked: sql<number>`wanted.${positionColumn}`.as('asked'), accountId: aliases.accountId })
+      .from(requestedNames())
       .innerJoin(
         aliases,
         sql`${aliases.tenantId} = ${tenantId} and ${aliases.value} = wanted."name" and ${inForceThen}`,
@@ -41,36 +41,36 @@ const accountsByAliases = statement('accounts_by_aliases', (orm) => {
         [number, string][] | null
       >`(select json_agg(json_build_array(asked, account_id)) from named)`,
       rows: foundAccounts(),
-      ...along(),
+      ...selectRelated(),
     })
-    .from(once);
+    .from(oneRow);
 });
 
-/** Aliases are stored in normal form C. */
+/** Returns the value in Unicode normal form C, as aliases are stored. */
 const nameOf = ({ value }: AliasKey): string => value.normalize('NFC');
 
 const keyOf = (key: AliasKey): string => instantKey(key.on, nameOf(key));
 
-/** Reads the accounts that names mean at an instant, with what the document selects of them. */
+/** Reads the accounts that names mean at an instant, with the related rows that the document selects. */
 export const accountByAlias: Loader<AliasKey, AccountRow | null> = {
   name: 'accountByAlias',
   turn: 1,
   keyOf,
   load: (ctx, keys) =>
-    accountsTogether(ctx, keys, {
+    readAccountsInBatch(ctx, keys, {
       name: 'aliases',
-      flags: alongFlags(ctx),
+      flags: relatedFlags(ctx),
       keyOf,
       async read(run, all, values) {
         const [found] = await run(accountsByAliases, {
           ...values,
-          // No alias is empty, so a value that cannot be stored names no account either.
+          // No alias is empty, so an unstorable value finds no account.
           names: all.map((key) => (isStorable(key.value) ? nameOf(key) : '')),
           instants: all.map((key) => key.on.toISOString()),
         });
         const byId = new Map((found?.rows ?? []).map((row) => [row.id, row]));
         const named = new Map((found?.named ?? []).map(([place, id]) => [place, byId.get(id)]));
-        return { byName: new Map(all.map((key, index) => [keyOf(key), named.get(index + 1)])), found };
+        return { byKey: new Map(all.map((key, index) => [keyOf(key), named.get(index + 1)])), found };
       },
     }),
 };

@@ -1,4 +1,4 @@
-import { AccountAnswer, accountPath, findAccount, inDomainWords, showAccount } from '../account/rest.ts';
+import { AccountAnswer, accountPath, findAccount, showAccount, toDomainInput } from '../account/rest.ts';
 import type { AccountRow } from '../account/table.ts';
 import { aliasesOfAccount, aliasPage, aliasTimeline, nameExisted } from '../alias/read.ts';
 import * as rules from '../alias/rules.ts';
@@ -31,7 +31,7 @@ export const AddAliasesBody = facade(
     .check(checkSpans)
     .check(checkSome),
 )
-  .describe('Further aliases, at least one.')
+  .describe('The aliases to add, at least one.')
   .openapi('AddAccountAliasesRequest');
 
 const { aliases: names, spans } = rules.removeSpansInput.shape;
@@ -39,8 +39,8 @@ const { aliases: names, spans } = rules.removeSpansInput.shape;
 export const RemoveAliasesBody = facade(
   z
     .object({
-      aliases: names.describe('The values of aliases, or their ids, to end now.'),
-      accountAliases: spans.describe('Single aliases to end at an instant, by their ids.'),
+      aliases: names.describe('The values or ids of aliases to end now.'),
+      accountAliases: spans.describe('Aliases to end at an instant, by id.'),
     })
     .check((payload) => {
       const { aliases, accountAliases } = payload.value;
@@ -48,14 +48,14 @@ export const RemoveAliasesBody = facade(
       report(payload, 'REQUIRED', 'must hold at least one value, here or in accountAliases', ['aliases']);
     }),
 )
-  .describe('Aliases to end, at least one.')
+  .describe('The aliases to end, at least one.')
   .openapi('RemoveAccountAliasesRequest');
 
 const instant = (description: string) => z.iso.datetime().describe(description);
 
 const AliasAnswer = z
   .strictObject({ value: rules.value, createdAt: instant("The time of the alias's creation.") })
-  .describe('A value that names an account now.')
+  .describe('An alias that is in force now.')
   .openapi('Alias');
 
 const AccountAliasAnswer = z
@@ -63,12 +63,14 @@ const AccountAliasAnswer = z
     id: rules.spanId,
     value: rules.value,
     effectiveFrom: instant(
-      `From when the value names the account; \`${noBeginning}\` when it has no beginning.`,
+      `The instant from which the value names the account. \`${noBeginning}\` if it has no start.`,
     ),
-    effectiveUntil: instant(`From when it no longer does; \`${noEnd}\` when it has no end.`),
+    effectiveUntil: instant(
+      `The instant from which the value no longer names the account. \`${noEnd}\` if it has no end.`,
+    ),
     createdAt: instant("The time of the alias's creation."),
   })
-  .describe('A span of time in which a value has named, names or will name an account.')
+  .describe('A past, current or future alias of an account.')
   .openapi('AccountAlias');
 
 const exampleAlias = { value: 'acme_primary', createdAt: '2026-11-24T20:49:31.000Z' };
@@ -108,7 +110,7 @@ const removeRoute = call(['accounts:write'], {
   tags,
   summary: 'End aliases of an account',
   description:
-    'Ends aliases: all of them or, when one is refused, none. What has been in force stays in `account_aliases`; what has not begun by then disappears.',
+    'Ends aliases. If one is refused, none ends. Past spans stay in `account_aliases`. Spans that start later are removed.',
   request: {
     params: accountPath,
     headers: writeHeaders,
@@ -123,13 +125,13 @@ const timelineRoute = call(['accounts:read'], {
   operationId: 'listAccountAliases',
   tags,
   summary: 'List the aliases of an account',
-  description: `Every span of time of every alias: those without a beginning first, then by beginning, then by value. A page has ${maxPageSize} unless \`pageSize\` says otherwise.`,
+  description: `Lists all spans of the account's aliases, ordered by start (spans without a start first), then by value. The default page size is ${maxPageSize}.`,
   request: { params: accountPath, query: z.strictObject(pageQuery) },
   responses: {
     200: answer(
       z
         .strictObject({ data: z.array(AccountAliasAnswer).describe('The spans of this page.'), nextToken })
-        .describe('One page of the spans of an account.')
+        .describe('A page of the spans of an account.')
         .openapi('AccountAliasPage'),
       'A page of spans.',
       { data: [exampleSpan] },
@@ -143,7 +145,7 @@ const listRoute = call(['accounts:read'], {
   operationId: 'listAliases',
   tags,
   summary: 'List aliases',
-  description: 'The aliases of all accounts that are in force now, by value.',
+  description: 'Lists the current aliases of all accounts, ordered by value.',
   request: { query: z.strictObject(pageQuery) },
   responses: { 200: answer(pageOf(AliasAnswer, 'AliasPage'), 'A page of aliases.') },
 });
@@ -154,7 +156,7 @@ const getRoute = call(['accounts:read'], {
   operationId: 'getAlias',
   tags,
   summary: 'Get an alias',
-  description: "The alias that is in force now. An account's own id is none.",
+  description: "Returns the alias if it is in force now. An account's own id is not an alias.",
   request: { params: aliasPath },
   responses: { 200: answer(AliasAnswer, 'The alias.', exampleAlias) },
 });
@@ -165,7 +167,7 @@ const deleteRoute = call(['accounts:write'], {
   operationId: 'deleteAlias',
   tags,
   summary: 'End an alias',
-  description: 'Ends an alias now, whichever account it names. It stays in `account_aliases`.',
+  description: 'Ends an alias now, in whichever account has it. It stays in `account_aliases`.',
   request: { params: aliasPath, headers: writeHeaders },
   responses: { 200: answer(Success, 'The alias has ended.') },
 });
@@ -184,7 +186,7 @@ function showSpan(account: AccountRow, span: AliasRow) {
   };
 }
 
-/** The alias that is in force now. Throws NotFoundError. */
+/** Returns the alias that is in force now. Throws NotFoundError. */
 async function findAlias(ctx: Ctx, value: string): Promise<AliasRow> {
   const on = ctx.now;
   const account = await ctx.load(accountByAlias, { value, on });
@@ -194,9 +196,9 @@ async function findAlias(ctx: Ctx, value: string): Promise<AliasRow> {
   return alias;
 }
 
-function ofAccounts(rest: Rest): void {
+function registerAccountRoutes(rest: Rest): void {
   rest.openapi(addRoute, async (c) => {
-    const body = inDomainWords(c.req.valid('json'));
+    const body = toDomainInput(c.req.valid('json'));
     const key = keyOf(c, c.req.valid('header'), body);
     const input = { ...body, accountId: c.req.valid('param').id, ...key };
     return c.json(await showAccount(c.var.ctx, written(c, await addAliases(c.var.ctx, input))), 200);
@@ -219,7 +221,7 @@ function ofAccounts(rest: Rest): void {
   });
 }
 
-function ofTenant(rest: Rest): void {
+function registerAliasRoutes(rest: Rest): void {
   rest.openapi(listRoute, async (c) => {
     const asked = askedPage('aliases', c.req.valid('query'));
     const page = await aliasPage(c.var.ctx, { first: asked.size, after: asked.after });
@@ -237,8 +239,8 @@ function ofTenant(rest: Rest): void {
   });
 }
 
-/** The calls that are about aliases. */
+/** Registers the routes of aliases. */
 export function aliasRoutes(rest: Rest): void {
-  ofAccounts(rest);
-  ofTenant(rest);
+  registerAccountRoutes(rest);
+  registerAliasRoutes(rest);
 }

@@ -33,7 +33,7 @@ import { InvalidInputError, type Issue, NotFoundError } from '../lib/errors.ts';
 import { type Written, writeOnce } from '../writing/idempotency.ts';
 import { assertWritable } from '../writing/row-lock.ts';
 
-/** An account after a write of its aliases, with those in force then. */
+/** An account after a write of its aliases, with the aliases in force at the time of the request. */
 export interface AccountWithAliases {
   account: AccountRow;
   aliases: AliasRow[];
@@ -49,7 +49,7 @@ async function withAliases(ctx: Ctx, run: Run, account: AccountRow): Promise<Acc
   return { account, aliases: standing.filter((alias) => isInForce(alias, ctx.now)) };
 }
 
-/** Makes the rest of the request see the account as the write left it. */
+/** Clears the loaders and primes them with the written account. */
 function show(ctx: Ctx, { written, replayed }: Written<AccountWithAliases>): Written<AccountRow> {
   const { account, aliases } = written;
   refreshAccount(ctx, account, { aliases });
@@ -68,7 +68,7 @@ async function recordAliases(
   await recordChanges(run, [changeRow(ctx, { kind, customerId, accountId: id, version, ...difference })]);
 }
 
-/** Gives an account further aliases. Its own id among them has no effect. Throws the AppError that refuses it. */
+/** Adds aliases to an account. Its own id among them has no effect. Throws the AppError that explains a refusal. */
 export async function addAliases(ctx: Ctx, input: AddAliasesInput): Promise<Written<AccountRow>> {
   const { accountId } = input;
   const claims: NewAlias[] = spansOf(input)
@@ -97,22 +97,23 @@ function refuseTransfer(field: keyof TransferAliasInput, message: string): Inval
   return new InvalidInputError([{ path: [field], code: 'INVALID_VALUE', message }]);
 }
 
-/** The span to transfer, unless the value names nobody then, or cannot go to the account. */
+/** Returns the span to transfer. Throws if the value has no span at the instant, or cannot move to the account. */
 async function findTransferable(
   run: Run,
   { alias, toAccountId }: TransferAliasInput,
   instant: Date,
 ): Promise<AliasRow> {
   const span = await spanAt(run, alias, instant);
-  if (span === undefined) throw new NotFoundError('Alias', alias, ' in force then');
+  if (span === undefined) throw new NotFoundError('Alias', alias, ' in force at that instant');
   if (span.value === span.accountId)
-    throw refuseTransfer('alias', 'is the id of an account, which names it for ever');
-  if (alias === toAccountId) throw refuseTransfer('alias', 'is the id of the account that it would go to');
-  if (span.accountId === toAccountId) throw refuseTransfer('toAccountId', 'has the alias then already');
+    throw refuseTransfer('alias', 'is the id of an account, so it cannot be transferred');
+  if (alias === toAccountId) throw refuseTransfer('alias', 'is the id of the new account');
+  if (span.accountId === toAccountId)
+    throw refuseTransfer('toAccountId', 'already has the alias at that instant');
   return span;
 }
 
-/** Moves an alias to another account, at one instant and atomically. Answers the new holder. */
+/** Moves an alias to another account at one instant. Returns the new holder. */
 export async function transferAlias(ctx: Ctx, input: TransferAliasInput): Promise<Written<AccountRow>> {
   const { alias, toAccountId } = input;
   const instant = input.effectiveFrom ?? ctx.now;
@@ -122,7 +123,7 @@ export async function transferAlias(ctx: Ctx, input: TransferAliasInput): Promis
     const held = await lockAccounts(run, [fromAccountId, toAccountId]);
     assertWritable('Account', held.get(toAccountId), { id: toAccountId });
     assertWritable('Account', held.get(fromAccountId), { id: fromAccountId });
-    // Its holder may have ended it until now.
+    // The holder may have ended it before the lock was acquired.
     const span = await findTransferable(run, input, instant);
     const moved = { ...span, accountId: toAccountId, effectiveFrom: instant, createdAt: ctx.now, ordinal: 0 };
     await endSpan(run, span, instant);
@@ -149,12 +150,12 @@ function refused(path: string[], code: Issue['code'], message: string): InvalidI
 }
 
 const notOf = (account: AccountRow, name: string) =>
-  new NotFoundError('Alias', name, ` of the account ${JSON.stringify(account.id)} then`);
+  new NotFoundError('Alias', name, ` of the account ${JSON.stringify(account.id)} at that instant`);
 
-/** Returns the spans of a value that go on after an instant. */
+/** Returns the spans of a value that end after an instant. */
 function endingsByValue(account: AccountRow, spans: AliasRow[], value: string, to: Omit<Ending, 'span'>) {
   if (value === account.id)
-    throw refused(to.path, 'INVALID_VALUE', "is the account's own id, which names it for ever");
+    throw refused(to.path, 'INVALID_VALUE', "is the account's own id, so it cannot end");
   return spans
     .filter((span) => span.value === value && isAfter(span.effectiveUntil, to.instant))
     .map((span): Ending => ({ span, ...to }));
@@ -164,7 +165,7 @@ function isAfter(end: Date | null, instant: Date): boolean {
   return end === null || end > instant;
 }
 
-/** Returns the span with an id. Throws NotFoundError if it does not go on after the instant. */
+/** Returns the span with an id. Throws NotFoundError if it has ended by the instant. */
 function endingById(account: AccountRow, spans: AliasRow[], id: string, to: Omit<Ending, 'span'>): Ending {
   const span = spans.find((one) => isAfter(one.effectiveUntil, to.instant) && spanIdOf(account, one) === id);
   if (span === undefined) throw notOf(account, id);
@@ -180,12 +181,12 @@ function assertEndable(ctx: Ctx, endings: Ending[]): void {
       throw refused(
         path,
         'INVALID_VALUE',
-        'was in force after that instant, and the past does not change: choose a later one',
+        'was in force after that instant, and the past cannot change. Choose a later instant',
       );
   });
 }
 
-/** Ends spans of a locked account and records it. Spans that have not begun by then disappear. */
+/** Ends spans of a locked account and records the change. Spans that start later are removed. */
 async function endAll(ctx: Ctx, run: Run, accountId: string, endings: Ending[]): Promise<AccountWithAliases> {
   assertEndable(ctx, endings);
   for (const { span, instant } of endings) await endSpan(run, span, instant);
@@ -196,7 +197,7 @@ async function endAll(ctx: Ctx, run: Run, accountId: string, endings: Ending[]):
   return withAliases(ctx, run, account);
 }
 
-/** Ends the spans of an account that `endingsIn` finds among those that go on after an instant. */
+/** Ends the spans that `endingsIn` selects from those that end after an instant. */
 async function endSpansOf(
   ctx: Ctx,
   run: Run,
@@ -208,7 +209,7 @@ async function endSpansOf(
   return endAll(ctx, run, accountId, endingsIn(account, spans));
 }
 
-/** Ends aliases of an account now or at a given instant. Throws the AppError that refuses it. */
+/** Ends aliases of an account now or at a given instant. Throws the AppError that explains a refusal. */
 export async function removeAliases(ctx: Ctx, input: RemoveAliasesInput): Promise<Written<AccountRow>> {
   const { accountId, aliases: values } = input;
   const instant = input.effectiveUntil ?? ctx.now;
@@ -247,7 +248,7 @@ export async function removeSpans(ctx: Ctx, input: RemoveSpansInput): Promise<Wr
   return show(ctx, result);
 }
 
-/** The span in which a value is the alias of an account now. */
+/** Returns the current span of an alias. Throws NotFoundError. */
 async function findInForce(ctx: Ctx, run: Run, alias: string): Promise<AliasRow> {
   const span = await spanAt(run, alias, ctx.now);
   if (span === undefined || span.value === span.accountId)
@@ -255,13 +256,13 @@ async function findInForce(ctx: Ctx, run: Run, alias: string): Promise<AliasRow>
   return span;
 }
 
-/** Ends an alias now, whichever account has it. */
+/** Ends an alias now, in whichever account has it. */
 export async function endAlias(ctx: Ctx, input: EndAliasInput): Promise<Written<AccountRow>> {
   const { alias } = input;
   const result = await writeOnce(ctx, 'endAlias', input, reviveAnswer, async (run) => {
     const { accountId: id } = await findInForce(ctx, run, alias);
     assertWritable('Account', await lockAccount(run, id), { id });
-    // Its holder may have ended or given it away until now.
+    // The holder may have ended or transferred it before the lock was acquired.
     const span = await findInForce(ctx, run, alias);
     if (span.accountId !== id) throw new NotFoundError('Alias', alias, ' in force');
     return endAll(ctx, run, id, [{ span, instant: ctx.now, path: ['alias'] }]);

@@ -7,10 +7,10 @@ import {
   aliasRecords,
   claimConstraints,
   claimSteps,
-  claimsInTheWay,
-  explainClashes,
+  findConflictingClaims,
   type NewAlias,
   newAliases,
+  toClashError,
 } from '../alias/write.ts';
 import type { Ctx, Run } from '../ctx.ts';
 import { type CustomerRow, customers } from '../customer/table.ts';
@@ -21,11 +21,11 @@ import { byId } from '../lib/entity-key.ts';
 import { AppError, NotFoundError } from '../lib/errors.ts';
 import { newUuid } from '../lib/id.ts';
 import { insertSettings, type NewSetting, newSettings, settingHistory } from '../setting/write.ts';
-import { writeTogether } from '../writing/batch.ts';
+import { writeInBatch } from '../writing/batch.ts';
 import { IdempotencyError, NotAllowedInStatusError } from '../writing/errors.ts';
 import {
-  answersSoFar,
   earlierAnswer,
+  findEarlierAnswers,
   type KeyValues,
   keyColumns,
   keyConstraint,
@@ -38,14 +38,14 @@ import {
   type Written,
 } from '../writing/idempotency.ts';
 import { retryOnViolation } from '../writing/retry.ts';
-import { alongFlags, alongValues, customerByKey, joinedCustomer } from './read.ts';
+import { customerByKey, joinedCustomer, relatedFlags, relatedValues } from './read.ts';
 import { type CreateAccountInput, maxAccountsPerCall } from './rules.ts';
 import { type AccountRow, accounts, snapshot } from './table.ts';
 import { primeAccount } from './write.ts';
 
 type AccountInput = Omit<CreateAccountInput, 'idempotencyKey'>;
 
-/** An account as its creation leaves it. */
+/** A new account with its aliases and settings. */
 export interface CreatedAccount {
   account: AccountRow;
   aliases: NewAlias[];
@@ -75,7 +75,7 @@ function newAccount(ctx: Ctx, input: AccountInput): AccountRow {
   };
 }
 
-/** The rows of an account that does not exist yet. */
+/** Returns the rows of a new account. */
 export function newAccountRows(ctx: Ctx, input: AccountInput): CreatedAccount {
   return {
     account: newAccount(ctx, input),
@@ -84,7 +84,7 @@ export function newAccountRows(ctx: Ctx, input: AccountInput): CreatedAccount {
   };
 }
 
-/** The row that the creation leaves in the history. */
+/** Returns the history entry of a creation. */
 export function creationChange(ctx: Ctx, { account, aliases, settings }: CreatedAccount) {
   return changeRow(ctx, {
     kind: 'ACCOUNT_CREATED',
@@ -101,7 +101,7 @@ export function creationChange(ctx: Ctx, { account, aliases, settings }: Created
   });
 }
 
-/** The JSON parameters of `createSteps`, for any number of accounts and of those who create them. */
+/** Returns the JSON parameters of `createSteps` for any number of accounts. */
 export function creationRecords(created: readonly { ctx: Ctx; rows: CreatedAccount }[]) {
   return {
     newAlias: aliasRecords(created.flatMap(({ rows }) => rows.aliases)),
@@ -110,7 +110,7 @@ export function creationRecords(created: readonly { ctx: Ctx; rows: CreatedAccou
   };
 }
 
-/** The first answer to a creation, as an idempotency record kept it. */
+/** Returns the rows of a creation from its idempotency record. */
 export function reviveCreated(answer: unknown): CreatedAccount {
   const created = answer as CreatedAccount;
   return {
@@ -120,7 +120,7 @@ export function reviveCreated(answer: unknown): CreatedAccount {
   };
 }
 
-/** Makes the answer show an account as its creation left it, at no cost. */
+/** Primes the loaders with a new account, so that the response needs no further statement. */
 export function primeCreated(ctx: Ctx, { account, aliases, settings }: CreatedAccount): void {
   const { tenantId, id, createdAt } = account;
   const inForce = aliases.filter((alias) => alias.value !== id && isInForce(alias, createdAt));
@@ -131,9 +131,9 @@ export function primeCreated(ctx: Ctx, { account, aliases, settings }: CreatedAc
 }
 
 /**
- * The steps by which a statement creates the accounts of its CTE `from` for the customers of its CTE `customer`, with
- * the claims of their ids and aliases, their settings and their history. `where` says which of them may go on. Nothing but
- * the id comes back of an account, for it is stored as it was sent.
+ * Returns the CTEs that create the accounts of the CTE `from` for the customers of the CTE `customer`, with their
+ * claims, settings and history. `where` selects the accounts to create. Only ids are returned: all other values are
+ * known.
  */
 export function createSteps(orm: Orm, from: string, where: SQL) {
   const ids = sql`select account.id from account`;
@@ -168,7 +168,7 @@ const createAccountsStatement = statement('create_accounts', (orm) => {
       })
       .from(recordset(accounts, 'input', { ...keyColumns, place: 'integer' })),
   );
-  // Shared, so that the customer is not archived at the same time; in the order in which all lock them.
+  // A share lock keeps the customer from being archived. All writers lock in the same order, so they cannot deadlock.
   const customer = orm
     .$with('customer')
     .as(
@@ -199,10 +199,10 @@ const createAccountsStatement = statement('create_accounts', (orm) => {
     .leftJoin(claim, sql`claim.key = input."idempotencyKey"`);
 });
 
-/** Violations that mean: the id or an alias of an account is taken. */
+/** The constraints that fail if the id or an alias is taken. */
 export const takenConstraints = ['accounts_pkey', ...claimConstraints];
 
-/** Why an account was not created although no constraint was violated. */
+/** Returns why an account was not created although no constraint failed. */
 function customerProblem(customer: CustomerRow | null, customerId: string): AppError {
   if (customer === null) return new NotFoundError('Customer', customerId);
   return new NotAllowedInStatusError(
@@ -216,7 +216,7 @@ function customerProblem(customer: CustomerRow | null, customerId: string): AppE
 interface Attempt {
   ctx: Ctx;
   input: CreateAccountInput;
-  /** As the input gives them. The rows hold them as they are written. */
+  /** As given in the input. `rows` has them as they are written. */
   claims: NewAlias[];
   rows: CreatedAccount;
   key: KeyValues;
@@ -227,16 +227,16 @@ function newAttempt(ctx: Ctx, input: CreateAccountInput): Attempt {
   return { ctx, input, claims: rows.aliases, rows, key: keyValues('createAccount', input, rows) };
 }
 
-function claimAs(attempt: Attempt, claims: NewAlias[]): void {
+function setClaims(attempt: Attempt, claims: NewAlias[]): void {
   attempt.rows = { ...attempt.rows, aliases: claims };
   attempt.key = keyValues('createAccount', attempt.input, attempt.rows);
 }
 
 export type CreateResult = Written<CreatedAccount> | AppError;
 
-type Outcome = Awaited<ReturnType<typeof runFor>>[number];
+type Outcome = Awaited<ReturnType<typeof runStatement>>[number];
 
-function runFor(run: Run, attempts: readonly Attempt[], values: Record<string, unknown>) {
+function runStatement(run: Run, attempts: readonly Attempt[], values: Record<string, unknown>) {
   const input = attempts.map(({ rows, key }, place) => ({ ...rows.account, ...key, place }));
   return run(createAccountsStatement, {
     ...values,
@@ -245,24 +245,28 @@ function runFor(run: Run, attempts: readonly Attempt[], values: Record<string, u
   });
 }
 
-/** Runs the statement for all attempts at once. Throws when any of them violates a constraint; then nothing is written. */
+/** Creates all accounts in one statement. If one violates a constraint, throws and writes nothing. */
 async function insertAll(run: Run, attempts: readonly Attempt[]): Promise<Map<Attempt, Outcome>> {
-  const ctx = attempts.at(-1)?.ctx ?? unanswered();
-  const outcomes = await runFor(run, attempts, { ...keyPlaceholders(ctx), ...alongValues(ctx) });
-  return new Map(outcomes.map((outcome) => [attempts[outcome.place] ?? unanswered(), outcome]));
+  const ctx = attempts.at(-1)?.ctx ?? throwMissingResult();
+  const outcomes = await runStatement(run, attempts, { ...keyPlaceholders(ctx), ...relatedValues(ctx) });
+  return new Map(outcomes.map((outcome) => [attempts[outcome.place] ?? throwMissingResult(), outcome]));
 }
 
 /**
- * Runs the statement for all who create accounts at the moment; `undefined` when each has to go on by itself. With 32 of
- * them, it takes more than half off the database's work for each.
+ * Creates the accounts in one batch with concurrent requests. Returns `undefined` if the batch failed because of one
+ * request; then each request must run alone.
  */
-function insertTogether(ctx: Ctx, attempts: readonly Attempt[]): Promise<Map<Attempt, Outcome> | undefined> {
-  const group = `create ${Object.values(alongFlags(ctx))}`;
-  const asking = { ask: attempts, size: attempts.length, maxSize: maxAccountsPerCall };
-  return writeTogether(ctx, group, asking, (run, asks) => insertAll(run, asks.flat()));
+function insertInBatch(ctx: Ctx, attempts: readonly Attempt[]): Promise<Map<Attempt, Outcome> | undefined> {
+  const group = `create ${Object.values(relatedFlags(ctx))}`;
+  const request = { item: attempts, size: attempts.length, maxSize: maxAccountsPerCall };
+  return writeInBatch(ctx, group, request, (run, items) => insertAll(run, items.flat()));
 }
 
-function resultOf(ctx: Ctx, { input, rows, key }: Attempt, outcome: Outcome = unanswered()): CreateResult {
+function resultOf(
+  ctx: Ctx,
+  { input, rows, key }: Attempt,
+  outcome: Outcome = throwMissingResult(),
+): CreateResult {
   const earlier = earlierAnswer(outcome, key);
   if (earlier instanceof AppError) return earlier;
   if (earlier !== undefined) return replayOf(ctx, earlier);
@@ -273,9 +277,12 @@ function resultOf(ctx: Ctx, { input, rows, key }: Attempt, outcome: Outcome = un
   return { written: rows, replayed: false };
 }
 
-/** Which of the attempts were answered before: their accounts stand, so they must not be taken for clashes. */
-async function findAnswered(ctx: Ctx, attempts: Attempt[]): Promise<Map<Attempt, CreateResult>> {
-  const answers = await answersSoFar(
+/**
+ * Returns the results of attempts that an earlier request has completed. Their accounts exist, so they would look like
+ * conflicts.
+ */
+async function findReplays(ctx: Ctx, attempts: Attempt[]): Promise<Map<Attempt, CreateResult>> {
+  const answers = await findEarlierAnswers(
     ctx,
     attempts.map(({ key }) => key),
   );
@@ -293,8 +300,8 @@ function replayOf(ctx: Ctx, answer: unknown): Written<CreatedAccount> {
   return { written, replayed: true };
 }
 
-/** Which of the attempts a customer refuses: nothing is written of them, so they claim no names. */
-async function findUnowned(ctx: Ctx, attempts: Attempt[]): Promise<Map<Attempt, AppError>> {
+/** Returns the attempts that their customer does not allow. They write nothing, so they claim no names. */
+async function findRefusedByCustomer(ctx: Ctx, attempts: Attempt[]): Promise<Map<Attempt, AppError>> {
   ctx.forget();
   const unowned = new Map<Attempt, AppError>();
   const check = async (attempt: Attempt) => {
@@ -307,28 +314,28 @@ async function findUnowned(ctx: Ctx, attempts: Attempt[]): Promise<Map<Attempt, 
 }
 
 /**
- * Settles the claims of the attempts beside the existing ones and those of the attempts before them. Returns the attempts
- * that are refused, by their customer or because a name is in use.
+ * Settles the claims against existing ones and those of earlier attempts. Returns the refused attempts: their customer
+ * does not allow them, or a name is in use.
  */
 async function settleAttempts(ctx: Ctx, attempts: Attempt[]): Promise<Map<Attempt, AppError>> {
-  const refused = await findUnowned(ctx, attempts);
+  const refused = await findRefusedByCustomer(ctx, attempts);
   const owned = attempts.filter((attempt) => !refused.has(attempt));
-  const existing = await claimsInTheWay(
+  const existing = await findConflictingClaims(
     ctx,
     owned.flatMap(({ claims }) => claims),
   );
   for (const attempt of owned) {
     const settled = settleClaims(attempt.claims, existing, ctx.now);
-    if (settled.clashes.length > 0) refused.set(attempt, explainClashes(attempt.input.id, settled));
+    if (settled.clashes.length > 0) refused.set(attempt, toClashError(attempt.input.id, settled));
     else {
-      claimAs(attempt, settled.claims);
+      setClaims(attempt, settled.claims);
       existing.push(...settled.claims);
     }
   }
   return refused;
 }
 
-/** A key that two inputs of one request share: the second one cannot be answered before the first is done. */
+/** Refuses inputs that repeat an idempotency key of the same request: the first one has no result yet. */
 function refuseRepeatedKeys(attempts: Attempt[], results: Map<Attempt, CreateResult>): void {
   const seen = new Map<string, KeyValues>();
   for (const attempt of attempts) {
@@ -344,9 +351,8 @@ function refuseRepeatedKeys(attempts: Attempt[], results: Map<Attempt, CreateRes
 }
 
 /**
- * Creates each account with its aliases, settings and history, all or nothing of each, in one statement for all.
- * A refused one does not stop the others: the statement runs again without it, and with the beginnings
- * that past spans leave to claims without one. Answers in the order of the inputs.
+ * Creates accounts with their aliases, settings and history, all in one statement. A refused account does not affect
+ * the others: the statement runs again without it. Returns the results in the order of the inputs.
  */
 export async function createAccounts(ctx: Ctx, inputs: CreateAccountInput[]): Promise<CreateResult[]> {
   const attempts = inputs.map((input) => newAttempt(ctx, input));
@@ -357,30 +363,30 @@ export async function createAccounts(ctx: Ctx, inputs: CreateAccountInput[]): Pr
   const insertOpen = async (tries: number) => {
     const open = attempts.filter(isOpen);
     if (open.length === 0) return results;
-    const together = tries === 1 ? await insertTogether(ctx, open) : undefined;
-    const outcomes = together ?? (await insertAll(ctx.run, open));
+    const batched = tries === 1 ? await insertInBatch(ctx, open) : undefined;
+    const outcomes = batched ?? (await insertAll(ctx.run, open));
     ctx.forget();
     for (const attempt of open) results.set(attempt, resultOf(ctx, attempt, outcomes.get(attempt)));
     return results;
   };
   await retryOnViolation([...takenConstraints, keyConstraint], insertOpen, async () => {
     const open = attempts.filter(isOpen);
-    const answered = await findAnswered(ctx, open);
+    const answered = await findReplays(ctx, open);
     const settled = answered.size > 0 ? answered : await settleAttempts(ctx, open);
     for (const [attempt, result] of settled) results.set(attempt, result);
     return undefined;
   });
-  return attempts.map((attempt) => results.get(attempt) ?? unanswered());
+  return attempts.map((attempt) => results.get(attempt) ?? throwMissingResult());
 }
 
-function unanswered(): never {
-  throw new Error('An input was left without an answer.');
+function throwMissingResult(): never {
+  throw new Error('An input has no result.');
 }
 
-/** Creates one account. Throws the AppError that refuses it. */
+/** Creates one account. Throws the AppError that explains a refusal. */
 export async function createAccount(ctx: Ctx, input: CreateAccountInput): Promise<Written<CreatedAccount>> {
   const [result] = await createAccounts(ctx, [input]);
-  if (result === undefined) return unanswered();
+  if (result === undefined) return throwMissingResult();
   if (result instanceof AppError) throw result;
   return result;
 }

@@ -178,7 +178,7 @@ builder.objectField(Account, 'history', (t) =>
   ),
 );
 
-/** The success of a mutation that answers with an account. */
+/** Defines the success type of a mutation that returns an account. */
 export function accountSuccess(name: string, description: string, accountDescription: string) {
   return builder.objectRef<{ account: AccountRow; replayed: boolean }>(name).implement({
     description,
@@ -189,7 +189,7 @@ export function accountSuccess(name: string, description: string, accountDescrip
   });
 }
 
-/** What such a success is made of. */
+/** Returns the success of a mutation from its result. */
 export function toAccountSuccess({ written, replayed }: Written<AccountRow>) {
   return { account: written, replayed };
 }
@@ -200,7 +200,7 @@ const CreateAccountSuccess = accountSuccess(
   'The new account.',
 );
 
-// One union for both mutations: the errors plugin makes one for each name of a result.
+// One union for both mutations: the errors plugin creates one for each result name.
 const createAccountResult = {
   types: [...commonErrors, NotFoundError, IdTakenError, AliasTakenError, NotAllowedInStatusError],
   result: { name: 'CreateAccountSuccess' },
@@ -248,10 +248,10 @@ builder.mutationField('createAccounts', (t) =>
       const valid = parsed.flatMap((one) => (one.success ? [one.data] : []));
       const results = (await createAccounts(ctx, valid)).values();
       return parsed.map((one) => {
-        // The errors plugin takes errors for items, though its types do not say so.
+        // The errors plugin accepts errors as items, though its types do not.
         if (!one.success) return new InvalidInputError(issuesOf(one.error)) as never;
         const { value: result } = results.next();
-        if (result === undefined) throw new Error('An input was left without an answer.');
+        if (result === undefined) throw new Error('An input has no result.');
         if (result instanceof Error) return result as never;
         return { account: result.written.account, replayed: result.replayed };
       });

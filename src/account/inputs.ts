@@ -27,7 +27,7 @@ export const BillingInformationInput = builder.inputType('BillingInformationInpu
 
 type InputFields = PothosSchemaTypes.InputFieldBuilder<typeof builder.$inferSchemaTypes, 'InputObject'>;
 
-/** The fields of a new account, whether it comes alone or as the first one of a new customer. */
+/** Returns the fields of a new account, created alone or with its customer. */
 function newAccountFields(t: InputFields) {
   return {
     id: t.id({ required: true, description: describeRule(rules.id) }),

@@ -5,7 +5,7 @@ import { type AliasRow, aliases, aliasText } from '../alias/table.ts';
 import type { Ctx, Loader, Run } from '../ctx.ts';
 import { type CustomerRow, customers } from '../customer/table.ts';
 import { jsonJoined, jsonRows } from '../db/json.ts';
-import { given, once, tenantId } from '../db/rows.ts';
+import { given, oneRow, tenantId } from '../db/rows.ts';
 import { statement, statementFamily } from '../db/statement.ts';
 import { byId, byKeys, type EntityKey, isById, keyParts, maxKeysTogether } from '../lib/entity-key.ts';
 import { groupBy } from '../lib/group.ts';
@@ -19,16 +19,19 @@ import type { AccountFilter } from './rules.ts';
 import * as rules from './rules.ts';
 import { type AccountRow, accountFacets, accounts, accountText } from './table.ts';
 
-/** What is read along with accounts; null where there is none. */
-export interface Along {
+/** Rows that belong to accounts, read by the same statement. `null` if there are none. */
+export interface RelatedRows {
   customers: CustomerRow[] | null;
   aliases: AliasRow[] | null;
   settings: SettingRow[] | null;
 }
 
-const nothingAlong: Along = { customers: null, aliases: null, settings: null };
+const noRelatedRows: RelatedRows = { customers: null, aliases: null, settings: null };
 
-/** What is enough of a row for a document that selects nothing else of its type but `others`, which need its ids. */
+/**
+ * Defines a subset of columns, used if the document selects nothing else of the type. `others` are fields that need
+ * only the ids.
+ */
 function brief<Row>(type: string, keys: (keyof Row & string)[], others: string[] = []) {
   const fields: ReadonlySet<string> = new Set([...keys, ...others]);
   return { type, keys, fields, when: given(`brief${type}`, 'boolean') };
@@ -36,7 +39,7 @@ function brief<Row>(type: string, keys: (keyof Row & string)[], others: string[]
 
 const noFields: ReadonlySet<string> = new Set();
 
-/** Columns cost more than rows: with all of them, 100 references with their customers take more than twice the time. */
+/** The columns that most documents select. Whole rows cost much more to read. */
 const briefly = {
   account: brief<AccountRow>(
     'Account',
@@ -47,26 +50,26 @@ const briefly = {
   alias: brief<AliasRow>('Alias', ['value', 'accountId', 'effectiveFrom', 'effectiveUntil'], ['account']),
 };
 
-/** The accounts of the CTE `found` of a statement that is run with `alongValues`. */
+/** Selects the accounts of the CTE `found` as JSON. The statement must run with `relatedValues`. */
 export function foundAccounts() {
   return jsonRows(accounts, 'found', { source: sql`found`, brief: briefly.account });
 }
 
-/** The customer that a statement run with `alongValues` has joined as `customer`. */
+/** Selects the joined row `customer` as JSON. The statement must run with `relatedValues`. */
 export function joinedCustomer() {
   return jsonJoined(customers, 'customer', briefly.customer);
 }
 
-/** The instants that a statement reads for, of one request or of several. */
+/** The earliest and latest `now` of the batched requests. */
 const [first, last] = [given('first', 'timestamptz'), given('last', 'timestamptz')];
-// Arrays in place of joins: of those the planner expects few elements, and follows the index at any size.
+// Arrays instead of joins: the planner expects few elements and uses the index at any size.
 const ids = sql`array(select id from found)`;
 
 /**
- * What a statement reads along with the accounts of its CTE `found`, each only where the document selects it: so an
- * account is whole after one round trip in place of four.
+ * Selects the rows that belong to the accounts of the CTE `found`, each kind only if the document selects it. One
+ * statement replaces four.
  */
-export function along(): { [key in keyof Along]: SQL<Along[key]> } {
+export function selectRelated(): { [key in keyof RelatedRows]: SQL<RelatedRows[key]> } {
   return {
     customers: jsonRows(customers, 'customers', {
       source: sql`${customers} where ${given('withCustomers', 'boolean')} and ${customers.tenantId} = ${tenantId}
@@ -88,11 +91,11 @@ export function along(): { [key in keyof Along]: SQL<Along[key]> } {
   };
 }
 
-type Selecting = Pick<Ctx, 'selects' | 'now'>;
+type SelectingCtx = Pick<Ctx, 'selects' | 'now'>;
 
-/** Of what a document selects, all that decides what `along`, `foundAccounts` and `joinedCustomer` bring. */
-export function alongFlags({ selects }: Pick<Selecting, 'selects'>): Record<string, boolean> {
-  // Of whatever has a node id, it may be selected as of a Node.
+/** Returns the flags that decide which rows and columns `selectRelated`, `foundAccounts` and `joinedCustomer` read. */
+export function relatedFlags({ selects }: Pick<SelectingCtx, 'selects'>): Record<string, boolean> {
+  // A selection on `Node` applies to each type that has a node id.
   const isBrief = selects.only('Node', noFields);
   return {
     withCustomers: selects.field('Account.customer'),
@@ -107,22 +110,22 @@ export function alongFlags({ selects }: Pick<Selecting, 'selects'>): Record<stri
   };
 }
 
-/** The instants of those who ask, in order of which there may be any. */
-function instantsOf(asks: readonly { now: Date }[]) {
-  const times = asks.map(({ now }) => now.getTime());
+/** Returns the earliest and latest `now` of the batched requests. */
+function instantsOf(requests: readonly { now: Date }[]) {
+  const times = requests.map(({ now }) => now.getTime());
   return {
     first: new Date(Math.min(...times)).toISOString(),
     last: new Date(Math.max(...times)).toISOString(),
   };
 }
 
-/** The values of the placeholders that `along`, `foundAccounts` and `joinedCustomer` use. */
-export function alongValues(ctx: Selecting) {
-  return { ...alongFlags(ctx), ...instantsOf([ctx]) };
+/** Returns the values of the placeholders of `selectRelated`, `foundAccounts` and `joinedCustomer`. */
+export function relatedValues(ctx: SelectingCtx) {
+  return { ...relatedFlags(ctx), ...instantsOf([ctx]) };
 }
 
-/** What came along with accounts, by what it is looked for. */
-export function sortAlong({ customers, aliases, settings }: Along) {
+/** Groups the related rows by the key that they are looked up by. */
+export function groupRelated({ customers, aliases, settings }: RelatedRows) {
   return {
     customers: new Map((customers ?? []).map((customer) => [customer.id, customer])),
     aliases: groupBy(aliases ?? [], (alias) => alias.accountId),
@@ -130,11 +133,11 @@ export function sortAlong({ customers, aliases, settings }: Along) {
   };
 }
 
-/** Primes what came along with the accounts of a request. */
-export function primeAlong(
+/** Primes the loaders with the related rows of accounts. */
+export function primeRelated(
   ctx: Ctx,
   accounts: (AccountRow | null)[],
-  found: ReturnType<typeof sortAlong>,
+  found: ReturnType<typeof groupRelated>,
 ): void {
   const { now, selects } = ctx;
   const withAliases = selects.field('Account.aliases');
@@ -155,40 +158,40 @@ export function primeAlong(
   }
 }
 
-/** What one request asks for of those that select the same. */
-interface Ask<Key> {
+/** The part of a batch that one request contributed. */
+interface KeysAt<Key> {
   keys: readonly Key[];
   now: Date;
 }
 
 export interface AccountsRead<Key> {
-  /** Tells this way of reading from others. */
+  /** Identifies this kind of read in the name of the batch. */
   name: string;
   flags: Record<string, boolean>;
   keyOf(key: Key): string;
-  /** Reads the accounts of all keys, by a statement that has the placeholders of `alongValues`. */
+  /** Reads the accounts of all keys. The statement must have the placeholders of `relatedValues`. */
   read(
     run: Run,
     keys: readonly Key[],
     values: Record<string, unknown>,
-  ): Promise<{ byName: Map<string, AccountRow | undefined>; found: Along | undefined }>;
+  ): Promise<{ byKey: Map<string, AccountRow | undefined>; found: RelatedRows | undefined }>;
 }
 
-/** Reads accounts together with others of the tenant who ask for as much of them at the moment, in the order of the keys. */
-export async function accountsTogether<Key>(
+/** Reads accounts in one batch with concurrent requests that select the same. Returns rows in the order of the keys. */
+export async function readAccountsInBatch<Key>(
   ctx: Ctx,
   keys: readonly Key[],
   { name, flags, keyOf, read }: AccountsRead<Key>,
 ): Promise<(AccountRow | null)[]> {
-  const find = async (run: Run, asks: readonly Ask<Key>[]) => {
-    const all = asks.flatMap((ask) => ask.keys);
-    const { byName, found } = await read(run, all, { ...flags, ...instantsOf(asks) });
-    return { byName, along: sortAlong(found ?? nothingAlong) };
+  const find = async (run: Run, items: readonly KeysAt<Key>[]) => {
+    const all = items.flatMap((item) => item.keys);
+    const { byKey, found } = await read(run, all, { ...flags, ...instantsOf(items) });
+    return { byKey, related: groupRelated(found ?? noRelatedRows) };
   };
-  const asking = { ask: { keys, now: ctx.now }, size: keys.length, maxSize: maxKeysTogether };
-  const { byName, along: sorted } = await ctx.share(`${name} ${Object.values(flags)}`, asking, find);
-  const rows = keys.map((key) => byName.get(keyOf(key)) ?? null);
-  primeAlong(ctx, rows, sorted);
+  const request = { item: { keys, now: ctx.now }, size: keys.length, maxSize: maxKeysTogether };
+  const { byKey, related } = await ctx.batch(`${name} ${Object.values(flags)}`, request, find);
+  const rows = keys.map((key) => byKey.get(keyOf(key)) ?? null);
+  primeRelated(ctx, rows, related);
   return rows;
 }
 
@@ -202,15 +205,15 @@ const customersByKeys = statement('customers_by_keys', (orm) =>
     ),
 );
 
-/** Reads customers by either id. It is here because accounts show their customers. */
+/** Reads customers by id or node id. Defined here because accounts show their customers. */
 export const customerByKey: Loader<EntityKey, CustomerRow | null> = {
   name: 'customer',
   turn: 3,
   keyOf: (key) => key,
-  async load({ share }, keys) {
-    const find = async (run: Run, asks: readonly (readonly EntityKey[])[]) =>
-      byKeys(await run(customersByKeys, keyParts(asks.flat())));
-    const found = await share('customers', { ask: keys, size: keys.length, maxSize: maxKeysTogether }, find);
+  async load({ batch }, keys) {
+    const find = async (run: Run, items: readonly (readonly EntityKey[])[]) =>
+      byKeys(await run(customersByKeys, keyParts(items.flat())));
+    const found = await batch('customers', { item: keys, size: keys.length, maxSize: maxKeysTogether }, find);
     return keys.map((key) => found.get(key) ?? null);
   },
 };
@@ -227,25 +230,25 @@ const accountsByKeys = statement('accounts_by_keys', (orm) => {
   );
   return orm
     .with(found)
-    .select({ rows: foundAccounts(), ...along() })
-    .from(once);
+    .select({ rows: foundAccounts(), ...selectRelated() })
+    .from(oneRow);
 });
 
-/** Reads accounts by either id, with what the document selects of them. */
+/** Reads accounts by id or node id, with the related rows that the document selects. */
 export const accountByKey: Loader<EntityKey, AccountRow | null> = {
   name: 'account',
   turn: 2,
   keyOf: (key) => key,
   load(ctx, keys) {
-    const flags = alongFlags(ctx);
-    return accountsTogether<EntityKey>(ctx, keys, {
+    const flags = relatedFlags(ctx);
+    return readAccountsInBatch<EntityKey>(ctx, keys, {
       name: 'accounts',
-      // Rows that are looked up by node id must have it.
+      // Rows that are looked up by node id need that column.
       flags: { ...flags, briefAccount: flags.briefAccount === true && keys.every(isById) },
       keyOf: (key) => key,
       async read(run, all, values) {
         const [found] = await run(accountsByKeys, { ...keyParts(all), ...values });
-        return { byName: byKeys(found?.rows ?? []), found };
+        return { byKey: byKeys(found?.rows ?? []), found };
       },
     });
   },
@@ -255,7 +258,7 @@ const tagGiven = given('tag', 'text');
 const currency = given('currency', 'text');
 const text = aliasText(aliases);
 
-/** The aliases that name an account now; the account's own id is searched in its own row. */
+/** Matches current aliases, without the account's own id, which is searched in its own row. */
 const aliasesInForce = sql`${aliases.tenantId} = ${tenantId} and ${aliases.value} <> ${aliases.accountId}
   and ${aliases.effectiveFrom} <= ${given('now', 'timestamptz')} and ${aliases.effectiveUntil} > ${given('now', 'timestamptz')}`;
 
@@ -264,11 +267,11 @@ const listed: Listed<typeof accounts> = {
   family: statementFamily(),
   text: accountText(accounts),
   facets: accountFacets(accounts),
-  along,
+  related: selectRelated,
   owner: sql`${accounts.customerId} = ${given('customerId', 'text')}`,
   filter: sql`(${tagGiven} is null or ${tagGiven} = any(${accounts.tags}))
     and (${currency} is null or coalesce(${accounts.invoiceCurrency}, ${given('baseCurrency', 'text')}) = ${currency})`,
-  elsewhere: {
+  relatedSearch: {
     contains: (needle: SQL) =>
       sql`exists (select from ${aliases} where ${aliasesInForce} and ${aliases.accountId} = ${accounts.id}
         and strpos(${text}, ${needle}) > 0)`,
@@ -277,7 +280,10 @@ const listed: Listed<typeof accounts> = {
   },
 };
 
-/** Accounts that match a filter, archived ones left out unless asked for. Throws InvalidInputError. */
+/**
+ * Returns the accounts that match a filter, without archived ones unless the filter includes them. Throws
+ * InvalidInputError.
+ */
 export async function accountPage(
   ctx: Ctx,
   args: PageArgs,
@@ -287,7 +293,7 @@ export async function accountPage(
   const { id, customerId, ...others } = filter ?? {};
   const { invoiceCurrency, tag } = others;
   const { baseCurrency } = ctx.viewer.tenant;
-  // Accounts in the tenant's currency mostly have none of their own: no word stands for that.
+  // Most accounts in the tenant's currency store none, so this currency is no facet.
   const ownCurrency = invoiceCurrency === baseCurrency ? undefined : invoiceCurrency;
   const facets = [tag, ownCurrency].filter((word) => typeof word === 'string');
   const page = await entityPage(ctx, listed, listOrder('accounts', accounts, orderBy ?? defaultOrder), args, {
@@ -299,17 +305,17 @@ export async function accountPage(
       currency: invoiceCurrency ?? null,
       baseCurrency,
       now: ctx.now.toISOString(),
-      ...alongValues(ctx),
+      ...relatedValues(ctx),
     },
     customerId,
     id,
   });
   for (const row of page.rows) ctx.prime(accountByKey, byId(row.id), row);
-  primeAlong(ctx, page.rows, sortAlong(page.found as unknown as Along));
+  primeRelated(ctx, page.rows, groupRelated(page.found as unknown as RelatedRows));
   return page;
 }
 
-/** As `accountPage`, of one customer. A filter that names another one is met by no account. */
+/** Returns a page of the accounts of one customer. If the filter names another customer, the page is empty. */
 export function customerAccountPage(
   ctx: Ctx,
   args: PageArgs,

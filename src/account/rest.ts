@@ -23,7 +23,7 @@ import * as rules from './rules.ts';
 import type { AccountRow } from './table.ts';
 import { archiveAccount, updateAccount } from './write.ts';
 
-/** The account that examples create. */
+/** The account of the examples. */
 export const exampleAccount = {
   id: 'ACC00001',
   name: 'Primary Account',
@@ -52,11 +52,9 @@ export const exampleAccount = {
 } satisfies CreateAccountInput;
 
 const systemId = (of: string) =>
-  z
-    .string()
-    .describe(`Made by the system for the ${of}: unique across all types and tenants, never changed.`);
+  z.string().describe(`The system's id of the ${of}: unique across all types and tenants, immutable.`);
 
-/** Without its rule's look at keys that JSON cannot bring, whose input could be anything. */
+/** Without the rule's check of unstorable keys, which a response cannot have. */
 export const MetadataAnswer = metadata.out.describe(metadata.description ?? '');
 
 export const AccountAnswer = z
@@ -66,7 +64,7 @@ export const AccountAnswer = z
     customerId: rules.id.describe("The id of the account's customer."),
     togaiCustomerId: systemId('customer'),
     name: rules.name,
-    status: z.enum(Object.keys(rules.statuses) as [rules.AccountStatus]).describe('Where it is in its life.'),
+    status: z.enum(Object.keys(rules.statuses) as [rules.AccountStatus]).describe("The account's status."),
     invoiceCurrency: rules.invoiceCurrency
       .optional()
       .describe("The account's own currency, or the tenant's base currency."),
@@ -84,15 +82,13 @@ export const AccountAnswer = z
       .max(maxEmbedded)
       .optional()
       .describe(
-        `The aliases in force, the first ${maxEmbedded} in the order in which they were recorded. \`/accounts/{id}/account_aliases\` has all.`,
+        `The first ${maxEmbedded} aliases in force, in the order of their creation. \`/accounts/{id}/account_aliases\` lists all.`,
       ),
     settings: z
       .array(SettingOfOwner)
       .max(maxEmbedded)
       .optional()
-      .describe(
-        `The settings, the first ${maxEmbedded} ordered by namespace, then id. \`/settings\` has all.`,
-      ),
+      .describe(`The first ${maxEmbedded} settings, ordered by namespace, then id. \`/settings\` lists all.`),
     netTermDays: rules.netTermDays.optional().describe("The account's own terms, or the tenant's."),
     metadata: MetadataAnswer.optional(),
     tags: rules.tags.optional(),
@@ -107,14 +103,14 @@ function showBilling(account: AccountRow) {
   return billing === null ? {} : { billingInformation: present(billing) };
 }
 
-/** An account as the facade shows it, with the aliases in force at an instant. */
+/** Returns the REST representation of an account, with the aliases in force at an instant. */
 export async function showAccount(ctx: Ctx, account: AccountRow, on: Date = ctx.now): Promise<AccountBody> {
   const [customer, aliases, settings] = await Promise.all([
     ctx.load(customerByKey, byId(account.customerId)),
     ctx.load(aliasesOfAccount, { accountId: account.id, on }),
     showSettings(ctx, 'ACCOUNT', account.id),
   ]);
-  if (customer === null) throw new Error('An account without a customer.');
+  if (customer === null) throw new Error('The account has no customer.');
   const { tenant } = ctx.viewer;
   return {
     id: account.id,
@@ -137,7 +133,7 @@ export async function showAccount(ctx: Ctx, account: AccountRow, on: Date = ctx.
   };
 }
 
-/** The account with this id. Throws NotFoundError. */
+/** Returns the account with an id. Throws NotFoundError. */
 export async function findAccount(ctx: Ctx, id: string): Promise<AccountRow> {
   const account = await ctx.load(accountByKey, byId(id));
   if (account === null) throw new NotFoundError('Account', id);
@@ -148,7 +144,7 @@ const { checkSpans } = aliasListRules('accountAliases');
 
 const { datedAliases, ...first } = rules.firstAccountInput.shape;
 
-/** The account that a new customer begins with. The facade calls dated aliases `accountAliases`. */
+/** The first account of a new customer. REST clients send dated aliases as `accountAliases`. */
 export const FirstAccountBody = facade(z.object({ ...first, accountAliases: datedAliases }).check(checkSpans))
   .describe('The first account of a new customer.')
   .openapi('CreateAccountRequestWithoutCustomerId');
@@ -176,8 +172,8 @@ function withoutPlaceholders<T extends RestAlias>(alias: T): T {
   };
 }
 
-/** Names the dated aliases of a body as the domain does. */
-export function inDomainWords<A extends RestAlias, T extends { accountAliases?: A[] | null | undefined }>({
+/** Renames `accountAliases` to `datedAliases`. */
+export function toDomainInput<A extends RestAlias, T extends { accountAliases?: A[] | null | undefined }>({
   accountAliases,
   ...rest
 }: T): Omit<T, 'accountAliases'> & { datedAliases: T['accountAliases'] } {
@@ -187,7 +183,7 @@ export function inDomainWords<A extends RestAlias, T extends { accountAliases?: 
 const { id, expectedVersion: _, idempotencyKey: __, ...changes } = rules.updateAccountInput.shape;
 
 export const UpdateAccountBody = facade(z.object(changes))
-  .describe('What to change: a field that is left out stays, `null` clears it, a value sets it.')
+  .describe('The changes. A field that is left out keeps its value, and `null` clears it.')
   .openapi('UpdateAccountRequest');
 
 export const accountPath = nameInPath('id', id, nameExisted);
@@ -223,17 +219,17 @@ const createRoute = call(['accounts:write'], {
 
 const statusQuery = z
   .enum(Object.keys(rules.statuses) as [rules.AccountStatus])
-  .describe('Those in this status; without it, all but the archived ones.');
+  .describe('Accounts in this status. Default: all except archived ones.');
 
 const filter = z.strictObject({
-  customer_id: entityReference.optional().describe('Those of this customer.'),
+  customer_id: entityReference.optional().describe('Accounts of this customer.'),
   status: statusQuery.optional(),
-  invoice_currency: rules.invoiceCurrency.optional().describe('Those invoiced in this currency.'),
-  account_id: entityReference.optional().describe('The one with this id.'),
+  invoice_currency: rules.invoiceCurrency.optional().describe('Accounts invoiced in this currency.'),
+  account_id: entityReference.optional().describe('The account with this id.'),
   _search: search
     .optional()
     .describe(
-      `Those whose id, name, primary email or an alias in force contains this. ${search.description}`,
+      `Accounts whose id, name, primary email or a current alias contains this text. ${search.description}`,
     ),
 });
 
@@ -243,7 +239,7 @@ const listRoute = call(['accounts:read'], {
   operationId: 'getAccounts',
   tags,
   summary: 'List accounts',
-  description: 'The accounts that meet every condition, the latest change first.',
+  description: 'Lists the accounts that match all conditions, the latest change first.',
   request: { query: filter.extend(pageQuery) },
   responses: { 200: answer(pageOf(AccountAnswer, 'AccountPage'), 'A page of accounts.') },
 });
@@ -254,19 +250,17 @@ const getRoute = call(['accounts:read'], {
   operationId: 'getAccount',
   tags,
   summary: 'Get an account',
-  description: 'The account with this id, also if it is archived.',
+  description: 'Returns the account with this id, also if it is archived.',
   request: {
     params: accountPath,
     query: z.strictObject({
       effectiveOn: facade(instant)
         .optional()
-        .describe('The instant whose aliases it shows; now when it is left out.'),
+        .describe('The instant at which to read the aliases. Default: now.'),
       includeGroupDetails: z
         .string()
         .optional()
-        .describe(
-          'Taken for the sake of clients that send it. Accounts have no invoice groups here: it adds nothing.',
-        ),
+        .describe('Ignored. Accepted because clients send it; accounts have no invoice groups.'),
     }),
   },
   responses: { 200: answer(AccountAnswer, 'The account.', exampleAnswer) },
@@ -279,7 +273,7 @@ const updateRoute = call(['accounts:write'], {
   tags,
   summary: 'Change an account',
   description:
-    'Changes fields of an account. `address`, `billingInformation`, `tags` and `metadata` are replaced whole.',
+    'Changes fields of an account. `address`, `billingInformation`, `tags` and `metadata` are replaced as a whole.',
   request: {
     params: accountPath,
     headers: writeHeaders,
@@ -295,12 +289,12 @@ const deleteRoute = call(['accounts:write'], {
   tags,
   summary: 'Archive an account',
   description:
-    'Archives the account, for nothing is ever deleted: its aliases end now, lists leave it out, it stays readable by id, and its settings stay with it.',
+    'Archives the account, because accounts are never deleted. Its aliases end immediately, and lists exclude it by default. It keeps its settings and can still be read by id.',
   request: { params: accountPath, headers: writeHeaders },
   responses: { 200: answer(Success, 'The account was archived.') },
 });
 
-function reads(rest: Rest): void {
+function registerReads(rest: Rest): void {
   rest.openapi(listRoute, async (c) => {
     const { ctx } = c.var;
     const asked = askedPage('accounts', c.req.valid('query'));
@@ -327,11 +321,11 @@ function reads(rest: Rest): void {
   });
 }
 
-function writes(rest: Rest): void {
+function registerWrites(rest: Rest): void {
   rest.openapi(createRoute, async (c) => {
     const { ctx } = c.var;
     const idempotencyKey = c.req.valid('header')['Idempotency-Key'];
-    const input = { ...inDomainWords(c.req.valid('json')), idempotencyKey };
+    const input = { ...toDomainInput(c.req.valid('json')), idempotencyKey };
     const { account } = written(c, await createAccount(ctx, input));
     return c.json(await showAccount(ctx, account), 201);
   });
@@ -350,8 +344,8 @@ function writes(rest: Rest): void {
   });
 }
 
-/** The calls that are about accounts themselves. */
+/** Registers the routes of accounts. */
 export function accountRoutes(rest: Rest): void {
-  reads(rest);
-  writes(rest);
+  registerReads(rest);
+  registerWrites(rest);
 }

@@ -29,12 +29,12 @@ import * as rules from './rules.ts';
 
 const statusWords = Object.keys(rules.statuses) as [rules.AccountStatus];
 
-/** The text that a search looks at in an account's own row. */
+/** Returns the text that a search matches in an account's own row. */
 export function accountText({ id, name, primaryEmail }: Columns<'id' | 'name' | 'primaryEmail'>): SQL {
   return searchText(id, name, sql`coalesce(${primaryEmail}, '')`);
 }
 
-/** The facets of an account, with its own currency and its tags. */
+/** Returns the facets of an account, with its own currency and tags. */
 export function accountFacets(columns: Columns<FacetKey | 'invoiceCurrency' | 'tags'>): SQL {
   return sql`(${facetWords(columns, columns.invoiceCurrency)} || ${columns.tags}::text[])`;
 }
@@ -54,7 +54,7 @@ export const accounts = pgTable(
     netTermDays: smallint(),
     primaryEmail: emailColumn(),
     ...addressColumns(),
-    /** Both lists are null when the account has no billing information. */
+    /** Both lists are null if the account has no billing information. */
     emailRecipients: emailColumn().array(),
     additionalEmailRecipients: emailColumn().array(),
     tags: textColumn(rules.tag).array().notNull(),
@@ -71,8 +71,8 @@ export const accounts = pgTable(
       columns: [t.tenantId, t.customerId],
       foreignColumns: [customers.tenantId, customers.id],
     }),
-    // The default list leaves archived accounts out: in one index with the others, a thousand archived at once would stand
-    // at its head.
+    // The default list excludes archived accounts. In a shared index, recently archived accounts would have to be
+    // skipped.
     index('accounts_updated_at_idx')
       .on(t.tenantId, t.updatedAt.desc().nullsFirst(), t.id)
       .where(sql`${t.status} <> 'ARCHIVED'`),
@@ -109,10 +109,10 @@ export type AccountRow = typeof accounts.$inferSelect;
 
 const fixedKeys = ['tenantId', 'id', 'nodeId', 'customerId', 'version', 'createdAt', 'updatedAt'];
 
-/** The columns of an account that an update may change: what the history keeps of it. */
+/** The columns that an update can change and the history records. */
 export const changeableKeys = storedKeys(accounts).filter((key) => !fixedKeys.includes(key));
 
-/** The changeable fields that an account has, as the history keeps them. */
+/** Returns the changeable fields that are not null, as the history stores them. */
 export function snapshot(row: AccountRow): Record<string, unknown> {
   const entries = changeableKeys.map((key) => [key, row[key as keyof AccountRow]]);
   return Object.fromEntries(entries.filter(([, value]) => value !== null));

@@ -7,9 +7,9 @@ import {
   aliasHistory,
   assertRoom,
   claimConstraints,
-  claimsInTheWay,
   endedAt,
   endSpans,
+  findConflictingClaims,
   insertAliases,
   lockNames,
   type NewAlias,
@@ -40,18 +40,18 @@ import { type AccountRow, accounts, changeableKeys } from './table.ts';
 const lockAccountsStatement = lockStatement('lock_accounts', accounts);
 const touchAccountStatement = touchStatement('touch_account', accounts);
 
-/** Holds accounts until the transaction ends. */
+/** Locks accounts until the transaction ends. */
 export async function lockAccounts(run: Run, ids: string[]): Promise<Map<string, AccountRow>> {
   const rows = (await run(lockAccountsStatement, { ids })) as AccountRow[];
   return new Map(rows.map((row) => [row.id, row]));
 }
 
-/** Holds one account until the transaction ends. */
+/** Locks one account until the transaction ends. */
 export async function lockAccount(run: Run, id: string): Promise<AccountRow | undefined> {
   return (await lockAccounts(run, [id])).get(id);
 }
 
-/** Adds 1 to the version of a locked account, whose status may change with it. */
+/** Adds 1 to the version of a locked account, and sets its status if one is given. */
 export async function touchAccount(
   ctx: Ctx,
   run: Run,
@@ -63,18 +63,18 @@ export async function touchAccount(
     status,
     now: ctx.now.toISOString(),
   })) as AccountRow[];
-  if (row === undefined) throw new Error('A locked account is gone.');
+  if (row === undefined) throw new Error('A locked account does not exist.');
   return row;
 }
 
-/** What belongs to an account, where a write knows it. */
+/** Rows of an account that a write has read or written. */
 export interface Belongings {
-  /** In force at the instant of the request. */
+  /** The aliases in force at the time of the request. */
   aliases?: AliasRow[] | undefined;
   settings?: SettingRow[] | undefined;
 }
 
-/** Primes the loaders with an account and its belongings. */
+/** Primes the loaders with an account and its related rows. */
 export function primeAccount(ctx: Ctx, account: AccountRow, { aliases, settings }: Belongings = {}): void {
   for (const key of [byId(account.id), byUuid(account.nodeId)]) ctx.prime(accountByKey, key, account);
   if (aliases !== undefined)
@@ -83,7 +83,7 @@ export function primeAccount(ctx: Ctx, account: AccountRow, { aliases, settings 
     ctx.prime(settingsOfOwner, { type: 'ACCOUNT', id: account.id }, inSettingOrder(settings));
 }
 
-/** Makes the rest of the request see an account as a write left it. */
+/** Clears the loaders and primes them with an account after a write. */
 export function refreshAccount(ctx: Ctx, account: AccountRow, belongings?: Belongings): void {
   ctx.forget();
   primeAccount(ctx, account, belongings);
@@ -97,8 +97,10 @@ const shareCustomerStatement = statement('share_customer', (orm) =>
     .for('share'),
 );
 
-/** Keeps a customer from being archived until the transaction ends. Throws if it is archived. */
-async function holdActiveCustomer(run: Run, id: string): Promise<void> {
+/**
+ * Keeps a customer from being archived until the transaction ends. Throws NotAllowedInStatusError if it is archived.
+ */
+async function lockActiveCustomer(run: Run, id: string): Promise<void> {
   const [customer] = await run(shareCustomerStatement, { id });
   if (customer === undefined) throw new Error('The account has no customer.');
   if (customer.status === 'ARCHIVED') {
@@ -116,7 +118,10 @@ const updateAccountStatement = patchStatement({
   accountId: sql`after.id`,
 });
 
-/** The columns that an update sets: absent keeps, null clears, a value sets; an address and the recipients as a whole. */
+/**
+ * Returns the columns that an update sets: absent keeps, null clears. The address and the recipients are replaced as a
+ * whole.
+ */
 function columnsToSet(input: UpdateAccountInput): Partial<AccountRow> {
   const { name, status, address, billingInformation: billing, tags, metadata } = input;
   const { invoiceCurrency, netTermDays, primaryEmail } = input;
@@ -136,7 +141,7 @@ function columnsToSet(input: UpdateAccountInput): Partial<AccountRow> {
   };
 }
 
-/** Changes fields of an account in one statement. Throws the AppError that refuses it. */
+/** Changes fields of an account in one statement. Throws the AppError that explains a refusal. */
 export async function updateAccount(ctx: Ctx, input: UpdateAccountInput): Promise<Written<AccountRow>> {
   const outcome = await runPatch<AccountRow>(
     ctx,
@@ -155,7 +160,7 @@ export async function updateAccount(ctx: Ctx, input: UpdateAccountInput): Promis
 
 const reviveAccount = (answer: unknown) => revive(accounts, answer);
 
-/** Archives an account: its aliases end now, and it refuses every other write until it is restored. */
+/** Archives an account. Its aliases end, and it accepts only a restore. */
 export async function archiveAccount(ctx: Ctx, input: EntityInput): Promise<Written<AccountRow>> {
   const { id } = input;
   const result = await writeOnce(ctx, 'archiveAccount', input, reviveAccount, async (run) => {
@@ -185,15 +190,16 @@ const lastArchiveStatement = statement('last_archive', (orm) =>
     .limit(1),
 );
 
-/** The later of two instants; null lies before all others. */
+/** Returns the later of two instants; null is earlier than any other. */
 function later(a: Date | null, b: Date): Date {
   return a !== null && a > b ? a : b;
 }
 
-/** The aliases that ended when the account was last archived, as they go on from now. */
+/** Returns the aliases that ended with the last archiving, starting now. */
 async function aliasesToBringBack(ctx: Ctx, run: Run, id: string): Promise<NewAlias[]> {
   const [archive] = await run(lastArchiveStatement, { id });
-  // Whoever archived it may have begun after this request, or by a clock that is ahead.
+  // The archiving can be later than `ctx.now`: it may have started after this request, or on a host whose clock is
+  // ahead.
   const from = later(archive?.at ?? null, ctx.now);
   const ended = (archive?.before?.aliases ?? []) as AliasSpan[];
   const date = (value: unknown) => (value === null ? null : new Date(String(value)));
@@ -208,7 +214,7 @@ async function aliasesToBringBack(ctx: Ctx, run: Run, id: string): Promise<NewAl
       value,
       accountId: id,
       ordinal,
-      // What others made of the value meanwhile stays: it comes back from now on.
+      // Other accounts may have held the value since then, so it starts now.
       effectiveFrom: later(effectiveFrom, from),
       effectiveUntil,
       createdAt: ctx.now,
@@ -223,18 +229,20 @@ function reviveRestored(answer: unknown) {
   };
 }
 
-/** Brings an archived account back to ACTIVE, with the aliases that ended with it; refused when one was taken meanwhile. */
+/**
+ * Restores an archived account to ACTIVE, with the aliases that ended with it. Throws AliasTakenError if one is in use.
+ */
 export async function restoreAccount(ctx: Ctx, input: EntityInput): Promise<Written<AccountRow>> {
   const { id } = input;
   let returning: NewAlias[] = [];
   const restore = async (run: Run) => {
-    // Names are locked before accounts, by everyone.
+    // Lock order: names before accounts, in every write.
     await lockNames(
       run,
       (await aliasesToBringBack(ctx, run, id)).map((alias) => alias.value),
     );
     const { customerId, status } = assertArchived('Account', await lockAccount(run, id), input);
-    await holdActiveCustomer(run, customerId);
+    await lockActiveCustomer(run, customerId);
     returning = await aliasesToBringBack(ctx, run, id);
     await insertAliases(run, returning);
     await assertRoom(ctx, run, id, returning);
@@ -250,7 +258,7 @@ export async function restoreAccount(ctx: Ctx, input: EntityInput): Promise<Writ
     claimConstraints,
     () => writeOnce(ctx, 'restoreAccount', input, reviveRestored, restore),
     async () => {
-      const clashes = await claimsInTheWay(ctx, returning);
+      const clashes = await findConflictingClaims(ctx, returning);
       if (clashes.length > 0) throw new AliasTakenError(clashes);
       return undefined;
     },

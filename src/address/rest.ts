@@ -2,7 +2,7 @@ import { present } from '../rest/answer.ts';
 import { z } from '../rest/zod.ts';
 import { type AddressColumns, addressOf, fields } from './rules.ts';
 
-/** An address as the facade shows it: the parts that there are. */
+/** An address in REST responses, without its missing parts. */
 export const AddressAnswer = z
   .strictObject({
     phoneNumber: fields.phoneNumber.optional(),
@@ -13,10 +13,10 @@ export const AddressAnswer = z
     state: fields.state.optional(),
     country: fields.country.optional(),
   })
-  .describe('A postal address with a phone number: the parts that there are.')
+  .describe('A postal address with a phone number. Missing parts are left out.')
   .openapi('Address');
 
-/** The address of a row. */
+/** Returns the address of a row. */
 export function showAddress(row: AddressColumns): z.input<typeof AddressAnswer> {
   return present(addressOf(row) ?? {});
 }

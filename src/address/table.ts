@@ -1,7 +1,7 @@
 import { textColumn } from '../db/columns.ts';
 import { fields } from './rules.ts';
 
-/** The columns of a table that holds an address: half the heap of a jsonb column. */
+/** Returns the columns of an address. They take less space than a jsonb column. */
 export function addressColumns() {
   return {
     addressPhoneNumber: textColumn(fields.phoneNumber),

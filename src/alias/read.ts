@@ -18,20 +18,20 @@ export function instantKey(on: Date, name: string): string {
   return `${on.getTime()}:${name}`;
 }
 
-/** The condition that an alias is in force at the instant of a row of `wanted`. */
+/** Matches aliases in force at the instant of the row of `wanted`. */
 export const inForceThen = sql`${aliases.effectiveFrom} <= wanted."on" and ${aliases.effectiveUntil} > wanted."on"`;
-export const asked = sql.identifier('asked');
+export const positionColumn = sql.identifier('asked');
 
-/** Each pair of a name and an instant that a batch asks for, with its place in the batch. */
-export function wanted() {
+/** The requested pairs of name and instant, each with its position in the batch. */
+export function requestedNames() {
   return sql`unnest(${sql.placeholder('names')}::text[], ${sql.placeholder('instants')}::text[]::timestamptz[])
-    with ordinality as wanted("name", "on", ${asked})`;
+    with ordinality as wanted("name", "on", ${positionColumn})`;
 }
 
 const aliasesInForce = statement('aliases_in_force', (orm) =>
   orm
-    .select({ asked: sql<number>`wanted.${asked}::integer`, alias: aliases })
-    .from(wanted())
+    .select({ asked: sql<number>`wanted.${positionColumn}::integer`, alias: aliases })
+    .from(requestedNames())
     .innerJoin(
       aliases,
       sql`${aliases.tenantId} = ${tenantId} and ${aliases.accountId} = wanted."name"
@@ -55,8 +55,8 @@ export const aliasesOfAccount: Loader<AliasesKey, AliasRow[]> = {
   },
 };
 
-/** The claims that stand in the way of others, in whatever account. */
-export const standingClaims = statement('standing_claims', (orm) =>
+/** Finds the spans of any account that overlap the given claims. */
+export const conflictingClaims = statement('standing_claims', (orm) =>
   orm
     .selectDistinct({
       value: aliases.value,
@@ -88,7 +88,7 @@ const aliasesByValue = keysetList('aliases_in_force', {
     and ${aliases.effectiveFrom} <= ${now} and ${aliases.effectiveUntil} > ${now}`,
 });
 
-/** Returns the aliases of the tenant that are in force now, by value. Throws InvalidInputError. */
+/** Returns a page of the aliases in force now, ordered by value. Throws InvalidInputError. */
 export async function aliasPage(ctx: Ctx, args: PageArgs): Promise<ListPage<AliasRow>> {
   const orderName = 'aliases in force';
   const { order, select, count } = aliasesByValue;
@@ -103,7 +103,7 @@ export async function aliasPage(ctx: Ctx, args: PageArgs): Promise<ListPage<Alia
 
 const noBeginning = '-infinity';
 
-/** The spans of an account, without the one of its own id, which has no end. */
+/** The spans of an account, without the span of its own id. */
 const spansOfAccount = keysetList('alias_timeline', {
   table: aliases,
   order: { by: aliases.effectiveFrom, type: 'timestamptz', direction: 'ASC', tie: aliases.value },
@@ -111,7 +111,7 @@ const spansOfAccount = keysetList('alias_timeline', {
     and ${aliases.value} <> ${aliases.accountId}`,
 });
 
-/** Returns all spans of an account's aliases, those without a beginning first. Throws InvalidInputError. */
+/** Returns a page of all spans of an account's aliases, ordered by start. Throws InvalidInputError. */
 export async function aliasTimeline(
   ctx: Ctx,
   accountId: string,
@@ -139,7 +139,7 @@ const spanOfName = statement('span_of_name', (orm) =>
     .limit(1),
 );
 
-/** Returns whether a name is or ever was the id or an alias of an account, archived ones included. */
+/** Returns whether a name is or was the id or an alias of an account, including archived accounts. */
 export async function nameExisted({ run }: Ctx, name: string): Promise<boolean> {
   return (await run(spanOfName, { name })).length > 0;
 }

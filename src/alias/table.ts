@@ -7,14 +7,14 @@ import { entityId } from '../lib/fields.ts';
 import { tenants } from '../tenant/table.ts';
 import * as rules from './rules.ts';
 
-/** The text that a search looks at in an alias. */
+/** Returns the text that a search matches in an alias. */
 export function aliasText({ value }: Columns<'value'>): SQL {
   return searchText(value);
 }
 
 /**
- * The look-up space of a tenant: each row gives a value to one account for a span of time. Every account holds its own
- * id here without end, so the exclusion constraint `aliases_no_overlap` (see the migrations) keeps ids and aliases apart.
+ * The names of a tenant: each row gives a value to one account for a span of time. Every account holds its own id here
+ * without an end, so the exclusion constraint `aliases_no_overlap` (see the migrations) keeps ids and aliases apart.
  */
 export const aliases = pgTable(
   'aliases',
@@ -25,7 +25,7 @@ export const aliases = pgTable(
     effectiveFrom: boundColumn('-infinity').notNull(),
     effectiveUntil: boundColumn('infinity').notNull(),
     createdAt: instantColumn().notNull(),
-    /** The place among the aliases of one request. */
+    /** The position among the aliases of one request. */
     ordinal: smallint().notNull().default(0),
   },
   (t) => [
@@ -47,7 +47,7 @@ export const aliases = pgTable(
 
 export type AliasRow = typeof aliases.$inferSelect;
 
-/** Values that the REST API has registered as aliases before any account has them. */
+/** Values that the REST API registered as aliases before an account has them. */
 export const registeredAliases = pgTable(
   'registered_aliases',
   {

@@ -4,7 +4,7 @@ import { insertedFrom, recordset, tenantId } from '../db/rows.ts';
 import { type Orm, statement } from '../db/statement.ts';
 import { IdTakenError, LimitExceededError } from '../writing/errors.ts';
 import { retryOnViolation } from '../writing/retry.ts';
-import { standingClaims } from './read.ts';
+import { conflictingClaims } from './read.ts';
 import {
   type AliasSpan,
   AliasTakenError,
@@ -15,19 +15,22 @@ import {
 } from './rules.ts';
 import { type AliasRow, aliases, registeredAliases } from './table.ts';
 
-/** Constraints that a claim of a taken value violates. */
+/** The constraints that fail if a claimed value is in use. */
 export const claimConstraints = ['aliases_no_overlap', 'aliases_pkey'];
 
 export type NewAlias = Omit<AliasRow, 'tenantId'>;
 
-/** The claims of a new account: its own id without an end, then its aliases. Its own id given as an alias has no effect. */
+/**
+ * Returns the claims of a new account: its own id without an end, then its aliases. The id among the aliases has no
+ * effect.
+ */
 export function newAliases(ctx: Ctx, accountId: string, spans: AliasSpan[]): NewAlias[] {
   const own: AliasSpan = { value: accountId, effectiveFrom: null, effectiveUntil: null };
   const others = spans.filter((span) => span.value !== accountId);
   return [own, ...others].map((span, ordinal) => ({ ...span, accountId, createdAt: ctx.now, ordinal }));
 }
 
-/** The JSON of claims for a statement with `claimSteps`. */
+/** Returns claims as the JSON parameter of `claimSteps`. */
 export function aliasRecords(rows: NewAlias[]): string {
   return JSON.stringify(
     rows.map((row) => ({
@@ -38,7 +41,7 @@ export function aliasRecords(rows: NewAlias[]): string {
   );
 }
 
-/** Deletes the registrations of values that an account has now. */
+/** Returns the statement that deletes the registrations of values that an account now has. */
 function forgetRegistered(orm: Orm, values: SQL) {
   return orm
     .delete(registeredAliases)
@@ -47,8 +50,8 @@ function forgetRegistered(orm: Orm, values: SQL) {
 }
 
 /**
- * The steps by which a statement claims the values of its recordset `newAlias`. `locked` takes a lock on each value,
- * in one order for all: without it, two writers that claim the same values can each wait for the other.
+ * Returns the CTEs that claim the values of the recordset `newAlias`. `locked` locks the values in one order for all
+ * writers; without it, two of them can deadlock.
  */
 export function claimSteps(orm: Orm, accountIds: SQL) {
   const wanted = orm
@@ -85,17 +88,17 @@ export function claimSteps(orm: Orm, accountIds: SQL) {
   return { wanted, locked, claimed, forgotten, isLocked: sql`(select count from locked) >= 0` };
 }
 
-/** Reads the spans, of any account, that overlap one of the claims. */
-export async function claimsInTheWay(ctx: Ctx, claims: Claim[]): Promise<Claim[]> {
-  return ctx.run(standingClaims, {
+/** Reads the spans of any account that overlap the claims. */
+export async function findConflictingClaims(ctx: Ctx, claims: Claim[]): Promise<Claim[]> {
+  return ctx.run(conflictingClaims, {
     values: claims.map((claim) => claim.value),
     froms: claims.map((claim) => claim.effectiveFrom?.toISOString() ?? '-infinity'),
     untils: claims.map((claim) => claim.effectiveUntil?.toISOString() ?? 'infinity'),
   });
 }
 
-/** The refusal of a new account that claims values in use: its id, or else its aliases. */
-export function explainClashes(
+/** Returns the error for a new account whose id or aliases are in use. */
+export function toClashError(
   id: string,
   { clashes, hints }: SettledClaims<NewAlias>,
 ): IdTakenError | AliasTakenError {
@@ -105,8 +108,8 @@ export function explainClashes(
 }
 
 /**
- * Runs a write of claims as they were given. If a constraint refuses them, runs it with the beginnings that the existing
- * spans leave them. Throws AliasTakenError if a value is in use.
+ * Writes claims as given. If a constraint fails, writes them again with the starts that existing spans allow. Throws
+ * AliasTakenError if a value is in use.
  */
 export async function writeClaims<T>(
   ctx: Ctx,
@@ -118,15 +121,13 @@ export async function writeClaims<T>(
     claimConstraints,
     () => write(settled),
     async () => {
-      const found = settleClaims(claims, await claimsInTheWay(ctx, claims), ctx.now);
+      const found = settleClaims(claims, await findConflictingClaims(ctx, claims), ctx.now);
       if (found.clashes.length > 0) throw new AliasTakenError(found.clashes, found.hints);
       settled = found.claims;
       return undefined;
     },
   );
 }
-
-/** Steps of transactions that hold the lock of the account whose aliases they change. */
 
 const ofAccount = sql`${aliases.tenantId} = ${tenantId} and ${aliases.accountId} = ${sql.placeholder('accountId')}
   and ${aliases.value} <> ${aliases.accountId}`;
@@ -140,7 +141,7 @@ const lockNamesStatement = statement('lock_names', (orm) =>
   ),
 );
 
-/** Holds values, in one order for all who claim them, so that no two can wait for each other. */
+/** Locks values until the transaction ends, in one order for all writers, so that they cannot deadlock. */
 export async function lockNames(run: Run, values: string[]): Promise<void> {
   await run(lockNamesStatement, { values });
 }
@@ -152,11 +153,11 @@ const insertStatement = statement('insert_aliases', (orm) =>
     .returning({ value: aliases.value }),
 );
 
-/** A span without a beginning that was removed: it covers the past by default only, so the limit leaves it out. */
+/** Matches removed spans without a start. They cover the past only by default, so the limit excludes them. */
 const isRemovedUndated = sql`(${aliases.effectiveFrom} = '-infinity' and ${aliases.effectiveUntil} >= ${aliases.createdAt}
   and ${aliases.effectiveUntil} <= ${sql.placeholder('now')}::timestamptz)`;
 
-/** Finds the highest number of aliases of an account in force at any instant of the given spans. */
+/** Returns the highest number of aliases of an account that are in force at an instant of the given spans. */
 const peakStatement = statement('peak_of_aliases', (orm) => {
   const counted = sql`${ofAccount} and not ${isRemovedUndated}`;
   const spans = sql`unnest(${sql.placeholder('froms')}::text[]::timestamptz[], ${sql.placeholder('untils')}::text[]::timestamptz[])`;
@@ -175,14 +176,14 @@ const forgetStatement = statement('forget_registered_aliases', (orm) =>
   forgetRegistered(orm, sql`select unnest(${sql.placeholder('values')}::text[])`),
 );
 
-/** Adds spans. Throws the violation of the constraint if one overlaps an existing span. */
+/** Inserts spans. Throws the constraint violation if one overlaps an existing span. */
 export async function insertAliases(run: Run, rows: NewAlias[]): Promise<void> {
   if (rows.length === 0) return;
   await run(insertStatement, { newAlias: aliasRecords(rows) });
   await run(forgetStatement, { values: rows.map((row) => row.value) });
 }
 
-/** The spans to check against the limit. A claim without a beginning counts from now on, unless it has ended. */
+/** Returns the spans to check against the limit. A claim without a start counts from now, unless it has ended. */
 export function countedSpans<T extends AliasSpan>(claims: T[], now: Date): T[] {
   const goesOn = ({ effectiveUntil }: T) => effectiveUntil === null || effectiveUntil > now;
   return claims.map((claim) =>
@@ -204,7 +205,7 @@ export async function assertRoom(ctx: Ctx, run: Run, accountId: string, spans: A
   }
 }
 
-const standingStatement = statement('aliases_until', (orm) =>
+const spansAfterStatement = statement('aliases_until', (orm) =>
   orm
     .select()
     .from(aliases)
@@ -229,17 +230,17 @@ const dropStatement = statement('drop_aliases', (orm) =>
     .returning({ value: aliases.value }),
 );
 
-/** The spans of an account, of all values or of some, that go on after an instant. */
+/** Returns the spans of an account that end after an instant. `values` null: of all values. */
 export function spansAfter(
   run: Run,
   accountId: string,
   instant: Date,
   values: string[] | null,
 ): Promise<AliasRow[]> {
-  return run(standingStatement, { accountId, values, until: instant.toISOString() });
+  return run(spansAfterStatement, { accountId, values, until: instant.toISOString() });
 }
 
-/** Ends spans at an instant: those that begin then or later disappear. */
+/** Ends spans at an instant, and removes those that start later. `values` null: of all values. */
 export async function endSpans(
   run: Run,
   accountId: string,
@@ -261,7 +262,7 @@ const spanAtStatement = statement('alias_at', (orm) =>
     ),
 );
 
-/** Whom a value names at an instant, and for how long. */
+/** Returns the span of a value at an instant. */
 export async function spanAt(run: Run, value: string, instant: Date): Promise<AliasRow | undefined> {
   const [span] = await run(spanAtStatement, { value, until: instant.toISOString() });
   return span;
@@ -279,14 +280,14 @@ const endSpanStatement = statement('end_alias', (orm) =>
 
 const dropSpanStatement = statement('drop_alias', (orm) => orm.delete(aliases).where(thisSpan));
 
-/** Ends one span at an instant; when it has not begun before, nothing is left of it. */
+/** Ends one span at an instant, or removes it if it starts later. */
 export async function endSpan(run: Run, { value, effectiveFrom }: AliasRow, instant: Date): Promise<void> {
   const begins = effectiveFrom !== null && effectiveFrom >= instant;
   const from = effectiveFrom?.toISOString() ?? '-infinity';
   await run(begins ? dropSpanStatement : endSpanStatement, { value, from, until: instant.toISOString() });
 }
 
-/** Spans as the history keeps them. */
+/** Returns spans as the history stores them. */
 export function aliasHistory(spans: AliasSpan[]): { aliases: AliasSpan[] } {
   return {
     aliases: spans.map(({ value, effectiveFrom, effectiveUntil }) => ({
@@ -297,7 +298,7 @@ export function aliasHistory(spans: AliasSpan[]): { aliases: AliasSpan[] } {
   };
 }
 
-/** What is left of spans that end at an instant. */
+/** Returns spans as they are after they end at an instant, without those that start later. */
 export function endedAt(spans: AliasSpan[], instant: Date): AliasSpan[] {
   return spans
     .filter(({ effectiveFrom }) => effectiveFrom === null || effectiveFrom < instant)

@@ -11,7 +11,7 @@ import {
 import { accounts } from '../account/table.ts';
 import { toAddressColumns } from '../address/rules.ts';
 import { settleClaims } from '../alias/rules.ts';
-import { aliasRecords, claimsInTheWay, explainClashes } from '../alias/write.ts';
+import { aliasRecords, findConflictingClaims, toClashError } from '../alias/write.ts';
 import type { Ctx } from '../ctx.ts';
 import { isViolation } from '../db/constraint.ts';
 import { fieldsOf, insertedFrom, recordset, revive } from '../db/rows.ts';
@@ -38,7 +38,7 @@ import type { CreateCustomerInput } from './rules.ts';
 import { type CustomerRow, customers, snapshot } from './table.ts';
 import { refreshCustomer } from './write.ts';
 
-/** A customer as its creation leaves it, perhaps with its first account. */
+/** A new customer with its settings and, if given, its first account. */
 export interface CreatedCustomer {
   customer: CustomerRow;
   settings: NewSetting[];
@@ -151,26 +151,29 @@ async function insertCustomer(
     newSetting: JSON.stringify([...rows.settings, ...accountRows.flatMap((one) => one.settings)]),
     newChange: JSON.stringify(creationChanges(ctx, rows)),
   });
-  if (outcome === undefined) throw new Error('The statement lost its input.');
+  if (outcome === undefined) throw new Error('The statement returned no row for its input.');
   const earlier = earlierAnswer(outcome, key);
   if (earlier instanceof AppError) throw earlier;
   if (earlier !== undefined) return { written: reviveCustomer(earlier), replayed: true };
   return { written: { ...rows, customer: outcome.customer }, replayed: false };
 }
 
-/** The rows with the beginnings that existing spans leave to their claims. Throws why a constraint refused them. */
+/**
+ * Returns the rows with the alias starts that existing spans allow. Throws the reason if a constraint cannot be
+ * satisfied.
+ */
 async function settle(ctx: Ctx, rows: CreatedCustomer, error: unknown): Promise<CreatedCustomer> {
   if (isViolation(error, ['customers_pkey'])) throw new IdTakenError('Customer', rows.customer.id, null);
   const { account } = rows;
   if (account === null) return rows;
-  const settled = settleClaims(account.aliases, await claimsInTheWay(ctx, account.aliases), ctx.now);
-  if (settled.clashes.length > 0) throw explainClashes(account.account.id, settled);
+  const settled = settleClaims(account.aliases, await findConflictingClaims(ctx, account.aliases), ctx.now);
+  if (settled.clashes.length > 0) throw toClashError(account.account.id, settled);
   return { ...rows, account: { ...account, aliases: settled.claims } };
 }
 
 /**
- * Creates a customer with its settings and history and, if one is given, its first account: all or nothing, in one
- * statement. Throws the AppError that refuses it.
+ * Creates a customer with its settings, its history and, if given, its first account, in one statement. Throws the
+ * AppError that explains a refusal.
  */
 export async function createCustomer(
   ctx: Ctx,
@@ -190,7 +193,7 @@ export async function createCustomer(
   return showCreated(ctx, created);
 }
 
-/** Makes the answer show a customer and its first account as their creation left them, at no cost. */
+/** Primes the loaders with a new customer and its account, so that the response needs no further statement. */
 function showCreated(ctx: Ctx, result: Written<CreatedCustomer>): Written<CreatedCustomer> {
   const { customer, settings, account } = result.written;
   const { tenantId } = customer;

@@ -104,7 +104,7 @@ builder.objectField(Account, 'customer', (t) =>
   t.field({
     type: Customer,
     description: "The account's customer, also if it is archived.",
-    // A foreign key ensures that there is one.
+    // A foreign key guarantees that the customer exists.
     resolve: ({ customerId }, _, ctx) => ctx.load(customerByKey, byId(customerId)) as Promise<CustomerRow>,
   }),
 );

@@ -17,7 +17,10 @@ const listed: Listed<typeof customers> = {
   facets: customerFacets(customers),
 };
 
-/** Customers that match a filter, archived ones left out unless asked for. Throws InvalidInputError. */
+/**
+ * Returns the customers that match a filter, without archived ones unless the filter includes them. Throws
+ * InvalidInputError.
+ */
 export async function customerPage(
   ctx: Ctx,
   args: PageArgs,

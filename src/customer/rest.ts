@@ -2,9 +2,9 @@ import { customerByKey } from '../account/read.ts';
 import {
   AccountAnswer,
   FirstAccountBody,
-  inDomainWords,
   MetadataAnswer,
   showAccount,
+  toDomainInput,
 } from '../account/rest.ts';
 import { AddressAnswer, showAddress } from '../address/rest.ts';
 import { billingAddressOf } from '../address/rules.ts';
@@ -29,7 +29,7 @@ import * as rules from './rules.ts';
 import type { CustomerRow } from './table.ts';
 import { archiveCustomer, updateCustomer } from './write.ts';
 
-/** The customer that examples are of. */
+/** The customer of the examples. */
 export const exampleCustomer = {
   id: 'C1234qwd',
   name: 'Acme Enterprise',
@@ -51,19 +51,19 @@ const customer = {
   id: rules.id,
   togaiCustomerId: z
     .string()
-    .describe('Made by the system: unique across all types and tenants, never changed.'),
+    .describe("The system's id of the customer: unique across all types and tenants, immutable."),
   name: rules.name,
   primaryEmail: rules.primaryEmail,
   billingAddress: z
     .string()
-    .describe('The address on one line, without the phone number; empty when nothing else is known of it.'),
+    .describe('The address on one line, without the phone number. Empty if all other parts are missing.'),
   address: AddressAnswer,
   status: status.describe("The customer's status."),
   settings: z
     .array(SettingOfOwner)
     .max(maxEmbedded)
     .optional()
-    .describe(`The settings, the first ${maxEmbedded} ordered by namespace, then id. \`/settings\` has all.`),
+    .describe(`The first ${maxEmbedded} settings, ordered by namespace, then id. \`/settings\` lists all.`),
   metadata: MetadataAnswer.optional(),
   createdAt: instant("The time of the customer's creation."),
   updatedAt: instant("The time of the customer's last change."),
@@ -71,12 +71,12 @@ const customer = {
 
 const CustomerAnswer = z
   .strictObject(customer)
-  .describe('A company that buys from you. Owns accounts.')
+  .describe('A company that buys from the tenant. It owns accounts.')
   .openapi('Customer');
 
 const CreatedCustomerAnswer = z
   .strictObject({ ...customer, account: AccountAnswer.optional() })
-  .describe('A new customer and, when one was given, its first account.')
+  .describe('A new customer and, if given, its first account.')
   .openapi('CreateCustomerResponse');
 
 const { idempotencyKey: _, account: __, ...created } = rules.createCustomerInput.shape;
@@ -88,10 +88,10 @@ const CreateCustomerBody = facade(z.object({ ...created, account: FirstAccountBo
 const { id, expectedVersion: ___, idempotencyKey: ____, ...changes } = rules.updateCustomerInput.shape;
 
 const UpdateCustomerBody = facade(z.object(changes))
-  .describe('What to change: a field that is left out stays, `null` clears it, a value sets it.')
+  .describe('The changes. A field that is left out keeps its value, and `null` clears it.')
   .openapi('UpdateCustomerRequest');
 
-/** Customers are never deleted: one that existed is still there, perhaps archived. */
+/** Customers are never deleted, so one that existed can still be read. */
 const customerPath = nameInPath(
   'id',
   id,
@@ -117,16 +117,16 @@ const createRoute = call(['customers:write'], {
   tags,
   summary: 'Create a customer',
   description:
-    'Creates a customer and, when `account` is given, its first account, for which the scope `accounts:write` is needed, too: all of it or, when anything is refused, nothing.',
+    'Creates a customer and, if `account` is given, its first account, which also needs the scope `accounts:write`. If any part is refused, nothing is created.',
   request: { headers: writeHeaders, body: body(CreateCustomerBody, exampleCustomer) },
   responses: { 201: answer(CreatedCustomerAnswer, 'The new customer.', exampleAnswer) },
 });
 
 const filter = z.strictObject({
-  status: status.optional().describe('Those in this status; without it, all but the archived ones.'),
+  status: status.optional().describe('Customers in this status. Default: all except archived ones.'),
   _search: search
     .optional()
-    .describe(`Those whose id, name or primary email contains this. ${search.description}`),
+    .describe(`Customers whose id, name or primary email contains this text. ${search.description}`),
 });
 
 const listRoute = call(['customers:read'], {
@@ -135,7 +135,7 @@ const listRoute = call(['customers:read'], {
   operationId: 'getCustomers',
   tags,
   summary: 'List customers',
-  description: 'The customers that meet every condition, the latest change first.',
+  description: 'Lists the customers that match all conditions, the latest change first.',
   request: { query: filter.extend(pageQuery) },
   responses: { 200: answer(pageOf(CustomerAnswer, 'CustomerPage'), 'A page of customers.') },
 });
@@ -146,7 +146,7 @@ const getRoute = call(['customers:read'], {
   operationId: 'getCustomer',
   tags,
   summary: 'Get a customer',
-  description: 'The customer with this id, also if it is archived.',
+  description: 'Returns the customer with this id, also if it is archived.',
   request: { params: customerPath },
   responses: { 200: answer(CustomerAnswer, 'The customer.', exampleAnswer) },
 });
@@ -157,7 +157,7 @@ const updateRoute = call(['customers:write'], {
   operationId: 'updateCustomer',
   tags,
   summary: 'Change a customer',
-  description: 'Changes fields of a customer. `address` and `metadata` are replaced whole.',
+  description: 'Changes fields of a customer. `address` and `metadata` are replaced as a whole.',
   request: {
     params: customerPath,
     headers: writeHeaders,
@@ -173,7 +173,7 @@ const deleteRoute = call(['customers:write'], {
   tags,
   summary: 'Archive a customer',
   description:
-    'Archives the customer, for nothing is ever deleted. Refused while it has accounts that are not archived; the refusal names them.',
+    'Archives the customer, because customers are never deleted. Refused while it has accounts that are not archived; the error lists them.',
   request: { params: customerPath, headers: writeHeaders },
   responses: { 200: answer(Success, 'The customer was archived.') },
 });
@@ -194,7 +194,7 @@ async function showCustomer(ctx: Ctx, row: CustomerRow) {
   };
 }
 
-function reads(rest: Rest): void {
+function registerReads(rest: Rest): void {
   rest.openapi(listRoute, async (c) => {
     const { ctx } = c.var;
     const asked = askedPage('customers', c.req.valid('query'));
@@ -214,13 +214,13 @@ function reads(rest: Rest): void {
   });
 }
 
-function writes(rest: Rest): void {
+function registerWrites(rest: Rest): void {
   rest.openapi(createRoute, async (c) => {
     const { ctx } = c.var;
     const { account: first, ...fields } = c.req.valid('json');
     if (first) requireScope(ctx.viewer, 'accounts:write');
     const idempotencyKey = c.req.valid('header')['Idempotency-Key'];
-    const input = { ...fields, account: first && inDomainWords(first), idempotencyKey };
+    const input = { ...fields, account: first && toDomainInput(first), idempotencyKey };
     const { customer, account } = written(c, await createCustomer(ctx, input));
     const shown = account && { account: await showAccount(ctx, account.account) };
     return c.json({ ...(await showCustomer(ctx, customer)), ...shown }, 201);
@@ -240,8 +240,8 @@ function writes(rest: Rest): void {
   });
 }
 
-/** The calls that are about customers. */
+/** Registers the routes of customers. */
 export function customerRoutes(rest: Rest): void {
-  reads(rest);
-  writes(rest);
+  registerReads(rest);
+  registerWrites(rest);
 }

@@ -26,7 +26,7 @@ import * as rules from './rules.ts';
 
 const statusWords = Object.keys(rules.statuses) as [rules.CustomerStatus];
 
-/** The text that a search looks at in a customer. */
+/** Returns the text that a search matches in a customer. */
 export function customerText({ id, name, primaryEmail }: Columns<'id' | 'name' | 'primaryEmail'>): SQL {
   return searchText(id, name, primaryEmail);
 }
@@ -78,10 +78,10 @@ export type CustomerRow = typeof customers.$inferSelect;
 
 const fixedKeys = ['tenantId', 'id', 'nodeId', 'version', 'createdAt', 'updatedAt'];
 
-/** The columns of a customer that an update may change: what the history keeps of it. */
+/** The columns that an update can change and the history records. */
 export const changeableKeys = storedKeys(customers).filter((key) => !fixedKeys.includes(key));
 
-/** The changeable fields that a customer has, as the history keeps them. */
+/** Returns the changeable fields that are not null, as the history stores them. */
 export function snapshot(row: CustomerRow): Record<string, unknown> {
   const entries = changeableKeys.map((key) => [key, row[key as keyof CustomerRow]]);
   return Object.fromEntries(entries.filter(([, value]) => value !== null));

@@ -25,13 +25,13 @@ import { type CustomerRow, changeableKeys, customers } from './table.ts';
 const lockCustomersStatement = lockStatement('lock_customers', customers);
 const touchCustomerStatement = touchStatement('touch_customer', customers);
 
-/** Holds one customer until the transaction ends. */
+/** Locks one customer until the transaction ends. */
 export async function lockCustomer(run: Run, id: string): Promise<CustomerRow | undefined> {
   const [row] = (await run(lockCustomersStatement, { ids: [id] })) as CustomerRow[];
   return row;
 }
 
-/** Adds 1 to the version of a locked customer, whose status may change with it. */
+/** Adds 1 to the version of a locked customer, and sets its status if one is given. */
 export async function touchCustomer(
   ctx: Ctx,
   run: Run,
@@ -43,11 +43,11 @@ export async function touchCustomer(
     status,
     now: ctx.now.toISOString(),
   })) as CustomerRow[];
-  if (row === undefined) throw new Error('A locked customer is gone.');
+  if (row === undefined) throw new Error('A locked customer does not exist.');
   return row;
 }
 
-/** Makes the rest of the request see a customer as a write left it, with its settings if the write knows them. */
+/** Clears the loaders and primes them with a customer after a write. */
 export function refreshCustomer(
   ctx: Ctx,
   customer: CustomerRow,
@@ -71,7 +71,7 @@ const updateCustomerStatement = patchStatement({
 
 const reviveCustomer = (answer: unknown) => revive(customers, answer);
 
-/** The columns that an update sets: absent keeps, null clears, a value sets; an address as a whole. */
+/** Returns the columns that an update sets: absent keeps, null clears. The address is replaced as a whole. */
 function columnsToSet({ name, primaryEmail, address, metadata }: UpdateCustomerInput): Partial<CustomerRow> {
   return {
     ...(name != null && { name }),
@@ -81,7 +81,7 @@ function columnsToSet({ name, primaryEmail, address, metadata }: UpdateCustomerI
   };
 }
 
-/** Changes fields of a customer in one statement. Throws the AppError that refuses it. */
+/** Changes fields of a customer in one statement. Throws the AppError that explains a refusal. */
 export async function updateCustomer(ctx: Ctx, input: UpdateCustomerInput): Promise<Written<CustomerRow>> {
   const outcome = await runPatch<CustomerRow>(
     ctx,
@@ -92,7 +92,7 @@ export async function updateCustomer(ctx: Ctx, input: UpdateCustomerInput): Prom
   if ('answer' in outcome) return { written: reviveCustomer(outcome.answer), replayed: true };
   if ('refused' in outcome) {
     assertWritable('Customer', outcome.refused, input);
-    throw new Error('A customer was not updated for no reason.');
+    throw new Error('The update of a customer returned neither a row nor a reason.');
   }
   refreshCustomer(ctx, outcome.after);
   return { written: outcome.after, replayed: false };
@@ -112,7 +112,10 @@ const liveAccountsStatement = statement('live_accounts', (orm) =>
     .limit(namedAtMost),
 );
 
-/** The refusal names accounts only to callers that may read them. */
+/**
+ * Throws NotAllowedInStatusError if the customer has live accounts. The error lists them only for callers that can read
+ * accounts.
+ */
 async function assertNoLiveAccounts({ viewer }: Ctx, run: Run, { id, status }: CustomerRow): Promise<void> {
   const live = await run(liveAccountsStatement, { id });
   const total = live[0]?.total ?? 0;
@@ -139,7 +142,7 @@ async function changeStatus(
   return customer;
 }
 
-/** Archives a customer; refused while it has accounts that are not archived. */
+/** Archives a customer. Throws NotAllowedInStatusError while it has accounts that are not archived. */
 export async function archiveCustomer(ctx: Ctx, input: EntityInput): Promise<Written<CustomerRow>> {
   const result = await writeOnce(ctx, 'archiveCustomer', input, reviveCustomer, async (run) => {
     const held = assertWritable('Customer', await lockCustomer(run, input.id), input);
@@ -150,7 +153,7 @@ export async function archiveCustomer(ctx: Ctx, input: EntityInput): Promise<Wri
   return result;
 }
 
-/** Brings an archived customer back to ACTIVE; its accounts stay archived until they are restored themselves. */
+/** Restores an archived customer to ACTIVE. Its accounts stay archived. */
 export async function restoreCustomer(ctx: Ctx, input: EntityInput): Promise<Written<CustomerRow>> {
   const result = await writeOnce(ctx, 'restoreCustomer', input, reviveCustomer, async (run) => {
     const held = assertArchived('Customer', await lockCustomer(run, input.id), input);

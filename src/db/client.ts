@@ -3,7 +3,7 @@ import { drizzle } from 'drizzle-orm/postgres-js';
 import type postgres from 'postgres';
 import type { CancelSignal } from '../lib/cancel.ts';
 import type { UnavailableError } from '../lib/errors.ts';
-import { mayRunAgain, unavailability } from './constraint.ts';
+import { isRetryable, toUnavailableError } from './constraint.ts';
 import {
   closePool,
   type Limits,
@@ -25,30 +25,33 @@ export type Run = <Answer>(
 ) => Promise<Answer>;
 
 export interface Database {
-  /** For commands that run once, such as migrations; whatever serves requests goes through `run`. */
+  /** For commands such as migrations. Requests use `run` and `transaction`. */
   orm: Orm;
-  /** Runs one statement, a transaction of its own; a signal cancels it. Throws UnavailableError when the database cannot serve. */
+  /** Runs one statement in its own transaction. A signal cancels it. Throws UnavailableError. */
   run: Run;
   /**
-   * Runs several statements, all or nothing; a signal takes them back. `work` may be called again, so it must have no other effects.
-   * Throws UnavailableError when the database cannot serve, and what `work` throws.
+   * Runs several statements in a transaction. A signal rolls it back. `work` can be called again, so it must have no
+   * other effects. Throws UnavailableError, and the errors of `work`.
    */
   transaction<T>(work: (run: Run) => Promise<T>, signal?: CancelSignal): Promise<T>;
-  /** How long ago, in milliseconds, the database last answered a request. */
+  /** Returns the milliseconds since the database last answered a request. */
   sinceAnswer(): number;
-  /** The connections for requests, and the calls that wait for one. */
+  /** Returns the number of connections for requests, and of calls that wait for one. */
   usage(): { used: number; idle: number; waiting: number };
-  /** Why the database's disk fails; undefined while it works, as far as calls have shown. */
+  /** Returns why the disk of the database fails; undefined if no call has shown a failure. */
   diskError(): UnavailableError | undefined;
-  /** Has the database write a megabyte to its disk; `diskError` is undefined after that. Throws UnavailableError. */
+  /**
+   * Tests the disk of the database with a write of 1 MB, and clears `diskError` if it succeeds. Throws
+   * UnavailableError.
+   */
   probeDisk(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** What bounds the time of a request at the database. */
+/** Limits on the time that a request spends at the database. */
 export interface DatabaseLimits extends Limits {
   connectTimeoutMs: number;
-  /** How long a statement may run, and wait for a lock, and a transaction may wait for its next statement. */
+  /** The PostgreSQL timeouts: of a statement, of waiting for a lock, and between the statements of a transaction. */
   statementTimeoutMs: number;
   lockTimeoutMs: number;
   idleTransactionTimeoutMs: number;
@@ -57,15 +60,15 @@ export interface DatabaseLimits extends Limits {
 export interface DatabaseOptions {
   connection: Connection;
   poolSize: number;
-  /** Whether statements are prepared: false behind a pooler that changes sessions between transactions. */
+  /** Whether statements are prepared. False behind a pooler in transaction mode. */
   prepare?: boolean;
-  /** undefined: a command that runs once may take its time. */
+  /** undefined: no limits, for commands. */
   limits?: DatabaseLimits | undefined;
   onDisk?: PoolOptions['onDisk'];
   isDiskFull?: PoolOptions['isDiskFull'];
 }
 
-const patience: Limits & { connectTimeoutMs: number } = {
+const unlimited: Limits & { connectTimeoutMs: number } = {
   connectTimeoutMs: 5000,
   queueSize: Number.POSITIVE_INFINITY,
   waitTimeoutMs: Number.POSITIVE_INFINITY,
@@ -81,10 +84,13 @@ function timeouts(limits: DatabaseLimits | undefined): Record<string, number> {
   };
 }
 
-/** What a session begins with. Poolers refuse or forget settings of sessions, so there every transaction sets its own. */
-function openings({ prepare = true, limits }: DatabaseOptions) {
+/**
+ * Returns the settings of sessions and the text that begins a transaction. Poolers reject or lose session settings, so
+ * there each transaction sets its own.
+ */
+function sessionSetup({ prepare = true, limits }: DatabaseOptions) {
   if (prepare) {
-    // Every statement is written for any values; planned for each anew, a search costs 8 to 15 ms more.
+    // Every statement suits all values, so planning it again for each call would only cost time.
     const planning = { plan_cache_mode: 'force_generic_plan' };
     return { begin: 'begin', settings: { TimeZone: 'UTC', ...planning, ...timeouts(limits) } };
   }
@@ -93,8 +99,8 @@ function openings({ prepare = true, limits }: DatabaseOptions) {
 }
 
 /**
- * Writes a megabyte to a temporary file in the default tablespace. Unlike a table, that takes no transaction id and no
- * write-ahead log: PostgreSQL ends itself if the log finds the disk full.
+ * Writes 1 MB to a temporary file in the default tablespace. A table would need a transaction id and write-ahead log,
+ * and PostgreSQL stops if the log fills the disk.
  */
 const diskProbe = `set local work_mem = '64kB'; set local temp_tablespaces = '';
   select count(*) from generate_series(1, 50000)`;
@@ -102,27 +108,27 @@ const diskProbe = `set local work_mem = '64kB'; set local temp_tablespaces = '';
 const maxTries = 4;
 const retryDelayMs = 20;
 
-/** Runs a whole transaction again when the database took it back to end a deadlock. */
+/** Runs a transaction again if the database rolled it back because of a deadlock or a serialization failure. */
 async function withRetry<T>(attempt: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries += 1) {
     try {
       return await attempt();
     } catch (error) {
-      if (!mayRunAgain(error) || tries === maxTries) throw error;
+      if (!isRetryable(error) || tries === maxTries) throw error;
       await sleep(Math.random() * retryDelayMs * tries);
     }
   }
 }
 
-/** Waits for what a session does, and ends it, at the server too, when the signal comes first. */
-async function untilAborted<T>(
+/** Waits for the result of a session. If the signal aborts first, ends the session, also on the server. */
+async function endOnAbort<T>(
   signal: CancelSignal | undefined,
   session: Session,
   query: object,
   result: PromiseLike<T>,
 ): Promise<T> {
   if (signal === undefined) return result;
-  // The driver's types do not know that a query which was sent tells where it runs.
+  // A query that was sent has `state`, which the driver's types lack.
   const end = () => session.cancel((query as { state: Backend }).state ?? { pid: 0, secret: 0 });
   signal.addEventListener('abort', end);
   try {
@@ -141,7 +147,7 @@ interface Transaction<T> {
 async function transact<T>(session: Session, { begin, work, signal }: Transaction<T>): Promise<T> {
   signal?.throwIfAborted();
   const opening = session.client.unsafe(begin);
-  return untilAborted(signal, session, opening, commitAfter(session, opening, work));
+  return endOnAbort(signal, session, opening, commitAfter(session, opening, work));
 }
 
 async function commitAfter<T>(
@@ -159,19 +165,19 @@ async function commitAfter<T>(
   }
   const { command } = await client.unsafe('commit');
   if (command !== 'COMMIT')
-    throw new Error('A failed statement was passed over: the transaction was not kept.');
+    throw new Error('The transaction was rolled back because an error of a statement was ignored.');
   return result;
 }
 
 interface PooledClient {
   client: postgres.Sql;
-  /** Gives a signal to the statement that `start` begins. */
-  within<T>(signal: CancelSignal | undefined, start: () => T): T;
+  /** Passes a signal to the statement that `start` sends. */
+  withSignal<T>(signal: CancelSignal | undefined, start: () => T): T;
 }
 
-/** A client as Drizzle wants it, each of whose statements and transactions gets a session of the pool. */
+/** Returns a client for Drizzle that runs each statement and transaction on a pooled session. */
 function pooledClient(pool: Pool, begin: string): PooledClient {
-  // Drizzle calls the client at once when a statement is run, but has no way to hand it a signal.
+  // Drizzle calls the client synchronously, but cannot pass a signal to it.
   let current: CancelSignal | undefined;
   const client = {
     options: { parsers: {}, serializers: {} },
@@ -183,12 +189,12 @@ function pooledClient(pool: Pool, begin: string): PooledClient {
           withRetry(async () => {
             signal?.throwIfAborted();
             const query: Query = session.client.unsafe<postgres.Row[]>(text, parameters, options);
-            return untilAborted(signal, session, query, take(query));
+            return endOnAbort(signal, session, query, take(query));
           }),
         );
       return {
         values: () => answer((query) => query.values()),
-        // biome-ignore lint/suspicious/noThenProperty: a query is a promise that begins when it is awaited
+        // biome-ignore lint/suspicious/noThenProperty: the driver sends a query when it is awaited
         then: <T>(...settle: Parameters<Promise<T>['then']>) =>
           answer((query) => query).then(...(settle as [])),
       };
@@ -200,7 +206,7 @@ function pooledClient(pool: Pool, begin: string): PooledClient {
   };
   return {
     client: client as unknown as postgres.Sql,
-    within(signal, start) {
+    withSignal(signal, start) {
       current = signal;
       try {
         return start();
@@ -216,8 +222,11 @@ interface Built {
   query: { execute(values: Values, begin?: Begin): Promise<unknown> };
 }
 
-/** Runs statements, each built once. Throws if two have the same name: PostgreSQL would run the first one's text for both. */
-function prepareOn(orm: Orm) {
+/**
+ * Returns a function that runs statements and builds each once. Throws if two have the same name: PostgreSQL would run
+ * the text of the first one for both.
+ */
+function createStatementRunner(orm: Orm) {
   const known = new Map<string, Built>();
   return <Answer>(statement: Statement<Answer>, values: Values, begin?: Begin): Promise<Answer> => {
     let built = known.get(statement.name);
@@ -229,12 +238,12 @@ function prepareOn(orm: Orm) {
   };
 }
 
-/** Opens a database; connections are made when they are needed. */
+/** Opens a database. Connections are opened when they are needed. */
 export function openDatabase(options: DatabaseOptions): Database {
   const { connection, poolSize, prepare = true, limits, onDisk, isDiskFull } = options;
-  const { begin, settings } = openings(options);
+  const { begin, settings } = sessionSetup(options);
   const pool = openPool({
-    ...patience,
+    ...unlimited,
     ...limits,
     connection,
     poolSize,
@@ -243,25 +252,30 @@ export function openDatabase(options: DatabaseOptions): Database {
     onDisk,
     isDiskFull,
   });
-  const patient = openings({ ...options, limits: undefined });
-  const atEase = openPool({ ...pool.options, ...patience, settings: patient.settings, onDisk: undefined });
-  const { client, within } = pooledClient(pool, begin);
-  const run = prepareOn(drizzle(client, { casing: 'snake_case' }));
+  const commandSetup = sessionSetup({ ...options, limits: undefined });
+  const commandPool = openPool({
+    ...pool.options,
+    ...unlimited,
+    settings: commandSetup.settings,
+    onDisk: undefined,
+  });
+  const { client, withSignal } = pooledClient(pool, begin);
+  const run = createStatementRunner(drizzle(client, { casing: 'snake_case' }));
   const runners = new WeakMap<Session, Run>();
 
   function runnerOf(session: Session): Run {
     const known = runners.get(session);
     if (known !== undefined) return known;
-    const runOn = prepareOn(session.orm);
+    const runOn = createStatementRunner(session.orm);
     const runner: Run = (statement, values) => runOn(statement, values);
     runners.set(session, runner);
     return runner;
   }
   return {
-    orm: drizzle(pooledClient(atEase, patient.begin).client, { casing: 'snake_case' }),
+    orm: drizzle(pooledClient(commandPool, commandSetup.begin).client, { casing: 'snake_case' }),
     run: (statement, values, signal) =>
-      run(statement, values, (send) => within(signal, send)).catch((error: unknown) => {
-        throw unavailability(error, true) ?? error;
+      run(statement, values, (send) => withSignal(signal, send)).catch((error: unknown) => {
+        throw toUnavailableError(error, true) ?? error;
       }),
     transaction: (work, signal) =>
       useSession(pool, (session) =>
@@ -277,7 +291,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     },
     usage: () => ({ used: pool.busy.size, idle: pool.idle.length, waiting: pool.waiting.length }),
     async close() {
-      await Promise.all([closePool(pool), closePool(atEase)]);
+      await Promise.all([closePool(pool), closePool(commandPool)]);
     },
   };
 }

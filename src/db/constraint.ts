@@ -7,13 +7,13 @@ interface DriverError {
   message?: string;
 }
 
-/** What the driver says of an error that Drizzle may have wrapped; no other file knows how the two name things. */
+/** Returns the error of the driver, which Drizzle may have wrapped. */
 function driverError(error: unknown): DriverError {
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
   return typeof cause === 'object' && cause !== null ? cause : {};
 }
 
-/** The name of the constraint that a statement violated, or undefined when it failed of something else. */
+/** Returns the name of the violated constraint; undefined for other errors. */
 export function violatedConstraint(error: unknown): string | undefined {
   return driverError(error).constraint_name;
 }
@@ -22,21 +22,23 @@ export function isViolation(error: unknown, constraints: readonly string[]): boo
   return constraints.includes(violatedConstraint(error) ?? '');
 }
 
-/** Serialization failure and deadlock: the database took the transaction back, and the same one may succeed now. */
-export function mayRunAgain(error: unknown): boolean {
+/** Returns whether a transaction failed because of a deadlock or serialization failure, so that a retry may succeed. */
+export function isRetryable(error: unknown): boolean {
   return ['40001', '40P01'].includes(driverError(error).code ?? '');
 }
 
 /**
- * What the database says when it cannot serve: no connection, no such user or database (08, 28, 3D), no room (53), an
- * operator's or the system's intervention (57, 58), and sessions that were given up or can only read (a standby).
+ * SQLSTATE codes of an unavailable database: connection errors, an unknown user or database, insufficient resources, an
+ * operator's intervention, system errors, and sessions that are closed or read-only.
  */
-const cannotServe = /^(08|28|3D|53|57|58)|^(25P03|25006)$/;
-/** It took a statement back that ran, or waited for a lock, for too long, or that it kept taking back for others. */
-const tookBack = ['57014', '55P03', '40001', '40P01'];
+const unavailableCodes = /^(08|28|3D|53|57|58)|^(25P03|25006)$/;
+/**
+ * SQLSTATE codes of statements that were rolled back: statement timeout, lock timeout, serialization failure, deadlock.
+ */
+const rolledBackCodes = ['57014', '55P03', '40001', '40P01'];
 
-/** The statement failed, and with it its transaction, because the database's machine lacks something. */
-const shortages: Record<string, UnavailableError['reason']> = {
+/** SQLSTATE codes of a database host that lacks resources. The transaction was rolled back. */
+const shortageReasons: Record<string, UnavailableError['reason']> = {
   '53000': 'EXHAUSTED',
   '53100': 'DISK_FULL',
   '53200': 'EXHAUSTED',
@@ -45,26 +47,26 @@ const shortages: Record<string, UnavailableError['reason']> = {
   '58030': 'DISK_FAILS',
 };
 
-/** What the driver and the system call a connection that failed. */
-const connectionFailed = /^(CONNECT|E[A-Z]{4})/;
+/** Error codes of the driver and the system for a failed connection. */
+const connectionErrorCodes = /^(CONNECT|E[A-Z]{4})/;
 
 /**
- * The error of a database that cannot serve; undefined for any other one: a statement's own fault, or a bug.
- * @param entered whether the database had let the session in; nothing has been sent before that
+ * Returns the error of an unavailable database; undefined for other errors.
+ * @param entered whether the session was established; nothing has been sent before
  */
-export function unavailability(error: unknown, entered: boolean): UnavailableError | undefined {
+export function toUnavailableError(error: unknown, entered: boolean): UnavailableError | undefined {
   for (const known of [error, (error as Error).cause]) if (known instanceof UnavailableError) return known;
   const { code = '' } = driverError(error);
-  const shortage = shortages[code];
+  const shortage = shortageReasons[code];
   if (shortage !== undefined) return new UnavailableError(shortage, error);
   if (!entered) return new UnavailableError('UNREACHABLE', error);
-  if (tookBack.includes(code)) return new UnavailableError('SLOW', error);
-  return cannotServe.test(code) || connectionFailed.test(code)
+  if (rolledBackCodes.includes(code)) return new UnavailableError('SLOW', error);
+  return unavailableCodes.test(code) || connectionErrorCodes.test(code)
     ? new UnavailableError('LOST', error)
     : undefined;
 }
 
-/** What of a failed statement may be logged: its text, but none of its values. Undefined for any other error. */
+/** Returns the loggable part of a failed statement: its text without its values. Undefined for other errors. */
 export function describeDriverError(error: unknown): Record<string, unknown> | undefined {
   if (!(error instanceof DrizzleQueryError)) return undefined;
   const { code, constraint_name: constraint, message } = driverError(error);

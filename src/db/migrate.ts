@@ -4,16 +4,16 @@ import { fileURLToPath } from 'node:url';
 import { sql } from 'drizzle-orm';
 import { type MigrationMeta, readMigrationFiles } from 'drizzle-orm/migrator';
 import type { Database } from './client.ts';
-import { unavailability } from './constraint.ts';
+import { toUnavailableError } from './constraint.ts';
 import { type Orm, statement } from './statement.ts';
 
-/** As far up from here as from where this is bundled to. */
+/** The same relative path from here and from the bundle. */
 const migrationsFolder = fileURLToPath(new URL('../../migrations', import.meta.url));
 
-/** Any number that no other program takes an advisory lock on. */
+/** An arbitrary id for the advisory lock. */
 const lockId = 7_022_011_941;
 
-/** The `when` of the newest migration that was applied, 0 before the first one. */
+/** Returns the `when` of the newest applied migration, or 0. */
 async function newestApplied(db: Pick<Orm, 'execute'>): Promise<number> {
   const [exists] = await db.execute<{ found: string | null }>(
     sql`select to_regclass('drizzle.__drizzle_migrations')::text as found`,
@@ -34,7 +34,7 @@ async function applyOnce(orm: Orm, migrations: MigrationMeta[]): Promise<number>
     const applied = await newestApplied(tx);
     const missing = migrations.filter((migration) => migration.folderMillis > applied);
     if (missing.length === 0) return 0;
-    // The very table that drizzle-kit keeps.
+    // The table that drizzle-kit uses.
     await tx.execute(sql`create schema if not exists drizzle`);
     await tx.execute(
       sql`create table if not exists drizzle.__drizzle_migrations (id serial primary key, hash text not null, created_at bigint)`,
@@ -49,15 +49,17 @@ async function applyOnce(orm: Orm, migrations: MigrationMeta[]): Promise<number>
   });
 }
 
-/** While a migration waits for a table, every request to that table waits behind it: less than a request may wait. */
+/**
+ * Shorter than the wait of a request: while a migration waits for a table lock, all requests to the table wait behind
+ * it.
+ */
 const lockTimeoutMs = 1000;
 const maxTries = 30;
 const pauseMs = 1000;
 
 /**
- * Applies the migrations that are missing, all of them or none, and answers how many there were. The lock makes
- * replicas that start together wait for each other; it ends with the transaction, behind a transaction pooler too.
- * Where others use the tables it steps back and tries again, for half a minute or more.
+ * Applies the missing migrations in one transaction, and returns their number. A transaction-level lock makes
+ * concurrent replicas wait. If a table is in use, retries for at least half a minute.
  */
 export async function applyMigrations({ orm }: Database, folder = migrationsFolder): Promise<number> {
   const migrations = readMigrationFiles({ migrationsFolder: folder });
@@ -65,14 +67,14 @@ export async function applyMigrations({ orm }: Database, folder = migrationsFold
     try {
       return await applyOnce(orm, migrations);
     } catch (error) {
-      const inUse = unavailability(error, true)?.reason === 'SLOW';
+      const inUse = toUnavailableError(error, true)?.reason === 'SLOW';
       if (!inUse || tries === maxTries) throw error;
       await sleep(pauseMs * (0.5 + Math.random()));
     }
   }
 }
 
-/** When the migrations of this version were made, as drizzle-kit keeps it. */
+/** Returns the `when` of each migration of this version. */
 function migrationTimes(): number[] {
   const journal: { entries: { when: number }[] } = JSON.parse(
     readFileSync(`${migrationsFolder}/meta/_journal.json`, 'utf8'),
@@ -80,7 +82,7 @@ function migrationTimes(): number[] {
   return journal.entries.map((entry) => entry.when);
 }
 
-/** How many migrations of this version the database lacks. */
+/** Returns the number of migrations that the database lacks. */
 export async function countMissingMigrations({ orm }: Database): Promise<number> {
   const applied = await newestApplied(orm);
   return migrationTimes().filter((when) => when > applied).length;
@@ -89,10 +91,10 @@ export async function countMissingMigrations({ orm }: Database): Promise<number>
 const newestMigration = statement(
   'newest_migration',
   (orm) => orm.select({ at: sql<string>`max(created_at)` }).from(sql`drizzle.__drizzle_migrations`),
-  { acrossTenants: 'Migrations are nobody’s.' },
+  { acrossTenants: 'Migrations belong to no tenant.' },
 );
 
-/** Whether the database has every migration of this version; throws when it cannot say, or has none at all. */
+/** Returns whether the database has all migrations of this version. Throws if it has none or is unavailable. */
 export async function isMigrated({ run }: Database): Promise<boolean> {
   const [newest] = await run(newestMigration, {});
   return Number(newest?.at ?? 0) >= Math.max(...migrationTimes());

@@ -1,63 +1,63 @@
 import { UnavailableError } from '../lib/errors.ts';
-import { unavailability } from './constraint.ts';
+import { toUnavailableError } from './constraint.ts';
 import { openSession, type Session, type SessionOptions } from './session.ts';
 
 export interface Limits {
-  /** How many calls may wait for a session; the next is refused at once. */
+  /** The most calls that can wait for a session. The next one is refused at once. */
   queueSize: number;
-  /** How long a call may wait for a session. */
+  /** The longest wait of a call for a session. */
   waitTimeoutMs: number;
-  /** How long a call may have a session, which it may first have to make. */
+  /** The longest use of a session by a call, including the time to connect. */
   callTimeoutMs: number;
 }
 
 export interface PoolOptions extends SessionOptions, Limits {
-  /** How many sessions there are at most. */
+  /** The most sessions. */
   poolSize: number;
-  /** Whether the database cannot be reached because its disk is full, if anything can tell. */
+  /** Returns whether the database is down because its disk is full. */
   isDiskFull?: (() => boolean) | undefined;
-  /** Called when the disk of the database begins to fail, with the error of the call, and when it works again. */
+  /** Called with the error when the disk of the database fails, and with undefined when it works again. */
   onDisk?: ((error: UnavailableError | undefined) => void) | undefined;
 }
 
 interface Call {
-  /** Settles the call; never fails. */
+  /** Runs the call. Never rejects. */
   run(session: Session): Promise<void>;
   refuse(error: UnavailableError): void;
-  /** When it began to wait or, after that, when it was given its session. */
+  /** When it started to wait, or got its session. */
   since: number;
-  /** Settles once its session is free again. */
+  /** Resolves when its session is free again. */
   done: Promise<void>;
 }
 
 /**
- * Gives every call a session to itself, for a bounded time. A session that does not answer in time is left behind and
- * all idle ones with it, for what became of it has become of them.
+ * A pool that gives each call its own session for a limited time. A session that does not answer in time is abandoned,
+ * and so are all idle sessions: their connections are probably broken in the same way.
  */
 export interface Pool {
   options: PoolOptions;
   idle: Session[];
   busy: Map<Session, Call>;
   waiting: Call[];
-  /** When each session was opened. */
+  /** When each session was opened, by `now`. */
   opened: WeakMap<Session, number>;
   /** When a call last got a session, by `now`. */
   startedAt: number;
-  /** How many sessions have been opened. */
+  /** The number of sessions opened so far. */
   attempts: number;
-  /** Milliseconds in which this process had its turns: nobody is late because the machine stood still. */
+  /** A clock in milliseconds that skips stalls, so that a frozen process causes no timeouts. */
   now: number;
-  /** When the database last answered, by the clock of `performance.now`. */
+  /** When the database last answered, by `performance.now()`. */
   answeredAt: number;
-  /** Why the database's disk fails; undefined while it works. */
+  /** Why the disk of the database fails; undefined while it works. */
   diskError: UnavailableError | undefined;
-  /** One timer watches over all calls; undefined while there are none. */
+  /** The timer that ends late calls; undefined while there are none. */
   sweep: NodeJS.Timeout | undefined;
   closing: boolean;
 }
 
 const sweepEveryMs = 50;
-/** A session takes more and more of the server's memory, and stays on the server that it was opened on. */
+/** Sessions are replaced, because they use more and more memory of the server, and never move to another host. */
 const maxAgeMs = 30 * 60_000;
 const minAgeMs = 2_000;
 
@@ -78,39 +78,39 @@ export function openPool(options: PoolOptions): Pool {
   };
 }
 
-/** Gives `work` a session. Throws UnavailableError, or what `work` throws. */
+/** Runs `work` on a pooled session. Throws UnavailableError, and the errors of `work`. */
 export function useSession<T>(pool: Pool, work: (session: Session) => Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    watch(pool);
+    startSweep(pool);
     const run = async (session: Session) => {
       try {
         resolve(await work(session));
         pool.answeredAt = performance.now();
       } catch (error) {
-        const unavailable = explained(pool, unavailability(error, session.entered));
-        // A connection that failed is still there for a moment; and one to a standby stays useless.
+        const unavailable = withDiskReason(pool, toUnavailableError(error, session.entered));
+        // A failed connection can look alive for a moment, and a connection to a standby stays useless.
         if (unavailable === undefined) pool.answeredAt = performance.now();
-        else if (!session.entered || !keepsSession.includes(unavailable.reason)) session.destroy();
+        else if (!session.entered || !harmlessReasons.includes(unavailable.reason)) session.destroy();
         if (unavailable !== undefined) noteDisk(pool, unavailable);
         reject((unavailable ?? error) as Error);
       }
     };
     const call = { run, refuse: reject, since: pool.now, done: Promise.resolve() };
     const session = pool.closing ? undefined : freeSession(pool);
-    if (session !== undefined) start(pool, session, call);
-    else if (pool.closing || isHopeless(pool) || pool.waiting.length >= pool.options.queueSize)
+    if (session !== undefined) startCall(pool, session, call);
+    else if (pool.closing || isSaturated(pool) || pool.waiting.length >= pool.options.queueSize)
       reject(new UnavailableError('BUSY'));
-    else pool.waiting.push({ ...call, run: inTurn(run) });
+    else pool.waiting.push({ ...call, run: bindContext(run) });
   });
 }
 
 type Reason = UnavailableError['reason'];
 
-/** The database answered, and its session is as good as before. */
-const keepsSession: Reason[] = ['SLOW', 'DISK_FULL', 'DISK_FAILS', 'EXHAUSTED'];
+/** Reasons after which the session can still be used. */
+const harmlessReasons: Reason[] = ['SLOW', 'DISK_FULL', 'DISK_FAILS', 'EXHAUSTED'];
 
-/** Replaces the error of a database that cannot be reached if the reason is known. */
-function explained<T extends UnavailableError | undefined>(pool: Pool, error: T): T | UnavailableError {
+/** Replaces UNREACHABLE by DISK_FULL if the disk is full. */
+function withDiskReason<T extends UnavailableError | undefined>(pool: Pool, error: T): T | UnavailableError {
   const isFull = error?.reason === 'UNREACHABLE' && pool.options.isDiskFull?.();
   return isFull ? new UnavailableError('DISK_FULL', error.cause) : error;
 }
@@ -121,15 +121,18 @@ function noteDisk(pool: Pool, error: UnavailableError): void {
   pool.options.onDisk?.(error);
 }
 
-/** Notes that the disk of the database works. */
+/** Records that the disk of the database works. */
 export function noteDiskWorks(pool: Pool): void {
   if (pool.diskError === undefined) return;
   pool.diskError = undefined;
   pool.options.onDisk?.(undefined);
 }
 
-/** What runs once its turn has come belongs, for who traces it, to its own request, not to the one before it. */
-function inTurn<T>(run: (given: T) => Promise<void>): (given: T) => Promise<void> {
+/**
+ * Binds a queued function to the async context of its caller. Without it, traces would show its statements under the
+ * request that freed the session.
+ */
+function bindContext<T>(run: (given: T) => Promise<void>): (given: T) => Promise<void> {
   let give: (given: T) => void = () => undefined;
   const done = new Promise<T>((resolve) => {
     give = resolve;
@@ -140,8 +143,8 @@ function inTurn<T>(run: (given: T) => Promise<void>): (given: T) => Promise<void
   };
 }
 
-/** Whether nobody got a session for as long as a call may wait for one: what comes need not find that out again. */
-function isHopeless({ now, startedAt, options }: Pool): boolean {
+/** Returns whether no call has got a session for the longest wait, so that new calls need not wait in vain. */
+function isSaturated({ now, startedAt, options }: Pool): boolean {
   return now - startedAt > options.waitTimeoutMs;
 }
 
@@ -149,50 +152,50 @@ function freeSession(pool: Pool): Session | undefined {
   const session = pool.idle.pop();
   if (session !== undefined || pool.busy.size >= pool.options.poolSize) return session;
   pool.attempts += 1;
-  const made = openSession(pool.options, pool.attempts, (lost) => forget(pool, lost));
+  const made = openSession(pool.options, pool.attempts, (lost) => removeSession(pool, lost));
   pool.opened.set(made, pool.now);
   return made;
 }
 
-/** The driver fails what runs on a lost session, but not in every case. */
-function forget(pool: Pool, session: Session): void {
+/** The driver rejects the queries of a lost session, but not in every case. */
+function removeSession(pool: Pool, session: Session): void {
   const place = pool.idle.indexOf(session);
   if (place >= 0) pool.idle.splice(place, 1);
   const call = pool.busy.get(session);
   if (call !== undefined) setImmediate(() => abandon(pool, session, call));
 }
 
-/** Fails a call that gets no answer any more. */
+/** Rejects a call that will get no answer. */
 function abandon(pool: Pool, session: Session, call: Call): void {
   if (pool.busy.get(session) !== call) return;
   pool.busy.delete(session);
-  call.refuse(explained(pool, new UnavailableError(session.entered ? 'LOST' : 'UNREACHABLE')));
+  call.refuse(withDiskReason(pool, new UnavailableError(session.entered ? 'LOST' : 'UNREACHABLE')));
   session.destroy();
   startWaiting(pool);
 }
 
-function start(pool: Pool, session: Session, call: Call): void {
+function startCall(pool: Pool, session: Session, call: Call): void {
   call.since = pool.now;
   pool.startedAt = pool.now;
   pool.busy.set(session, call);
   call.done = call.run(session).then(() => {
-    // A call that was late has lost its session.
+    // A late call has already lost its session.
     if (pool.busy.delete(session)) return giveBack(pool, session);
   });
 }
 
 /**
- * How old a session may get: as old as the pool was when it was opened. A session keeps its plans, and those made for
- * tables that were nearly empty read all of a tenant for one account; later ones know better.
+ * Returns the greatest age of a session: the age of the pool when it was opened. Sessions cache plans. Plans made for
+ * nearly empty tables become slow as the tables grow.
  */
-function mayAge(opened: number): number {
+function maxAgeOf(opened: number): number {
   return Math.min(Math.max(opened, minAgeMs), maxAgeMs);
 }
 
 function giveBack(pool: Pool, session: Session): void {
   if (session.alive) {
     const opened = pool.opened.get(session) ?? 0;
-    if (pool.now - opened > mayAge(opened) && !pool.closing) void session.end();
+    if (pool.now - opened > maxAgeOf(opened) && !pool.closing) void session.end();
     else pool.idle.push(session);
   }
   startWaiting(pool);
@@ -203,11 +206,11 @@ function startWaiting(pool: Pool): void {
     const session = freeSession(pool);
     const call = session && pool.waiting.shift();
     if (session === undefined || call === undefined) return;
-    start(pool, session, call);
+    startCall(pool, session, call);
   }
 }
 
-function watch(pool: Pool): void {
+function startSweep(pool: Pool): void {
   if (pool.sweep !== undefined) return;
   let last = performance.now();
   pool.sweep = setInterval(() => {
@@ -232,7 +235,7 @@ function endLateCalls(pool: Pool): void {
   for (const [session, call] of late) abandon(pool, session, call);
 }
 
-/** Refuses what waits and what comes, lets what is under way finish, and closes the sessions. */
+/** Rejects waiting and new calls, waits for running calls, and closes the sessions. */
 export async function closePool(pool: Pool): Promise<void> {
   pool.closing = true;
   for (const call of pool.waiting.splice(0)) call.refuse(new UnavailableError('BUSY'));

@@ -1,16 +1,16 @@
 import { getTableColumns, type InferSelectModel, type SQL, sql } from 'drizzle-orm';
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
 
-/** The value that every statement carries: the tenant of the request, put in by the context and by nobody else. */
+/** The tenant of the request. Only the context sets this value. */
 export const tenantId = sql.placeholder('tenantId');
 
-/** The placeholder of a value of this type. */
+/** Returns a placeholder with a type. */
 export function given(name: string, type: string): SQL {
   return sql`${sql.placeholder(name)}::${sql.raw(type)}`;
 }
 
-/** What a statement selects from that reads all it answers in sub-selects. */
-export const once = sql`(values (1)) as once`;
+/** One-row FROM for statements made of scalar sub-selects. */
+export const oneRow = sql`(values (1)) as once`;
 
 function storedColumns(table: PgTable): [string, PgColumn][] {
   return Object.entries(getTableColumns(table) as Record<string, PgColumn>).filter(
@@ -18,15 +18,14 @@ function storedColumns(table: PgTable): [string, PgColumn][] {
   );
 }
 
-/** The names, as the code has them, of the columns that a table stores. */
+/** Returns the keys of the columns that a table stores, without generated ones. */
 export function storedKeys(table: PgTable): string[] {
   return storedColumns(table).map(([key]) => key);
 }
 
 /**
- * Reads a batch of rows from one JSON parameter, so that a statement's text does not change with the batch's size.
- * The JSON names its values as the code does; `extra` adds values that are not columns of the table,
- * `keys` leaves columns out.
+ * Returns a recordset that reads rows from one JSON parameter, so that the text of the statement does not depend on
+ * their number. `extra` adds values that are not columns; `keys` selects columns.
  */
 export function recordset(
   table: PgTable,
@@ -47,7 +46,7 @@ type Aliased<T extends PgTable> = {
   [key in keyof InferSelectModel<T>]: SQL.Aliased<InferSelectModel<T>[key]>;
 };
 
-/** What `insert … select` takes from a recordset: the table's columns in their order, the tenant from the context. */
+/** Returns the fields of an `insert … select` from a recordset, with the tenant of the context. */
 export function insertedFrom<T extends PgTable>(table: T, alias: string): Aliased<T> {
   const columns = storedColumns(table).map(([key]) => [
     key,
@@ -58,7 +57,7 @@ export function insertedFrom<T extends PgTable>(table: T, alias: string): Aliase
   return Object.fromEntries(columns) as Aliased<T>;
 }
 
-/** A row that was kept as JSON, its instants made into dates again. */
+/** Restores a row from JSON, with its instants as dates. */
 export function revive<T extends PgTable>(table: T, json: unknown): InferSelectModel<T> {
   const row = { ...(json as Record<string, unknown>) };
   for (const [key, column] of storedColumns(table)) {
@@ -68,7 +67,7 @@ export function revive<T extends PgTable>(table: T, json: unknown): InferSelectM
   return row as InferSelectModel<T>;
 }
 
-/** The columns of a table as a CTE that returned them names them, all null where a left join found nothing. */
+/** Returns the columns of a table from a CTE; all are null if a left join matched nothing. */
 export function fieldsOf<T extends PgTable>(table: T, cte: object): T['_']['columns'] {
   const keys = storedColumns(table).map(([key]) => key);
   return Object.fromEntries(
@@ -76,7 +75,7 @@ export function fieldsOf<T extends PgTable>(table: T, cte: object): T['_']['colu
   ) as T['_']['columns'];
 }
 
-/** The row that a left join brought, null where it found nothing; Drizzle shows that as null or as a row of nulls. */
+/** Returns the row of a left join, or null. Drizzle returns null or a row of nulls if nothing matched. */
 export function joined<Row extends { id: string | null }>(row: Row | null): Row | null {
   return row === null || row.id === null ? null : row;
 }

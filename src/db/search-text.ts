@@ -3,14 +3,14 @@ import { type SQL, type SQLWrapper, sql } from 'drizzle-orm';
 export type Columns<Key extends string> = Record<Key, SQLWrapper>;
 
 /**
- * Lower case, and an X before each value, which lower case has not: so a search can ask for a beginning, its trigrams
- * are of no other word, and nothing typed matches across two values.
+ * Returns text as searches compare it: in lower case, with an upper-case X before each value. The marker lets a search
+ * match the start of a value, and keeps matches from spanning two values.
  */
 export function comparable(text: SQLWrapper): SQL {
   return sql`replace(lower((${text}) collate "default"), E'\\n', E'\\nX')`;
 }
 
-/** The text of a row that a search looks at, as the trigram index has it. */
+/** Returns the searched text of a row, equal to the expression of the trigram index. */
 export function searchText(...values: SQLWrapper[]): SQL {
   const lines = values.map((value) => sql`E'\\n' || ${value}`);
   return comparable(sql.join(lines, sql` || `));
@@ -19,8 +19,8 @@ export function searchText(...values: SQLWrapper[]): SQL {
 export type FacetKey = 'tenantId' | 'status' | 'addressCountry';
 
 /**
- * The words of a row that narrow a list down, in one array for one GIN index. They cannot be mistaken for each other: a tag
- * has no upper-case letters, the others nothing else, and `T1` is the tenant, with which every search of the index begins.
+ * Returns the facets of a row as one array for one GIN index. Facets cannot be confused: tags have no upper-case
+ * letters, the others only upper-case letters. `T1` is the tenant, which every index search includes.
  */
 export function facetWords(
   { tenantId, status, addressCountry }: Columns<FacetKey>,

@@ -4,19 +4,19 @@ import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
 import { UnavailableError } from '../lib/errors.ts';
 
-/** Where a PostgreSQL is: a URL from the configuration, or the socket of the embedded one. */
+/** The address of a database: a URL, or the socket of the embedded PostgreSQL. */
 export type Connection = { url: string } | { path: string; user: string; database: string; password: string };
 
 export interface SessionOptions {
   connection: Connection;
-  /** Whether statements are prepared. They must not be where a pooler gives each transaction another session. */
+  /** Whether statements are prepared. False behind a pooler in transaction mode. */
   prepare: boolean;
   connectTimeoutMs: number;
-  /** Settings that the session begins with. */
+  /** The settings of the session. */
   settings: Record<string, string | number>;
 }
 
-/** What a server wants to hear of who asks it to cancel a statement. */
+/** The process id and secret that a cancel request must name. */
 export interface Backend {
   pid: number;
   secret: number;
@@ -26,34 +26,34 @@ export interface Backend {
 export interface Session {
   client: postgres.Sql;
   orm: PostgresJsDatabase;
-  /** False once it is lost; it does not come back. */
+  /** False once the connection is lost. It is never reopened. */
   alive: boolean;
-  /** Whether the database has let it in: what fails before that has not been sent. */
+  /** Whether the session is established. Nothing has been sent before. */
   entered: boolean;
   end(): Promise<void>;
-  /** Cuts the connection without a word, for nobody may be listening. */
+  /** Closes the socket without a goodbye, because the server may not answer. */
   destroy(): void;
-  /** Gives the connection up, and asks the server to end what it does for it. */
+  /** Destroys the session, and asks the server to cancel its statement. */
   cancel(backend: Backend): void;
 }
 
-/** What the driver hands to a maker of sockets; its types do not know of it. */
+/** The argument of the driver's `socket` option, which its types lack. */
 interface Target {
   path?: string;
   host: string[];
   port: number[];
 }
 
-function dial({ path, host, port }: Target, attempt: number): Socket {
+function connectTo({ path, host, port }: Target, attempt: number): Socket {
   if (path) return connect(path);
   const at = attempt % host.length;
-  // The driver takes from the socket the name that a certificate must have.
+  // The driver verifies the certificate against the `host` of the socket.
   return Object.assign(connect(port[at] ?? 5432, host[at]), { host: host[at] });
 }
 
 const cancelRequest = 80_877_102;
 
-/** Asks a server to cancel a statement, on a connection of its own, as the protocol wants it. There is no answer. */
+/** Sends a cancel request on its own connection, as the protocol requires. There is no response. */
 function requestCancel(socket: Socket, { pid, secret }: Backend): void {
   const message = Buffer.alloc(16);
   [message.length, cancelRequest, pid, secret].forEach((number, place) => {
@@ -63,7 +63,7 @@ function requestCancel(socket: Socket, { pid, secret }: Backend): void {
   socket.unref();
 }
 
-/** Text of a flat array, as PostgreSQL writes it. */
+/** Parses a flat array in the text format of PostgreSQL. */
 function parseArray(text: string): (string | null)[] {
   const entries = text.slice(1, -1).matchAll(/"((?:[^"\\]|\\.)*)"|[^,]+/gs);
   return Array.from(entries, ([plain, quoted]) =>
@@ -71,16 +71,16 @@ function parseArray(text: string): (string | null)[] {
   );
 }
 
-/** The types of arrays that statements have, by their numbers in every PostgreSQL. */
+/** The array types that statements use, by their fixed OIDs. */
 const arrayTypes = { int4: 1007, text: 1009, varchar: 1015, uuid: 2951 };
 
 /**
- * How arrays go over the wire. The driver would ask each new session for the types of all arrays there are, and when that
- * session is lost meanwhile, nobody can catch the failure, which ends the process.
+ * Serializers for arrays. Otherwise, the driver would query the array types in each new session. If that session is
+ * lost meanwhile, the unhandled rejection ends the process.
  */
 const arrays: object = Object.fromEntries(
   Object.entries(arrayTypes).map(([name, number]) => {
-    // Columns have made a text of it already.
+    // Columns may have serialized it already.
     const serialize = (value: unknown) => (Array.isArray(value) ? makePgArray(value) : value);
     return [name, { to: number, from: [number], serialize, parse: parseArray }];
   }),
@@ -106,25 +106,24 @@ function connectDriver(options: SessionOptions, hooks: object): postgres.Sql {
 }
 
 /**
- * Opens a session: a client of the driver that has one connection and connects once. The driver's own pool, and its
- * own transactions, write to sockets that are gone, where nobody can catch the TypeError, and queue statements behind
- * others that get no answer. A client that is used for one thing at a time and left when it is lost comes to neither.
- * @param attempt counts the sessions: of several hosts, each next one goes to the next
+ * Opens a session: a client of the driver with one connection that is never reopened. The driver's own pool writes to
+ * closed sockets, which throws uncatchable errors.
+ * @param attempt the number of the session; with several hosts, each session uses the next one
  */
 export function openSession(options: SessionOptions, attempt: number, onLost: (session: Session) => void) {
   let dialed: { target: Target; socket: Socket } | undefined;
   const client = connectDriver(options, {
-    onclose: () => lose(),
-    // The first thing that a server says to a session it has let in.
+    onclose: () => markLost(),
+    // The server sends its first parameter once the session is established.
     onparameter() {
       session.entered = true;
     },
     socket(target: Target) {
       if (dialed !== undefined || !session.alive) {
-        lose();
+        markLost();
         throw new UnavailableError(session.entered ? 'LOST' : 'UNREACHABLE');
       }
-      dialed = { target, socket: dial(target, attempt) };
+      dialed = { target, socket: connectTo(target, attempt) };
       return dialed.socket;
     },
   });
@@ -136,15 +135,15 @@ export function openSession(options: SessionOptions, attempt: number, onLost: (s
     end: () => client.end({ timeout: 5 }),
     destroy() {
       dialed?.socket.destroy();
-      lose();
+      markLost();
     },
     cancel(backend) {
-      // PgBouncer 1.18 ends itself when it is asked, so behind a pooler the statement is left to its time-out.
-      if (dialed !== undefined && options.prepare) requestCancel(dial(dialed.target, attempt), backend);
+      // PgBouncer 1.18 crashes on cancel requests, so behind a pooler the statement runs until its timeout.
+      if (dialed !== undefined && options.prepare) requestCancel(connectTo(dialed.target, attempt), backend);
       session.destroy();
     },
   };
-  function lose(): void {
+  function markLost(): void {
     if (!session.alive) return;
     session.alive = false;
     onLost(session);

@@ -5,12 +5,12 @@ import { requireTenant } from './tenancy/guard.ts';
 
 export type Orm = PgDatabase<PostgresJsQueryResultHKT, Record<string, never>>;
 
-/** Calls what sends a statement; whatever must hold while it is called can be set up around it. */
+/** Calls the function that sends a statement, for example after setting a signal. */
 export type Begin = <T>(send: () => T) => T;
 
 interface Prepared<Answer> {
   getQuery(): Query;
-  /** A statement whose text is new is checked before it begins. */
+  /** Checks a new text before it is sent. */
   execute(values?: Record<string, unknown>, begin?: Begin): Promise<Answer>;
 }
 
@@ -19,8 +19,8 @@ export interface Preparable<Answer> {
 }
 
 /**
- * A statement whose text never changes: it is prepared once per connection, and its values are named placeholders.
- * A database refuses another statement with the same name.
+ * A statement with a constant text and named placeholders, prepared once per connection. A database rejects another
+ * statement with the same name.
  */
 export interface Statement<Answer> {
   name: string;
@@ -28,11 +28,11 @@ export interface Statement<Answer> {
 }
 
 interface StatementOptions {
-  /** Why the statement may touch rows of several tenants. */
+  /** Why the statement may access rows of several tenants. */
   acrossTenants?: string;
 }
 
-/** Makes a statement. Unless it says why not, its text is refused when it touches rows that are not its tenant's alone. */
+/** Defines a statement. Without `acrossTenants`, it is rejected if its text can access rows of other tenants. */
 export function statement<Answer>(
   name: string,
   build: (orm: Orm) => Preparable<Answer>,
@@ -64,7 +64,7 @@ export function statement<Answer>(
   };
 }
 
-/** Returns a function that makes each statement of a family on its first use. The name must determine the text. */
+/** Returns a function that defines each statement of a family on first use. The name must determine the text. */
 export function statementFamily(): <Answer>(
   name: string,
   build: (orm: Orm) => Preparable<Answer>,

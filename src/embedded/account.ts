@@ -4,15 +4,15 @@ import { join } from 'node:path';
 import { StartupError } from '../lib/errors.ts';
 import { unlessCode } from './binaries.ts';
 
-/** A user and group that PostgreSQL's programs run as. */
+/** The user and group that PostgreSQL runs as. */
 export interface Account {
   uid: number;
   gid: number;
 }
 
 /**
- * Ids that neither distributions, systemd nor container engines assign. A user namespace may have only 65,536 ids, so
- * the second range serves there.
+ * Ids that distributions, systemd and container engines do not assign. A user namespace may have only 65,536 ids, which
+ * the second range fits.
  */
 const unassignedIds = [
   { first: 70_000, last: 99_999 },
@@ -20,8 +20,8 @@ const unassignedIds = [
 ];
 
 /**
- * Returns the account of the cluster in `directory`; `undefined` is this process's own user. Root, as whom PostgreSQL
- * refuses to run, uses the owner of an existing cluster, or an account of its own if that owner may run other programs.
+ * Returns the account of the cluster in `directory`; `undefined` for the user of this process. PostgreSQL refuses to
+ * run as root. Root uses the owner of an existing cluster, or a new account if that owner may run other programs.
  * @throws StartupError if the cluster belongs to another user
  */
 export async function serverAccount(directory: string): Promise<Account | undefined> {
@@ -33,19 +33,19 @@ export async function serverAccount(directory: string): Promise<Account | undefi
   }
   if (!owner || owner.uid === user) return undefined;
   throw new StartupError(
-    `The database in ${directory} belongs to another user (uid ${owner.uid}; root gives each database a user of its own): start the service as the user who started it before, or point DATA_DIR at another directory.`,
+    `The database in ${directory} belongs to another user (uid ${owner.uid}; as root, each database gets its own user). Start the service as the same user as before, or point DATA_DIR at another directory.`,
   );
 }
 
-/** Whether an owner is root or, in a data directory of root's, `nobody`, as whom earlier versions ran PostgreSQL. */
+/** Returns whether an owner is root or, in a data directory of root, `nobody`, which earlier versions used. */
 async function isShared(owner: number, directory: string): Promise<boolean> {
-  // Elsewhere, nothing tells whether a server of the earlier user still runs on the files.
+  // Other systems cannot tell whether a server of that user is still running.
   if (owner === 0 || process.platform !== 'linux') return owner === 0;
   const { uid } = await stat(join(directory, '..'));
   return uid === 0 && owner === (await nobody()).uid;
 }
 
-/** Returns an account that no name, group or process has. */
+/** Returns an account that no user, group or process has. */
 async function ownAccount(): Promise<Account> {
   const range = await mappedRange();
   if (range === undefined) return idleAccount();
@@ -71,8 +71,8 @@ async function mappedRange() {
 }
 
 /**
- * Returns an account for initdb, which refuses a user without a name: a system account that no process runs as, so that
- * no other process can touch the files before they get their final owner.
+ * Returns an account for initdb, which needs a user with a name. It is a system account without processes, so that no
+ * other process can access the files before they get their final owner.
  */
 export async function idleAccount(): Promise<Account> {
   const [users, used, fallback] = await Promise.all([entriesOf('passwd'), usedIds(), nobody()]);
@@ -109,10 +109,10 @@ function readText(path: string): Promise<string> {
 }
 
 /**
- * Gives a directory and all in it that root or one of its earlier accounts owns to an account. It belongs to root
- * meanwhile, so a start that is killed in between does the rest again.
+ * Changes the owner of a directory and of its files that belong to root or to an earlier account. Root owns the
+ * directory meanwhile, so a start after a crash repeats the work.
  */
-export async function giveAway(directory: string, { uid, gid }: Account): Promise<void> {
+export async function changeOwner(directory: string, { uid, gid }: Account): Promise<void> {
   const { uid: owner } = await lstat(directory);
   const earlier = [0, owner, (await nobody()).uid];
   await lchown(directory, 0, 0);

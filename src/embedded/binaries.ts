@@ -18,7 +18,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join, relative } from 'node:path';
 import { StartupError } from '../lib/errors.ts';
 
-/** PostgreSQL's programs as absolute paths, and the major version they are of. */
+/** The absolute paths of PostgreSQL's programs, and their major version. */
 export interface Binaries {
   initdb: string;
   postgres: string;
@@ -26,9 +26,9 @@ export interface Binaries {
 }
 
 /**
- * Finds PostgreSQL's programs for this platform, executable by the account that will run them.
- * @param asOther whether they run under another account than this process (which is then root)
- * @throws StartupError when the platform's package is missing or no executable copy can be made
+ * Finds PostgreSQL's programs for this platform, executable by the account that runs them.
+ * @param asOther whether another account than that of this process (then root) runs them
+ * @throws StartupError if the package of the platform is missing or no executable copy can be made
  */
 export async function findBinaries(asOther: boolean): Promise<Binaries> {
   const native = packagedFiles();
@@ -49,13 +49,13 @@ function packagedFiles(): string {
     return join(dirname(createRequire(import.meta.url).resolve(name)), '..', 'native');
   } catch (error) {
     throw new StartupError(
-      `PostgreSQL for this platform is missing (package ${name}): install the optional dependencies with "npm ci --include=optional".`,
+      `PostgreSQL for this platform is missing (package ${name}). Install the optional dependencies with "npm ci --include=optional".`,
       { cause: error },
     );
   }
 }
 
-/** Whether every account can enter the directory: each of its ancestors lets others pass. */
+/** Returns whether every account can enter the directory and its ancestors. */
 export async function reachableByOthers(directory: string): Promise<boolean> {
   const real = await realpath(directory);
   if (((await stat(real)).mode & 0o001) === 0) return false;
@@ -63,7 +63,10 @@ export async function reachableByOthers(directory: string): Promise<boolean> {
   return parent === real || reachableByOthers(parent);
 }
 
-/** Makes what the package's install script would have made; false when the files cannot be used here. */
+/**
+ * Creates the links and permissions that the install script of the package creates. Returns false if the files cannot
+ * be used.
+ */
 async function repair(native: string, asOther: boolean): Promise<boolean> {
   try {
     for (const { source, target } of await packagedLinks(native)) {
@@ -92,7 +95,7 @@ async function packagedLinks(native: string): Promise<{ source: string; target: 
   }));
 }
 
-/** An installation under umask 077 leaves files that only its user can read. */
+/** Returns whether other users can read the files. After an installation with umask 077, they cannot. */
 async function readableByOthers(native: string): Promise<boolean> {
   const samples = ['bin', 'lib', 'lib/postgresql', 'share/postgresql', 'bin/postgres', 'bin/initdb'];
   const modes = await Promise.all(samples.map((name) => stat(join(native, name))));
@@ -100,7 +103,7 @@ async function readableByOthers(native: string): Promise<boolean> {
   return modes.every(({ mode }) => (mode & 0o005) === 0o005) && (readable.mode & 0o004) !== 0;
 }
 
-/** A copy in the system's temporary directory, made once for each version and user. */
+/** Returns a copy in the temporary directory of the system, one per version and user. */
 async function sharedCopy(native: string, version: string, asOther: boolean): Promise<string> {
   const user = process.getuid?.() ?? 0;
   const root = await temporaryRoot(asOther);
@@ -109,14 +112,14 @@ async function sharedCopy(native: string, version: string, asOther: boolean): Pr
   const fresh = await mkdtemp(`${copy}-`);
   try {
     await cp(native, fresh, { recursive: true, verbatimSymlinks: true });
-    await openToAll(fresh);
+    await makeReadable(fresh);
     if (!(await repair(fresh, asOther))) throw new Error('the copy is unusable');
-    // Another service may have finished the same copy meanwhile, and may be running from it.
+    // Another service may have completed the same copy and may be using it.
     if (!(await isComplete(copy, native, user))) await replace(copy, fresh);
     return copy;
   } catch (error) {
     throw new StartupError(
-      `PostgreSQL's programs in ${native} cannot be run by this user and could not be copied to ${root}: make one of the two usable.`,
+      `PostgreSQL's programs in ${native} cannot be run by this user, and could not be copied to ${root}. Make one of the two directories usable.`,
       { cause: error },
     );
   } finally {
@@ -131,12 +134,15 @@ async function temporaryRoot(asOther: boolean): Promise<string> {
   return '/tmp';
 }
 
-/** Another user could have put programs there for us to run, so only our own closed copy counts. */
+/**
+ * Returns whether the copy is complete. Another user could have put other programs there, so it must be our own and not
+ * writable by others.
+ */
 async function isComplete(copy: string, native: string, user: number): Promise<boolean> {
   const found = await lstat(copy).catch(unlessCode('ENOENT'));
   if (!found) return false;
   if (!found.isDirectory() || found.uid !== user || (found.mode & 0o022) !== 0) {
-    throw new StartupError(`${copy} was not made by this service and is in its way: remove it.`);
+    throw new StartupError(`${copy} was not created by this service. Remove it.`);
   }
   const present = new Set(await filesUnder(copy));
   return (await filesUnder(native)).every((file) => present.has(file));
@@ -147,7 +153,7 @@ async function filesUnder(directory: string): Promise<string[]> {
   return entries.map((entry) => relative(directory, join(entry.parentPath, entry.name)));
 }
 
-async function openToAll(directory: string): Promise<void> {
+async function makeReadable(directory: string): Promise<void> {
   const entries = await readdir(directory, { recursive: true, withFileTypes: true });
   await chmod(directory, 0o755);
   for (const entry of entries) {
@@ -155,7 +161,7 @@ async function openToAll(directory: string): Promise<void> {
   }
 }
 
-/** Puts the fresh copy in place, and what is damaged there out of it. */
+/** Replaces a damaged copy with a new one. */
 async function replace(copy: string, fresh: string): Promise<void> {
   const damaged = `${fresh}-old`;
   await rename(copy, damaged).catch(unlessCode('ENOENT'));
@@ -163,7 +169,7 @@ async function replace(copy: string, fresh: string): Promise<void> {
   await rm(damaged, { recursive: true, force: true });
 }
 
-/** For `.catch`: passes over the one expected error code. */
+/** Returns a handler for `.catch` that ignores one error code. */
 export function unlessCode(code: string): (error: unknown) => undefined {
   return (error) => {
     if (error instanceof Error && 'code' in error && error.code === code) return undefined;

@@ -17,47 +17,47 @@ import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { getSystemErrorMap } from 'node:util';
 import { StartupError } from '../lib/errors.ts';
-import { type Account, giveAway, idleAccount } from './account.ts';
+import { type Account, changeOwner, idleAccount } from './account.ts';
 import { type Binaries, unlessCode } from './binaries.ts';
 import { alterPassword, makePassword, NAME, writeRules } from './password.ts';
 
 const LARGEST_LOG_BYTES = 1024 * 1024;
 
-/** Where everything of one embedded server is, and as whom it runs. */
+/** The paths and the account of an embedded server. */
 export interface Cluster {
   dataDir: string;
   directory: string;
   log: string;
   binaries: Binaries;
-  /** Set when this process is root, as whom PostgreSQL refuses to run. */
+  /** Set if this process is root, because PostgreSQL refuses to run as root. */
   account: Account | undefined;
 }
 
-/** What the service keeps in its data directory, and what a file system adds to its root. */
+/** The entries of the data directory that the service creates, and `lost+found`. */
 const ownEntries =
   /^(postgres|postgres\.log|postgres-password(\.new)?|session-key|demo-token|service\.\w+|initdb-\w+|lost\+found)$/;
 
 /**
- * Makes the data directory if need be, and closes it to other users.
- * @param onNotice is told that the directory has been closed
+ * Creates the data directory if it is missing, and closes it to other users.
+ * @param onNotice is called if the directory was closed
  * @throws StartupError if that fails or this user cannot write to the directory
  */
 export async function prepareDirectory(dataDir: string, onNotice?: (text: string) => void): Promise<void> {
   try {
     await makeDirectory(dataDir);
-    // The dot has the system say so when it is not a directory.
+    // The dot makes the check fail for a file.
     await access(`${dataDir}/.`, constants.R_OK | constants.W_OK | constants.X_OK);
     await closeDirectory(dataDir, onNotice);
   } catch (error) {
     if (error instanceof StartupError) throw error;
     throw new StartupError(
-      `The data directory ${dataDir} cannot be used (${reasonOf(error)}): make it writable for this user or point DATA_DIR at another directory.`,
+      `The data directory ${dataDir} cannot be used (${reasonOf(error)}). Make it writable for this user, or point DATA_DIR at another directory.`,
       { cause: error },
     );
   }
 }
 
-/** Closes a directory that others can access, unless other programs may need it open. */
+/** Closes a directory to other users, unless other programs may need access. */
 async function closeDirectory(dataDir: string, onNotice?: (text: string) => void): Promise<void> {
   const { mode, uid } = await stat(dataDir);
   if ((mode & 0o077) === 0) return;
@@ -65,16 +65,16 @@ async function closeDirectory(dataDir: string, onNotice?: (text: string) => void
   const isOwn = uid === process.getuid?.() && (await readdir(dataDir)).every((name) => ownEntries.test(name));
   if (!isOwn) {
     throw new StartupError(
-      `Other users can access the data directory ${dataDir} (mode ${permissions}), which belongs to another user or holds other files: close it with "chmod 700 ${dataDir}" or point DATA_DIR at a directory of its own.`,
+      `Other users can access the data directory ${dataDir} (mode ${permissions}), which belongs to another user or has other files. Close it with "chmod 700 ${dataDir}", or point DATA_DIR at a directory used only by the service.`,
     );
   }
   await chmod(dataDir, 0o700);
   onNotice?.(
-    `Other users could access the data directory ${dataDir} (mode ${permissions}): it is now closed.`,
+    `Other users could access the data directory ${dataDir} (mode ${permissions}). It is now closed.`,
   );
 }
 
-/** Node's own `recursive` never returns below a directory that takes no entries, such as /proc. */
+/** The `recursive` option of Node never returns below a directory that allows no entries, such as /proc. */
 async function makeDirectory(path: string, parentMade = false): Promise<void> {
   try {
     await mkdir(path, { mode: 0o700 });
@@ -88,16 +88,16 @@ async function makeDirectory(path: string, parentMade = false): Promise<void> {
 }
 
 /**
- * Makes the database on first use. A start killed half-way leaves only a temporary directory behind.
- * Call it only while holding the lock.
- * @throws StartupError when there is data of another PostgreSQL version, or the database cannot be made
+ * Creates the database on first use. An interrupted start leaves only a temporary directory behind. The caller must
+ * hold the lock.
+ * @throws StartupError if the data has another PostgreSQL version, or the database cannot be created
  */
 export async function ensureDatabase(cluster: Cluster): Promise<void> {
   const { dataDir, directory, binaries } = cluster;
   const version = await readFile(join(directory, 'PG_VERSION'), 'utf8').catch(unlessCode('ENOENT'));
   if (version !== undefined && version.trim() !== binaries.major) {
     throw new StartupError(
-      `The database in ${directory} was made by PostgreSQL ${version.trim()}, but this service brings PostgreSQL ${binaries.major}: move the data over with pg_dump, or point DATA_DIR at another directory.`,
+      `The database in ${directory} was created by PostgreSQL ${version.trim()}, but this service includes PostgreSQL ${binaries.major}. Move the data with pg_dump, or point DATA_DIR at another directory.`,
     );
   }
   if (version !== undefined) return;
@@ -107,7 +107,7 @@ export async function ensureDatabase(cluster: Cluster): Promise<void> {
   );
   if ((await readdir(directory).catch(unlessCode('ENOENT')))?.length) {
     throw new StartupError(
-      `The directory ${directory} holds files that are not a PostgreSQL database: move them away or point DATA_DIR at another directory.`,
+      `The directory ${directory} has files that are not a PostgreSQL database. Remove them, or point DATA_DIR at another directory.`,
     );
   }
   await initialise(cluster);
@@ -117,35 +117,35 @@ async function initialise(cluster: Cluster): Promise<void> {
   if (!cluster.account) requireUserName();
   const temporary = await mkdtemp(join(cluster.dataDir, 'initdb-'));
   try {
-    // initdb and single-user mode refuse a user without a name, as the server's is.
+    // initdb and single-user mode refuse a user without a name, and the user of the server has none.
     const maker = cluster.account && (await idleAccount());
     if (maker) await chown(temporary, maker.uid, maker.gid);
     const here = { ...cluster, account: maker, directory: temporary };
     await initdb(here);
-    // Renaming the default database takes a fraction of the time that making another one does.
+    // Renaming the default database is much faster than creating another one.
     const { verifier } = await makePassword(cluster.dataDir);
     const statements = `ALTER DATABASE postgres RENAME TO ${NAME}\n${alterPassword(verifier)}\n`;
     const quiet = ['-c', 'exit_on_error=on', '-c', 'log_checkpoints=off'];
     const single = ['--single', ...directoryArguments(here), ...quiet, 'template1'];
     await run(here, here.binaries.postgres, single, statements);
     await writeRules(temporary, 'scram-sha-256');
-    if (cluster.account) await giveAway(temporary, cluster.account);
+    if (cluster.account) await changeOwner(temporary, cluster.account);
     await rename(temporary, cluster.directory);
     await syncDirectory(cluster.dataDir);
   } catch (error) {
     await rm(temporary, { recursive: true, force: true, maxRetries: 5 });
     throw new StartupError(
-      `PostgreSQL could not make its database in ${cluster.directory} (${reasonOf(error)}): see ${cluster.log}.`,
+      `PostgreSQL could not create its database in ${cluster.directory} (${reasonOf(error)}). See ${cluster.log}.`,
       { cause: error },
     );
   }
 }
 
-/** Locales of the system that know what is a letter in other scripts, as the search for three in a row has to; C knows ASCII. */
+/** Locales that know the letters of all scripts, which trigram searches need. C knows only ASCII. */
 const characterTypes = ['C.UTF-8', 'en_US.UTF-8', 'C'];
 
 async function initdb(cluster: Cluster, [characterType, ...others] = characterTypes): Promise<void> {
-  // Nothing listens yet: the rules for connections are written before the first server starts.
+  // `trust` is safe: no server listens until the connection rules are written.
   const rules = ['-A', 'trust', '-E', 'UTF8', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
   const args = [...rules, `--lc-ctype=${characterType}`, '-U', NAME, '--no-instructions'];
   try {
@@ -157,19 +157,19 @@ async function initdb(cluster: Cluster, [characterType, ...others] = characterTy
   }
 }
 
-/** initdb refuses a user without a name, as a container's `--user 1234` may be. */
+/** Throws StartupError if the user has no name, which initdb needs. A container's `--user 1234` has none. */
 function requireUserName(): void {
   try {
     userInfo();
   } catch (error) {
     throw new StartupError(
-      `PostgreSQL cannot make a database as user ${process.getuid?.()}, who has no name: give that user an entry in /etc/passwd or start the service as another.`,
+      `PostgreSQL cannot create a database as user ${process.getuid?.()}, who has no name. Add the user to /etc/passwd, or start the service as another user.`,
       { cause: error },
     );
   }
 }
 
-/** Runs one of PostgreSQL's programs on the cluster to its end. */
+/** Runs one of PostgreSQL's programs on the cluster, and waits for its end. */
 async function run(cluster: Cluster, program: string, args: string[], input: string): Promise<void> {
   const log = openLog(cluster.log);
   const child = spawn(program, args, { ...spawnOptions(cluster), stdio: ['pipe', log.file, log.file] });
@@ -184,14 +184,14 @@ async function run(cluster: Cluster, program: string, args: string[], input: str
 }
 
 /**
- * How to name the directory to PostgreSQL. Its account may be unable to reach the directory by its path (a closed
- * home), but it inherits it as working directory, which Linux lets it open without the way there.
+ * Returns the arguments that name the directory. On Linux, the account opens it as the working directory, because it
+ * may be unable to reach the path, such as one below a closed home.
  */
 export function directoryArguments(cluster: Cluster): string[] {
   return ['-D', process.platform === 'linux' ? '/proc/self/cwd' : cluster.directory];
 }
 
-/** Options common to all child processes: in a session of their own, so that Ctrl-C does not reach them. */
+/** Returns the options of all child processes. Each has its own session, so that Ctrl-C does not reach it. */
 export function spawnOptions(cluster: Cluster) {
   const { account } = cluster;
   return {
@@ -203,8 +203,8 @@ export function spawnOptions(cluster: Cluster) {
 }
 
 /**
- * Opens the server's log for appending, emptied first when it has grown large; the caller closes it.
- * `start` is the byte at which what is written from now on begins.
+ * Opens the server's log for appending, and truncates it if it is large. The caller closes it. `start` is the position
+ * of the next byte.
  */
 export function openLog(log: string): { file: number; start: number } {
   const size = statSync(log, { throwIfNoEntry: false })?.size ?? 0;
@@ -212,10 +212,13 @@ export function openLog(log: string): { file: number; start: number } {
   return { file: openSync(log, start === size ? 'a' : 'w', 0o600), start };
 }
 
-/** What it tells clients that come while it starts, and what the leftovers of a killed server say as they go. */
+/** Messages to clients that connect during the start, and messages of processes that outlived a killed server. */
 const saidToClients = /FATAL: {2}(the database system is|terminating connection)/;
 
-/** PostgreSQL's first complaint in its log after the given byte (later ones tend to follow from it), empty if none. */
+/**
+ * Returns PostgreSQL's first error in its log after a position, because later errors often follow from it. Returns an
+ * empty string if there is none.
+ */
 export async function firstComplaint(log: string, after: number): Promise<string> {
   const text = (await readFile(log)).subarray(after).toString();
   const lines = text.split('\n').filter((line) => !saidToClients.test(line));
@@ -224,7 +227,7 @@ export async function firstComplaint(log: string, after: number): Promise<string
   return line.replace(/^.*?\b(FATAL|PANIC|ERROR|error):\s*/, '').trim();
 }
 
-/** A system error in words ("permission denied"), any other by its message. */
+/** Returns the description of a system error, such as "permission denied", or the message of any other error. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const number = 'errno' in error && typeof error.errno === 'number' ? error.errno : 0;

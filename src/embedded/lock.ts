@@ -9,8 +9,8 @@ import { unlessCode } from './binaries.ts';
 const LONGEST_SOCKET_PATH = 103;
 
 /**
- * The spelling of a socket's path that fits the system's limit: absolute, else relative to the working directory.
- * @throws StartupError when neither is short enough
+ * Returns a path of a socket that fits the limit of the system: absolute, or relative to the working directory.
+ * @throws StartupError if neither is short enough
  */
 export function socketPath(path: string): string {
   const short = [path, relative(process.cwd(), path)].find(
@@ -18,14 +18,14 @@ export function socketPath(path: string): string {
   );
   if (short === undefined) {
     throw new StartupError(
-      `The path ${dirname(path)} is too long for a Unix socket: point DATA_DIR at a directory with a shorter path.`,
+      `The path ${dirname(path)} is too long for a Unix socket. Point DATA_DIR at a directory with a shorter path.`,
     );
   }
   return short;
 }
 
-/** Whether a process listens on the Unix socket; the kernel knows, so a reused process id cannot deceive it. */
-export function answers(path: string): Promise<boolean> {
+/** Returns whether a process listens on a Unix socket. Unlike a pid file, the kernel cannot be wrong about that. */
+export function isListening(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path);
     socket.once('connect', () => {
@@ -39,19 +39,19 @@ export function answers(path: string): Promise<boolean> {
 }
 
 /**
- * Takes the data directory for this process until the returned function is called or the process ends.
- * The lock is a listening socket: it outlives a killed process only as a file that nobody answers.
- * @throws StartupError when a living process has it
+ * Locks the data directory until the returned function is called or the process ends. The lock is a listening socket:
+ * after a crash, only a file without a listener remains.
+ * @throws StartupError if another process holds the lock
  */
 export async function acquireLock(path: string, dataDir: string): Promise<() => Promise<void>> {
   for (let attempt = 0; attempt < 5; attempt += 1) {
     const server = await listen(path);
     if (server) return () => new Promise((resolve) => server.close(() => resolve()));
-    if (await answers(path)) break;
+    if (await isListening(path)) break;
     await removeStale(path);
   }
   throw new StartupError(
-    `The data directory ${dataDir} is in use by another running accountgraph: stop that one or point DATA_DIR at another directory.`,
+    `The data directory ${dataDir} is in use by another accountgraph process. Stop that process, or point DATA_DIR at another directory.`,
   );
 }
 
@@ -62,13 +62,16 @@ function listen(path: string): Promise<Server | undefined> {
       if (error.code === 'EADDRINUSE') resolve(undefined);
       else reject(error);
     });
-    // Open to other users so that they, too, can tell a living owner from a dead one; it carries no data.
+    // Other users can connect, to find out whether the owner is running. The socket carries no data.
     server.listen({ path, writableAll: true }, () => resolve(server));
     server.unref();
   });
 }
 
-/** A rival may have replaced the dead socket since we looked, so look again where nobody else does. */
+/**
+ * Removes a socket without a listener. Checks it again under another name, because another process may have replaced
+ * it.
+ */
 async function removeStale(path: string): Promise<void> {
   const aside = join(dirname(path), `service.${randomBytes(2).toString('hex')}`);
   try {
@@ -76,6 +79,6 @@ async function removeStale(path: string): Promise<void> {
   } catch (error) {
     return unlessCode('ENOENT')(error);
   }
-  if (await answers(aside)) await rename(aside, path);
+  if (await isListening(aside)) await rename(aside, path);
   else await rm(aside, { force: true });
 }

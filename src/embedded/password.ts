@@ -6,14 +6,14 @@ import postgres from 'postgres';
 import { StartupError } from '../lib/errors.ts';
 import { unlessCode } from './binaries.ts';
 
-/** The user and the database of the service. */
+/** The name of the user and of the database. */
 export const NAME = 'accountgraph';
 
-/** PostgreSQL's code `invalid_password`. */
+/** SQLSTATE `invalid_password`. */
 const passwordRefused = '28P01';
 const RELOAD_PATIENCE_MS = 5000;
 
-/** How to reach a cluster before its password is known. */
+/** The address of a cluster whose password is not known yet. */
 interface Socket {
   path: string;
   user: string;
@@ -24,15 +24,15 @@ function fileOf(dataDir: string): string {
   return join(dataDir, 'postgres-password');
 }
 
-/** Returns the password of the cluster in a data directory; `undefined` before it has one. */
+/** Returns the password of the cluster in a data directory; `undefined` if it has none yet. */
 export async function readPassword(dataDir: string): Promise<string | undefined> {
   const text = await readFile(fileOf(dataDir), 'utf8').catch(unlessCode('ENOENT'));
   return /^\*:\*:\*:\w+:([\w-]+)$/m.exec(text ?? '')?.[1];
 }
 
 /**
- * Makes a password and keeps it in a file that only the owner of the data directory can read, in the format of
- * libpq's PGPASSFILE. Returns what PostgreSQL stores of it.
+ * Creates a password, and stores it in the format of PGPASSFILE in a file that only the owner of the data directory can
+ * read. Returns the verifier that PostgreSQL stores.
  */
 export async function makePassword(dataDir: string): Promise<{ password: string; verifier: string }> {
   const password = randomBytes(32).toString('base64url');
@@ -41,7 +41,7 @@ export async function makePassword(dataDir: string): Promise<{ password: string;
   return { password, verifier: scramVerifier(password) };
 }
 
-/** Returns the verifier of RFC 5803: PostgreSQL, its log and its statistics never see the password. */
+/** Returns the verifier of RFC 5803, so that PostgreSQL, its log and its statistics never contain the password. */
 function scramVerifier(password: string): string {
   const iterations = 4096;
   const salt = randomBytes(16);
@@ -52,14 +52,14 @@ function scramVerifier(password: string): string {
   return `SCRAM-SHA-256$${iterations}:${salt.toString('base64')}$${stored}:${serverKey}`;
 }
 
-/** Returns the statement that gives the service's user a password by its verifier. */
+/** Returns the statement that sets the password of the service's user. */
 export function alterPassword(verifier: string): string {
   return `ALTER ROLE ${NAME} PASSWORD '${verifier}'`;
 }
 
 /**
- * Replaces the cluster's rules for connections. `trust` is only for a cluster whose password is not known yet; its
- * socket lets in nobody but root and the account that PostgreSQL runs as.
+ * Replaces the connection rules of the cluster. `trust` is only for a cluster whose password is not known yet: only
+ * root and the account of PostgreSQL can open its socket.
  */
 export async function writeRules(directory: string, method: 'scram-sha-256' | 'trust'): Promise<void> {
   const rules = ['all', 'replication'].map((database) => `local ${database} all ${method}\n`).join('');
@@ -68,7 +68,7 @@ export async function writeRules(directory: string, method: 'scram-sha-256' | 't
   await replaceFile(file, rules, await stat(directory));
 }
 
-/** Replaces a file by a new one, so that a link in its place leads root nowhere. */
+/** Replaces a file with a new one. As root, it must not follow a link in its place. */
 async function replaceFile(file: string, text: string, owner: { uid: number; gid: number }): Promise<void> {
   const fresh = `${file}.new`;
   await rm(fresh, { force: true });
@@ -89,7 +89,7 @@ function open(socket: Socket, password = ''): postgres.Sql {
   });
 }
 
-/** Whether the running cluster accepts a password; without one, whether it trusts the service. */
+/** Returns whether the running cluster accepts a password or, without one, trusts the service. */
 async function accepts(socket: Socket, password = ''): Promise<boolean> {
   const sql = open(socket, password);
   try {
@@ -104,9 +104,9 @@ async function accepts(socket: Socket, password = ''): Promise<boolean> {
 }
 
 /**
- * Returns the password of a running cluster. A cluster of an earlier version or from a backup has none, or another than
- * the file says, and gets a new one.
- * @param reload has PostgreSQL read its rules again
+ * Returns the password of a running cluster. If a cluster of an earlier version or from a backup has none, or not that
+ * of the file, sets a new one.
+ * @param reload makes PostgreSQL reload its rules
  */
 export async function ensurePassword(
   { dataDir, directory }: { dataDir: string; directory: string },
@@ -134,6 +134,6 @@ export async function ensurePassword(
 async function waitUntil(look: () => Promise<boolean>, directory: string): Promise<void> {
   for (const deadline = Date.now() + RELOAD_PATIENCE_MS; !(await look()); await sleep(20)) {
     if (Date.now() < deadline) continue;
-    throw new StartupError(`PostgreSQL in ${directory} does not read its pg_hba.conf again: see its log.`);
+    throw new StartupError(`PostgreSQL in ${directory} did not reload its pg_hba.conf. See its log.`);
   }
 }

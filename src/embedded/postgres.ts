@@ -5,11 +5,11 @@ import { StartupError } from '../lib/errors.ts';
 import { serverAccount } from './account.ts';
 import { findBinaries, reachableByOthers } from './binaries.ts';
 import { type Cluster, ensureDatabase, prepareDirectory, reasonOf } from './cluster.ts';
-import { acquireLock, answers, socketPath } from './lock.ts';
+import { acquireLock, isListening, socketPath } from './lock.ts';
 import { ensurePassword, NAME, readPassword, writeRules } from './password.ts';
 import { launch, readyPid, type ServerState, SOCKET, takeOver, terminate } from './server.ts';
 
-/** Options for postgres.js; `path` is the server's Unix socket. */
+/** The connection options of postgres.js. `path` is the Unix socket of the server. */
 export interface EmbeddedConnection {
   path: string;
   user: string;
@@ -19,17 +19,17 @@ export interface EmbeddedConnection {
 
 export interface EmbeddedPostgres {
   connection: EmbeddedConnection;
-  /** Whether the server cannot start because its disk is full; it is tried again every second. */
+  /** Returns whether the server cannot start because its disk is full. The start is retried every second. */
   isDiskFull: () => boolean;
-  /** Ends the server within 3 s; open connections are cut. Calling it again is harmless. */
+  /** Stops the server within 3 s and closes all connections. Can be called again. */
   stop: () => Promise<void>;
 }
 
 export interface EmbeddedOptions {
   dataDir: string;
-  /** Told what a person should know about the data directory. */
+  /** Called with a notice about the data directory. */
   onNotice?: (text: string) => void;
-  /** Told each time the server ended unasked or could not come back; it is being restarted then. */
+  /** Called each time the server exits unexpectedly or fails to restart. It is restarted. */
   onExit?: (reason: string) => void;
 }
 
@@ -38,12 +38,12 @@ const LONGEST_RESTART_DELAY_MS = 1000;
 const STABLE_MS = 10_000;
 
 /**
- * Starts a PostgreSQL server on `<dataDir>/postgres`, made on first use, and keeps it running until `stop`.
- * The server ends within seconds should this process die, and its log is `<dataDir>/postgres.log`.
- * @throws StartupError naming the directory when it is in use, unusable, or of another version or user
+ * Starts a PostgreSQL server in `<dataDir>/postgres`, created on first use, and restarts it until `stop`. It stops
+ * within seconds if this process dies. Its log is `<dataDir>/postgres.log`.
+ * @throws StartupError if the directory is in use, unusable, or of another version or user
  */
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
-  const places = placesOf(options.dataDir);
+  const places = pathsOf(options.dataDir);
   await prepareDirectory(places.dataDir, options.onNotice);
   const socket = socketOf(places.directory);
   const state: ServerState = { stopping: false, isDiskFull: false };
@@ -62,7 +62,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedP
   } catch (error) {
     if (cluster && state.server) await terminate(cluster, state.server);
     await release?.();
-    throw asSentence(error, places.dataDir);
+    throw toStartupError(error, places.dataDir);
   }
   const stop = keepRunning(cluster, state, options.onExit);
   let stopped: Promise<void> | undefined;
@@ -77,24 +77,24 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedP
 }
 
 /**
- * How to reach the server that a running service keeps on this data directory; undefined when none runs.
- * Waits for a service that is just starting, at most 10 s.
- * @throws StartupError when its data belongs to another user or it does not become ready
+ * Returns the connection of the server of a running service; undefined if none is running. Waits up to 10 s for a
+ * service that is starting.
+ * @throws StartupError if its data belongs to another user or it does not become ready
  */
 export async function runningEmbedded(dataDir: string): Promise<EmbeddedConnection | undefined> {
-  const places = placesOf(dataDir);
+  const places = pathsOf(dataDir);
   const socket = socketOf(places.directory);
   const lock = socketPath(places.lock);
   const deadline = Date.now() + READY_PATIENCE_MS;
-  while (await answers(lock)) {
+  while (await isListening(lock)) {
     const pid = await readyPid(places.directory).catch((error: unknown) => {
-      throw asSentence(error, places.dataDir);
+      throw toStartupError(error, places.dataDir);
     });
     const password = pid === undefined ? undefined : await readPassword(places.dataDir);
-    if (password !== undefined && (await answers(socket.path))) return { ...socket, password };
+    if (password !== undefined && (await isListening(socket.path))) return { ...socket, password };
     if (Date.now() > deadline) {
       throw new StartupError(
-        `The service on the data directory ${places.dataDir} has no database ready: see ${places.log}.`,
+        `The database of the service in the data directory ${places.dataDir} is not ready. See ${places.log}.`,
       );
     }
     await sleep(20);
@@ -102,7 +102,7 @@ export async function runningEmbedded(dataDir: string): Promise<EmbeddedConnecti
   return undefined;
 }
 
-function placesOf(dataDir: string) {
+function pathsOf(dataDir: string) {
   const root = resolve(dataDir);
   return {
     dataDir: root,
@@ -116,19 +116,19 @@ function socketOf(directory: string): Omit<EmbeddedConnection, 'password'> {
   return { path: socketPath(join(directory, SOCKET)), user: NAME, database: NAME };
 }
 
-async function openCluster(places: ReturnType<typeof placesOf>): Promise<Cluster> {
+async function openCluster(places: ReturnType<typeof pathsOf>): Promise<Cluster> {
   const account = await serverAccount(places.directory);
   if (account && process.platform !== 'linux' && !(await reachableByOthers(places.dataDir))) {
     throw new StartupError(
-      `PostgreSQL cannot run as root and other users cannot enter ${places.dataDir}: start the service as an ordinary user or point DATA_DIR at another directory.`,
+      `PostgreSQL cannot run as root, and other users cannot enter ${places.dataDir}. Start the service as an ordinary user, or point DATA_DIR at another directory.`,
     );
   }
-  // Removed rather than emptied: the old log may belong to another user.
+  // Removed instead of truncated, because the old log may belong to another user.
   await rm(places.log, { force: true });
   return { ...places, account, binaries: await findBinaries(account !== undefined) };
 }
 
-/** Restarts the server whenever it ends, ever more slowly while it keeps ending; returns how to stop for good. */
+/** Restarts the server when it exits, with a growing delay while it keeps exiting. Returns a function that stops it. */
 function keepRunning(cluster: Cluster, state: ServerState, onExit?: (reason: string) => void) {
   const interrupt = new AbortController();
   const relaunch = async (delay: number): Promise<number> => {
@@ -141,7 +141,7 @@ function keepRunning(cluster: Cluster, state: ServerState, onExit?: (reason: str
       if (state.stopping) return delay;
       state.isDiskFull = reasonOf(error).includes('No space left on device');
       onExit?.(reasonOf(error));
-      return relaunch(slower(delay));
+      return relaunch(nextDelay(delay));
     }
   };
   const keep = async () => {
@@ -150,7 +150,7 @@ function keepRunning(cluster: Cluster, state: ServerState, onExit?: (reason: str
       const reason = await state.server?.ended;
       if (state.stopping) return;
       onExit?.(`PostgreSQL ended unexpectedly (${reason}) and is being restarted.`);
-      delay = await relaunch(Date.now() - begun > STABLE_MS ? 0 : slower(delay));
+      delay = await relaunch(Date.now() - begun > STABLE_MS ? 0 : nextDelay(delay));
     }
   };
   const kept = keep();
@@ -162,15 +162,15 @@ function keepRunning(cluster: Cluster, state: ServerState, onExit?: (reason: str
   };
 }
 
-function slower(delay: number): number {
+function nextDelay(delay: number): number {
   return Math.min(delay * 2 + 50, LONGEST_RESTART_DELAY_MS);
 }
 
-/** System errors become a sentence for the person at the terminal; anything else is a fault of ours. */
-function asSentence(error: unknown, dataDir: string): unknown {
+/** Turns system errors into a StartupError. Other errors are bugs. */
+function toStartupError(error: unknown, dataDir: string): unknown {
   if (error instanceof StartupError || !(error instanceof Error) || !('errno' in error)) return error;
   return new StartupError(
-    `The data directory ${dataDir} cannot be used (${reasonOf(error)}): make it usable for this user or point DATA_DIR at another directory.`,
+    `The data directory ${dataDir} cannot be used (${reasonOf(error)}). Make it usable for this user, or point DATA_DIR at another directory.`,
     { cause: error },
   );
 }

@@ -6,7 +6,7 @@ import { release } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StartupError } from '../lib/errors.ts';
-import { giveAway } from './account.ts';
+import { changeOwner } from './account.ts';
 import {
   type Cluster,
   directoryArguments,
@@ -17,13 +17,13 @@ import {
 } from './cluster.ts';
 import { NAME } from './password.ts';
 
-/** The server's socket, in its data directory. */
+/** The name of the socket in the data directory. */
 export const SOCKET = '.s.PGSQL.5432';
 
 const CONFLICT_PATIENCE_MS = 5000;
 
 const SETTINGS = {
-  // Reachable only through the socket in the closed data directory: no port on any network.
+  // Only the socket in the closed data directory accepts connections, no TCP port.
   listen_addresses: '',
   unix_socket_directories: '.',
   unix_socket_permissions: '0700',
@@ -32,17 +32,16 @@ const SETTINGS = {
   shared_buffers: '64MB',
   timezone: 'UTC',
   log_timezone: 'UTC',
-  // While a backup is being restored it takes no connections: it could only read.
+  // Refuse connections while a backup is restored: they would be read-only.
   hot_standby: 'off',
-  // The service reports failed statements itself; here they would only carry personal data into a file.
+  // The service logs failed statements itself. Here, they would write personal data to a file.
   log_min_messages: 'log',
   log_checkpoints: 'off',
 };
 
 /**
- * After a hard end, the next start makes sure that everything is on the disk. File by file, as it does unless told, that
- * takes many seconds where others write to the same disk; as a whole it takes a fraction. Since Linux 5.8 that reports
- * every failure, too.
+ * Returns the setting for a faster sync after a crash: one syncfs per file system instead of one fsync per file. On a
+ * busy disk, the latter takes many seconds. Since Linux 5.8, syncfs reports all errors.
  */
 function syncMethod(): Record<string, string> {
   const [major = 0, minor = 0] = release().split('.').map(Number);
@@ -50,7 +49,7 @@ function syncMethod(): Record<string, string> {
   return reports ? { recovery_init_sync_method: 'syncfs' } : {};
 }
 
-/** Runs until its standard input ends: by a line, when the server has ended, or without, when the service has died. */
+/** Runs until its standard input closes: with a line if the server has exited, without one if the service has died. */
 const WATCHDOG = `
 read -r line && exit
 ours() { read -r pid <postmaster.pid && [ "$pid" = "$1" ]; }
@@ -63,13 +62,13 @@ done
 
 export interface Server {
   child: ChildProcess;
-  /** Where in the log, in bytes, its own messages begin. */
+  /** The position in the log where the messages of this server begin. */
   logStart: number;
-  /** Settles with the reason once the process has ended. */
+  /** Resolves with the reason when the process has exited. */
   ended: Promise<string>;
 }
 
-/** The one server of a cluster at a time; `stopping` forbids a new one. */
+/** The current server of a cluster. `stopping` prevents a restart. */
 export interface ServerState {
   stopping: boolean;
   /** Whether the last start failed because the disk is full. */
@@ -78,9 +77,9 @@ export interface ServerState {
 }
 
 /**
- * Starts the server and waits until it accepts connections. Call it only while holding the lock: a server that
- * is still there then has lost its service, and is waited for (at most 5 s) or ended.
- * @throws StartupError when it does not come up
+ * Starts the server, and waits until it accepts connections. The caller must hold the lock. A server that outlived its
+ * service is given up to 5 s to stop, or is killed.
+ * @throws StartupError if it does not start
  */
 export async function launch(cluster: Cluster, state: ServerState): Promise<void> {
   const begun = Date.now();
@@ -93,7 +92,7 @@ export async function launch(cluster: Cluster, state: ServerState): Promise<void
     const conflict = /lock file|shared memory block/.test(message);
     if (!conflict || state.stopping) {
       throw new StartupError(
-        `PostgreSQL could not start in ${cluster.directory} (${message || failure}): see ${cluster.log}.`,
+        `PostgreSQL could not start in ${cluster.directory} (${message || failure}). See ${cluster.log}.`,
       );
     }
     if (Date.now() - begun > CONFLICT_PATIENCE_MS) {
@@ -106,14 +105,14 @@ export async function launch(cluster: Cluster, state: ServerState): Promise<void
 
 function inUse({ directory }: Cluster): StartupError {
   return new StartupError(
-    `The database in ${directory} is in use by another PostgreSQL server: stop that one or point DATA_DIR at another directory.`,
+    `The database in ${directory} is in use by another PostgreSQL server. Stop that server, or point DATA_DIR at another directory.`,
   );
 }
 
 /**
- * Gives an existing cluster to the account that will run it, once no server runs there as the earlier one. Call it only
- * while holding the lock.
- * @throws StartupError if a server of somebody else runs there
+ * Changes the owner of an existing cluster to the account that will run it, once no server of the earlier account is
+ * running. The caller must hold the lock.
+ * @throws StartupError if another server is using the cluster
  */
 export async function takeOver(cluster: Cluster): Promise<void> {
   const { account, directory } = cluster;
@@ -124,7 +123,7 @@ export async function takeOver(cluster: Cluster): Promise<void> {
     await clearLeftovers(cluster, Date.now() - begun > 1000 ? 'SIGKILL' : 'SIGQUIT');
     await sleep(100);
   }
-  await giveAway(directory, account);
+  await changeOwner(directory, account);
 }
 
 function spawnServer(cluster: Cluster): Server {
@@ -147,7 +146,7 @@ function spawnServer(cluster: Cluster): Server {
   return { child, logStart: log.start, ended };
 }
 
-/** Keeps a small process that ends the server should this one die; it reads a pipe that dies with us. */
+/** Starts a watchdog process that stops the server if this process dies: its input pipe closes then. */
 function watch(cluster: Cluster, pid: number, ended: Promise<string>): void {
   const dog = spawn('/bin/sh', ['-c', WATCHDOG, `${NAME}-watchdog`, String(pid)], {
     ...spawnOptions(cluster),
@@ -167,7 +166,7 @@ function watch(cluster: Cluster, pid: number, ended: Promise<string>): void {
   });
 }
 
-/** Undefined once the server accepts connections, else why it ended. */
+/** Resolves with undefined when the server accepts connections, or with the reason of its exit. */
 async function untilReady(server: Server, cluster: Cluster): Promise<string | undefined> {
   let failure: string | undefined;
   void server.ended.then((reason) => {
@@ -181,8 +180,8 @@ async function untilReady(server: Server, cluster: Cluster): Promise<string | un
 }
 
 /**
- * The id of the server process that says in its pid file that it accepts connections.
- * @throws a system error when this user may not read the file
+ * Returns the process id of a server whose pid file says that it accepts connections.
+ * @throws a system error if this user cannot read the file
  */
 export async function readyPid(directory: string): Promise<number | undefined> {
   const lines = await readFile(join(directory, 'postmaster.pid'), 'utf8').catch(
@@ -195,7 +194,7 @@ export async function readyPid(directory: string): Promise<number | undefined> {
   return status?.trim() === 'ready' ? Number(pid) : undefined;
 }
 
-/** Ends the server within 3 s, harder as time passes; what a hard end leaves undone, the next start recovers. */
+/** Stops the server within 3 s, with ever stronger signals. The next start recovers from an immediate shutdown. */
 export async function terminate(cluster: Cluster, server: Server): Promise<void> {
   const { child } = server;
   child.kill('SIGINT');
@@ -210,8 +209,8 @@ export async function terminate(cluster: Cluster, server: Server): Promise<void>
 }
 
 /**
- * Ends what an earlier server of this service left running. When a pid file blocks the start although no server
- * runs, its number has come to another process (usual after a container restart), so the file goes.
+ * Kills the processes that an earlier server of this service left running. If no server is running, removes its pid
+ * file: another process has that id now, as is usual after a container restart.
  */
 async function clearLeftovers(cluster: Cluster, signal: NodeJS.Signals): Promise<void> {
   const found = await serverProcesses(cluster.directory);
@@ -220,7 +219,7 @@ async function clearLeftovers(cluster: Cluster, signal: NodeJS.Signals): Promise
     try {
       process.kill(pid, signal);
     } catch {
-      // It has just ended by itself.
+      // It has already exited.
     }
   }
   if (found?.length !== 0) return;
@@ -228,7 +227,7 @@ async function clearLeftovers(cluster: Cluster, signal: NodeJS.Signals): Promise
   await rm(join(cluster.directory, `${SOCKET}.lock`), { force: true });
 }
 
-/** PostgreSQL processes working in the directory; undefined where the system has no way to tell. */
+/** Returns the PostgreSQL processes in the directory; undefined on systems that cannot tell. */
 async function serverProcesses(directory: string): Promise<{ pid: number; ours: boolean }[] | undefined> {
   if (process.platform !== 'linux') return undefined;
   const home = await stat(directory);
@@ -241,7 +240,7 @@ async function serverProcesses(directory: string): Promise<{ pid: number; ours: 
       const ours = title.includes(`cluster_name=${NAME}`) || title.startsWith(`postgres: ${NAME}: `);
       return ours || title.includes('postgres') ? [{ pid: Number(pid), ours }] : [];
     } catch {
-      return []; // It has ended, or is another user's and so cannot be a server on this data.
+      return []; // It has exited, or belongs to another user and so cannot use this data.
     }
   });
   return (await Promise.all(looks)).flat();

@@ -8,7 +8,7 @@ function range(min: number | undefined, max: number | undefined, unit: string): 
   return min === undefined ? undefined : `At least ${min}${unit}`;
 }
 
-/** Returns the description of a field from its rule: the rule's sentence, and its limits. */
+/** Returns the description of a field: the description of its rule, and its limits. */
 export function describeRule(rule: z.ZodType, more = ''): string {
   const schema = jsonSchemaOf(rule);
   const limits = [

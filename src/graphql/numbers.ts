@@ -1,6 +1,6 @@
 import { GraphQLError, GraphQLScalarType, type GraphQLSchema, Kind, valueFromASTUntyped } from 'graphql';
 
-/** Returns the text of a number that stands for an id. JSON has lost the digits of an integer beyond 2^53. */
+/** Returns a numeric id as text. Throws for integers beyond 2^53, whose digits JSON parsing loses. */
 function textOf(value: number, name = 'An id'): string {
   if (Number.isSafeInteger(value)) return String(value);
   throw new GraphQLError(
@@ -8,7 +8,7 @@ function textOf(value: number, name = 'An id'): string {
   );
 }
 
-/** Makes a schema refuse numbers for `ID` whose digits are lost. graphql-js has one `ID` type for all schemas. */
+/** Makes a schema reject numbers for `ID` that lost digits. graphql-js has one `ID` type for all schemas. */
 export function refuseInexactIds(schema: GraphQLSchema): void {
   const id = schema.getType('ID');
   if (!(id instanceof GraphQLScalarType)) return;
@@ -19,16 +19,16 @@ export function refuseInexactIds(schema: GraphQLSchema): void {
   };
 }
 
-/** What a gateway knows of an entity: its type, and the fields of a key. */
+/** A reference of a gateway to an entity: its type and the fields of a key. */
 export type Representation = Record<string, unknown>;
 
-/** A representation whose ids are text. Throws GraphQLError for a number whose digits are lost. */
+/** Returns a representation with text ids. Throws GraphQLError for a number that lost digits. */
 export function withTextIds(representation: Representation): Representation {
   const { id } = representation;
   return typeof id === 'number' ? { ...representation, id: textOf(id, '`id`') } : representation;
 }
 
-/** The scalar of representations. In a document, the digits of an integer are kept as they are written. */
+/** The scalar of representations. Integers in a document keep their digits. */
 export const AnyType = new GraphQLScalarType<unknown, unknown>({
   name: '_Any',
   serialize: (value) => value,

@@ -18,7 +18,7 @@ interface EntityExtensions {
   apollo?: { subgraph?: { resolveReference?(representation: Representation, context: unknown): unknown } };
 }
 
-/** Resolves a representation to its entity, or to the error of this entity alone. */
+/** Resolves a representation to its entity, or to an error of this entity. */
 function find(representation: Representation, context: unknown, { schema }: GraphQLResolveInfo): unknown {
   const name = representation.__typename as string;
   const extensions = schema.getType(name)?.extensions as EntityExtensions | undefined;
@@ -34,7 +34,7 @@ function find(representation: Representation, context: unknown, { schema }: Grap
   }
 }
 
-/** Waits for all entities; a rejected one becomes its error. */
+/** Waits for all entities. A rejected one becomes its error. */
 async function settle(found: unknown[]): Promise<unknown[]> {
   try {
     return await Promise.all(found);
@@ -79,8 +79,8 @@ interface SubgraphOptions {
 }
 
 /**
- * Adds `_entities` and `_service` to a schema. The federation plugin would print the schema at once, which takes a
- * quarter of a start; here it is printed when a gateway first asks for it.
+ * Adds `_entities` and `_service` to a schema. Unlike the federation plugin, prints the schema only when a gateway
+ * requests it, which makes the start faster.
  */
 export function asSubgraph(schema: GraphQLSchema, { print, typeOf }: SubgraphOptions): GraphQLSchema {
   const { query, types, ...rest } = schema.toConfig();

@@ -1,138 +1,144 @@
 import type { Logger } from 'pino';
 import type { Viewer } from '../ctx.ts';
 import type { Database } from '../db/client.ts';
-import { FollowingError } from '../lib/errors.ts';
+import { SubscriptionError } from '../lib/errors.ts';
 import { groupBy } from '../lib/group.ts';
 import { firstUuidAt } from '../lib/id.ts';
-import { createFollower, type Follower, tooSlow } from './follower.ts';
 import { changesSince } from './read.ts';
 import { type ChangeFilter, maxFollowers, maxFollowersPerKey, maxWaitingChanges } from './rules.ts';
+import { createSubscription, type Subscription, tooSlowError } from './subscription.ts';
 import type { ChangeRow } from './table.ts';
 
-/** While anybody follows: a change is under way for half of it on average. */
-const lookEveryMs = 200;
-/** How long a token that is no longer good may go on following, beside what the authenticator remembers. */
-const renewEveryMs = 1000;
-/** No write is under way for as long. */
+/** Poll interval while there are subscribers. The average delay of a change is half of it. */
+const pollIntervalMs = 200;
+/** Interval for rechecking the tokens of subscribers. The authenticator caches tokens for some time more. */
+const renewIntervalMs = 1000;
+/** Longer than any write can take. */
 const longestWriteMs = 60 * 60 * 1000;
 
-/** Who wants to follow, and whether that still holds. */
-export interface Subscriber {
+/** A caller that wants to subscribe, and its filter. */
+export interface SubscriptionRequest {
   viewer: Viewer;
-  /** Looks the token up again: undefined when it is no longer good. */
+  /** Looks the token up again. Returns undefined if it is no longer valid. */
   renew(): Promise<Viewer | undefined>;
   filter: ChangeFilter;
 }
 
-interface Following extends Follower {
+interface ActiveSubscription extends Subscription {
   viewer: Viewer;
-  renew: Subscriber['renew'];
+  renew: SubscriptionRequest['renew'];
   renewedAt: number;
-  /** Since the look after which it is given what is new. */
-  joined: boolean;
+  /** Whether the first poll has completed. The subscription gets the changes of later polls. */
+  hasStarted: boolean;
 }
 
-/** The changes of accounts as they are written, by this replica and by all others. */
+/** A feed of the changes of accounts that all replicas write. */
 export interface ChangeFeed {
-  /** Changes of the viewer's tenant that are accepted from now on. Throws FollowingError. */
-  follow(subscriber: Subscriber): Promise<AsyncIterableIterator<ChangeRow>>;
-  /** Ends all who follow, in peace, and takes no more. */
+  /** Subscribes to changes of the viewer's tenant from now on. Throws SubscriptionError. */
+  subscribe(request: SubscriptionRequest): Promise<AsyncIterableIterator<ChangeRow>>;
+  /** Completes all subscriptions and rejects new ones. */
   close(): void;
 }
 
-function newFollowing({ viewer, renew, filter }: Subscriber, leave: () => void): Following {
-  return { ...createFollower(filter, leave), viewer, renew, renewedAt: Date.now(), joined: false };
+function openSubscription(
+  { viewer, renew, filter }: SubscriptionRequest,
+  onEnd: () => void,
+): ActiveSubscription {
+  return { ...createSubscription(filter, onEnd), viewer, renew, renewedAt: Date.now(), hasStarted: false };
 }
 
-function assertRoom(following: ReadonlySet<Following>, { actor }: Viewer): void {
-  const ofKey = [...following].filter(({ viewer }) => viewer.actor === actor).length;
+function assertCapacity(subscriptions: ReadonlySet<ActiveSubscription>, { actor }: Viewer): void {
+  const ofKey = [...subscriptions].filter(({ viewer }) => viewer.actor === actor).length;
   if (ofKey >= maxFollowersPerKey) {
-    throw new FollowingError(
+    throw new SubscriptionError(
       'RATE_LIMITED',
-      `Your key has ${maxFollowersPerKey} subscriptions already: end one, or let one serve several purposes.`,
+      `Your key already has ${maxFollowersPerKey} subscriptions. End one, or use one for several purposes.`,
     );
   }
-  if (following.size >= maxFollowers) {
-    throw new FollowingError(
+  if (subscriptions.size >= maxFollowers) {
+    throw new SubscriptionError(
       'SERVICE_UNAVAILABLE',
-      'Too many follow the changes here; subscribe again later.',
+      'This server has too many subscriptions. Subscribe again later.',
     );
   }
 }
 
-/** The changes of each account in the order of its versions: that of their transactions' beginnings may be another. */
-function inOrder(changes: ChangeRow[]): ChangeRow[] {
+/** Orders the changes of each account by version: transactions can commit in another order than they began. */
+function orderByVersion(changes: ChangeRow[]): ChangeRow[] {
   const accounts = groupBy(changes, ({ accountId }) => accountId);
   return [...accounts.values()].flatMap((group) => group.toSorted((a, b) => a.version - b.version));
 }
 
-/** Lets one go who could not begin to follow. */
-function failed(follower: Following) {
+/** Returns a handler that removes a subscription whose first poll failed. */
+function endAndRethrow(subscription: ActiveSubscription) {
   return (error: unknown): never => {
-    follower.end();
+    subscription.end();
     throw error;
   };
 }
 
-/** Gives each what is new of its tenant. */
-function hand(changes: ChangeRow[], following: Iterable<Following>): void {
+/** Passes new changes to the subscriptions of their tenants. */
+function dispatch(changes: ChangeRow[], subscriptions: Iterable<ActiveSubscription>): void {
   const tenants = groupBy(changes, ({ tenantId }) => tenantId);
-  const ordered = new Map([...tenants].map(([id, own]) => [id, inOrder(own)]));
-  for (const follower of following) {
-    const own = ordered.get(follower.viewer.tenant.id) ?? [];
-    if (!follower.joined) continue;
-    if (own.length > maxWaitingChanges) follower.end(tooSlow());
-    else for (const change of own) follower.offer(change);
+  const ordered = new Map([...tenants].map(([id, own]) => [id, orderByVersion(own)]));
+  for (const subscription of subscriptions) {
+    const own = ordered.get(subscription.viewer.tenant.id) ?? [];
+    if (!subscription.hasStarted) continue;
+    if (own.length > maxWaitingChanges) subscription.end(tooSlowError());
+    else for (const change of own) subscription.offer(change);
   }
 }
 
-/** Ends one who follows with a token that is no longer good. */
-async function renewToken(follower: Following): Promise<void> {
-  follower.renewedAt = Date.now();
-  // A database that cannot be asked has no changes either.
-  const viewer = await follower.renew().catch(() => follower.viewer);
-  const same = viewer?.scopes.join() === follower.viewer.scopes.join();
+/** Ends a subscription whose token is no longer valid or whose scopes have changed. */
+async function renewToken(subscription: ActiveSubscription): Promise<void> {
+  subscription.renewedAt = Date.now();
+  // If the database is unavailable, keep the subscription: there are no changes to send.
+  const viewer = await subscription.renew().catch(() => subscription.viewer);
+  const same = viewer?.scopes.join() === subscription.viewer.scopes.join();
   if (same) return;
-  follower.end(
-    new FollowingError('UNAUTHENTICATED', 'Your token is no longer good: subscribe again with another one.'),
+  subscription.end(
+    new SubscriptionError(
+      'UNAUTHENTICATED',
+      'Your token is no longer valid. Subscribe again with another token.',
+    ),
   );
 }
 
-function renewTokens(following: Iterable<Following>): void {
-  for (const follower of following) {
-    if (Date.now() - follower.renewedAt >= renewEveryMs) void renewToken(follower);
+function renewTokens(subscriptions: Iterable<ActiveSubscription>): void {
+  for (const subscription of subscriptions) {
+    if (Date.now() - subscription.renewedAt >= renewIntervalMs) void renewToken(subscription);
   }
 }
 
-/** Looks from time to time while that is wanted, one look after another. */
-function createWatch(look: () => Promise<void>, isWanted: () => boolean, log: Logger) {
-  let looking: Promise<void> | undefined;
+/** Polls at an interval while `hasSubscribers` returns true, one poll at a time. */
+function createPoller(poll: () => Promise<void>, hasSubscribers: () => boolean, log: Logger) {
+  let running: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
   let failing = false;
 
-  async function lookOnce(): Promise<void> {
+  async function pollOnce(): Promise<void> {
     try {
-      await look();
+      await poll();
       failing = false;
     } finally {
-      looking = undefined;
-      if (isWanted()) timer ??= setTimeout(again, lookEveryMs).unref();
+      running = undefined;
+      if (hasSubscribers()) timer ??= setTimeout(pollAgain, pollIntervalMs).unref();
     }
   }
   function now(): Promise<void> {
-    looking ??= lookOnce();
-    return looking;
+    running ??= pollOnce();
+    return running;
   }
-  function again(): void {
+  function pollAgain(): void {
     timer = undefined;
-    // What this look did not see, the next one will.
+    // The next poll sees what this one missed.
     now().catch((error: unknown) => {
-      if (!failing) log.warn({ err: error }, 'changes reach their followers later');
+      if (!failing) log.warn({ err: error }, 'Change feed delayed: polling the history failed');
       failing = true;
     });
   }
   return {
-    /** Looks now; a look that is under way will do. */
+    /** Polls now, or joins the running poll. */
     now,
     stop(): void {
       clearTimeout(timer);
@@ -142,44 +148,44 @@ function createWatch(look: () => Promise<void>, isWanted: () => boolean, log: Lo
 }
 
 /**
- * Makes the feed of a replica. It looks into the history, with one statement for all who follow and only while anybody
- * does. A write pays nothing for it: NOTIFY would make all that commit wait for each other.
+ * Creates the feed of a replica. It polls the history with one statement for all subscribers, and only while there are
+ * any. NOTIFY would serialize the commits of all writes.
  */
 export function createFeed({ database, log }: { database: Database; log: Logger }): ChangeFeed {
-  const following = new Set<Following>();
-  const isWanted = () => following.size > 0;
+  const subscriptions = new Set<ActiveSubscription>();
+  const hasSubscribers = () => subscriptions.size > 0;
   const floor = firstUuidAt(Date.now() - longestWriteMs);
   let seen: string | null = null;
   let closed = false;
 
-  async function look(): Promise<void> {
-    const tenantIds = [...following].map(({ viewer }) => viewer.tenant.id);
+  async function poll(): Promise<void> {
+    const tenantIds = [...subscriptions].map(({ viewer }) => viewer.tenant.id);
     const [found] = await database.run(changesSince, { tenantIds: [...new Set(tenantIds)], seen, floor });
-    seen = isWanted() && found ? found.snapshot : null;
-    hand(found?.fresh ?? [], following);
-    renewTokens(following);
+    seen = hasSubscribers() && found ? found.snapshot : null;
+    dispatch(found?.fresh ?? [], subscriptions);
+    renewTokens(subscriptions);
   }
-  const watch = createWatch(look, isWanted, log);
+  const poller = createPoller(poll, hasSubscribers, log);
 
-  function leave(follower: Following): void {
-    following.delete(follower);
-    if (isWanted()) return;
-    watch.stop();
+  function onEnd(subscription: ActiveSubscription): void {
+    subscriptions.delete(subscription);
+    if (hasSubscribers()) return;
+    poller.stop();
     seen = null;
   }
   return {
-    async follow(subscriber) {
-      assertRoom(following, subscriber.viewer);
-      const follower: Following = newFollowing(subscriber, () => leave(follower));
-      following.add(follower);
-      if (closed) follower.end();
-      await watch.now().catch(failed(follower));
-      follower.joined = true;
-      return follower.changes;
+    async subscribe(request) {
+      assertCapacity(subscriptions, request.viewer);
+      const subscription: ActiveSubscription = openSubscription(request, () => onEnd(subscription));
+      subscriptions.add(subscription);
+      if (closed) subscription.end();
+      await poller.now().catch(endAndRethrow(subscription));
+      subscription.hasStarted = true;
+      return subscription.changes;
     },
     close() {
       closed = true;
-      for (const follower of following) follower.end();
+      for (const subscription of subscriptions) subscription.end();
     },
   };
 }

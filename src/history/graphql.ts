@@ -63,7 +63,7 @@ builder.subscriptionField('accountChanged', (t) =>
       }),
       customerId: t.arg.id({ description: "Only changes of this customer's accounts." }),
     },
-    subscribe: (_, filter, ctx) => ctx.followChanges(filter),
+    subscribe: (_, filter, ctx) => ctx.subscribeToChanges(filter),
     resolve: (change) => change,
   }),
 );

@@ -4,13 +4,13 @@ type Fields = Record<string, unknown>;
 
 const billingFields = ['emailRecipients', 'additionalEmailRecipients'];
 
-/** The API's name of an address column: `line1` for `addressLine1`. */
+/** Returns the API's name of an address column: `line1` for `addressLine1`. */
 function addressField(column: string): string {
   const name = column.slice('address'.length);
   return name.charAt(0).toLowerCase() + name.slice(1);
 }
 
-/** The stored name of each field that the API shows inside another. */
+/** The stored key of each field that the API nests. */
 const nested: [group: string, field: string, key: string][] = [
   ...Object.keys(addressColumns()).map((key): [string, string, string] => [
     'address',
@@ -38,7 +38,7 @@ const presenters: Record<string, (element: Fields) => Fields> = {
   settings: presentSetting,
 };
 
-/** Fields as the history keeps them, by their columns, in the words of the API; whatever is absent stays absent. */
+/** Returns stored fields under their names in the API. Absent fields stay absent. */
 export function presentFields(stored: Fields | null): Fields | null {
   if (stored === null) return null;
   const shown: Fields = {};

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import type { Ctx } from '../ctx.ts';
 import { jsonRows } from '../db/json.ts';
-import { given, once, tenantId } from '../db/rows.ts';
+import { given, oneRow, tenantId } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
 import { encodeCursor, type ListPage, type PageArgs, parsePage } from '../lib/page.ts';
 import { keysetList, type List, runPage } from '../listing/keyset.ts';
@@ -9,10 +9,10 @@ import { maxWaitingChanges } from './rules.ts';
 import { type ChangeRow, changes } from './table.ts';
 
 const orderName = 'changes';
-/** By version, not by time: of two writes at once, the one that began earlier may be the later one. */
+/** By version, not by time: of two concurrent writes, the one that began earlier may commit later. */
 const newestFirst = { by: changes.version, type: 'integer', direction: 'DESC' } as const;
 
-/** Whether a cursor's value is a version, which is a positive integer of PostgreSQL's. */
+/** Returns whether a cursor's value is a version: a positive 32-bit integer. */
 function isVersion(value: string): boolean {
   return /^[1-9]\d{0,9}$/.test(value) && Number(value) < 2 ** 31;
 }
@@ -32,9 +32,8 @@ async function changePage(
 }
 
 /**
- * What was written of accounts of some tenants and has come to be visible since a snapshot, with the snapshot of now. Ids
- * are made before their transactions commit, so the greatest one seen so far tells nothing; snapshots tell exactly.
- * `floor` keeps away rows that a dump brought from another database, whose transactions had other numbers.
+ * Reads the changes that became visible since a snapshot, and the current snapshot. Ids are no watermark: they are made
+ * before their transactions commit. `floor` excludes rows restored from another database, whose transaction ids differ.
  */
 export const changesSince = statement(
   'changes_since',
@@ -48,9 +47,9 @@ export const changesSince = statement(
       and ${changes.id} > ${given('floor', 'uuid')}
     order by ${changes.transactionId} limit ${sql.raw(String(maxWaitingChanges + 1))}) as fresh`;
     const snapshot = sql<string>`pg_current_snapshot()::text`;
-    return orm.select({ snapshot, fresh: jsonRows(changes, 'fresh', { source }) }).from(once);
+    return orm.select({ snapshot, fresh: jsonRows(changes, 'fresh', { source }) }).from(oneRow);
   },
-  { acrossTenants: 'One look serves all who follow; each is handed what is its tenant’s.' },
+  { acrossTenants: 'One poll serves all subscribers. Each gets only the changes of its tenant.' },
 );
 
 const changesOfAccount = keysetList('account_changes', {
@@ -66,12 +65,14 @@ const changesOfCustomer = keysetList('customer_changes', {
     and ${changes.accountId} is null`,
 });
 
-/** What was written of an account, newest first. Throws InvalidInputError. */
+/** Returns a page of the changes of an account, newest first. Throws InvalidInputError. */
 export function accountChanges(ctx: Ctx, accountId: string, args: PageArgs): Promise<ListPage<ChangeRow>> {
   return changePage(ctx, args, changesOfAccount, { accountId });
 }
 
-/** What was written of a customer itself, newest first; its accounts have histories of their own. Throws InvalidInputError. */
+/**
+ * Returns a page of the changes of a customer, without those of its accounts, newest first. Throws InvalidInputError.
+ */
 export function customerChanges(ctx: Ctx, customerId: string, args: PageArgs): Promise<ListPage<ChangeRow>> {
   return changePage(ctx, args, changesOfCustomer, { customerId });
 }

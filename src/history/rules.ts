@@ -14,7 +14,7 @@ export const changeKinds = {
   SETTINGS_REMOVED: 'Settings were removed.',
 } as const;
 
-/** How many changes of a tenant may come at once, and may wait for one who follows them slowly. */
+/** The most changes of a tenant that one poll delivers, and that can wait for a slow subscriber. */
 export const maxWaitingChanges = 2000;
 /** How many subscriptions one key may have at once, and how many one replica serves. */
 export const maxFollowersPerKey = 50;

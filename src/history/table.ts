@@ -21,25 +21,25 @@ const kindWords = Object.keys(changeKinds) as [ChangeKind];
 
 const transactionNumber = customType<{ data: string }>({ dataType: () => 'xid8' });
 
-/** What every write leaves behind, one row per entity; a trigger (see the migrations) refuses to change or delete one. */
+/** The history: one row per write and entity. A trigger (see the migrations) refuses updates and deletes. */
 export const changes = pgTable(
   'changes',
   {
     tenantId: integer().notNull(),
-    /** UUIDv7, made when the request came. */
+    /** UUIDv7, made during the request. */
     id: uuid().notNull(),
     customerId: idColumn(entityId).notNull(),
-    /** null: the change is one of the customer itself. */
+    /** null: a change of the customer itself. */
     accountId: idColumn(entityId),
     kind: varchar({ length: 20, enum: kindWords }).notNull(),
     at: instantColumn().notNull(),
-    /** As long as the subject of a JWT can be, and its prefix. */
+    /** Fits the longest JWT subject with its prefix. */
     actor: varchar({ length: 260 }).notNull(),
     requestId: varchar({ length: 100 }).notNull(),
     version: integer().notNull(),
     before: jsonb().$type<Record<string, unknown>>(),
     after: jsonb().$type<Record<string, unknown>>(),
-    /** Tells who follows the history which rows have come to be visible since they looked last. */
+    /** Lets the change feed find the rows that became visible since its last poll. */
     transactionId: transactionNumber().notNull().default(sql`pg_current_xact_id()`),
   },
   (t) => [
@@ -54,7 +54,7 @@ export const changes = pgTable(
       columns: [t.tenantId, t.customerId],
       foreignColumns: [customers.tenantId, customers.id],
     }),
-    // Unique, since every version of an account or customer comes of exactly one write.
+    // Unique, because exactly one write makes each version.
     uniqueIndex('changes_account_version_key')
       .on(t.tenantId, t.accountId, t.version)
       .where(sql`${t.accountId} is not null`),

@@ -15,18 +15,18 @@ interface Change {
   after: Record<string, unknown> | null;
 }
 
-/** The row that a write leaves in the history: its statement inserts it together with the change. */
+/** Returns the history row of a change. The statement of the change inserts it. */
 export function changeRow(ctx: Ctx, change: Change): Omit<ChangeRow, 'tenantId' | 'transactionId'> {
   return { ...change, id: newUuid(), at: ctx.now, actor: ctx.viewer.actor, requestId: ctx.requestId };
 }
 
-/** The columns of a row of the recordset `newChange`, for an insert. */
+/** The columns of the recordset `newChange`, for an insert. */
 export const newChange = {
   ...insertedFrom(changes, 'newChange'),
   transactionId: sql<string>`pg_current_xact_id()`.as('transactionId'),
 };
 
-/** The step by which a statement writes those rows of its recordset `newChange` that belong to what it wrote. */
+/** Returns the CTE that inserts the rows of the recordset `newChange` that match a condition. */
 export function insertChanges(orm: Orm, name: string, where: SQL) {
   return orm.$with(name).as(
     orm
@@ -43,7 +43,7 @@ const recordChangesStatement = statement('record_changes', (orm) =>
     .returning({ id: changes.id }),
 );
 
-/** Writes rows of the history inside the transaction of their change. */
+/** Inserts history rows in the transaction of their change. */
 export async function recordChanges(run: Run, rows: ReturnType<typeof changeRow>[]): Promise<void> {
   await run(recordChangesStatement, { newChange: JSON.stringify(rows) });
 }

@@ -5,8 +5,8 @@ import { MIMEType } from 'node:util';
 export const maxBodyBytes = 1_000_000;
 
 /**
- * The bytes that are read and dropped of a body that is refused: a client that is cut off while it sends may lose the
- * response.
+ * The most bytes of a rejected body that are read and discarded: a client whose connection closes while it sends may
+ * lose the response.
  */
 export const maxDroppedBytes = 8 * maxBodyBytes;
 
@@ -72,8 +72,8 @@ function readIncoming(request: IncomingMessage): Promise<string> {
 }
 
 /**
- * Returns a function that reads the body of a request. A body that has arrived whole is read at once, because the request
- * may have to wait and its bytes take less memory than its stream.
+ * Returns a function that reads the body of a request. A complete body is read at once, because its bytes use less
+ * memory than its stream while the request waits.
  */
 export function bodyOf(request: IncomingMessage): () => Promise<string> {
   if (!request.complete || request.destroyed) return () => readIncoming(request);
@@ -86,7 +86,7 @@ export function bodyOf(request: IncomingMessage): () => Promise<string> {
   };
 }
 
-/** Reads and drops the rest of a body, and returns whether it has ended. */
+/** Reads and discards the rest of a body. Returns whether it has ended. */
 export function dropRest(request: IncomingMessage): Promise<boolean> {
   if (request.destroyed) return Promise.resolve(false);
   return new Promise((resolve) => {
@@ -99,9 +99,9 @@ export function dropRest(request: IncomingMessage): Promise<boolean> {
   });
 }
 
-/** How much a body may hold of what costs more than its bytes. */
+/** Limits for JSON that costs more than its bytes. */
 const most = { values: 50_000, members: 1_000, levels: 50 };
-/** A body of this many characters is small, whatever it holds. */
+/** A body of at most this many characters is small, whatever it contains. */
 const smallBody = 10_000;
 
 function endOfString(json: string, start: number): number {
@@ -113,7 +113,7 @@ function endOfString(json: string, start: number): number {
   return json.length;
 }
 
-/** Returns what a JSON text holds too much of, as a sentence. For a text that is not JSON, the result is arbitrary. */
+/** Returns which limit a JSON text exceeds, as a sentence. For other texts, the result is arbitrary. */
 export function excessIn(json: string): string | undefined {
   if (json.length <= smallBody) return undefined;
   const members: number[] = [];

@@ -12,7 +12,7 @@ export interface Decision {
   remaining: number;
   /** Cost refilled each second. */
   perSecond: number;
-  /** The response headers that show it. */
+  /** The response headers that report the budget. */
   headers(): Record<string, string>;
 }
 
@@ -25,7 +25,8 @@ interface Budget {
 }
 
 /**
- * Creates a token bucket for each key, refilled when the key is used. A cost above the full budget takes all of it.
+ * Creates a token bucket for each key, refilled when the key is used. A cost above the full budget needs a full budget
+ * and empties it.
  */
 export function createBudgets(costPerMinute: number, now: () => number = Date.now): Spend {
   const budgets = new LRUCache<string, Budget>({ max: maxKeys });

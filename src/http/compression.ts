@@ -16,7 +16,7 @@ const encoders = {
 
 type Encoding = keyof typeof encoders;
 
-/** The order of encodings that a client accepts alike; the types of negotiator do not know the option. */
+/** The preferred encodings among equals. The types of negotiator lack the option. */
 const ours = { preferred: ['br', 'gzip'] };
 
 /** Returns the encoding for an `Accept-Encoding` header, undefined for none. */
@@ -28,7 +28,7 @@ function encodingFor(accepted: string): Encoding | undefined {
   return best === 'br' || best === 'gzip' ? best : undefined;
 }
 
-/** Returns a body in an encoding that its client accepts; undefined if the body is small or the client accepts none. */
+/** Returns a compressed body; undefined if the body is small or the client accepts no encoding. */
 export async function compress(
   accepted: string | undefined,
   body: Buffer,

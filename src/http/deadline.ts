@@ -11,8 +11,8 @@ interface Limit {
 }
 
 /**
- * Rejects with DeadlineError when work takes too long, and aborts `cancel` so that nothing more begins. A stream is
- * bounded until its last part.
+ * Rejects with DeadlineError if work takes too long, and aborts `cancel` so that no more work starts. For a stream, the
+ * deadline applies until its last part.
  */
 export function withDeadline<T>(
   { timeoutMs, since = performance.now() }: Limit,

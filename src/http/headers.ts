@@ -1,4 +1,4 @@
-/** The default headers of every response: data for one caller, never cached, sniffed or framed. */
+/** The default headers of every response: for one caller, never cached, sniffed or framed. */
 const always: Readonly<Record<string, string>> = {
   'cache-control': 'no-store',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",

@@ -3,9 +3,9 @@ import type { Cancel } from '../lib/cancel.ts';
 import { BusyError } from '../lib/errors.ts';
 
 export interface LaneOptions {
-  /** Cost that can run in a lane at a time: work begins while the running cost is below it. */
+  /** The cost that can run in a lane at the same time. Work starts while the running cost is below it. */
   width: number;
-  /** Pieces of work that can wait in a lane; the next is refused. */
+  /** The most operations that can wait in a lane. The next one is refused. */
   maxWaiting: number;
 }
 
@@ -21,7 +21,7 @@ interface Lane {
 }
 
 /** An operation to run. */
-export interface Asking {
+export interface Operation {
   /** The caller; `cancel` is aborted at the deadline. */
   caller: { viewer: Viewer; cancel: Cancel };
   cost: number;
@@ -30,7 +30,7 @@ export interface Asking {
 }
 
 /** Runs an operation in the lane of its tenant, with a deadline. */
-export type RunOperation = <T>(asking: Asking, work: () => T | Promise<T>) => T | Promise<T>;
+export type RunOperation = <T>(operation: Operation, work: () => T | Promise<T>) => T | Promise<T>;
 
 /** Runs work of a given cost in the lane of a key. */
 export type InLane<Key> = <T>(key: Key, cost: number, work: () => T | Promise<T>) => T | Promise<T>;

@@ -11,7 +11,7 @@ function isHost(host: string): boolean {
   return host !== '' && URL.canParse(`http://${host}`);
 }
 
-/** Headers that must be sent once: a proxy may have read the other of two. */
+/** Headers that must be sent once: a proxy and this service may read different ones. */
 const onlyOnce = ['host', 'authorization'];
 
 function comesTwice({ rawHeaders }: IncomingMessage): string | undefined {
@@ -27,7 +27,7 @@ function comesTwice({ rawHeaders }: IncomingMessage): string | undefined {
 
 /**
  * Rewrites the target of a request to origin form (a path with a query string), which the rest of the service expects.
- * Returns why the request is refused, undefined if it is well-formed.
+ * Returns why the request is refused; undefined if it is well-formed.
  */
 export function normaliseTarget(request: IncomingMessage): string | undefined {
   const { url = '', headers } = request;

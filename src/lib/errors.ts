@@ -1,4 +1,7 @@
-/** The service cannot start or a command cannot run: one sentence for the person at the terminal, no stack trace. */
+/**
+ * The service cannot start or a command cannot run. The message is one or two sentences for the terminal, without a
+ * stack trace.
+ */
 export class StartupError extends Error {
   override name = 'StartupError';
 }
@@ -17,77 +20,75 @@ export const errorCodes = {
 
 export type ErrorCode = keyof typeof errorCodes;
 
-/** An answer the caller can act on. Knows neither GraphQL nor HTTP; everything that is not one of these is a bug. */
+/** An error that the caller can act on. It does not depend on GraphQL or HTTP. */
 export abstract class AppError extends Error {
   abstract readonly code: ErrorCode;
 }
 
-/** The token is good, but not for this. Never part of a union: no input can mend it. */
+/** The token lacks a scope. Not part of unions, because no other input helps. */
 export class ForbiddenError extends Error {
   override name = 'ForbiddenError';
   readonly scope: string;
 
   constructor(scope: string) {
-    super(`Your token lacks the scope \`${scope}\`; use a key that has it.`);
+    super(`Your token lacks the scope \`${scope}\`. Use a key that has it.`);
     this.scope = scope;
   }
 }
 
 const unavailable = {
-  BUSY: 'More requests have come than can be served. Nothing was done',
-  UNREACHABLE: 'The database cannot be reached. Nothing was done',
-  SLOW: 'The database took too long, and the request was taken back. Nothing was written',
+  BUSY: 'The service is overloaded. Nothing was done',
+  UNREACHABLE: 'The database is unreachable. Nothing was done',
+  SLOW: 'The database took too long, and the request was rolled back. Nothing was written',
   DISK_FULL: "The database's disk is full. Nothing was written",
   DISK_FAILS: 'The database cannot read or write its disk. Nothing was written',
   EXHAUSTED: 'The database is out of memory or connections. Nothing was written',
-  ISSUER: 'The keys of the issuer of this token cannot be had. Nothing was done',
-  LOST: 'The database gave no answer, so a write may or may not have taken place. With its `idempotencyKey` it takes place once, however often it is sent',
+  ISSUER: "The token issuer's signing keys are unavailable. Nothing was done",
+  LOST: 'The connection to the database was lost, so a write may or may not have happened. With its `idempotencyKey`, it happens only once',
 } as const;
 
-/** What a request needs, the database or the issuer of its token, cannot serve it now. No fault of the request: sent again later, it may succeed. */
+/** The database or the token issuer is unavailable. The request is valid, and may succeed later. */
 export class UnavailableError extends Error {
   override name = 'UnavailableError';
   readonly reason: keyof typeof unavailable;
   readonly retryAfterS: number = 1;
 
   constructor(reason: keyof typeof unavailable, cause?: unknown) {
-    super(`${unavailable[reason]}. Send it again in a moment.`, { cause });
+    super(`${unavailable[reason]}. Try again in a moment.`, { cause });
     this.reason = reason;
   }
 }
 
-export type FollowingCode = 'UNAUTHENTICATED' | 'RATE_LIMITED' | 'SERVICE_UNAVAILABLE';
+export type SubscriptionErrorCode = 'UNAUTHENTICATED' | 'RATE_LIMITED' | 'SERVICE_UNAVAILABLE';
 
-/** Changes cannot be followed, or not any longer. */
-export class FollowingError extends Error {
-  override name = 'FollowingError';
-  readonly code: FollowingCode;
+/** A subscription to changes cannot start, or has ended early. */
+export class SubscriptionError extends Error {
+  override name = 'SubscriptionError';
+  readonly code: SubscriptionErrorCode;
 
-  constructor(code: FollowingCode, message: string) {
+  constructor(code: SubscriptionErrorCode, message: string) {
     super(message);
     this.code = code;
   }
 }
 
-/** The operation took too long and was given up. */
+/** The operation exceeded its deadline. */
 export class DeadlineError extends Error {
   override name = 'DeadlineError';
 
   constructor(timeoutMs: number) {
     super(
-      `This took longer than ${timeoutMs / 1000} s and was given up; ask for less, or send it again. A write was made whole or not at all: its idempotency key tells which.`,
+      `The operation took longer than ${timeoutMs / 1000} s and was canceled. Request less, or try again. A write has happened completely or not at all; a retry with its idempotency key is safe.`,
     );
   }
 }
 
-/** The tenant has more operations waiting than it may. */
+/** Too many operations of the tenant are waiting. */
 export class BusyError extends Error {
   override name = 'BusyError';
 
   constructor(maxWaiting: number) {
-    super(
-      `More than ${maxWaiting} operations of your tenant wait for others to end; send fewer at the same time.`,
-    );
+    super(`More than ${maxWaiting} operations of your tenant are waiting. Send fewer at the same time.`);
   }
 }
 
@@ -106,7 +107,7 @@ export type IssueCode =
   | 'UNKNOWN_FIELD';
 
 export interface Issue {
-  /** Steps from the input object to the value, for example `['address', 'country']`. */
+  /** The path from the input object to the value, such as `['address', 'country']`. */
   path: string[];
   code: IssueCode;
   message: string;

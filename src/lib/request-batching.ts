@@ -1,166 +1,165 @@
 import { type CancelSignal, createCancel } from './cancel.ts';
 
-/** Nobody waits longer than this for others, however slow they are. */
-const patienceMs = 25;
-/** What has gathered when a call ends follows it at once when it is a tenth of what fits. */
-const partThatFollows = 10;
-/** What gathers while no call is under way does not wait for the end of the turn when it is a sixth of what fits. */
-const partThatBegins = 6;
+/** The longest wait for a running batch, in milliseconds. */
+const maxWaitMs = 25;
+/** After a batch ends, the next one is sent at once if it has this fraction of the maximum size. */
+const sendAfterBatchAt = 1 / 10;
+/** While no batch is running, the next one is sent before the turn ends if it has this fraction of the maximum size. */
+const sendEarlyAt = 1 / 6;
 
-export interface Asking<Ask> {
-  ask: Ask;
-  /** How much it asks for, and how much of that fits into one call. */
+export interface BatchRequest<Item> {
+  item: Item;
+  /** The size of the item, and the maximum size of a batch, in the same unit. */
   size: number;
   maxSize: number;
-  /** Ends the call when nobody waits for it any more. */
+  /** Removes the request from its batch. The batch is cancelled when it has no requests left. */
   signal: CancelSignal;
 }
 
-type Call<Ask, Answer> = (asks: readonly Ask[], signal: CancelSignal) => Promise<Answer>;
+type RunBatch<Item, Result> = (items: readonly Item[], signal: CancelSignal) => Promise<Result>;
 
 /**
- * Does what many requests ask for at a time in few calls: what is asked of a group in one turn of the event loop, or while
- * its calls are under way, goes out together (much of it in two parts), and each of those who asked gets the whole answer of
- * his call, or the failure. A call begins after all that it answers was asked, so that nobody sees anything older than his
- * request.
+ * Runs the concurrent requests of a group in few batches. Each request gets the whole result of its batch, or its error.
+ * A batch starts after all its requests, so that none of them reads data older than itself.
  */
-export type Share = <Ask, Answer>(
+export type RequestBatcher = <Item, Result>(
   group: string,
-  asking: Asking<Ask>,
-  call: Call<Ask, Answer>,
-) => Promise<Answer>;
+  request: BatchRequest<Item>,
+  run: RunBatch<Item, Result>,
+) => Promise<Result>;
 
-/** A batch that waits for its turn. */
+/** A batch that collects requests until it is sent. */
 interface Batch {
-  /** Answers with what takes the ask back. */
-  add(asking: Asking<unknown>): () => void;
+  /** Adds a request. Returns a function that removes it. */
+  add(request: BatchRequest<unknown>): () => void;
   size(): number;
-  begin(): void;
-  answer: Promise<unknown>;
+  send(): void;
+  result: Promise<unknown>;
 }
 
 interface Group {
-  /** How many calls. */
-  underWay: number;
-  /** How much fits into one. */
+  /** The number of running batches. */
+  running: number;
+  /** The maximum size of a batch. */
   maxSize: number;
-  /** The size of the batch that went out last. */
-  last: number;
-  /** What gathers. */
-  next: Batch | undefined;
-  forget(): void;
+  /** The size of the last batch that was sent. */
+  lastSize: number;
+  /** The batch that collects requests. */
+  pending: Batch | undefined;
+  dispose(): void;
 }
 
 /**
- * Its call belongs, for who traces it, to the request that asked first. `ended` runs before anybody hears of the answer,
- * and what it sends is on its way by then: 5 % more creations go through.
+ * Opens a batch. Its work belongs, in traces, to its first request. `onEnd` runs before the result is delivered, so that
+ * the next batch is already on its way.
  */
-function openBatch(call: Call<unknown, unknown>, ended: () => void): Batch {
-  const asks: unknown[] = [];
+function openBatch(run: RunBatch<unknown, unknown>, onEnd: () => void): Batch {
+  const items: unknown[] = [];
   const cancel = createCancel();
-  let begin = (): void => undefined;
-  let hasBegun = false;
+  let send = (): void => undefined;
+  let isSent = false;
   let size = 0;
   let reason: unknown;
-  const turn = new Promise<void>((resolve) => {
-    begin = resolve;
+  const sent = new Promise<void>((resolve) => {
+    send = resolve;
   });
-  async function answer(): Promise<unknown> {
-    await turn;
-    hasBegun = true;
+  async function runWhenSent(): Promise<unknown> {
+    await sent;
+    isSent = true;
     try {
-      if (asks.length === 0) throw reason;
-      return await call([...asks], cancel.signal);
+      if (items.length === 0) throw reason;
+      return await run([...items], cancel.signal);
     } finally {
-      ended();
+      onEnd();
       await new Promise<void>((resolve) => process.nextTick(resolve));
     }
   }
   return {
-    add(asking) {
-      asks.push(asking.ask);
-      size += asking.size;
+    add(request) {
+      items.push(request.item);
+      size += request.size;
       return () => {
-        // Whoever leaves before his turn asks for nothing, and leaves room for others.
-        asks.splice(asks.indexOf(asking.ask), 1);
-        size -= asking.size;
-        reason = asking.signal.reason;
-        if (hasBegun && asks.length === 0) cancel.abort(reason);
+        items.splice(items.indexOf(request.item), 1);
+        size -= request.size;
+        reason = request.signal.reason;
+        if (isSent && items.length === 0) cancel.abort(reason);
       };
     },
     size: () => size,
-    begin,
-    answer: answer(),
+    send,
+    result: runWhenSent(),
   };
 }
 
-function send(group: Group, batch: Batch): void {
-  if (group.next !== batch) return;
-  group.next = undefined;
-  group.underWay += 1;
-  group.last = batch.size();
-  batch.begin();
+function sendBatch(group: Group, batch: Batch): void {
+  if (group.pending !== batch) return;
+  group.pending = undefined;
+  group.running += 1;
+  group.lastSize = batch.size();
+  batch.send();
 }
 
 /**
- * Sends what waited for a call that has ended: much of it before the answers are made, so that the database has work
- * meanwhile, which lets a tenth more creations go through; little of it at the end of the turn, together with what comes
- * until then, which lets a tenth more accounts be read at 32 connections, and a quarter more by alias.
+ * Sends the pending batch after another one has ended. A large batch is sent at once, so that the database has work while
+ * responses are written. A small one waits for the end of the turn, to collect more requests.
  */
-function goOn(group: Group): void {
-  const { next, maxSize, forget } = group;
-  group.underWay -= 1;
-  // Those who are answered may ask again in this turn.
-  if (next === undefined) setImmediate(() => group.next === undefined && group.underWay === 0 && forget());
-  else if (next.size() < maxSize / partThatFollows) setImmediate(() => send(group, next));
-  else send(group, next);
+function sendAfterBatch(group: Group): void {
+  const { pending, maxSize, dispose } = group;
+  group.running -= 1;
+  // Clients that get their responses now may send more requests in this turn.
+  if (pending === undefined) setImmediate(() => isIdle(group) && dispose());
+  else if (pending.size() < maxSize * sendAfterBatchAt) setImmediate(() => sendBatch(group, pending));
+  else sendBatch(group, pending);
+}
+
+function isIdle({ pending, running }: Group): boolean {
+  return pending === undefined && running === 0;
 }
 
 /**
- * Whether a batch begins although its turn goes on. Of many who ask over and over, one half is answered while the other
- * one asks. All at a time, the database and the service would wait for each other: at 1,024 connections, 7 % fewer accounts
- * would be read, and created.
+ * Returns whether to send a batch before the turn ends. Then half of many clients get responses while the database works
+ * for the other half. Otherwise, the database and the service would wait for each other.
  */
-function mayBegin({ underWay, maxSize, last }: Group, batch: Batch): boolean {
-  return underWay === 0 && batch.size() >= Math.max(maxSize / partThatBegins, last / 2);
+function canSendEarly({ running, maxSize, lastSize }: Group, batch: Batch): boolean {
+  return running === 0 && batch.size() >= Math.max(maxSize * sendEarlyAt, lastSize / 2);
 }
 
-/** The batch that what is asked next goes out with. */
-function nextBatch<Ask, Answer>(
+/** Returns the batch that the next request joins. */
+function pendingBatch<Item, Result>(
   group: Group,
-  { size, maxSize }: Asking<Ask>,
-  call: Call<Ask, Answer>,
+  { size, maxSize }: BatchRequest<Item>,
+  run: RunBatch<Item, Result>,
 ): Batch {
-  if (group.next !== undefined && group.next.size() + size > maxSize) send(group, group.next);
-  if (group.next === undefined) {
-    const batch = openBatch(call as Call<unknown, unknown>, () => goOn(group));
-    group.next = batch;
-    // At the end of the turn, for requests come in bursts. One call at a time: with two, creations take 7 to 15 % more CPU.
-    if (group.underWay === 0) setImmediate(() => send(group, batch));
-    else setTimeout(() => send(group, batch), patienceMs).unref();
+  if (group.pending !== undefined && group.pending.size() + size > maxSize) sendBatch(group, group.pending);
+  if (group.pending === undefined) {
+    const batch = openBatch(run as RunBatch<unknown, unknown>, () => sendAfterBatch(group));
+    group.pending = batch;
+    // Sent at the end of the turn, because requests come in bursts. Two small batches at a time would cost more CPU.
+    if (group.running === 0) setImmediate(() => sendBatch(group, batch));
+    else setTimeout(() => sendBatch(group, batch), maxWaitMs).unref();
   }
-  return group.next;
+  return group.pending;
 }
 
-export function createShare(): Share {
+export function createRequestBatcher(): RequestBatcher {
   const groups = new Map<string, Group>();
   function openGroup(name: string, maxSize: number): Group {
-    const forget = () => {
+    const dispose = () => {
       if (groups.get(name) === group) groups.delete(name);
     };
-    const group: Group = { underWay: 0, maxSize, last: 0, next: undefined, forget };
+    const group: Group = { running: 0, maxSize, lastSize: 0, pending: undefined, dispose };
     groups.set(name, group);
     return group;
   }
-  return async (name, asking, call) => {
-    const group = groups.get(name) ?? openGroup(name, asking.maxSize);
-    const batch = nextBatch(group, asking, call);
-    const leave = batch.add(asking);
-    if (mayBegin(group, batch)) send(group, batch);
-    asking.signal.addEventListener('abort', leave);
-    const answer = await batch.answer.finally(() => asking.signal.removeEventListener('abort', leave));
-    // For one who left, there may be nothing in it.
-    asking.signal.throwIfAborted();
-    return answer as Awaited<ReturnType<typeof call>>;
+  return async (name, request, run) => {
+    const group = groups.get(name) ?? openGroup(name, request.maxSize);
+    const batch = pendingBatch(group, request, run);
+    const remove = batch.add(request);
+    if (canSendEarly(group, batch)) sendBatch(group, batch);
+    request.signal.addEventListener('abort', remove);
+    const result = await batch.result.finally(() => request.signal.removeEventListener('abort', remove));
+    // The result need not cover a request that was removed.
+    request.signal.throwIfAborted();
+    return result as Awaited<ReturnType<typeof run>>;
   };
 }

@@ -31,7 +31,7 @@ const MetadataFilter = builder.inputType('MetadataFilter', {
   }),
 });
 
-/** The conditions that filters of accounts and of customers share; `searched` says where a search looks. */
+/** Returns the conditions that both filters share. `searched` names the fields that a search matches. */
 export function commonFilterFields(
   t: PothosSchemaTypes.InputFieldBuilder<typeof builder.$inferSchemaTypes, 'InputObject'>,
   searched: string,
@@ -50,7 +50,7 @@ export function commonFilterFields(
   };
 }
 
-/** How a list is ordered, with its enum of fields. */
+/** Defines the input for the order of a list, and the enum of its fields. */
 export function orderInput(type: 'Account' | 'Customer') {
   const things = `${type.toLowerCase()}s`;
   const OrderField = describedEnum<rules.OrderField>(

@@ -13,15 +13,15 @@ export interface OrderBy {
 
 export const defaultOrder: OrderBy = { field: 'UPDATED_AT', direction: 'DESC' };
 
-/** How a list is walked in one order, and which positions its cursors can hold. */
+/** An order of a list, and the positions that its cursors can hold. */
 export interface ListOrder {
   list: string;
   name: string;
   order: Order;
   isPosition(position: Position): boolean;
-  /** The place of a row. */
+  /** Returns the position of a row. */
   positionOf(row: OrderedRow): Position;
-  /** Whether it is the order by the last change, for which live and archived rows each have an index. */
+  /** Whether this is the order by the last change, which has an index for live rows and one for archived rows. */
   byChange: boolean;
   range: { column: PgColumn; name: 'created' | 'updated' } | undefined;
 }
@@ -33,9 +33,9 @@ interface OrderedRow {
   updatedAt: Date;
 }
 
-/** The orders of a list. Names are compared by their characters' code points, so that every database agrees. */
+/** Returns an order of a list. Names are compared by code points, independent of the collation of the database. */
 export function listOrder(list: string, table: ListedTable, { field, direction }: OrderBy): ListOrder {
-  // A row may have an id or a name that today's rules refuse.
+  // A row may have an id or a name that the current rules reject.
   const isText = (value: string) => value.length <= 2 * 255 && isStorable(value);
   const isId = (value: string) => value !== '' && value.length <= 2 * 50 && isStorable(value);
   const common = { list, name: `${list} ${field} ${direction}`, byChange: false, range: undefined };

@@ -1,11 +1,17 @@
 import type { Ctx } from '../ctx.ts';
 import { encodeCursor, type ListPage, type PageArgs, parsePage } from '../lib/page.ts';
-import { type Driver, filteredList, type Listed, type ListedTable, plainList } from './filter.ts';
-import { nameOfWalk, type PageSource, pageQuery, runPage, type Walk } from './keyset.ts';
+import {
+  type Driver,
+  filteredCondition,
+  type Listed,
+  type ListedTable,
+  unfilteredCondition,
+} from './filter.ts';
+import { type PageSource, readOrderedPage, runPage, type Walk, walkName } from './keyset.ts';
 import type { ListOrder } from './orders.ts';
-import { listCount, listPage, sortedPage } from './query.ts';
+import { countList, readFilteredPage, readSortedPage } from './query.ts';
 import type { CommonFilter } from './rules.ts';
-import { searchFor, tenantFacet } from './search.ts';
+import { tenantFacet, toSearch } from './search.ts';
 
 interface Row {
   id: string;
@@ -14,21 +20,21 @@ interface Row {
   updatedAt: Date;
 }
 
-/** What a list is asked for, beside what every list can be asked for. */
+/** The request for a page of a list. */
 export interface ListRequest {
   filter: CommonFilter;
-  /** The statuses there are. */
+  /** All statuses of the entity. */
   statuses: string[];
-  /** Words of the facets that only this list has. */
+  /** Facets that only this list has. */
   facets: string[];
-  /** Values of the placeholders that only this list has. */
+  /** Values of placeholders that only this list has. */
   values: Record<string, unknown>;
   customerId?: string | null | undefined;
-  /** Only the one with this id. */
+  /** Matches only the entity with this id. */
   id?: string | null | undefined;
 }
 
-/** By which of a filter's conditions an index finds most likely the fewest rows; undefined when it has none. */
+/** Returns the condition whose index probably finds the fewest rows. `undefined` if no condition has an index. */
 function driverOf({ filter, facets, customerId, id }: ListRequest): Driver | undefined {
   if (id !== null && id !== undefined) return 'ID';
   if (customerId !== null && customerId !== undefined) return 'CUSTOMER';
@@ -42,7 +48,7 @@ function driverOf({ filter, facets, customerId, id }: ListRequest): Driver | und
 
 function valuesOf(ctx: Ctx, { filter, statuses, facets, values, customerId, id }: ListRequest) {
   const wanted = filter.status ?? statuses.filter((status) => status !== 'ARCHIVED');
-  const search = filter.search ? searchFor(filter.search) : undefined;
+  const search = filter.search ? toSearch(filter.search) : undefined;
   const words = [...facets, filter.country, wanted.length === 1 ? wanted[0] : undefined];
   return {
     ...values,
@@ -71,27 +77,29 @@ function isFiltered({ filter, id }: ListRequest): boolean {
   return [id, ...Object.values(filter)].some((value) => value !== null && value !== undefined);
 }
 
-/** The statements of a list: lean ones for what every caller asks, others that can take any filter. */
+/** Returns the statements of a list. Lists without a filter have simpler ones than filtered lists. */
 function statementsOf(listed: Listed, order: ListOrder, request: ListRequest) {
   const filtered = isFiltered(request);
   const driver = driverOf(request) ?? (filtered ? 'FACETS' : undefined);
   const kind = `${filtered ? 'filtered' : 'plain'}_${driver?.toLowerCase() ?? 'all'}`;
   const where = () =>
-    driver !== undefined && filtered ? filteredList(listed, driver) : plainList(listed, driver);
+    driver !== undefined && filtered
+      ? filteredCondition(listed, driver)
+      : unfilteredCondition(listed, driver);
   const select = (walk: Walk) =>
-    listed.family(`${kind}_${nameOfWalk(order.name, walk)}`, (orm) => {
+    listed.family(`${kind}_${walkName(order.name, walk)}`, (orm) => {
       if (driver === 'ID' || (driver === 'CUSTOMER' && !order.byChange))
-        return sortedPage(orm, listed, walk, where());
-      if (driver === undefined || driver === 'CUSTOMER') return pageQuery(orm, listed, walk, where());
-      return listPage(orm, listed, { ...order, driver, walk });
+        return readSortedPage(orm, listed, walk, where());
+      if (driver === undefined || driver === 'CUSTOMER') return readOrderedPage(orm, listed, walk, where());
+      return readFilteredPage(orm, listed, { ...order, driver, walk });
     });
   const count = listed.family(`${kind}_${order.list}_count`, (orm) =>
-    listCount(orm, listed, where(), filtered && driver === 'SEARCH'),
+    countList(orm, listed, where(), filtered && driver === 'SEARCH'),
   );
   return { select, count };
 }
 
-/** A page of a list. Throws InvalidInputError for arguments that do not fit together and cursors of another order. */
+/** Returns a page of a list. Throws InvalidInputError for conflicting arguments and for cursors of another order. */
 export async function entityPage<T extends ListedTable>(
   ctx: Ctx,
   listed: Listed<T>,

@@ -3,17 +3,17 @@ export function tenantFacet(tenantId: number): string {
 }
 
 export interface Search {
-  /** What the text of a row must contain, as it was typed. */
+  /** The text that a row must contain, as typed. */
   needle: string;
-  /** The same as a pattern of LIKE. */
+  /** The same text as a LIKE pattern. */
   pattern: string;
 }
 
 /**
- * How to look for what a caller typed: anywhere when it has three letters or digits in a row, for these make a trigram,
- * else at the beginning of a value, for that makes one of whatever follows.
+ * Returns how to search for a text. It matches anywhere if it has three letters or digits in a row, because these make
+ * a trigram. Shorter texts match only at the start of a value, whose marker completes a trigram.
  */
-export function searchFor(typed: string): Search {
+export function toSearch(typed: string): Search {
   const needle = /[\p{Alphabetic}\p{Nd}]{3}/u.test(typed) ? typed : `\n${typed}`;
   const escaped = needle.replaceAll(/[\\%_]/g, String.raw`\$&`);
   return { needle, pattern: `%${escaped}%` };

@@ -38,7 +38,7 @@ builder.queryFields((t) => ({
     nullable: { list: false, items: true },
     directives: ofEverySubgraph,
     description:
-      'The accounts and customers with these node ids, in the same order. `null` for a node id that names nothing.',
+      'The accounts and customers with these node ids, in the same order. `null` for each unknown id.',
     args: { nodeIds: t.arg.idList({ required: true, description: 'The node ids, of any type.' }) },
     resolve: (_, { nodeIds }, ctx) => nodeIds.map((nodeId) => loadNode(ctx, nodeId)) as never,
   }),

@@ -21,7 +21,7 @@ import type { SettingRow } from '../setting/table.ts';
 import { keyOf, writeHeaders, written } from '../writing/rest.ts';
 import { changeSetting, createSettings, type SettingsOwner } from './write.ts';
 
-/** Finds a change of an owner that removed one of the settings. */
+/** Finds a change of the owner that removed one of the settings. */
 function removalOf(name: string, owner: SQL) {
   const setting = sql`jsonb_build_array(jsonb_build_object('namespace', named.namespace, 'id', named.id))`;
   const named = sql`unnest(${sql.placeholder('namespaces')}::text[], ${sql.placeholder('ids')}::text[])`;
@@ -57,8 +57,8 @@ async function ownerExists(ctx: Ctx, { ownerType, ownerId }: Owner): Promise<boo
   return (await owner) !== null;
 }
 
-/** Whether an owner has or had one of the settings. */
-async function hadOne(ctx: Ctx, owner: Owner, named: FullId[]): Promise<boolean> {
+/** Returns whether an owner has or had one of the settings. */
+async function hadSetting(ctx: Ctx, owner: Owner, named: FullId[]): Promise<boolean> {
   const { ownerType: type, ownerId } = owner;
   const keys = new Set(named.map(settingKey));
   const present = await ctx.load(settingsOfOwner, { type, id: ownerId });
@@ -72,8 +72,8 @@ async function hadOne(ctx: Ctx, owner: Owner, named: FullId[]): Promise<boolean>
 }
 
 /**
- * Returns whether a full id means or ever meant a setting. One that names an existing owner is never read as that of
- * another owner, whatever settings the two have.
+ * Returns whether a full id names or once named a setting. If it names an existing owner, it is never read as a setting
+ * of another owner.
  */
 export async function settingExisted(ctx: Ctx, literal: string, spaced: string): Promise<boolean> {
   const otherOwners = new Set(readFullId(spaced).map(ownerKey));
@@ -83,7 +83,7 @@ export async function settingExisted(ctx: Ctx, literal: string, spaced: string):
       const [owner] = named;
       if (owner === undefined) return false;
       // Settings belong to owners, which are never deleted.
-      return otherOwners.has(ownerKey(owner)) ? hadOne(ctx, owner, named) : ownerExists(ctx, owner);
+      return otherOwners.has(ownerKey(owner)) ? hadSetting(ctx, owner, named) : ownerExists(ctx, owner);
     }),
   );
   return existed.includes(true);
@@ -102,7 +102,7 @@ const SettingAnswer = z
     fullId: z
       .string()
       .describe(
-        'Names it in the paths of this API: `setting.<namespace>.<id>.<ACCOUNT|CUSTOMER>.<owner id>`. Inside a part, a dot is written `~1` and a tilde `~0`.',
+        'The name of the setting in paths: `setting.<namespace>.<id>.<ACCOUNT|CUSTOMER>.<owner id>`. Inside a part, `~1` stands for a dot and `~0` for a tilde.',
       ),
   })
   .describe('A typed key-value of an account or customer.')
@@ -117,7 +117,9 @@ const CreateSettingBody = facade(
 const { name, dataType, value } = rules.changeSettingInput.shape;
 
 const UpdateSettingBody = facade(z.object({ name, dataType, value }))
-  .describe('What to change: a field that is left out stays. The value must be one of its type afterwards.')
+  .describe(
+    'The changes. A field that is left out keeps its value. The resulting value must match the resulting type.',
+  )
   .openapi('UpdateSettingRequest');
 
 const example = {
@@ -137,12 +139,13 @@ const settingPath = nameInPath(
   z
     .string()
     .describe(
-      'The `fullId` of the setting. One with plain dots inside its parts is taken where it can mean but one setting that there is.',
+      'The `fullId` of the setting. Unescaped dots inside its parts are accepted if exactly one existing setting matches.',
     ),
   settingExisted,
 );
 
-const ownerScope = 'Needs the scope to %s accounts, or customers when one of them owns it.';
+const ownerScope = (verb: 'read' | 'write') =>
+  `Needs the scope \`accounts:${verb}\` or \`customers:${verb}\`, depending on the owner.`;
 
 const createRoute = call([], {
   method: 'post',
@@ -150,7 +153,7 @@ const createRoute = call([], {
   operationId: 'insertSetting',
   tags,
   summary: 'Create a setting',
-  description: `Gives an account or customer a setting that it has not yet. ${ownerScope.replace('%s', 'write')}`,
+  description: `Creates a setting of an account or customer. ${ownerScope('write')}`,
   request: { headers: writeHeaders, body: body(CreateSettingBody, example) },
   responses: { 201: answer(SettingAnswer, 'The new setting.', exampleAnswer) },
 });
@@ -169,7 +172,7 @@ const listRoute = call([], {
   tags,
   summary: 'List settings',
   description:
-    'The settings that meet every condition, by type and id of their owners, then by namespace and id. Needs the scopes `accounts:read` and `customers:read`; with `entity_type`, only the one for that.',
+    'Lists the settings that match all conditions, ordered by type and id of the owner, then by namespace and id. Needs the scopes `accounts:read` and `customers:read`; with `entity_type`, only the one for that type.',
   request: { query: filter.extend(pageQuery) },
   responses: { 200: answer(pageOf(SettingAnswer, 'SettingPage'), 'A page of settings.') },
 });
@@ -180,7 +183,7 @@ const getRoute = call([], {
   operationId: 'getSetting',
   tags,
   summary: 'Get a setting',
-  description: `The setting with this full id. ${ownerScope.replace('%s', 'read')}`,
+  description: `Returns the setting with this full id. ${ownerScope('read')}`,
   request: { params: settingPath },
   responses: { 200: answer(SettingAnswer, 'The setting.', exampleAnswer) },
 });
@@ -191,7 +194,7 @@ const updateRoute = call([], {
   operationId: 'updateSetting',
   tags,
   summary: 'Change a setting',
-  description: `Changes fields of a setting. There is no call to delete one: the mutation \`removeSettings\` of the GraphQL API does that. ${ownerScope.replace('%s', 'write')}`,
+  description: `Changes fields of a setting. To delete a setting, use the GraphQL mutation \`removeSettings\`. ${ownerScope('write')}`,
   request: { params: settingPath, headers: writeHeaders, body: body(UpdateSettingBody, { value: 'EUR' }) },
   responses: { 200: answer(SettingAnswer, 'The setting as it is now.') },
 });
@@ -217,7 +220,7 @@ function assertAllowed(ctx: Ctx, ownerType: rules.OwnerType, verb: 'read' | 'wri
 const isSame = (row: SettingRow, { namespace, id }: Pick<FullId, 'namespace' | 'id'>) =>
   row.namespace === namespace && row.id === id;
 
-/** Returns the setting that a full id means. Throws InvalidInputError if it can mean several. */
+/** Returns the setting that a full id names. Throws InvalidInputError if it can name several. */
 async function findSetting(ctx: Ctx, text: string, verb: 'read' | 'write'): Promise<SettingRow | undefined> {
   const meant = readFullId(text);
   for (const { ownerType } of meant) assertAllowed(ctx, ownerType, verb);
@@ -229,18 +232,21 @@ async function findSetting(ctx: Ctx, text: string, verb: 'read' | 'write'): Prom
   );
   const [setting, ...others] = found.flat();
   if (setting === undefined || others.length === 0) return setting;
-  const message = `can mean several settings; write the dots inside of its parts as ~1, such as ${fullIdOf(setting)}`;
+  const message = `matches several settings. Write dots inside its parts as ~1, such as ${fullIdOf(setting)}`;
   throw new InvalidInputError([{ path: ['id'], code: 'INVALID_VALUE', message }]);
 }
 
-/** A setting as a write of its owner left it: the first of these that the owner has then. */
+/** Returns the first of the given settings that its owner has after a write. */
 function settingIn({ settings }: SettingsOwner, keys: Pick<FullId, 'namespace' | 'id'>[]) {
   const [row] = keys.flatMap((key) => settings.filter((one) => isSame(one, key)));
-  if (row === undefined) throw new Error('A setting that was written is not there.');
+  if (row === undefined) throw new Error('A written setting does not exist.');
   return showSetting(row);
 }
 
-/** The keys of the settings that a write may have changed: replayed, it may have read the path in the other way. */
+/**
+ * Returns the keys of the settings that a write may have changed. A replayed write may have used the other reading of
+ * the path.
+ */
 function changedIn({ account, customer }: SettingsOwner, { plusName }: RestContext['var'], key: FullId) {
   if (plusName === undefined) return [key];
   const ownerType = account === null ? 'CUSTOMER' : 'ACCOUNT';
@@ -249,7 +255,7 @@ function changedIn({ account, customer }: SettingsOwner, { plusName }: RestConte
   return meant.filter((one) => one.ownerType === ownerType && one.ownerId === owner?.id);
 }
 
-function reads(rest: Rest): void {
+function registerReads(rest: Rest): void {
   rest.openapi(listRoute, async (c) => {
     const { ctx } = c.var;
     const asked = askedPage('settings', c.req.valid('query'));
@@ -270,7 +276,7 @@ function reads(rest: Rest): void {
   });
 }
 
-function writes(rest: Rest): void {
+function registerWrites(rest: Rest): void {
   rest.openapi(createRoute, async (c) => {
     const { ctx } = c.var;
     const { entityType, entityId, ...setting } = c.req.valid('json');
@@ -286,7 +292,7 @@ function writes(rest: Rest): void {
     const fullId = c.req.valid('param').id;
     const key = keyOf(c, c.req.valid('header'), c.req.valid('json'));
     const found = await findSetting(ctx, fullId, 'write');
-    // A request that was answered before is answered again, even if its setting has been removed since.
+    // A replay succeeds even if its setting has been removed since.
     const meant = found ?? (key.idempotencyKey == null ? undefined : readFullId(fullId)[0]);
     if (meant === undefined) throw new NotFoundError('Setting', fullId);
     const { ownerType, ownerId, namespace, id } = meant;
@@ -296,8 +302,8 @@ function writes(rest: Rest): void {
   });
 }
 
-/** The calls that are about settings. */
+/** Registers the routes of settings. */
 export function settingRoutes(rest: Rest): void {
-  reads(rest);
-  writes(rest);
+  registerReads(rest);
+  registerWrites(rest);
 }

@@ -26,11 +26,11 @@ import { type Written, writeOnce } from '../writing/idempotency.ts';
 import { assertWritable } from '../writing/row-lock.ts';
 import type { Repeatable } from '../writing/rules.ts';
 
-/** The owner of settings after a write of them: one of the two. */
+/** The owner of settings after a write: an account or a customer. */
 export interface SettingsOwner {
   account: AccountRow | null;
   customer: CustomerRow | null;
-  /** All it has now. */
+  /** All settings of the owner after the write. */
   settings: SettingRow[];
 }
 
@@ -72,13 +72,13 @@ function ownerOf({ accountId, customerId }: PutSettingsInput | RemoveSettingsInp
   return accountId != null ? { type: 'ACCOUNT', id: accountId } : { type: 'CUSTOMER', id: customerId ?? '' };
 }
 
-async function holdOwner(run: Run, { type, id }: Owner): Promise<void> {
+async function lockOwner(run: Run, { type, id }: Owner): Promise<void> {
   if (type === 'ACCOUNT') assertWritable('Account', await lockAccount(run, id), { id });
   else assertWritable('Customer', await lockCustomer(run, id), { id });
 }
 
-/** Adds 1 to the owner's version and records what changed. */
-async function finish(
+/** Adds 1 to the owner's version and records the change. */
+async function recordSettings(
   ctx: Ctx,
   run: Run,
   kind: ChangeKind,
@@ -109,17 +109,20 @@ function refreshOwner(ctx: Ctx, { account, customer, settings }: SettingsOwner):
   if (customer !== null) refreshCustomer(ctx, customer, { settings });
 }
 
-/** What a write puts: the rows that it makes of those its owner has. */
-interface Put {
+/** A write of settings. `rowsFor` returns the rows to write, given the current rows of the owner. */
+interface SettingsWrite {
   mutation: string;
   input: Repeatable;
   owner: Owner;
   rowsFor(present: SettingRow[]): NewSetting[];
 }
 
-async function put(ctx: Ctx, { mutation, input, owner, rowsFor }: Put): Promise<Written<SettingsOwner>> {
+async function writeSettings(
+  ctx: Ctx,
+  { mutation, input, owner, rowsFor }: SettingsWrite,
+): Promise<Written<SettingsOwner>> {
   const result = await writeOnce(ctx, mutation, input, reviveOwner, async (run) => {
-    await holdOwner(run, owner);
+    await lockOwner(run, owner);
     const present = await run(settingsOfOwner, { ...owner });
     const rows = rowsFor(present);
     const keys = new Set(rows.map(settingKey));
@@ -128,20 +131,20 @@ async function put(ctx: Ctx, { mutation, input, owner, rowsFor }: Put): Promise<
       throw new LimitExceededError('settings', maxSettingsPerOwner);
     }
     await run(putStatement, { newSetting: JSON.stringify(rows) });
-    return finish(ctx, run, 'SETTINGS_PUT', owner, [replaced, rows]);
+    return recordSettings(ctx, run, 'SETTINGS_PUT', owner, [replaced, rows]);
   });
   refreshOwner(ctx, result.written);
   return result;
 }
 
-/** Adds settings of an account or customer, and changes those it has with the same namespace and id. */
+/** Adds settings to an account or customer, and replaces those with the same namespace and id. */
 export function putSettings(ctx: Ctx, input: PutSettingsInput): Promise<Written<SettingsOwner>> {
   const owner = ownerOf(input);
   const rows = newSettings(owner.type, owner.id, input.settings);
-  return put(ctx, { mutation: 'putSettings', input, owner, rowsFor: () => rows });
+  return writeSettings(ctx, { mutation: 'putSettings', input, owner, rowsFor: () => rows });
 }
 
-/** Adds settings of an account or customer. Throws IdTakenError when it has one of them already. */
+/** Adds settings to an account or customer. Throws IdTakenError if one exists. */
 export function createSettings(ctx: Ctx, input: PutSettingsInput): Promise<Written<SettingsOwner>> {
   const owner = ownerOf(input);
   const rows = newSettings(owner.type, owner.id, input.settings);
@@ -151,10 +154,10 @@ export function createSettings(ctx: Ctx, input: PutSettingsInput): Promise<Writt
     if (taken !== undefined) throw new IdTakenError('Setting', `${taken.namespace}.${taken.id}`, null);
     return rows;
   };
-  return put(ctx, { mutation: 'createSettings', input, owner, rowsFor });
+  return writeSettings(ctx, { mutation: 'createSettings', input, owner, rowsFor });
 }
 
-/** Changes fields of one setting. Throws InvalidInputError when its value is then none of its type. */
+/** Changes fields of one setting. Throws InvalidInputError if the resulting value does not match its type. */
 export function changeSetting(ctx: Ctx, input: ChangeSettingInput): Promise<Written<SettingsOwner>> {
   const { ownerType: type, ownerId: id, name, dataType, value } = input;
   const rowsFor = (present: SettingRow[]) => {
@@ -171,14 +174,14 @@ export function changeSetting(ctx: Ctx, input: ChangeSettingInput): Promise<Writ
     if (error) throw new InvalidInputError(issuesOf(error));
     return [changed];
   };
-  return put(ctx, { mutation: 'changeSetting', input, owner: { type, id }, rowsFor });
+  return writeSettings(ctx, { mutation: 'changeSetting', input, owner: { type, id }, rowsFor });
 }
 
-/** Removes settings of an account or customer. Throws NotFoundError when one of them is not there. */
+/** Removes settings of an account or customer. Throws NotFoundError if one does not exist. */
 export async function removeSettings(ctx: Ctx, input: RemoveSettingsInput): Promise<Written<SettingsOwner>> {
   const owner = ownerOf(input);
   const result = await writeOnce(ctx, 'removeSettings', input, reviveOwner, async (run) => {
-    await holdOwner(run, owner);
+    await lockOwner(run, owner);
     const present = new Map((await run(settingsOfOwner, { ...owner })).map((row) => [settingKey(row), row]));
     const gone = input.settings.map((key) => {
       const row = present.get(settingKey(key));
@@ -187,7 +190,7 @@ export async function removeSettings(ctx: Ctx, input: RemoveSettingsInput): Prom
     });
     const names = { namespaces: gone.map((row) => row.namespace), ids: gone.map((row) => row.id) };
     await run(removeStatement, { ...owner, ...names });
-    return finish(ctx, run, 'SETTINGS_REMOVED', owner, [gone, []]);
+    return recordSettings(ctx, run, 'SETTINGS_REMOVED', owner, [gone, []]);
   });
   refreshOwner(ctx, result.written);
   return result;

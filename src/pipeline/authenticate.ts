@@ -4,7 +4,7 @@ import { createCancel } from '../lib/cancel.ts';
 import type { Exchange } from './exchange.ts';
 import { requestError } from './request-error.ts';
 
-/** Looks up the viewer that an `Authorization` header stands for; undefined for a bad token. */
+/** Looks up the viewer of an `Authorization` header; undefined for an invalid token. */
 export type FindViewer = (authorization: string | null) => Promise<Viewer | undefined>;
 
 function unauthenticated(): GraphQLError {
@@ -12,7 +12,7 @@ function unauthenticated(): GraphQLError {
   return requestError('UNAUTHENTICATED', message, 401, { 'www-authenticate': 'Bearer' });
 }
 
-/** Returns the caller of a request. Throws UNAUTHENTICATED without a good token. */
+/** Returns the caller of a request. Throws UNAUTHENTICATED without a valid token. */
 export async function authenticate(findViewer: FindViewer, exchange: Exchange): Promise<Caller> {
   const authorization = exchange.header('authorization') ?? null;
   const renew = () => findViewer(authorization);

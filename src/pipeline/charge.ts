@@ -5,23 +5,23 @@ import type { Exchange, Part, Result } from './exchange.ts';
 import { documentLimits, tooComplex } from './limits.ts';
 import { requestError } from './request-error.ts';
 
-/** A client that sends this header with `report` gets the cost of its request. */
+/** A client that sends this header with the value `report` gets the cost of its request. */
 export const costHeader = 'graphql-cost';
 
 function overBudget(decision: Decision): GraphQLError {
   const headers = decision.headers();
-  const message = `The budget of your key is spent. Try again in ${headers['retry-after']} s.`;
+  const message = `The budget of your key is used up. Try again in ${headers['retry-after']} s.`;
   return requestError('RATE_LIMITED', message, 429, headers);
 }
 
 export interface Charge {
-  /** Takes the fixed cost of a request, before its document is read. */
+  /** Charges the fixed cost of a request, before its document is read. */
   begin(exchange: Exchange): void;
-  /** Takes the rest and returns the whole cost. Throws QUERY_TOO_COMPLEX or RATE_LIMITED. */
+  /** Charges the rest, and returns the total cost. Throws QUERY_TOO_COMPLEX or RATE_LIMITED. */
   finish(exchange: Exchange, priced: Priced): number;
 }
 
-/** Charges requests to the budget of their key. `spend` undefined: there are no budgets. */
+/** Charges requests to the budget of their key. Without `spend`, there are no budgets. */
 export function createCharge(spend: Spend | undefined): Charge {
   const costOf = createCostOf();
   function take(exchange: Exchange, cost: number): void {
@@ -40,7 +40,7 @@ export function createCharge(spend: Spend | undefined): Charge {
   };
 }
 
-/** Adds the cost to a result, under the names that Shopify gave it. */
+/** Adds the cost to a result, under the names that Shopify uses. */
 function withCost(part: Part, requestedQueryCost: number, budget: Decision | undefined): Part {
   const throttleStatus = budget && {
     maximumAvailable: budget.limit,
@@ -59,7 +59,7 @@ async function* firstWithCost(parts: AsyncIterable<Part>, report: (part: Part) =
   }
 }
 
-/** Adds the cost to a result, or to its first part, if the client asks for it. */
+/** Adds the cost to a result, or to its first part, if the client requests it. */
 export function reportCost(exchange: Exchange, cost: number, result: Result): Result {
   if (exchange.header(costHeader) !== 'report') return result;
   const report = (part: Part) => withCost(part, cost, exchange.budget);

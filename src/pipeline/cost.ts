@@ -32,7 +32,7 @@ export const costs = {
   request: 50,
   /** Each entity in the input of a mutation. */
   write: 100,
-  /** A page, which takes a database read of its own. */
+  /** A page, which needs its own database read. */
   page: 10,
   /** A search in a page. Fixed, so that no document becomes too costly because data grew. */
   search: 500,
@@ -75,7 +75,7 @@ interface Selected {
   nodes: [FieldNode, ...FieldNode[]];
 }
 
-/** Returns the number of entries for a page size or a list. Too large a page size is refused where it is read. */
+/** Returns the number of entries for a page size or a list. Page sizes above the maximum are refused later. */
 function entriesOf(value: unknown): number | undefined {
   if (typeof value === 'number') return Math.max(0, Math.min(value, maxPageSize));
   return Array.isArray(value) ? value.length : undefined;
@@ -232,7 +232,8 @@ export interface Priced {
 }
 
 /**
- * Returns the cost of valid requests. What does not depend on variables is computed once per document object.
+ * Returns a function that computes the cost of valid requests. Costs that do not depend on variables are computed once
+ * per document.
  */
 export function createCostOf(): (priced: Priced) => number {
   const known = new WeakMap<OperationDefinitionNode, Cost>();

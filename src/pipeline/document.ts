@@ -13,10 +13,10 @@ import { parseWithinLimits } from './limits.ts';
 import type { TopLevelCode } from './request-error.ts';
 import { selectionOf } from './selection.ts';
 
-/** The validation errors that a response shows at most. */
+/** The most validation errors in a response. */
 const maxValidationErrors = 20;
 
-/** A document that was read once, whichever request sent it. */
+/** A parsed document, shared by all requests that send it. */
 export interface Prepared {
   document: DocumentNode;
   /** Validation errors. */
@@ -39,7 +39,7 @@ export interface DocumentsOptions {
   exposesSchema: boolean;
 }
 
-/** An error of the document: an `application/json` client expects it with status 200. */
+/** An error of a document. `application/json` clients expect it with status 200. */
 function documentError(error: GraphQLError, code: TopLevelCode): GraphQLError {
   const { message, nodes, source, positions, extensions } = error;
   const http = { status: 400, spec: true };
@@ -49,12 +49,12 @@ function documentError(error: GraphQLError, code: TopLevelCode): GraphQLError {
     positions,
     extensions: { code, http, ...extensions },
   } as object);
-  // It is cached with its document, and a stack retains all that the validation made, about 60 KB.
+  // The error is cached with its document, and its stack would retain all objects of the validation.
   made.stack = message;
   return made;
 }
 
-/** graphql-js does not look for a subscription whose only field is left out. */
+/** graphql-js does not reject a subscription whose only field is skipped. */
 function subscriptionsAreWhole(context: ValidationContext): ASTVisitor {
   return {
     Directive(node) {
@@ -66,12 +66,12 @@ function subscriptionsAreWhole(context: ValidationContext): ASTVisitor {
   };
 }
 
-/** Characters of documents that are cached; what is made of one takes about a hundred times its length. */
+/** The total characters of cached documents. Parsed documents take much more memory than their text. */
 const maxCachedCharacters = 500_000;
-/** What the shortest document counts for, in characters. */
+/** The minimum size of a document in the cache, in characters. */
 const leastSize = 100;
 
-/** Parses, measures and validates documents, each text once while it is cached. Refusals are cached, too. */
+/** Parses, measures and validates documents, each text once while it is cached. Refusals are also cached. */
 export function createDocuments({ schema, validate, exposesSchema }: DocumentsOptions) {
   const cache = new LRUCache<string, Prepared | GraphQLError>({
     maxSize: maxCachedCharacters,

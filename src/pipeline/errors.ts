@@ -5,9 +5,9 @@ import {
   AppError,
   BusyError,
   DeadlineError,
-  FollowingError,
   ForbiddenError,
   InvalidInputError,
+  SubscriptionError,
   UnavailableError,
 } from '../lib/errors.ts';
 import type { Metrics } from '../observe/metrics.ts';
@@ -26,7 +26,7 @@ function originalOf(error: unknown): unknown {
   return error instanceof GraphQLError ? error.originalError : error;
 }
 
-/** Returns an error as clients may see it. Unexpected errors are replaced. */
+/** Returns an error as clients see it. Unexpected errors are replaced. */
 export function maskError(error: unknown): GraphQLError {
   const original = originalOf(error);
   const { source, positions, path, nodes } = error instanceof GraphQLError ? error : ({} as GraphQLError);
@@ -44,7 +44,7 @@ export function maskError(error: unknown): GraphQLError {
     const headers = { 'retry-after': String(original.retryAfterS) };
     return show(original.message, { code: unavailable, http: { status: 503, headers } });
   }
-  if (original instanceof FollowingError) return show(original.message, { code: original.code });
+  if (original instanceof SubscriptionError) return show(original.message, { code: original.code });
   if (original instanceof DeadlineError) {
     return show(original.message, { code: timeout, http: { status: 504 } });
   }
@@ -60,7 +60,7 @@ export function maskError(error: unknown): GraphQLError {
   });
 }
 
-/** Masks an error for a trace. Tracers pass copies without the original, so only our codes are let through. */
+/** Masks an error for a trace. Tracers pass copies without the original, so only known codes pass. */
 export function maskTraced(copy: GraphQLError): GraphQLError {
   const known = topLevelCodes.includes(copy.extensions?.code as TopLevelCode);
   return known ? copy : new GraphQLError(internalMessage, { extensions: { code: internal } });
@@ -68,7 +68,7 @@ export function maskTraced(copy: GraphQLError): GraphQLError {
 
 export interface Answered extends ShownErrors {
   requestId: string;
-  /** Whether an invalid document gets status 200, as the protocol wants for `application/json`. */
+  /** Whether an invalid document gets status 200, as the protocol requires for `application/json`. */
   spec: boolean;
 }
 

@@ -4,7 +4,7 @@ import type { Decision } from '../http/budget.ts';
 import type { CancelSignal } from '../lib/cancel.ts';
 import type { Accepts } from './negotiate.ts';
 
-/** A GraphQL request on its way through the pipeline, and what each step has found out. */
+/** A GraphQL request in the pipeline, and the results of the steps so far. */
 export interface Exchange {
   readonly method: string;
   /** Returns a request header by its lower-case name. */
@@ -22,7 +22,7 @@ export interface Exchange {
   budget?: Decision;
 }
 
-/** The parameters of a request, checked. */
+/** The validated parameters of a request. */
 export interface Params {
   query: string;
   variables?: Record<string, unknown> | null;
@@ -30,7 +30,7 @@ export interface Params {
   extensions?: Record<string, unknown> | null;
 }
 
-/** A whole result, or one part of a result that comes in parts. */
+/** A complete result, or one part of a streamed result. */
 export interface Part extends ExecutionResult {
   incremental?: readonly { errors?: readonly GraphQLError[] }[];
   hasNext?: boolean;

@@ -20,11 +20,11 @@ import type { Exchange, Params, Part, Result } from './exchange.ts';
 import { notAcceptable } from './negotiate.ts';
 import { requestError } from './request-error.ts';
 
-/** What runs operations: a schema, and the executor for `@defer` and `@stream`, which graphql-js has not. */
+/** A schema, and the executor for `@defer` and `@stream`, which graphql-js lacks. */
 export interface Engine {
   schema: GraphQLSchema;
   executeInParts(args: ExecutionArgs): Result | Promise<Result>;
-  /** An object that the context of the request is assigned to, for plugins that know a request by it. */
+  /** An object to assign the context to, because plugins identify a request by it. */
   contextBase?: object;
 }
 
@@ -34,7 +34,7 @@ export interface ExecuteOptions {
   tracing: Tracing | undefined;
 }
 
-/** An operation that may run. */
+/** An operation that is ready to run. */
 export interface Operation {
   document: DocumentNode;
   definition: OperationDefinitionNode;
@@ -45,7 +45,7 @@ export interface Operation {
 }
 
 const asksForParts = /@(defer|stream)\b/;
-/** The executor for parts takes an object with the response name `then` for a promise, and fails. */
+/** The executor for streamed results mistakes an object with the response name `then` for a promise. */
 const looksLikePromise = /\bthen\s*:/;
 
 /** Returns the operation that a request names. Throws BAD_REQUEST if there is none. */
@@ -63,7 +63,7 @@ export function assertTransport({ method, accepts }: Exchange, { operation }: Op
   if (operation === 'subscription' && accepts?.events === undefined) throw notAcceptable('text/event-stream');
 }
 
-/** Each error of a variable shows its whole value, so a response holds few of them. */
+/** Each error of a variable quotes its whole value, so a response has few of them. */
 const options = { maxCoercionErrors: 5 };
 
 /** Runs a document with graphql-js. */
@@ -77,13 +77,13 @@ function executeWhole(args: ExecutionArgs): ExecutionResult | Promise<ExecutionR
   return isPromise(result) ? result.then(clearCache) : clearCache(result);
 }
 
-/** Whether variables fit their types. The executor for parts would show an error for each that does not. */
+/** Returns whether variables match their types. The executor for streamed results would report each mismatch. */
 function variablesFit({ schema }: Engine, { definition, params }: Operation): boolean {
   const { variableDefinitions = [] } = definition;
   return getVariableValues(schema, variableDefinitions, params.variables ?? {}).errors === undefined;
 }
 
-/** Ends a subscription when its connection closes, also if it closed before the subscription began. */
+/** Ends a subscription when its connection closes, also if that happened before it started. */
 function endWhenClosed<T>(events: AsyncIterableIterator<T>, { closed }: Exchange): AsyncIterableIterator<T> {
   const end = () => void events.return?.();
   if (closed.aborted) end();
@@ -110,7 +110,7 @@ function inSpan(
   });
 }
 
-/** Returns a function that runs operations, each in bounded time and beside those of other tenants. */
+/** Returns a function that runs operations, each with a deadline and in the lane of its tenant. */
 export function createExecute({ createContext, runOperation, tracing }: ExecuteOptions) {
   function argsFor(engine: Engine, { document, params, selects, caller }: Operation): ExecutionArgs {
     const context = createContext(caller, selects);
@@ -126,7 +126,7 @@ export function createExecute({ createContext, runOperation, tracing }: ExecuteO
     const args = argsFor(engine, operation);
     const events = await createSourceEventStream({ ...args, options });
     if (!isAsyncIterable(events)) return events;
-    // Each event has its own instant, and loaders that remember nothing.
+    // Each event has its own instant, and loaders without cached values.
     const answer = (rootValue: unknown) => {
       const caller = { ...operation.caller, now: new Date() };
       return execute({ ...argsFor(engine, { ...operation, caller }), rootValue });
@@ -140,7 +140,7 @@ export function createExecute({ createContext, runOperation, tracing }: ExecuteO
       exchange.accepts?.parts !== undefined &&
       asksForParts.test(params.query) &&
       !looksLikePromise.test(params.query);
-    // The context is made when the operation begins: while it waits, it takes little memory.
+    // The context is created when the operation starts, because waiting operations should use little memory.
     const run = (): Part | Promise<Result> | Result =>
       inParts && variablesFit(engine, operation)
         ? engine.executeInParts(argsFor(engine, operation))

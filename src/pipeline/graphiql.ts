@@ -22,7 +22,7 @@ interface Page {
   etag: string;
 }
 
-/** Seeds GraphiQL's storage: it shows the variables of its first tab only from there. */
+/** Fills GraphiQL's storage, the only source of the variables of its first tab. */
 function firstVisit({ query, variables = '' }: GraphiqlTab): string {
   const stored = JSON.stringify({ query, variables }).replaceAll('<', '\\u003c');
   return `<script>
@@ -32,7 +32,7 @@ function firstVisit({ query, variables = '' }: GraphiqlTab): string {
 }
 
 async function render({ tabs, token }: GraphiqlOptions): Promise<string> {
-  // Loading the page takes a tenth of a start.
+  // Loaded on first use, because the page is large.
   const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql');
   const headers = JSON.stringify({ Authorization: `Bearer ${token ?? '<your API key>'}` }, null, 2);
   const html = renderGraphiQL({
@@ -85,8 +85,8 @@ function hostNameOf({ headers: { host = '' } }: IncomingMessage): string {
 }
 
 /**
- * Returns the GraphiQL page, which loads nothing from other hosts. It has 9 MB, so it is built once, compressed and
- * revalidated. Under a name that is not loopback it holds no token: another site may have bound its name to 127.0.0.1.
+ * Returns the GraphiQL page, which loads nothing from other hosts. It is large, so it is built once, compressed and
+ * revalidated. On a host that is not loopback, it has no token: another site may have bound its name to 127.0.0.1.
  */
 export function createGraphiql(options: GraphiqlOptions): (request: IncomingMessage) => Promise<Answer> {
   const pages = new Map<string | undefined, Promise<Page>>();

@@ -22,7 +22,7 @@ export const documentLimits = {
 
 export type DocumentLimit = keyof typeof documentLimits;
 
-/** The error of a document beyond a limit. It has the status of an invalid document, because nothing ran. */
+/** The error of a document that exceeds a limit. It has the status of an invalid document, because nothing ran. */
 export function tooComplex(limit: DocumentLimit, actual?: number): GraphQLError {
   const { maximum, what } = documentLimits[limit];
   const has = Number.isSafeInteger(actual) ? `, this one has ${actual}` : '';
@@ -67,7 +67,7 @@ function sizesOf({ definitions }: DocumentNode): Size[] {
   function ofFragment(name: string): Size {
     const size = known.get(name);
     if (size !== undefined) return size;
-    // A fragment that spreads itself is refused by validation.
+    // Validation refuses a fragment that spreads itself.
     known.set(name, nothing);
     const measured = ofSet(fragments.get(name)?.selectionSet);
     known.set(name, measured);
@@ -99,7 +99,7 @@ function parseTokens(text: string): DocumentNode {
   try {
     return parse(text, { maxTokens: maximum });
   } catch (error) {
-    // The parser recurses for each level until the stack overflows.
+    // The parser recurses for each level, so it can overflow the stack.
     if (error instanceof RangeError) throw tooComplex('depth');
     throw error instanceof GraphQLError && ofTokens.test(error.message) ? tooComplex('tokens') : error;
   }

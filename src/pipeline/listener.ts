@@ -18,16 +18,16 @@ import { createYogaTransport, type YogaTransport } from './transports/yoga.ts';
 export const endpoint = '/graphql';
 
 export interface GraphqlOptions extends PipelineOptions {
-  /** Makes the schema; called again for the requests that are traced. */
+  /** Builds the schema. Called again for traced requests. */
   buildSchema(): GraphQLSchema;
   log: Logger;
-  /** Gives the requests of one token their turn. */
+  /** Limits the concurrent requests of a token. */
   inTurn: InLane<string>;
   /** undefined: no GraphiQL. */
   graphiql: GraphiqlOptions | undefined;
 }
 
-/** Makes the exchange of a request of node:http. */
+/** Returns the exchange of a request of node:http. */
 function openExchange(incoming: IncomingMessage, response: ServerResponse): Exchange {
   const header = (name: string) => incoming.headers[name] as string | undefined;
   const cancel = createCancel();
@@ -59,10 +59,10 @@ const unknownPath = () =>
 const wrongMethod = () =>
   requestError('BAD_REQUEST', 'Send GraphQL requests by POST or GET.', 405, { allow: methods.join(', ') });
 
-/** A gateway of Apollo asks by this header for the times of all fields. */
+/** Apollo gateways request the timing of all fields with this header. */
 const traceHeader = 'apollo-federation-include-trace';
 
-/** Returns yoga with the plugin that times every field, made when the first such request comes. */
+/** Returns yoga with the plugin that times every field, created on the first such request. */
 function createTraced(buildSchema: () => GraphQLSchema, respond: ReturnType<typeof createRespond>) {
   let made: Promise<YogaTransport> | undefined;
   return () => {
@@ -81,7 +81,7 @@ export function createGraphqlListener(options: GraphqlOptions) {
   const run = createPipeline(options, yoga.engine.schema, yoga.validate);
   const page = options.graphiql === undefined ? undefined : createGraphiql(options.graphiql);
 
-  /** Answers with a result: in one body, or as a stream. */
+  /** Writes a result: in one body, or as a stream. */
   async function finish(
     incoming: IncomingMessage,
     response: ServerResponse,
@@ -93,7 +93,7 @@ export function createGraphqlListener(options: GraphqlOptions) {
     if (!isStream && accepts?.json === undefined && accepts?.whole !== undefined)
       return yoga.answer(incoming, response, accepts.whole, { exchange, work: () => result });
     if (!isStream) return write(await respond.json(exchange, result), response);
-    // Nobody would read it, nor end it.
+    // The client is gone: it would neither read nor end the stream.
     if (exchange.closed.aborted) return void result[Symbol.asyncIterator]().return?.();
     const type = accepts?.parts ?? accepts?.events ?? 'text/event-stream';
     return yoga.answer(incoming, response, type, { exchange, work: () => result });
@@ -112,7 +112,7 @@ export function createGraphqlListener(options: GraphqlOptions) {
     await answer(incoming, response, 'application/json', { exchange, work });
   }
 
-  /** Runs what was sent with one token in turns; a request that is still on its way takes no turn from others. */
+  /** Runs the requests of one token in turns. A request that is still arriving delays no other request. */
   async function serveInTurn(
     incoming: IncomingMessage,
     response: ServerResponse,
@@ -130,7 +130,7 @@ export function createGraphqlListener(options: GraphqlOptions) {
       return serve(incoming, response, exchange, () => Promise.reject(busy as Error));
     }
   }
-  /** Refuses a request without a look at its token or body. */
+  /** Refuses a request before its token or body is read. */
   function refuse(response: ServerResponse, exchange: Exchange, error: GraphQLError): Promise<void> {
     return respond.json(exchange, { errors: [error] }).then((answer) => write(answer, response));
   }
@@ -143,7 +143,7 @@ export function createGraphqlListener(options: GraphqlOptions) {
     if (showsPage && path === '/') return void response.writeHead(302, { location: endpoint }).end();
     if (path !== endpoint) return refuse(response, exchange, unknownPath());
     if (!methods.includes(exchange.method)) return refuse(response, exchange, wrongMethod());
-    // By then, a body that was sent along with its headers has arrived.
+    // By then, a body that was sent with its headers has arrived.
     await new Promise((resolve) => setImmediate(resolve));
     return serveInTurn(incoming, response, exchange, search);
   }

@@ -29,7 +29,7 @@ export async function readTrustedDocuments(path: string | undefined): Promise<Re
     const malformed = error instanceof z.ZodError || error instanceof SyntaxError;
     throw new StartupError(
       malformed
-        ? `TRUSTED_DOCUMENTS names ${path}, which is neither a JSON object of documents by id nor a manifest of Apollo's.`
+        ? `TRUSTED_DOCUMENTS names ${path}, which is neither a JSON object of documents by id nor an Apollo manifest.`
         : `TRUSTED_DOCUMENTS names ${path}, which cannot be read: ${(error as Error).message}.`,
     );
   }

@@ -9,7 +9,7 @@ export type StreamType = 'text/event-stream' | 'multipart/mixed';
 export interface Accepts {
   /** For a response in one body; undefined: the client accepts no JSON. */
   json: JsonType | undefined;
-  /** For a response in one body where the client accepts no JSON. */
+  /** For a response in one body, if the client accepts no JSON. */
   whole: StreamType | undefined;
   /** For `@defer` and `@stream`; undefined: the response comes in one body. */
   parts: StreamType | undefined;
@@ -24,11 +24,11 @@ const maxHeaderBytes = 1024;
 const utf8 = (type: string) => [type, `${type};charset=utf-8`];
 const json = ['application/json', 'application/graphql-response+json'].flatMap(utf8);
 const events = utf8('text/event-stream');
-/** The parameters that clients send with multipart/mixed for the format that the executor writes. */
+/** The multipart parameters that clients send for the format of the executor. */
 const multipart = ['', ';deferSpec=20220824'].flatMap((format) =>
   ['', ';boundary=graphql', ';boundary=-'].map((boundary) => `multipart/mixed${boundary}${format}`),
 );
-/** A format that is not written: responses to it have one part. */
+/** A format that is not supported: such responses have one part. */
 const multipartOfOne = ['multipart/mixed;incrementalSpec=v0.2'];
 
 const typeOf = (entry: string | undefined) => entry?.split(';', 1)[0];
@@ -47,7 +47,7 @@ function read(accept: string): Accepts {
   };
 }
 
-/** What a client gets that sends no `Accept`. */
+/** The formats for a client without `Accept`. */
 const byDefault: Accepts = {
   json: 'application/json',
   whole: undefined,
@@ -56,7 +56,7 @@ const byDefault: Accepts = {
   namesJson: false,
 };
 
-/** Clients send the same few headers. */
+/** Cached, because clients send the same few headers. */
 const known = () => new LRUCache<string, Accepts>({ max: 100 });
 
 /** Returns a function that reads an `Accept` header. It throws for one that is too long or accepts nothing we send. */
@@ -74,7 +74,7 @@ export function createNegotiate(): (accept: string | undefined) => Accepts {
   };
 }
 
-/** The refusal of a request whose response would have no acceptable media type. */
+/** Returns the error of a request that accepts no media type of its response. */
 export function notAcceptable(needed = 'application/json') {
   const message = `The response to this request is \`${needed}\`. Send it in \`Accept\`.`;
   return requestError('BAD_REQUEST', message, 406, { accept: needed });

@@ -7,7 +7,7 @@ import type { DocumentOptions } from './manifest.ts';
 import type { RawParams } from './receive.ts';
 import { requestError } from './request-error.ts';
 
-/** Characters of all remembered documents together. */
+/** The total characters of cached documents. */
 const maxRememberedCharacters = 16_000_000;
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
@@ -30,7 +30,7 @@ function notFound() {
 }
 
 function required() {
-  const message = 'Only trusted documents run here. Send a `documentId` instead of a `query`.';
+  const message = 'Only trusted documents are allowed. Send a `documentId` instead of a `query`.';
   return requestError('PERSISTED_QUERY_REQUIRED', message, 400);
 }
 

@@ -21,7 +21,7 @@ import { findForbidden } from './scopes.ts';
 
 export interface PipelineOptions extends ExecuteOptions, ShownErrors {
   authenticate: FindViewer;
-  /** undefined: there are no budgets. */
+  /** undefined: no budgets. */
   spend: Spend | undefined;
   documents: DocumentOptions;
 }
@@ -35,10 +35,10 @@ function errorOf(error: unknown): GraphQLError {
 const toResult = (error: unknown): Part => ({ errors: [errorOf(error)] });
 const same = (part: Part): Part => part;
 
-/** Takes a request through every step but the transport's. The errors of the result are not masked yet. */
+/** Runs all steps of a request except the transport's. The errors of the result are not masked yet. */
 export type Run = (exchange: Exchange, engine: Engine, read: () => Promise<RawParams>) => Promise<Result>;
 
-/** Returns the path of every GraphQL request, from its token to its result. */
+/** Returns the pipeline, which runs each GraphQL request from its token to its result. */
 export function createPipeline(options: PipelineOptions, schema: GraphQLSchema, validate: Validate): Run {
   const { exposesSchema } = options;
   const negotiate = createNegotiate();

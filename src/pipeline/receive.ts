@@ -49,7 +49,7 @@ function parseSearch(search: string): RawParams {
 export async function receive(exchange: Exchange, search: string, readBody: () => Promise<string>) {
   if (exchange.method === 'GET') return parseSearch(search);
   try {
-    // A browser sends JSON across sites only after a preflight.
+    // This content type prevents cross-site requests without a preflight.
     assertJson(exchange.header('content-type'), exchange.header('content-encoding'));
     return parseJson(await readBody());
   } catch (error) {

@@ -11,7 +11,7 @@ export interface Answer {
   body: string | Buffer;
 }
 
-/** yoga makes a response of a result; here it is a plain object in place of the web's Response. */
+/** yoga creates a response from a result; here it is a plain object instead of a Response of the web. */
 const plain = {
   Response: function answer(body: string, { status, headers }: Answer) {
     return { body, status, headers };

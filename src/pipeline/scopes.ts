@@ -22,7 +22,7 @@ import { ForbiddenError } from '../lib/errors.ts';
 import { allows, type Scope, scopes } from '../lib/scope.ts';
 import type { Operation } from './execute.ts';
 
-/** What the scope plugin is told of a type or field: scopes, or a function of the parent and the arguments. */
+/** The scopes of a type or field, or a function of the parent and the arguments. */
 type AuthScopes = object | ((parent: unknown, args: object) => object);
 
 interface Guarded {
@@ -110,8 +110,8 @@ function forbiddenFragment(
 }
 
 /**
- * Returns the error of the first field of a mutation that the caller may not select. It is looked for before the mutation
- * begins, so that no response says FORBIDDEN for a write that was done.
+ * Returns the error of the first field of a mutation that the caller cannot select. Checked before the mutation starts,
+ * so that no response says FORBIDDEN for a completed write.
  */
 export function findForbidden(schema: GraphQLSchema, operation: Operation): GraphQLError | undefined {
   const { document, definition, params, caller } = operation;
@@ -120,7 +120,7 @@ export function findForbidden(schema: GraphQLSchema, operation: Operation): Grap
   if (definition.operation !== 'mutation' || root == null) return undefined;
   if (scopes.every((scope) => allows(viewer.scopes, scope))) return undefined;
   const { coerced } = getVariableValues(schema, definition.variableDefinitions ?? [], params.variables ?? {});
-  // Variables of wrong types are refused where the operation begins.
+  // Variables of wrong types are refused when the operation starts.
   if (coerced === undefined) return undefined;
   const fragments = new Map(
     document.definitions.flatMap((node) =>

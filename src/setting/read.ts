@@ -76,19 +76,19 @@ const settingsOfOne = statement('settings_of_one', (orm) =>
     .limit(sql.placeholder('limit')),
 );
 
-/** Where a walk goes on: after the setting that a cursor names, or at the beginning. */
+/** Returns the position after which to read: that of the cursor, or the start of the list. */
 function startOf(after: string | undefined) {
   if (after === undefined) return { afterType: '', afterOwner: '', afterNamespace: '', afterId: '' };
   const [last] = readFullId(after);
   if (last === undefined) {
-    const message = 'must be a cursor that a page of this list gave you';
+    const message = 'must be a cursor of this list';
     throw new InvalidInputError([{ path: ['after'], code: 'INVALID_FORMAT', message }]);
   }
   const { ownerType: afterType, ownerId: afterOwner, namespace: afterNamespace, id: afterId } = last;
   return { afterType, afterOwner, afterNamespace, afterId };
 }
 
-/** Settings by owner, namespace and id. Throws InvalidInputError for a cursor that is none. */
+/** Returns a page of settings, ordered by owner, namespace and id. Throws InvalidInputError for a malformed cursor. */
 export async function settingPage(
   ctx: Ctx,
   { first, after }: { first: number; after: string | undefined },

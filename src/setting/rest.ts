@@ -3,7 +3,7 @@ import { z } from '../rest/zod.ts';
 import { settingsOfOwner } from './read.ts';
 import { setting } from './rules.ts';
 
-/** How many of its aliases and of its settings an answer holds at most: the clients refuse more. */
+/** The most aliases or settings in a response about their owner. Existing clients reject longer lists. */
 export const maxEmbedded = 10;
 
 export const SettingOfOwner = z
@@ -11,7 +11,7 @@ export const SettingOfOwner = z
   .describe('A typed key-value of its account or customer.')
   .openapi('EntitySetting');
 
-/** Settings as an account or customer shows them. */
+/** Returns the settings of an account or customer as its response shows them. */
 export async function showSettings(ctx: Ctx, type: 'ACCOUNT' | 'CUSTOMER', id: string) {
   const settings = await ctx.load(settingsOfOwner, { type, id });
   return settings.slice(0, maxEmbedded).map(({ id, namespace, name, dataType, value }) => {

@@ -19,7 +19,7 @@ export const settings = pgTable(
     name: textColumn(rules.name).notNull(),
     dataType: varchar({ length: 10, enum: dataTypeWords }).notNull(),
     value: textColumn(rules.value).notNull(),
-    /** Computed, so that a foreign key can hold on to whichever owner it is. */
+    /** Generated columns, because a foreign key cannot depend on `ownerType`. */
     accountId: idColumn(ownerId).generatedAlwaysAs(sql`case when owner_type = 'ACCOUNT' then owner_id end`),
     customerId: idColumn(ownerId).generatedAlwaysAs(sql`case when owner_type = 'CUSTOMER' then owner_id end`),
   },

@@ -6,7 +6,7 @@ import { type SettingRow, settings } from './table.ts';
 
 export type NewSetting = Omit<SettingRow, 'tenantId'>;
 
-/** The rows of an owner's settings. */
+/** Returns the rows of an owner's settings. */
 export function newSettings(
   ownerType: OwnerType,
   ownerId: string,
@@ -15,7 +15,7 @@ export function newSettings(
   return inputs.map((input) => ({ ...input, ownerType, ownerId }));
 }
 
-/** The step by which a statement inserts the recordset `newSetting` for owners that it created itself. */
+/** Returns the CTE that inserts the recordset `newSetting` for owners that the same statement creates. */
 export function insertSettings(orm: Orm, created: { name: string; ownerType: OwnerType; ids: SQL }) {
   const rows = orm
     .select(insertedFrom(settings, 'newSetting'))
@@ -23,11 +23,11 @@ export function insertSettings(orm: Orm, created: { name: string; ownerType: Own
     .where(
       sql`"newSetting"."ownerType" = ${sql.raw(`'${created.ownerType}'`)} and "newSetting"."ownerId" in (${created.ids})`,
     );
-  // As SQL, for Drizzle would otherwise want the generated columns selected, too.
+  // As SQL, because Drizzle would require the generated columns in the select.
   return orm.$with(created.name).as(orm.insert(settings).select(sql`${rows}`).returning({ id: settings.id }));
 }
 
-/** Settings as the history keeps them. */
+/** Returns settings as the history stores them. */
 export function settingHistory(rows: NewSetting[]) {
   return {
     settings: rows.map(({ namespace, id, name, dataType, value }) => ({

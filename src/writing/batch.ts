@@ -1,26 +1,26 @@
-import type { Ctx, Run } from '../ctx.ts';
+import type { BatchItem, Ctx, Run } from '../ctx.ts';
 import { UnavailableError } from '../lib/errors.ts';
 
-/** Whether the database took a statement back: nothing of it was written. */
-function wasTakenBack(error: unknown): boolean {
+/** Returns whether the database rolled a statement back, so that nothing was written. */
+function wasRolledBack(error: unknown): boolean {
   return error instanceof UnavailableError ? error.reason === 'SLOW' : true;
 }
 
 /**
- * Writes for all requests of a tenant that ask for the like at the moment: one statement, one commit for all of them.
- * `undefined` when it was taken back because of one of them; then each goes on by itself.
+ * Writes in one batch with concurrent requests of the same group: one statement, one commit. Returns `undefined` if the
+ * batch was rolled back; then each request must run alone.
  */
-export function writeTogether<Ask, Answer>(
+export function writeInBatch<Item, Result>(
   ctx: Ctx,
   group: string,
-  asking: { ask: Ask; size: number; maxSize: number },
-  write: (run: Run, asks: readonly Ask[]) => Promise<Answer>,
-): Promise<Answer | undefined> {
-  return ctx.share(group, asking, async (run, asks) => {
+  request: BatchItem<Item>,
+  write: (run: Run, items: readonly Item[]) => Promise<Result>,
+): Promise<Result | undefined> {
+  return ctx.batch(group, request, async (run, items) => {
     try {
-      return await write(run, asks);
+      return await write(run, items);
     } catch (error) {
-      if (asks.length > 1 && wasTakenBack(error)) return undefined;
+      if (items.length > 1 && wasRolledBack(error)) return undefined;
       throw error;
     }
   });

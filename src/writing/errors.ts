@@ -3,7 +3,7 @@ import { AppError, type EntityType, type NamedType } from '../lib/errors.ts';
 export class IdTakenError extends AppError {
   readonly code = 'ID_TAKEN';
   readonly id: string;
-  /** The account that holds the id as its own or as an alias; null when a customer holds it. */
+  /** The account that holds the id as its id or alias; null if a customer or setting holds it. */
   readonly accountId: string | null;
 
   constructor(type: NamedType, id: string, accountId: string | null) {
@@ -11,14 +11,14 @@ export class IdTakenError extends AppError {
       accountId !== null && accountId !== id
         ? `is an alias of the account ${JSON.stringify(accountId)}`
         : `already names ${type === 'Account' ? 'an' : 'a'} ${type.toLowerCase()}`;
-    super(`The id ${JSON.stringify(id)} ${holder}; choose another.`);
+    super(`The id ${JSON.stringify(id)} ${holder}. Use another id.`);
     this.id = id;
     this.accountId = accountId;
   }
 }
 
 export interface LiveAccounts {
-  /** The first few. */
+  /** The first few ids. */
   ids: string[];
   total: number;
 }
@@ -28,7 +28,7 @@ export class NotAllowedInStatusError extends AppError {
   readonly type: EntityType;
   readonly id: string;
   readonly status: string;
-  /** The accounts that stand in the way of archiving a customer; null for every other reason. */
+  /** The accounts that prevent archiving a customer; null for other reasons. */
   readonly liveAccounts: LiveAccounts | null;
 
   constructor(
@@ -52,7 +52,7 @@ export class VersionConflictError extends AppError {
 
   constructor(expectedVersion: number, currentVersion: number) {
     super(
-      `You expected version ${expectedVersion}, but it is at version ${currentVersion}: read it again, then repeat the change if it still holds.`,
+      `The version is ${currentVersion}, not the expected ${expectedVersion}. Read the entity again, then repeat the change if it still applies.`,
     );
     this.currentVersion = currentVersion;
   }
@@ -63,7 +63,7 @@ export class LimitExceededError extends AppError {
   readonly limit: number;
 
   constructor(what: string, limit: number) {
-    super(`The change would leave more than ${limit} ${what}; remove some first.`);
+    super(`The change would exceed the limit of ${limit} ${what}. Remove some first.`);
     this.limit = limit;
   }
 }
@@ -74,8 +74,8 @@ export class IdempotencyError extends AppError {
   constructor(code: IdempotencyError['code']) {
     super(
       code === 'IDEMPOTENCY_KEY_REUSED'
-        ? 'This idempotency key was used with another input in the last 24 hours; send a new key for a new request.'
-        : 'The first request with this idempotency key is still running; send the same request again in a moment.',
+        ? 'This idempotency key was used with another input in the last 24 hours. Use a new key for a new request.'
+        : 'The first request with this idempotency key is still running. Send the same request again in a moment.',
     );
     this.code = code;
   }

@@ -4,7 +4,7 @@ import { statement } from '../db/statement.ts';
 import { keptForMs } from './rules.ts';
 import { idempotencyRecords } from './table.ts';
 
-/** Few enough that a batch is a short transaction. */
+/** Small enough to keep the transaction short. */
 const batchSize = 2000;
 
 const forgetBatch = statement(
@@ -19,10 +19,10 @@ const forgetBatch = statement(
         order by created_at limit ${sql.placeholder('batchSize')}::integer for update skip locked)`,
       )
       .returning({ key: idempotencyRecords.key }),
-  { acrossTenants: 'What has expired goes, whoever kept it.' },
+  { acrossTenants: 'Expired records of all tenants are deleted.' },
 );
 
-/** Forgets the records of all tenants whose time is over; replicas that do so at once share the work. */
+/** Deletes the expired records of all tenants. Replicas can do so at the same time. */
 export async function forgetExpired(database: Database): Promise<void> {
   const keptSince = new Date(Date.now() - keptForMs).toISOString();
   let forgotten: unknown[];

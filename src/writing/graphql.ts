@@ -16,7 +16,7 @@ type InputFields = PothosSchemaTypes.InputFieldBuilder<typeof builder.$inferSche
 
 export const neverCleared = 'Cannot be cleared.';
 
-/** What every archive and restore takes. */
+/** Returns the input fields of every archive and restore. */
 export function entityFields(t: InputFields, idDescription: string) {
   return {
     id: t.id({ required: true, description: idDescription }),

@@ -6,7 +6,7 @@ import { IdempotencyError } from './errors.ts';
 import { fingerprint, keptForMs, type Repeatable } from './rules.ts';
 import { idempotencyRecords } from './table.ts';
 
-/** What the recordset of a write carries beside its rows, so that the write can be recognised when it is sent again. */
+/** The columns that the recordset of a write has beside its rows, to recognise a retry. */
 export const keyColumns = { idempotencyKey: 'text', fingerprint: 'text', answer: 'jsonb' };
 
 export interface KeyValues {
@@ -17,28 +17,31 @@ export interface KeyValues {
 
 export interface Written<T> {
   written: T;
-  /** True when the request had been sent before with the same idempotency key: this is the first answer. */
+  /** Whether this is the first result of the same idempotency key. */
   replayed: boolean;
 }
 
-/** Violated when two equal requests pass each other: the later one runs again and finds the first answer. */
+/** Fails if two equal requests run at the same time. The later one then runs again and finds the first result. */
 export const keyConstraint = 'idempotency_records_pkey';
 
-/** The values for `keyColumns`: all null when the input has no key. `answer` is what a repeated request will get. */
+/** Returns the values for `keyColumns`; all null without a key. `answer` is the result that a retry will get. */
 export function keyValues(mutation: string, input: Repeatable, answer: unknown): KeyValues {
   const { idempotencyKey = null, sentAs, ...rest } = input;
   if (idempotencyKey === null) return { idempotencyKey: null, fingerprint: null, answer: null };
   return { idempotencyKey, fingerprint: fingerprint(mutation, sentAs ?? rest), answer };
 }
 
-/** The number of the lock that the first request with a key holds while it runs. No name that can be locked has a line feed. */
+/**
+ * Returns the number of the lock that the first request with a key holds while it runs. The line feed separates it from
+ * the locks of names.
+ */
 function keyLock(key: SQLWrapper): SQL {
   return sql`hashtextextended(E'idempotency\\n' || ${key}, ${tenantId}::integer)`;
 }
 
 /**
- * The steps by which a statement honours the keys of its input, the CTE named `input`: `prior` finds what was answered
- * before, `claim` finds keys whose first request still runs. A write goes on only where `isFresh` holds.
+ * Returns the CTEs that apply the keys of the CTE `input`: `prior` finds earlier results, `claim` finds keys whose
+ * first request is still running. Write only the inputs for which `isFresh` holds.
  */
 export function keySteps(orm: Orm) {
   const prior = orm.$with('prior').as(
@@ -69,14 +72,14 @@ export function keySteps(orm: Orm) {
   return { prior, claim, isFresh };
 }
 
-/** The columns of `keyColumns` as the CTE `input` passes them on. */
+/** Selects the columns of `keyColumns` in the CTE `input`. */
 export const keyFields = {
   idempotencyKey: sql<string | null>`input."idempotencyKey"`.as('idempotencyKey'),
   fingerprint: sql<string | null>`input."fingerprint"`.as('fingerprint'),
   answer: sql<unknown>`input."answer"`.as('answer'),
 };
 
-/** The step that keeps the answer of every written input which has a key. */
+/** Returns the CTE that stores the result of every written input with a key. */
 export function recordAnswers(orm: Orm, written: SQL, answer: SQL = sql`input."answer"`) {
   return orm.$with('record').as(
     orm
@@ -97,14 +100,14 @@ export function recordAnswers(orm: Orm, written: SQL, answer: SQL = sql`input."a
   );
 }
 
-/** What a statement with `keySteps` tells of each input's key, for `replayedAnswer`. */
+/** The columns that a statement with `keySteps` returns for `earlierAnswer`. */
 export const keyOutcome = {
   priorFingerprint: sql<string | null>`prior.fingerprint`,
   priorAnswer: sql<unknown>`prior.answer`,
   claimFree: sql<boolean | null>`claim.free`,
 };
 
-/** The values of the placeholders that `keySteps` and `recordAnswers` use. */
+/** Returns the values of the placeholders of `keySteps` and `recordAnswers`. */
 export function keyPlaceholders(ctx: Ctx): { now: string; keptSince: string } {
   return { now: ctx.now.toISOString(), keptSince: new Date(ctx.now.getTime() - keptForMs).toISOString() };
 }
@@ -115,7 +118,9 @@ export interface KeyOutcome {
   claimFree: boolean | null;
 }
 
-/** The answer or refusal that the key of an input brings; undefined when the input is new and was written. */
+/**
+ * Returns the earlier result of a key, or an IdempotencyError. Returns `undefined` if the input is new and was written.
+ */
 export function earlierAnswer(outcome: KeyOutcome, { fingerprint }: KeyValues): unknown {
   if (outcome.priorFingerprint !== null) {
     const same = outcome.priorFingerprint === fingerprint;
@@ -172,10 +177,10 @@ const forgetExpiredKeys = statement('forget_expired_keys', (orm) =>
 );
 
 /**
- * What was answered to the keys of a write that a constraint refused, for an equal request may have got in meanwhile.
- * Records whose time is over, which stand in the way of their keys' next use, are forgotten.
+ * Returns the earlier results of keys after a constraint violation, because an equal request may have finished first.
+ * Deletes expired records, which would block the reuse of their keys.
  */
-export async function answersSoFar(ctx: Ctx, values: KeyValues[]): Promise<Map<string, unknown>> {
+export async function findEarlierAnswers(ctx: Ctx, values: KeyValues[]): Promise<Map<string, unknown>> {
   const keys = values.flatMap(({ idempotencyKey }) => idempotencyKey ?? []);
   if (keys.length === 0) return new Map();
   const parameters = { ...keyPlaceholders(ctx), keys };
@@ -191,8 +196,8 @@ export async function answersSoFar(ctx: Ctx, values: KeyValues[]): Promise<Map<s
 }
 
 /**
- * Runs a write of several statements as one transaction, and once only when its input has an idempotency key: sent
- * again, it gets what `revive` makes of the first answer's JSON. Throws IdempotencyError, and whatever `work` throws.
+ * Runs a write of several statements in one transaction. With an idempotency key, it runs once: a retry gets the first
+ * result through `revive`. Throws IdempotencyError, and the errors of `work`.
  */
 export async function writeOnce<T>(
   ctx: Ctx,

@@ -8,28 +8,28 @@ import type { ChangeKind } from '../history/rules.ts';
 import { changes } from '../history/table.ts';
 import { keyOutcome, keySteps, recordAnswers } from './idempotency.ts';
 
-/** A table whose rows have an id of their tenant's and a version. */
+/** A table whose rows have a tenant, an id and a version. */
 export type VersionedTable = PgTable & Record<'tenantId' | 'id' | 'version' | 'updatedAt', PgColumn>;
 
-/** The instant of a request, but never before that of the last write, which may have overtaken it. */
+/** Returns the later of the instant of a request and that of the last write, which may have overtaken it. */
 export function laterOf(updatedAt: PgColumn, now: SQLWrapper): SQL {
   return sql`greatest(${updatedAt}, ${now}::timestamptz)`;
 }
 
-/** What a patch's statement needs to know of its table. */
+/** The table and the columns that a patch can change. */
 export interface Patched<T extends VersionedTable> {
   name: string;
   kind: ChangeKind;
   table: T;
   keys: readonly string[];
-  /** What must hold of `before`, the row as it was, and `input`, beside its version and status. */
+  /** A condition on `before`, the row as it was, and `input`. The version and the status are checked in addition. */
   allowed: SQL;
-  /** Whom the change belongs to, from `after`. */
+  /** The owner of the change, from `after`. */
   customerId: SQL;
   accountId: SQL;
 }
 
-/** What an input has beside the values of the columns that it sets, which `set` names. */
+/** The columns of an input beside the values to set. `set` lists the columns to set. */
 const inputColumns = {
   set: 'text[]',
   expectedVersion: 'integer',
@@ -41,7 +41,7 @@ const inputColumns = {
   requestId: 'text',
 };
 
-/** The CTE of the inputs, each with another id. */
+/** Returns the CTE of the inputs. Each must have a different id. */
 function inputStep(orm: Orm, { table, keys }: Patched<VersionedTable>) {
   const fields = ['id', ...keys, ...Object.keys(inputColumns)];
   const columns = fields.map((field) => [field, sql`input.${sql.identifier(field)}`.as(field)]);
@@ -59,8 +59,8 @@ function columnOf(table: PgTable, key: string): PgColumn {
 }
 
 /**
- * The steps that change the rows: `before` locks them, in one order for all, and shows them as they were; `after` has
- * them as they are where `allowed` held.
+ * Returns the CTEs that change the rows. `before` locks them in one order for all writers, and has their old values.
+ * `after` has the new values of the rows that `allowed` matches.
  */
 function patchSteps(orm: Orm, { table, keys }: Patched<VersionedTable>, allowed: SQL) {
   const mine = sql`${table.tenantId} = ${tenantId}`;
@@ -93,7 +93,7 @@ function patchSteps(orm: Orm, { table, keys }: Patched<VersionedTable>, allowed:
   return { before, after };
 }
 
-/** The row of a CTE as JSON, named as the code names its columns. */
+/** Returns the row of a CTE as JSON, with the keys of the code. */
 function rowJson(cte: string, keys: readonly string[]): SQL {
   const pairs = keys.map(
     (key) => sql`${sql.raw(`'${key}'`)}, ${sql.identifier(cte)}.${sql.identifier(toSnakeCase(key))}`,
@@ -101,7 +101,7 @@ function rowJson(cte: string, keys: readonly string[]): SQL {
   return sql`jsonb_build_object(${sql.join(pairs, sql`, `)})`;
 }
 
-/** The members in which `before` and `after` differ, as JSON of the one of them. */
+/** Returns the members in which `before` and `after` differ, as JSON with the values of one of them. */
 function difference(of: 'before' | 'after', keys: readonly string[]): SQL {
   const members = keys.map((key) => {
     const column = sql.identifier(toSnakeCase(key));
@@ -137,7 +137,7 @@ function insertChange(orm: Orm, { kind, keys, customerId, accountId }: Patched<V
   );
 }
 
-/** What explains a refusal. */
+/** The columns that explain a refusal. */
 const refused = {
   id: sql<string>`before.id`,
   status: sql<string>`before.status`,
@@ -146,7 +146,7 @@ const refused = {
 
 export type Refused = { id: string; status: string; version: number };
 
-/** The one statement that updates rows: with their keys, version checks, changes and records. */
+/** Defines the statement that updates rows, with their keys, version checks, history and idempotency records. */
 export function patchStatement<T extends VersionedTable>(patched: Patched<T>) {
   const { table } = patched;
   return statement(patched.name, (orm) => {

@@ -2,10 +2,10 @@ import type { Ctx, Run } from '../ctx.ts';
 import { joined } from '../db/rows.ts';
 import { AppError } from '../lib/errors.ts';
 import { newUuid } from '../lib/id.ts';
-import { writeTogether } from './batch.ts';
+import { writeInBatch } from './batch.ts';
 import {
-  answersSoFar,
   earlierAnswer,
+  findEarlierAnswers,
   type KeyValues,
   keyConstraint,
   keyPlaceholders,
@@ -15,8 +15,8 @@ import type { patchStatement, Refused } from './patch-statement.ts';
 import { retryOnViolation } from './retry.ts';
 import type { Repeatable } from './rules.ts';
 
-/** So many updates go out as one at most. */
-const maxTogether = 100;
+/** The most updates in a batch. */
+const maxBatchSize = 100;
 
 export interface PatchInput extends Repeatable {
   id: string;
@@ -25,26 +25,28 @@ export interface PatchInput extends Repeatable {
 
 type Statement = ReturnType<typeof patchStatement>;
 
-/** How a patch ended: the row that it wrote, what was answered before, or the row that it was not allowed to change. */
+/**
+ * The outcome of a patch: the earlier result of its key, the written row, or the row that was not allowed to change.
+ */
 export type PatchOutcome<Row> = { answer: unknown } | { after: Row } | { refused: Refused | null };
 
 interface Attempt {
   ctx: Ctx;
   id: string;
   key: KeyValues;
-  /** What the statement gets of it. */
+  /** The input of the statement. */
   row: Record<string, unknown>;
 }
 
 function patchAll(run: Run, statement: Statement, attempts: readonly Attempt[]) {
   const ctx = attempts.at(-1)?.ctx;
-  if (ctx === undefined) throw new Error('There is nothing to update.');
+  if (ctx === undefined) throw new Error('A batch needs at least one update.');
   const input = JSON.stringify(attempts.map(({ row }) => row));
   return run(statement, { ...keyPlaceholders(ctx), input });
 }
 
-/** Those that name an id or key which none before them names: of one row, each update must see the one before. */
-function firstOfEach(attempts: readonly Attempt[]): Attempt[] {
+/** Returns the attempts whose id and key no earlier attempt has. Updates of the same row must run one after another. */
+function withoutDuplicates(attempts: readonly Attempt[]): Attempt[] {
   const ids = new Set<string>();
   const keys = new Set<string>();
   return attempts.filter(({ id, key: { idempotencyKey } }) => {
@@ -55,12 +57,14 @@ function firstOfEach(attempts: readonly Attempt[]): Attempt[] {
   });
 }
 
-/** Runs the statement for all who update rows at the moment; whoever has to wait for one of them goes out with the next. */
-async function patchTogether(ctx: Ctx, statement: Statement, attempt: Attempt) {
-  const asking = { ask: attempt, size: 1, maxSize: maxTogether };
+/**
+ * Updates a row in one batch with concurrent requests. An attempt that must wait for another one joins the next batch.
+ */
+async function patchInBatch(ctx: Ctx, statement: Statement, attempt: Attempt) {
+  const request = { item: attempt, size: 1, maxSize: maxBatchSize };
   for (;;) {
-    const outcomes = await writeTogether(ctx, statement.name, asking, async (run, attempts) => {
-      const firsts = firstOfEach(attempts);
+    const outcomes = await writeInBatch(ctx, statement.name, request, async (run, attempts) => {
+      const firsts = withoutDuplicates(attempts);
       const rows = await patchAll(run, statement, firsts);
       const byId = new Map(rows.map((row) => [row.id, row]));
       return new Map(firsts.map((first) => [first, byId.get(first.id)]));
@@ -81,7 +85,7 @@ function outcomeOf<Row extends { id: string | null }>(
   return written === null ? { refused: joined(before) } : { after: written };
 }
 
-function attemptOf(ctx: Ctx, mutation: string, input: PatchInput, values: Record<string, unknown>): Attempt {
+function newAttempt(ctx: Ctx, mutation: string, input: PatchInput, values: Record<string, unknown>): Attempt {
   const { id, expectedVersion } = input;
   const { idempotencyKey, fingerprint } = keyValues(mutation, input, null);
   const key = { idempotencyKey, fingerprint };
@@ -91,8 +95,8 @@ function attemptOf(ctx: Ctx, mutation: string, input: PatchInput, values: Record
 }
 
 /**
- * Runs a patch. `values` are the columns to set; a column that is not there stays. Throws IdempotencyError; a refusal
- * is for the caller to explain, for it knows the rules.
+ * Runs a patch. `values` are the columns to set; others keep their values. Throws IdempotencyError. The caller explains
+ * other refusals.
  */
 export async function runPatch<Row extends { id: string | null }>(
   ctx: Ctx,
@@ -100,18 +104,18 @@ export async function runPatch<Row extends { id: string | null }>(
   input: PatchInput,
   values: Partial<Row>,
 ): Promise<PatchOutcome<Row>> {
-  const attempt = attemptOf(ctx, mutation, input, values);
+  const attempt = newAttempt(ctx, mutation, input, values);
   const { key } = attempt;
   return retryOnViolation<PatchOutcome<Row>>(
     [keyConstraint],
     async (tries) => {
-      const together = tries === 1 ? await patchTogether(ctx, statement, attempt) : undefined;
-      const row = together ?? (await patchAll(ctx.run, statement, [attempt]))[0];
-      if (row === undefined) throw new Error('The statement lost its input.');
+      const batched = tries === 1 ? await patchInBatch(ctx, statement, attempt) : undefined;
+      const row = batched ?? (await patchAll(ctx.run, statement, [attempt]))[0];
+      if (row === undefined) throw new Error('The statement returned no row for its input.');
       return outcomeOf(attempt, row);
     },
     async () => {
-      const answer = (await answersSoFar(ctx, [key])).get(key.idempotencyKey ?? '');
+      const answer = (await findEarlierAnswers(ctx, [key])).get(key.idempotencyKey ?? '');
       if (answer instanceof AppError) throw answer;
       return answer === undefined ? undefined : { answer };
     },

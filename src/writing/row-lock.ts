@@ -8,7 +8,10 @@ import { laterOf, type VersionedTable } from './patch-statement.ts';
 
 type EntityTable = VersionedTable & { status: PgColumn };
 
-/** Holds rows of a table until the transaction ends; statements after this one see all that was committed before. */
+/**
+ * Defines the statement that locks rows until the transaction ends. Later statements see all commits made before the
+ * lock.
+ */
 export function lockStatement<T extends EntityTable>(name: string, table: T) {
   return statement(name, (orm) =>
     orm
@@ -20,7 +23,7 @@ export function lockStatement<T extends EntityTable>(name: string, table: T) {
   );
 }
 
-/** Adds 1 to the version of a locked row, whose status may change with it. */
+/** Defines the statement that adds 1 to the version of a locked row, and sets its status if one is given. */
 export function touchStatement<T extends EntityTable>(name: string, table: T) {
   return statement(name, (orm) =>
     orm
@@ -45,7 +48,7 @@ interface Entity {
   version: number;
 }
 
-/** The row, unless it is missing or at another version than expected. */
+/** Returns the row. Throws NotFoundError or VersionConflictError. */
 export function assertFound<Row extends Entity>(
   type: EntityType,
   row: Row | null | undefined,
@@ -59,7 +62,7 @@ export function assertFound<Row extends Entity>(
   return row;
 }
 
-/** The row, unless it is missing, at another version than expected, or archived. */
+/** Returns the row. Throws NotFoundError, VersionConflictError, or NotAllowedInStatusError if it is archived. */
 export function assertWritable<Row extends Entity>(
   type: EntityType,
   row: Row | null | undefined,
@@ -70,7 +73,7 @@ export function assertWritable<Row extends Entity>(
   throw new NotAllowedInStatusError(type, expected.id, found.status, 'restore it before you change it.');
 }
 
-/** The row, unless it is missing, at another version than expected, or not archived. */
+/** Returns the row. Throws NotFoundError, VersionConflictError, or NotAllowedInStatusError if it is not archived. */
 export function assertArchived<Row extends Entity>(
   type: EntityType,
   row: Row | null | undefined,
@@ -78,10 +81,5 @@ export function assertArchived<Row extends Entity>(
 ): Row {
   const found = assertFound(type, row, expected);
   if (found.status === 'ARCHIVED') return found;
-  throw new NotAllowedInStatusError(
-    type,
-    expected.id,
-    found.status,
-    'only what is archived can be restored.',
-  );
+  throw new NotAllowedInStatusError(type, expected.id, found.status, 'only an archived one can be restored.');
 }

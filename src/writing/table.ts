@@ -3,13 +3,13 @@ import { idColumn, instantColumn } from '../db/columns.ts';
 import { tenants } from '../tenant/table.ts';
 import { idempotencyKey } from './rules.ts';
 
-/** What was answered to a request that carried an idempotency key, written in the transaction of its change. */
+/** The results of requests with an idempotency key, written in the transaction of their change. */
 export const idempotencyRecords = pgTable(
   'idempotency_records',
   {
     tenantId: integer().notNull(),
     key: idColumn(idempotencyKey).notNull(),
-    /** SHA-256 of the mutation and its input, base64url: the same key with another one is refused. */
+    /** SHA-256 of the mutation and its input, base64url. The same key with another fingerprint is refused. */
     fingerprint: varchar({ length: 43 }).notNull(),
     answer: jsonb().notNull(),
     createdAt: instantColumn().notNull(),

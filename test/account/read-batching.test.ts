@@ -4,7 +4,7 @@ import { accountByKey } from '../../src/account/read.ts';
 import { aliasesOfAccount } from '../../src/alias/read.ts';
 import { createContext } from '../../src/context.ts';
 import { byId } from '../../src/lib/entity-key.ts';
-import { createShare } from '../../src/lib/request-batching.ts';
+import { createRequestBatcher } from '../../src/lib/request-batching.ts';
 import { createAccount, tenantWithCustomer } from '../support/fixtures.ts';
 import { type Client, useService } from '../support/service.ts';
 
@@ -92,7 +92,11 @@ it('returns the aliases at the instant of each request in one shared statement',
     effectiveUntil: days(day + 3).toISOString(),
   }));
   await createAccount(client, { id: 'A1', datedAliases });
-  const parts = { database: service.database, share: createShare(), log: pino({ level: 'silent' }) };
+  const parts = {
+    database: service.database,
+    batcher: createRequestBatcher(),
+    log: pino({ level: 'silent' }),
+  };
   async function aliasesAt(now: Date, isBrief: boolean): Promise<string[]> {
     const caller = { viewer: viewerOf(client), requestId: 'test', now, cancel: new AbortController() };
     const selects = { field: () => true, only: () => isBrief };

@@ -38,7 +38,7 @@ it('closes a data directory that other users can access and logs it', patience, 
   const { stderr } = await stop('SIGTERM');
   expect(JSON.parse(stderr)).toMatchObject({
     level: 40,
-    msg: `Other users could access the data directory ${DATA_DIR} (mode 0755): it is now closed.`,
+    msg: `Other users could access the data directory ${DATA_DIR} (mode 0755). It is now closed.`,
   });
 });
 

@@ -52,7 +52,7 @@ describe.concurrent('the error of a start or a command', patience, () => {
     await mkdir(DATA_DIR, { mode: 0o755 });
     await writeFile(programs.path('shared/other.txt'), '');
     expect(sentenceOf(await programs.run(['migrate'], { DATA_DIR }))).toBe(
-      `Other users can access the data directory ${DATA_DIR} (mode 0755), which belongs to another user or holds other files: close it with "chmod 700 ${DATA_DIR}" or point DATA_DIR at a directory of its own.`,
+      `Other users can access the data directory ${DATA_DIR} (mode 0755), which belongs to another user or has other files. Close it with "chmod 700 ${DATA_DIR}", or point DATA_DIR at a directory used only by the service.`,
     );
   });
 

@@ -21,7 +21,7 @@ it.each([
     )}`,
   );
   await orm.execute(sql`create or replace trigger fail before insert on accounts execute function fail()`);
-  const message = `${reason} Send it again in a moment.`;
+  const message = `${reason} Try again in a moment.`;
 
   const { status, headers, errors } = await client.send(mutation, { input });
   expect([status, headers.get('retry-after')]).toEqual([503, '1']);

@@ -171,7 +171,7 @@ describe('Database', () => {
     const texts = await service.statements(async () => {
       for (const attempt of [call, call]) {
         await expect(attempt()).rejects.toThrow(
-          new UnrestrictedError('The statement forgetful is not kept to its tenant: accounts.'),
+          new UnrestrictedError('The statement forgetful is not restricted to its tenant: accounts.'),
         );
       }
     });

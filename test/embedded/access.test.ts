@@ -145,7 +145,7 @@ describe('an existing data directory that other users can access', patience, () 
     await place.start(undefined, (text) => notices.push(text));
     expect((await stat(place.dataDir)).mode & 0o7777).toBe(0o700);
     expect(notices).toEqual([
-      `Other users could access the data directory ${place.dataDir} (mode 0${permissions}): it is now closed.`,
+      `Other users could access the data directory ${place.dataDir} (mode 0${permissions}). It is now closed.`,
     ]);
   });
 
@@ -153,7 +153,7 @@ describe('an existing data directory that other users can access', patience, () 
     await mkdir(place.dataDir);
     await chmod(place.dataDir, 0o755);
     await writeFile(join(place.dataDir, 'other.txt'), '');
-    expect(await refusal(place.start())).toContain(`close it with "chmod 700 ${place.dataDir}"`);
+    expect(await refusal(place.start())).toContain(`Close it with "chmod 700 ${place.dataDir}"`);
     expect((await stat(place.dataDir)).mode & 0o777).toBe(0o755);
   });
 

@@ -58,7 +58,7 @@ describe('startEmbedded', () => {
   it('rejects a second start on the same data', async () => {
     const begun = Date.now();
     const sentence = await refusal(startEmbedded({ dataDir: place.dataDir }));
-    expect(sentence).toContain(`${place.dataDir} is in use by another running`);
+    expect(sentence).toContain(`${place.dataDir} is in use by another accountgraph process`);
     expect(Date.now() - begun).toBeLessThan(3000);
   });
 
@@ -120,13 +120,15 @@ describe('startEmbedded with an unusable directory', () => {
 
   it('names a directory with data of another PostgreSQL version', async () => {
     await madeBefore('PG_VERSION', '17\n');
-    expect(await refusal(place.start())).toMatch(`${place.dataDir}/postgres was made by PostgreSQL 17, but`);
+    expect(await refusal(place.start())).toMatch(
+      `${place.dataDir}/postgres was created by PostgreSQL 17, but`,
+    );
   });
 
   it('names a directory with other files', async () => {
     await madeBefore('other.txt', '');
     const sentence = await refusal(place.start());
-    expect(sentence).toContain(`${place.dataDir}/postgres holds files that are not a PostgreSQL`);
+    expect(sentence).toContain(`${place.dataDir}/postgres has files that are not a PostgreSQL`);
   });
 
   it('names DATA_DIR if the path is too long for a socket', async () => {

@@ -77,7 +77,7 @@ async function health({ url }: Running, path: string) {
 const created = { data: { createAccount: { __typename: 'CreateAccountSuccess' } } };
 const isReady = { status: 200, body: { status: 'ready' } };
 const isFull = { status: 503, body: { status: 'disk full' } };
-const message = "The database's disk is full. Nothing was written. Send it again in a moment.";
+const message = "The database's disk is full. Nothing was written. Try again in a moment.";
 
 /** Creates accounts until one fails. Returns its id and the response. */
 async function createUntilRefused(running: Running) {

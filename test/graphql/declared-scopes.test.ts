@@ -1,6 +1,6 @@
 import { extendSchema, type GraphQLObjectType, type GraphQLSchema, isObjectType, parse } from 'graphql';
 import { expect, it } from 'vitest';
-import { buildSchema, requireDecisions } from '../../src/schema.ts';
+import { assertScopesDeclared, buildSchema } from '../../src/schema.ts';
 
 /** Returns the schema without the `authScopes` of this type or field. */
 function withoutDecision(place: string): GraphQLSchema {
@@ -15,14 +15,16 @@ function withoutDecision(place: string): GraphQLSchema {
 }
 
 it('accepts the schema of the service', () => {
-  expect(() => requireDecisions(buildSchema())).not.toThrow();
+  expect(() => assertScopesDeclared(buildSchema())).not.toThrow();
 });
 
 it.each([
   ...['Query.viewer', 'Query.accounts', 'Query.node', 'Mutation.createAccount', 'Mutation.removeSettings'],
   ...['Account', 'Customer', 'AccountReference', 'AccountConnection', 'CustomerConnection'],
 ])('fails if %s has no authScopes', (place) => {
-  expect(() => requireDecisions(withoutDecision(place))).toThrow(`Who may use ${place}? Give authScopes.`);
+  expect(() => assertScopesDeclared(withoutDecision(place))).toThrow(
+    `No scope is declared for ${place}. Set authScopes.`,
+  );
 });
 
 it.each([
@@ -36,5 +38,5 @@ it.each([
   ['Address', 'extend type Address implements Node { nodeId: ID! }'],
 ])('fails for a new %s without authScopes: %s', (place, extension) => {
   const schema = extendSchema(buildSchema(), parse(extension), { assumeValid: true });
-  expect(() => requireDecisions(schema)).toThrow(`Who may use ${place}? Give authScopes.`);
+  expect(() => assertScopesDeclared(schema)).toThrow(`No scope is declared for ${place}. Set authScopes.`);
 });

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import type { CancelSignal } from '../../src/lib/cancel.ts';
-import { createShare } from '../../src/lib/request-batching.ts';
+import { createRequestBatcher } from '../../src/lib/request-batching.ts';
 
 interface Call {
   asks: readonly string[];
@@ -15,12 +15,12 @@ const turn = () => new Promise((resolve) => setImmediate(() => setImmediate(reso
 
 /** Creates loads that tests settle. */
 function useLoads() {
-  const share = createShare();
+  const share = createRequestBatcher();
   const calls: Call[] = [];
   const load = (asks: readonly string[], signal: CancelSignal) =>
     new Promise<string>((answer, fail) => calls.push({ asks, signal, answer, fail }));
   const ask = (name: string, { size = 1, signal = new AbortController().signal, group = 'g' } = {}) =>
-    share(group, { ask: name, size, maxSize: 500, signal }, load);
+    share(group, { item: name, size, maxSize: 500, signal }, load);
   /** Starts a load. Returns the promise in an object, so that `await` does not wait for the load. */
   async function busy(group = 'g') {
     const answer = ask('a', { group });

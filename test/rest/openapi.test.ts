@@ -104,10 +104,10 @@ describe('the OpenAPI document', () => {
 
   it('explains deletes and group details', () => {
     const of = (call: string) => operations().find(([name]) => name === call)?.[1];
-    expect(of('DELETE /accounts/{id}').description).toContain('its settings stay with it');
+    expect(of('DELETE /accounts/{id}').description).toContain('It keeps its settings');
     const group = of('GET /accounts/{id}').parameters.find((one: Json) => one.name === 'includeGroupDetails');
-    expect(group.description).toContain('adds nothing');
-    expect(of('PATCH /settings/{id}').description).toContain('no call to delete one');
+    expect(group.description).toContain('have no invoice groups');
+    expect(of('PATCH /settings/{id}').description).toContain('To delete a setting');
   });
 
   it('is public and returns 304 for a matching ETag', async () => {

@@ -28,7 +28,7 @@ describe.concurrent.each(mutationCases)('$name', ({ name, input, unknown }: Muta
       const theirs = await tryMutation(stranger, name, { ...input, idempotencyKey: 'k' });
       expect(theirs).toMatchObject({ __typename: 'NotFoundError', code: 'NOT_FOUND' });
       const nobodys = await tryMutation(stranger, name, { ...input, ...unknown, idempotencyKey: 'k' });
-      const message = expect.stringMatching(/^There is no \w+ ".+"( in force then)?\.$/);
+      const message = expect.stringMatching(/^There is no \w+ ".+"( in force at that instant)?\.$/);
       expect(theirs).toEqual({ ...nobodys, id: expect.any(String), message });
       expect(Object.values(input)).toContain(theirs.id);
     });

@@ -1,23 +1,23 @@
 import { Param, Placeholder, type Query } from 'drizzle-orm';
 import {
-  as,
   columnPath,
   equalities,
   type From,
   isTree,
   listOf,
   nameOf,
+  nodeOfKind,
   readFrom,
   type Tree,
   uncast,
 } from './statement-tree.ts';
 
-/** A statement could read or write what is not its tenant's: a bug, found before PostgreSQL sees the statement. */
+/** A statement could access rows of other tenants. A bug, found before PostgreSQL gets the statement. */
 export class UnrestrictedError extends Error {
   override name = 'UnrestrictedError';
 }
 
-/** The numbers of the parameters that hold the tenant of the request. */
+/** Returns the numbers of the parameters that hold the tenant of the request. */
 function tenantParams({ params }: Query): Set<number> {
   const numbers = params.flatMap((param, index) => {
     const value = param instanceof Param ? param.value : param;
@@ -26,7 +26,9 @@ function tenantParams({ params }: Query): Set<number> {
   return new Set(numbers);
 }
 
-/** Names what of a statement is not restricted to its tenant. PostgreSQL's own parser, loaded with the first one, reads it. */
+/**
+ * Returns the parts of a statement that are not restricted to its tenant. Loads the parser of PostgreSQL on first use.
+ */
 export async function unrestrictedIn(query: Query): Promise<string[]> {
   const { loadModule, parseSync } = await import('libpg-query');
   await loadModule();
@@ -34,13 +36,15 @@ export async function unrestrictedIn(query: Query): Promise<string[]> {
 }
 
 /**
- * The second wall between tenants: refuses a statement of which a table, in a sub-query too, is not restricted by
+ * Second line of defence between tenants: rejects a statement if a table, also in a sub-query, is not restricted by
  * `tenant_id = <the tenant of the request>`. Throws UnrestrictedError.
  */
 export async function requireTenant(name: string, query: Query): Promise<void> {
   const problems = await unrestrictedIn(query);
   if (problems.length === 0) return;
-  throw new UnrestrictedError(`The statement ${name} is not kept to its tenant: ${problems.join(', ')}.`);
+  throw new UnrestrictedError(
+    `The statement ${name} is not restricted to its tenant: ${problems.join(', ')}.`,
+  );
 }
 
 const tenantColumn = 'tenant_id';
@@ -51,22 +55,25 @@ interface Check {
   problems: string[];
 }
 
-/** What a query sees of those around it. */
+/** The scope of a query: the names that it inherits. */
 interface Level {
-  /** The names of WITH, which hide tables. */
+  /** The names of CTEs, which hide tables. */
   ctes: ReadonlySet<string>;
-  /** The tables that are restricted to the tenant, by the names they have there. */
+  /** The tables that are restricted to the tenant, by their aliases. */
   bound: ReadonlySet<string>;
 }
 
-/** Names what of a parsed statement is not restricted to the tenant, which the parameters of these numbers hold. */
+/**
+ * Returns the parts of a parsed statement that are not restricted to the tenant. `params` are the numbers of the
+ * parameters that hold it.
+ */
 export function unrestricted(statement: unknown, params: ReadonlySet<number>): string[] {
   const check: Check = { params, problems: [] };
   walk(check, statement, { ctes: new Set(), bound: new Set() });
   return check.problems;
 }
 
-/** Finds the queries inside of anything else. */
+/** Checks the queries inside any node. */
 function walk(check: Check, node: unknown, level: Level): void {
   if (Array.isArray(node)) for (const each of node) walk(check, each, level);
   if (!isTree(node)) return;
@@ -74,28 +81,28 @@ function walk(check: Check, node: unknown, level: Level): void {
     if (kind === 'SelectStmt' && isTree(content)) checkSelect(check, content, level);
     else if (kind === 'InsertStmt' && isTree(content)) checkInsert(check, content, level);
     else if (/^(Update|Delete)Stmt$/.test(kind) && isTree(content)) checkChange(check, content, level);
-    // What is not understood is not let through.
+    // Unknown kinds are rejected.
     else if (kind.endsWith('Stmt') || kind === 'RangeVar') check.problems.push(kind);
     else walk(check, content, level);
   }
 }
 
-/** The table whose tenant a column is. A bare name could be any table's: columns must be written with their tables. */
+/** Returns the table of a `tenant_id` column. A column without its table is ambiguous, so it does not count. */
 function tenantOf(node: unknown): string | undefined {
   const [table, column, ...rest] = columnPath(uncast(node)) ?? [];
   return column === tenantColumn && rest.length === 0 ? String(table) : undefined;
 }
 
-/** Whether an expression is the tenant of the request, or that of a row that is known to be its. */
+/** Returns whether an expression is the tenant of the request, or the `tenant_id` of a restricted table. */
 function isTenant({ params }: Check, node: unknown, { bound }: Level): boolean {
-  const param = as('ParamRef', uncast(node));
+  const param = nodeOfKind('ParamRef', uncast(node));
   if (param !== undefined) return params.has(Number(param.number));
   const table = tenantOf(node);
   return table !== undefined && bound.has(table);
 }
 
-/** Finds the tables that the conditions restrict, by one another too, and reports the others. */
-function bind(check: Check, from: From, { ctes, bound: outer }: Level): Level {
+/** Finds the tables that the conditions restrict, directly or through each other, and reports the others. */
+function findBound(check: Check, from: From, { ctes, bound: outer }: Level): Level {
   const bound = new Set([...outer].filter((name) => !from.names.has(name)));
   const facts = from.conditions.flatMap(({ condition, of }) =>
     equalities(condition).flatMap(([a, b]) => [
@@ -116,12 +123,12 @@ function bind(check: Check, from: From, { ctes, bound: outer }: Level): Level {
   return { ctes, bound };
 }
 
-/** Checks the queries of WITH, each of which sees those before it. */
+/** Checks CTEs. Each one can use those before it. */
 function checkCtes(check: Check, clause: unknown, { ctes: outer, bound }: Level): Level {
   if (!isTree(clause)) return { ctes: outer, bound };
   const ctes = new Set(outer);
   for (const each of listOf(clause.ctes)) {
-    const { ctename, ctequery } = as('CommonTableExpr', each) ?? {};
+    const { ctename, ctequery } = nodeOfKind('CommonTableExpr', each) ?? {};
     if (clause.recursive === true) ctes.add(String(ctename));
     walk(check, ctequery, { ctes: new Set(ctes), bound });
     ctes.add(String(ctename));
@@ -129,15 +136,15 @@ function checkCtes(check: Check, clause: unknown, { ctes: outer, bound }: Level)
   return { ctes, bound };
 }
 
-/** Checks the rows that a statement is about, and the queries inside of where they come from. */
+/** Checks the tables of FROM and WHERE, and the queries inside FROM. */
 function checkRows(check: Check, items: readonly unknown[], where: unknown, outer: Level): Level {
   const from = readFrom(items, where, outer.ctes);
-  const level = bind(check, from, outer);
+  const level = findBound(check, from, outer);
   for (const { node, lateral } of from.inside) walk(check, node, lateral ? level : outer);
   return level;
 }
 
-/** Checks a SELECT, and answers what it restricts. */
+/** Checks a SELECT, and returns its scope. */
 function checkSelect(check: Check, node: Tree, around: Level): Level {
   const { withClause, fromClause, larg, rarg, lockingClause: _, ...rest } = node;
   const outer = checkCtes(check, withClause, around);
@@ -154,36 +161,41 @@ function checkChange(check: Check, node: Tree, around: Level): void {
   const { withClause, relation, fromClause, usingClause, ...rest } = node;
   const outer = checkCtes(check, withClause, around);
   const items = [{ RangeVar: relation }, ...listOf(fromClause), ...listOf(usingClause)];
-  // What is changed is a table, whatever WITH calls so.
-  const level = checkRows(check, items, node.whereClause, { ...outer, ctes: without(outer.ctes, relation) });
-  checkMoves(check, node.targetList);
+  // The target is always a table, even if a CTE has its name.
+  const level = checkRows(check, items, node.whereClause, {
+    ...outer,
+    ctes: withoutTarget(outer.ctes, relation),
+  });
+  checkTenantUnchanged(check, node.targetList);
   walk(check, rest, { ...level, ctes: outer.ctes });
 }
 
-function without(ctes: ReadonlySet<string>, relation: unknown): ReadonlySet<string> {
+function withoutTarget(ctes: ReadonlySet<string>, relation: unknown): ReadonlySet<string> {
   return new Set([...ctes].filter((name) => !isTree(relation) || name !== relation.relname));
 }
 
-/** No row may go to another tenant. */
-function checkMoves({ problems }: Check, targets: unknown): void {
-  const moves = listOf(targets).some((target) => as('ResTarget', target)?.name === tenantColumn);
+/** Reports assignments to `tenant_id`: no row may move to another tenant. */
+function checkTenantUnchanged({ problems }: Check, targets: unknown): void {
+  const moves = listOf(targets).some((target) => nodeOfKind('ResTarget', target)?.name === tenantColumn);
   if (moves) problems.push(`set ${tenantColumn}`);
 }
 
 function checkInsert(check: Check, node: Tree, around: Level): void {
   const outer = checkCtes(check, node.withClause, around);
   const table = isTree(node.relation) ? node.relation : {};
-  const place = listOf(node.cols).findIndex((column) => as('ResTarget', column)?.name === tenantColumn);
-  const query = as('SelectStmt', node.selectStmt) ?? {};
+  const place = listOf(node.cols).findIndex(
+    (column) => nodeOfKind('ResTarget', column)?.name === tenantColumn,
+  );
+  const query = nodeOfKind('SelectStmt', node.selectStmt) ?? {};
   const level = checkSelect(check, query, outer);
-  const values = listOf(query.valuesLists).map((row) => listOf(as('List', row)?.items)[place]);
-  const chosen = listOf(query.targetList).map((target) => as('ResTarget', target)?.val)[place];
+  const values = listOf(query.valuesLists).map((row) => listOf(nodeOfKind('List', row)?.items)[place]);
+  const chosen = listOf(query.targetList).map((target) => nodeOfKind('ResTarget', target)?.val)[place];
   const tenants = values.length > 0 ? values : [chosen];
   if (place < 0 || !tenants.every((tenant) => isTenant(check, tenant, level))) {
     check.problems.push(`insert into ${table.relname}`);
   }
-  if (isTree(node.onConflictClause)) checkMoves(check, node.onConflictClause.targetList);
-  // A row that is in the way has the same key, which begins with the tenant.
+  if (isTree(node.onConflictClause)) checkTenantUnchanged(check, node.onConflictClause.targetList);
+  // A conflicting row has the same key, which begins with the tenant.
   const bound = new Set([...outer.bound, nameOf(table), 'excluded']);
   walk(check, [node.onConflictClause, node.returningClause], { ctes: outer.ctes, bound });
 }

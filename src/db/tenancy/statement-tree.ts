@@ -1,12 +1,12 @@
-/** A node of a parsed statement, as PostgreSQL's own parser makes it: an object with one key, its kind. */
+/** A node of a parsed statement: an object whose only key is its kind. */
 export type Tree = { readonly [key: string]: unknown };
 
 export function isTree(value: unknown): value is Tree {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The content of a node when it is of this kind. */
-export function as(kind: string, node: unknown): Tree | undefined {
+/** Returns the content of a node if it has this kind. */
+export function nodeOfKind(kind: string, node: unknown): Tree | undefined {
   const content = isTree(node) ? node[kind] : undefined;
   return isTree(content) ? content : undefined;
 }
@@ -15,62 +15,62 @@ export function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-const textOf = (node: unknown): unknown => as('String', node)?.sval;
+const textOf = (node: unknown): unknown => nodeOfKind('String', node)?.sval;
 
-/** The names of a column, such as `["accounts", "id"]`; undefined for other expressions. */
+/** Returns the path of a column, such as `["accounts", "id"]`; undefined for other expressions. */
 export function columnPath(node: unknown): readonly unknown[] | undefined {
-  const column = as('ColumnRef', node);
+  const column = nodeOfKind('ColumnRef', node);
   return column && listOf(column.fields).map(textOf);
 }
 
-/** The expression inside of casts. */
+/** Returns an expression without its casts. */
 export function uncast(node: unknown): unknown {
-  const cast = as('TypeCast', node);
+  const cast = nodeOfKind('TypeCast', node);
   return cast === undefined ? node : uncast(cast.arg);
 }
 
-/** What must hold together for a condition to hold: nothing that stands inside of OR or NOT. */
+/** Returns the conditions that AND connects. A condition inside OR or NOT is not split. */
 export function conjuncts(condition: unknown): readonly unknown[] {
-  const both = as('BoolExpr', condition);
+  const both = nodeOfKind('BoolExpr', condition);
   if (both?.boolop === 'AND_EXPR') return listOf(both.args).flatMap(conjuncts);
-  // `(a and b) is true` holds when they do; it is written where the planner must not take a condition for an index.
-  const test = as('BooleanTest', condition);
+  // `(a and b) is true` is equivalent. It is used to keep the planner from using an index for a condition.
+  const test = nodeOfKind('BooleanTest', condition);
   if (test?.booltesttype === 'IS_TRUE') return conjuncts(test.arg);
   return condition === undefined ? [] : [condition];
 }
 
-/** The sides of an equality, those of equal rows one by one. */
+/** Returns the sides of an equality. Equal rows give one pair per column. */
 export function equalities(condition: unknown): readonly (readonly [unknown, unknown])[] {
-  const comparison = as('A_Expr', condition);
+  const comparison = nodeOfKind('A_Expr', condition);
   const names = listOf(comparison?.name).map(textOf);
   if (comparison?.kind !== 'AEXPR_OP' || names.length !== 1 || names[0] !== '=') return [];
   const { lexpr, rexpr } = comparison;
-  const [left, right] = [as('RowExpr', lexpr), as('RowExpr', rexpr)];
+  const [left, right] = [nodeOfKind('RowExpr', lexpr), nodeOfKind('RowExpr', rexpr)];
   if (left === undefined || right === undefined) return [[lexpr, rexpr]];
   const others = listOf(right.args);
   return listOf(left.args).map((each, index) => [each, others[index]] as const);
 }
 
-/** The name by which a table, or what else stands in FROM, is called there. */
+/** Returns the name of an item of FROM: its alias, or its table name. */
 export function nameOf(from: Tree): string {
   return String((isTree(from.alias) ? from.alias.aliasname : undefined) ?? from.relname ?? '');
 }
 
-/** What stands in FROM, and what holds of its rows. */
+/** The items of FROM, and the conditions on their rows. */
 export interface From {
-  /** Tables by the names they have here. */
+  /** Tables by their aliases. */
   tables: Map<string, string>;
-  /** All names, those of queries and functions too. */
+  /** All names, including those of queries and functions. */
   names: Set<string>;
-  /** `of` names the tables that the condition of an outer join restricts; undefined: all. */
+  /** `of` are the tables that the condition of an outer join restricts; undefined: all. */
   conditions: { condition: unknown; of: ReadonlySet<string> | undefined }[];
-  /** Queries, functions and conditions that stand in FROM. Only what is lateral sees the other names. */
+  /** Queries, functions and conditions inside FROM. Only lateral ones see the other names. */
   inside: { node: unknown; lateral: boolean }[];
 }
 
 const systemSchemas = ['pg_catalog', 'information_schema'];
 
-/** Reads FROM with its joins, and WHERE. What has a name of `ctes` is no table. */
+/** Reads FROM with its joins, and WHERE. A name in `ctes` is not a table. */
 export function readFrom(items: readonly unknown[], where: unknown, ctes: ReadonlySet<string>): From {
   const from: From = { tables: new Map(), names: new Set(), conditions: [], inside: [] };
   for (const item of items) readItem(item, from, ctes);
@@ -79,14 +79,15 @@ export function readFrom(items: readonly unknown[], where: unknown, ctes: Readon
 }
 
 function readItem(item: unknown, from: From, ctes: ReadonlySet<string>): void {
-  const table = as('RangeVar', item);
-  const join = as('JoinExpr', item);
+  const table = nodeOfKind('RangeVar', item);
+  const join = nodeOfKind('JoinExpr', item);
   if (table !== undefined) readTable(table, from, ctes);
   else if (join !== undefined) readJoin(join, from, ctes);
   else {
     const [content] = Object.values(isTree(item) ? item : {});
     if (isTree(content)) from.names.add(nameOf(content));
-    const lateral = as('RangeFunction', item) !== undefined || (isTree(content) && content.lateral === true);
+    const lateral =
+      nodeOfKind('RangeFunction', item) !== undefined || (isTree(content) && content.lateral === true);
     from.inside.push({ node: item, lateral });
   }
 }

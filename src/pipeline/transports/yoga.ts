@@ -7,14 +7,14 @@ import type { Exchange, Part, Result } from '../exchange.ts';
 import type { Engine } from '../execute.ts';
 import { headersOf, type Respond } from '../respond.ts';
 
-/** What yoga is given with a request. */
+/** The server context of yoga. */
 interface ServerContext {
   exchange: Exchange;
   /** Runs the pipeline. */
   work(engine: Engine): Result | Promise<Result>;
 }
 
-/** The parts of yoga that are not used: the pipeline does what they would do. */
+/** The features of yoga that are disabled, because the pipeline replaces them. */
 const switchedOff = {
   logging: false,
   graphiql: false,
@@ -26,7 +26,7 @@ const switchedOff = {
   maxRequestBodySize: false,
 } as const;
 
-/** Has yoga run the pipeline in place of its own steps, and show results as the pipeline does. */
+/** Makes yoga run the pipeline instead of its own steps, and format results as the pipeline does. */
 function usePipeline(
   respond: Respond,
   engineFor: (context: object) => Engine,
@@ -38,7 +38,7 @@ function usePipeline(
     },
     onParams({ request, context, setParamsHandler }) {
       const { work } = context as unknown as ServerContext;
-      // As yoga's own handler does; plugins know the request of a context by it.
+      // As in yoga's own handler: plugins identify a request by its context.
       Object.assign(context, { request });
       setParamsHandler((() => work(engineFor(context))) as never);
     },
@@ -63,8 +63,8 @@ function usePipeline(
 }
 
 /**
- * Makes yoga a transport of the pipeline: it writes streams (server-sent events and multipart), and runs requests whose
- * plugins need yoga around them.
+ * Makes yoga a transport of the pipeline. It writes streams (server-sent events and multipart), and runs requests whose
+ * plugins need yoga.
  */
 export function createYogaTransport(schema: GraphQLSchema, respond: Respond, plugins: Plugin[] = []) {
   const engineFor = (context: object): Engine => {

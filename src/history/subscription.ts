@@ -1,13 +1,13 @@
-import { FollowingError } from '../lib/errors.ts';
+import { SubscriptionError } from '../lib/errors.ts';
 import { type ChangeFilter, maxWaitingChanges } from './rules.ts';
 import type { ChangeRow } from './table.ts';
 
-/** One who follows changes: what it was not yet given waits here. */
-export interface Follower {
+/** A subscription to changes. Changes that its client has not read yet are queued. */
+export interface Subscription {
   changes: AsyncIterableIterator<ChangeRow>;
   offer(change: ChangeRow): void;
-  /** Without a reason it ends in peace, after what waits; with one, at once. */
-  end(reason?: FollowingError): void;
+  /** Completes after the queued changes. With a reason, fails at once. */
+  end(reason?: SubscriptionError): void;
 }
 
 function matches({ accountId, customerId }: ChangeFilter, change: ChangeRow): boolean {
@@ -17,14 +17,14 @@ function matches({ accountId, customerId }: ChangeFilter, change: ChangeRow): bo
   );
 }
 
-export function tooSlow(): FollowingError {
-  return new FollowingError(
+export function tooSlowError(): SubscriptionError {
+  return new SubscriptionError(
     'SERVICE_UNAVAILABLE',
-    `More than ${maxWaitingChanges} changes wait for you. Subscribe again, and read what you missed in the history of the accounts.`,
+    `More than ${maxWaitingChanges} changes are waiting for the client. Subscribe again, and read the missed changes in the history of the accounts.`,
   );
 }
 
-/** Values on their way to one who takes them one by one. */
+/** A queue of values for one reader. */
 function createQueue<T>() {
   let waiting: T[] = [];
   let ended = false;
@@ -46,7 +46,7 @@ function createQueue<T>() {
     drop(): void {
       waiting = [];
     },
-    /** The next value, undefined after the last. Throws, once, the reason of the end. */
+    /** Returns the next value, undefined after the last. Throws the reason of the end, once. */
     async take(): Promise<T | undefined> {
       while (waiting.length === 0 && !ended) {
         await new Promise<void>((resolve) => {
@@ -61,15 +61,15 @@ function createQueue<T>() {
   };
 }
 
-/** Makes a follower; `leave` is called once, however it ends. */
-export function createFollower(filter: ChangeFilter, leave: () => void): Follower {
+/** Creates a subscription. `onEnd` is called once when it ends. */
+export function createSubscription(filter: ChangeFilter, onEnd: () => void): Subscription {
   const queue = createQueue<ChangeRow>();
-  function end(reason?: FollowingError): void {
+  function end(reason?: SubscriptionError): void {
     if (!queue.isOpen()) return;
     queue.end(reason);
-    leave();
+    onEnd();
   }
-  // Not a generator: the return of one waits for its next change.
+  // Not a generator, because `return` of a generator waits for the next change.
   const changes: AsyncIterableIterator<ChangeRow> = {
     async next() {
       const value = await queue.take();
@@ -88,7 +88,7 @@ export function createFollower(filter: ChangeFilter, leave: () => void): Followe
     offer(change) {
       if (!queue.isOpen() || !matches(filter, change)) return;
       if (queue.size() < maxWaitingChanges) queue.push(change);
-      else end(tooSlow());
+      else end(tooSlowError());
     },
   };
 }
