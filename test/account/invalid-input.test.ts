@@ -43,8 +43,8 @@ const malformed: [string, unknown][] = [
   ['a dated alias without a value', accountInput({ datedAliases: [{}] })],
   ['an instant that is a number', accountInput({ datedAliases: [{ value: 'a', effectiveFrom: 1.5 }] })],
   [
-    'an instant without a time',
-    accountInput({ datedAliases: [{ value: 'a', effectiveFrom: '2026-01-01' }] }),
+    'an instant at hour 24',
+    accountInput({ datedAliases: [{ value: 'a', effectiveFrom: '2026-01-01T24:00:00Z' }] }),
   ],
   ['30 February', accountInput({ datedAliases: [{ value: 'a', effectiveFrom: '2026-02-30T00:00:00Z' }] })],
   [

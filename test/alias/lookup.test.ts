@@ -110,7 +110,7 @@ describe('effectiveOn', () => {
     expect(errors[0].extensions).toMatchObject({ code: 'BAD_REQUEST', issues });
   });
 
-  it.each(['2026-13-01T00:00:00Z', '2026-01-01', 'now', '', 5])('rejects %j', async (on) => {
+  it.each(['2026-13-01T00:00:00Z', '2026-01', 'now', '', 5])('rejects %j', async (on) => {
     const client = await tenantWithCustomer(service);
     const { status, errors } = await client.send(
       'query($on: DateTime) { accountByAlias(alias: "x", effectiveOn: $on) { id } }',
