@@ -72,10 +72,15 @@ function ownerOf({ accountId, customerId }: PutSettingsInput | RemoveSettingsInp
   return accountId != null ? { type: 'ACCOUNT', id: accountId } : { type: 'CUSTOMER', id: customerId ?? '' };
 }
 
-async function lockOwner(run: Run, { type, id }: Owner): Promise<void> {
-  if (type === 'ACCOUNT') assertWritable('Account', await lockAccount(run, id), { id });
-  else assertWritable('Customer', await lockCustomer(run, id), { id });
+/** Locks the owner, and returns it. Throws the AppError that refuses a write of it. */
+async function lockOwner(run: Run, { type, id }: Owner): Promise<Omit<SettingsOwner, 'settings'>> {
+  return type === 'ACCOUNT'
+    ? { account: assertWritable('Account', await lockAccount(run, id), { id }), customer: null }
+    : { account: null, customer: assertWritable('Customer', await lockCustomer(run, id), { id }) };
 }
+
+const isEqual = (a: NewSetting, b: NewSetting): boolean =>
+  a.name === b.name && a.dataType === b.dataType && a.value === b.value;
 
 /** Adds 1 to the owner's version and records the change. */
 async function recordSettings(
@@ -122,11 +127,13 @@ async function writeSettings(
   { mutation, input, owner, rowsFor }: SettingsWrite,
 ): Promise<Written<SettingsOwner>> {
   const result = await writeOnce(ctx, mutation, input, reviveOwner, async (run) => {
-    await lockOwner(run, owner);
+    const locked = await lockOwner(run, owner);
     const present = await run(settingsOfOwner, { ...owner });
     const rows = rowsFor(present);
-    const keys = new Set(rows.map(settingKey));
-    const replaced = present.filter((row) => keys.has(settingKey(row)));
+    const byKey = new Map(rows.map((row) => [settingKey(row), row]));
+    const replaced = present.filter((row) => byKey.has(settingKey(row)));
+    const equal = replaced.filter((row) => isEqual(row, byKey.get(settingKey(row)) ?? row));
+    if (equal.length === rows.length) return { ...locked, settings: present };
     if (present.length - replaced.length + rows.length > maxSettingsPerOwner) {
       throw new LimitExceededError('settings', maxSettingsPerOwner);
     }

@@ -58,11 +58,22 @@ function columnOf(table: PgTable, key: string): PgColumn {
   return (table as unknown as Record<string, PgColumn>)[key] as PgColumn;
 }
 
+/** The condition that an input changes at least one column. */
+function changesSomething({ keys }: Patched<VersionedTable>): SQL {
+  const differences = keys.map((key) => {
+    const [name, column] = [sql.raw(`'${key}'`), sql.identifier(toSnakeCase(key))];
+    return sql`${name} = any(input."set") and input.${sql.identifier(key)} is distinct from before.${column}`;
+  });
+  return sql`(${sql.join(differences, sql` or `)})`;
+}
+
 /**
  * Returns the CTEs that change the rows. `before` locks them in one order for all writers, and has their old values.
- * `after` has the new values of the rows that `allowed` matches.
+ * `after` has the new values of the rows that `allowed` matches, if they differ. `outcome` has all that `allowed` matches.
  */
-function patchSteps(orm: Orm, { table, keys }: Patched<VersionedTable>, allowed: SQL) {
+function patchSteps(orm: Orm, patched: Patched<VersionedTable>, allowed: SQL) {
+  const { table, keys } = patched;
+  const differs = changesSomething(patched);
   const mine = sql`${table.tenantId} = ${tenantId}`;
   const before = orm.$with('before').as(
     orm
@@ -86,11 +97,15 @@ function patchSteps(orm: Orm, { table, keys }: Patched<VersionedTable>, allowed:
       })
       .from(sql`input join before on before.id = input.id`)
       .where(
-        sql`${mine} and ${table.id} = any(array(select id from before)) and ${table.id} = input.id and ${allowed}`,
+        sql`${mine} and ${table.id} = any(array(select id from before)) and ${table.id} = input.id and ${allowed} and ${differs}`,
       )
       .returning(),
   );
-  return { before, after };
+  const outcome = orm.$with('outcome', { id: sql<string>`id` }).as(
+    sql`select * from after union all
+      select before.* from input join before on before.id = input.id where ${allowed} and not ${differs}`,
+  );
+  return { before, after, outcome };
 }
 
 /** Returns the row of a CTE as JSON, with the keys of the code. */
@@ -154,21 +169,21 @@ export function patchStatement<T extends VersionedTable>(patched: Patched<T>) {
     const { prior, claim, isFresh } = keySteps(orm);
     const allowed = sql`${isFresh} and before.status <> 'ARCHIVED'
       and coalesce(input."expectedVersion", before.version) = before.version and ${patched.allowed}`;
-    const { before, after } = patchSteps(orm, patched, allowed);
+    const { before, after, outcome } = patchSteps(orm, patched, allowed);
     const change = insertChange(orm, patched);
-    const written = sql`input join after on after.id = input.id`;
-    const record = recordAnswers(orm, written, rowJson('after', storedKeys(table)));
+    const written = sql`input join outcome on outcome.id = input.id`;
+    const record = recordAnswers(orm, written, rowJson('outcome', storedKeys(table)));
     return orm
-      .with(input, prior, claim, before, after, change, record)
+      .with(input, prior, claim, before, after, outcome, change, record)
       .select({
         id: sql<string>`input.id`,
         before: refused,
-        after: jsonJoined(table, 'after'),
+        after: jsonJoined(table, 'outcome'),
         ...keyOutcome,
       })
       .from(sql`input`)
       .leftJoin(before, sql`before.id = input.id`)
-      .leftJoin(after, sql`after.id = input.id`)
+      .leftJoin(outcome, sql`outcome.id = input.id`)
       .leftJoin(prior, sql`prior.key = input."idempotencyKey"`)
       .leftJoin(claim, sql`claim.key = input."idempotencyKey"`);
   });

@@ -131,10 +131,11 @@ describe.concurrent.each([entities.Account, entities.Customer])('$update', (enti
     const before = await entity.read(client);
     const answer = await update(client, sent);
     const after = await entity.read(client);
+    const isChanged = JSON.stringify({ ...before, ...read }) !== JSON.stringify(before);
     expect(after).toEqual({
       ...before,
       ...read,
-      version: before.version + 1,
+      version: before.version + (isChanged ? 1 : 0),
       updatedAt: expect.any(String),
     });
     expect(after.updatedAt >= before.updatedAt).toBe(true);
@@ -215,7 +216,7 @@ describe.concurrent('updateAccount and updateCustomer with invalid input', () =>
       status: 'ACTIVE',
     });
     expect(await mutate(client, 'updateAccount', { id: 'A1', status: 'ACTIVE' })).toMatchObject({
-      version: 3,
+      version: 2,
     });
   });
 });

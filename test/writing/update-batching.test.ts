@@ -68,7 +68,8 @@ describe.each([
     for (const client of clients) {
       const entities = await entitiesOf(client, type);
       const updates = await updatesOf(client, type);
-      expect(updates).toHaveLength(indexes.length);
+      // The first update changed nothing.
+      expect(updates).toHaveLength(indexes.length - 1);
       for (const index of indexes.slice(1)) {
         const change = updates.find(({ request_id }) => request_id === `${client.tenantId}-${index}`);
         const row = entities.get(`E${index}`);
