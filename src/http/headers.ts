@@ -12,7 +12,7 @@ const exposed =
   'etag, idempotent-replayed, location, ratelimit-limit, ratelimit-remaining, ratelimit-reset, retry-after, x-error-code, x-request-id';
 const preflightSeconds = 3600;
 
-export interface Asked {
+export interface RequestHead {
   method: string | undefined;
   origin: string | undefined;
   /** The headers of a preflight. */
@@ -20,7 +20,7 @@ export interface Asked {
   requestedHeaders: string | undefined;
 }
 
-export interface Given {
+export interface ProtectiveHeaders {
   headers: Readonly<Record<string, string>>;
   /** Whether the request is a CORS preflight, which gets no body. */
   isPreflight: boolean;
@@ -30,7 +30,7 @@ export interface Given {
  * Returns the protective headers of a response. Scripts of `origins` can send requests. There are no cookies, so a
  * request carries only the token that the script has.
  */
-export function createHeaders(origins: readonly string[]): (asked: Asked) => Given {
+export function createHeaders(origins: readonly string[]): (request: RequestHead) => ProtectiveHeaders {
   const allowed = new Set(origins);
   return ({ method, origin, requestedMethod, requestedHeaders }) => {
     if (origin === undefined || !allowed.has(origin)) return { headers: always, isPreflight: false };
