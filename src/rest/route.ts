@@ -4,9 +4,10 @@ import type { Logger } from 'pino';
 import type { Caller, Ctx, Selects, Viewer } from '../ctx.ts';
 import type { Spend } from '../http/budget.ts';
 import type { RunOperation } from '../http/lanes.ts';
-import { createCancel } from '../lib/cancel.ts';
+import { type Cancel, createCancel } from '../lib/cancel.ts';
 import { requireScope, type Scope } from '../lib/scope.ts';
 import { ErrorAnswer, errorCodeHeader } from './answer.ts';
+import { readBody } from './body.ts';
 import { RequestError } from './errors.ts';
 import { type PlusName, readName } from './path.ts';
 import type { z } from './zod.ts';
@@ -30,6 +31,8 @@ export interface RestEnv {
     options: RestOptions;
     requestId: string;
     ctx: Ctx;
+    /** Ends the work for the request. */
+    cancel: Cancel;
     /** Undefined if no plus in the path can stand for a space. */
     plusName?: PlusName;
   };
@@ -51,7 +54,7 @@ function charge(c: RestContext, viewer: Viewer, cost: number): void {
   throw new RequestError(429, 'RATE_LIMITED', message, headers);
 }
 
-/** Requires a valid token, charges the budget of its key, and runs the request in its tenant's lane. */
+/** Requires a valid token. */
 const authenticated: MiddlewareHandler<RestEnv> = async (c, next) => {
   const { options, requestId } = c.var;
   const viewer = await options.authenticate(c.req.header('authorization') ?? null);
@@ -62,10 +65,17 @@ const authenticated: MiddlewareHandler<RestEnv> = async (c, next) => {
   // REST returns every field of an account.
   const selects = { field: () => true, only: () => false };
   const cancel = createCancel();
+  c.set('cancel', cancel);
   c.set('ctx', options.createContext({ viewer, requestId, now: new Date(), cancel }, selects));
+  await next();
+};
+
+/** Charges the budget of the key, and runs the request in its tenant's lane. */
+const inLane: MiddlewareHandler<RestEnv> = async (c, next) => {
+  const { ctx, cancel, options } = c.var;
   const cost = c.req.method === 'GET' ? costs.read : costs.write;
-  charge(c, viewer, cost);
-  await options.runOperation({ caller: { viewer, cancel }, cost }, next);
+  charge(c, ctx.viewer, cost);
+  await options.runOperation({ caller: { viewer: ctx.viewer, cancel }, cost }, next);
 };
 
 function allowed(scopes: readonly Scope[]): MiddlewareHandler<RestEnv> {
@@ -117,7 +127,10 @@ export function call<P extends string, R extends Omit<RouteConfig, 'path' | 'mid
     ...config,
     description: [config.description, needs && `Needs the scope ${needs}.`].filter(Boolean).join(' '),
     security: [{ bearer: [] }],
-    middleware: [authenticated, allowed(scopes), readName(config.path, config.request?.params)] as const,
+    middleware: [
+      ...[authenticated, readBody, inLane, allowed(scopes)],
+      readName(config.path, config.request?.params),
+    ] as const,
     responses: { ...problemAnswers(), ...config.responses } as R['responses'],
   });
 }

@@ -1,13 +1,13 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import type { MiddlewareHandler } from 'hono';
 import { methodNotAllowed } from 'hono/method-not-allowed';
-import { assertJson, BodyError, decodeText, excessIn, maxBodyBytes, maxDroppedBytes } from '../http/body.ts';
 import { compress } from '../http/compression.ts';
 import { requestIdFrom } from '../http/request.ts';
 import { InvalidInputError } from '../lib/errors.ts';
 import { issuesOf } from '../lib/wording.ts';
 import { logRequest } from '../observe/log.ts';
 import { refuse } from './answer.ts';
+import { receiveRest } from './body.ts';
 import { RequestError, refusalOf } from './errors.ts';
 import type { Rest, RestContext, RestEnv, RestOptions } from './route.ts';
 
@@ -31,49 +31,6 @@ const logged: MiddlewareHandler<RestEnv> = async (c, next) => {
   const code = headers.get('x-error-code');
   const codes = code === null ? [] : [code];
   logRequest(options.log, { requestId, method: c.req.method, status, viewer: ctx?.viewer, codes, beganAt });
-};
-
-function throwBodyError(error: unknown): never {
-  if (!(error instanceof BodyError)) throw new RequestError(400, 'BAD_REQUEST', truncatedMessage);
-  const codes = { 400: 'BAD_REQUEST', 413: 'PAYLOAD_TOO_LARGE', 415: 'UNSUPPORTED_MEDIA_TYPE' } as const;
-  throw new RequestError(error.status, codes[error.status], error.message);
-}
-
-const truncatedMessage = 'The connection closed before the end of the body.';
-
-function tooLarge(message = `The body must have at most ${maxBodyBytes} bytes.`): never {
-  throw new BodyError(413, message);
-}
-
-/** Reads a body. Discards one that is too large, up to a limit, so that the client sees the response. */
-async function readWhole(body: ReadableStream<Uint8Array>): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of body) {
-    length += chunk.byteLength;
-    if (length > maxBodyBytes + maxDroppedBytes) break;
-    if (length <= maxBodyBytes) chunks.push(chunk);
-  }
-  return length > maxBodyBytes ? tooLarge() : Buffer.concat(chunks);
-}
-
-async function readText(c: RestContext, body: ReadableStream<Uint8Array>): Promise<string> {
-  const bytes = await readWhole(body);
-  // A request without a body can have any content type.
-  if (bytes.length === 0) return '';
-  assertJson(c.req.header('content-type'), c.req.header('content-encoding'));
-  const text = decodeText(bytes);
-  const excess = excessIn(text);
-  return excess === undefined ? text : tooLarge(excess);
-}
-
-/** Rejects a body that is too large, not declared as JSON, or not UTF-8. Passes the text on. */
-const limited: MiddlewareHandler<RestEnv> = async (c, next) => {
-  const { url, method, headers, body } = c.req.raw;
-  if (['GET', 'HEAD', 'OPTIONS'].includes(method) || body === null) return next();
-  const text = await readText(c, body).catch(throwBodyError);
-  c.req.raw = new Request(url, { method, headers, ...(text !== '' && { body: text }) });
-  return next();
 };
 
 /** Compresses responses for clients that accept it. */
@@ -108,6 +65,7 @@ export function createRest(options: RestOptions): Rest {
       if (!result.success) throw new InvalidInputError(issuesOf(result.error as never));
     },
   });
+  rest.use(receiveRest);
   rest.use(compressed);
   rest.use(named);
   rest.use(async (c, next) => {
@@ -116,7 +74,6 @@ export function createRest(options: RestOptions): Rest {
   });
   if (options.log.isLevelEnabled('debug')) rest.use(logged);
   rest.use(methodNotAllowed({ app: rest, onMethodNotAllowed: methodRefusal }));
-  rest.use(limited);
   rest.notFound((c) => {
     const hint = options.restDocs ? ' `/openapi.json` lists all paths.' : '';
     const message = `This path does not exist.${hint}`;

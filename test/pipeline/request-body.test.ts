@@ -216,8 +216,9 @@ describe('the size of a body', () => {
     [406, 'POST /graphql', 'accept: image/png'],
     [415, 'POST /graphql', 'content-type: text/plain'],
     [413, 'POST /accounts', ''],
-    [413, 'POST /accounts', 'authorization: Bearer nobody'],
-    [413, 'DELETE /nothing', ''],
+    [401, 'POST /accounts', 'authorization: Bearer nobody'],
+    [404, 'DELETE /nothing', ''],
+    [405, 'PUT /accounts', ''],
   ])('does not cut the connection if an unread body gets status %i: %s %s', async (status, line, header) => {
     const client = await service.newTenant();
     const body = bodyOf(megabytes(2));

@@ -1,0 +1,54 @@
+import type { Context, MiddlewareHandler } from 'hono';
+import { assertJson, BodyError, decodeText, excessIn, maxBodyBytes, maxDroppedBytes } from '../http/body.ts';
+import { RequestError } from './errors.ts';
+
+function throwBodyError(error: unknown): never {
+  if (!(error instanceof BodyError)) throw new RequestError(400, 'BAD_REQUEST', truncatedMessage);
+  const codes = { 400: 'BAD_REQUEST', 413: 'PAYLOAD_TOO_LARGE', 415: 'UNSUPPORTED_MEDIA_TYPE' } as const;
+  throw new RequestError(error.status, codes[error.status], error.message);
+}
+
+const truncatedMessage = 'The connection closed before the end of the body.';
+
+function tooLarge(message = `The body must have at most ${maxBodyBytes} bytes.`): never {
+  throw new BodyError(413, message);
+}
+
+/** Reads a body. Discards one that is too large, up to a limit, so that the client sees the response. */
+async function readWhole(body: ReadableStream<Uint8Array>): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of body) {
+    length += chunk.byteLength;
+    if (length > maxBodyBytes + maxDroppedBytes) break;
+    if (length <= maxBodyBytes) chunks.push(chunk);
+  }
+  return length > maxBodyBytes ? tooLarge() : Buffer.concat(chunks);
+}
+
+async function readText(c: Context, body: ReadableStream<Uint8Array>): Promise<string> {
+  const bytes = await readWhole(body);
+  // A request without a body can have any content type.
+  if (bytes.length === 0) return '';
+  assertJson(c.req.header('content-type'), c.req.header('content-encoding'));
+  const text = decodeText(bytes);
+  const excess = excessIn(text);
+  return excess === undefined ? text : tooLarge(excess);
+}
+
+/** Rejects a body that is too large, not declared as JSON, or not UTF-8. Passes the text on. */
+export const readBody: MiddlewareHandler = async (c, next) => {
+  const { url, method, headers, body } = c.req.raw;
+  if (['GET', 'HEAD', 'OPTIONS'].includes(method) || body === null) return next();
+  const text = await readText(c, body).catch(throwBodyError);
+  c.req.raw = new Request(url, { method, headers, ...(text !== '' && { body: text }) });
+  return next();
+};
+
+/** Receives the rest of a body that nothing has read: a client that is cut off while it sends may lose the response. */
+export const receiveRest: MiddlewareHandler = async (c, next) => {
+  const request = c.req.raw;
+  await next();
+  if (['GET', 'HEAD'].includes(request.method) || request.body === null || request.bodyUsed) return;
+  await readWhole(request.body).catch(() => undefined);
+};
