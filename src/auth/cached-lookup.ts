@@ -1,5 +1,6 @@
-import DataLoader from 'dataloader';
 import { LRUCache } from 'lru-cache';
+import { createCancel } from '../lib/cancel.ts';
+import { createRequestBatcher } from '../lib/request-batching.ts';
 
 /** How long results are cached. A revoked key is refused within 5 s: this time, and 1 s for a slow look-up. */
 export const freshMs = 4_000;
@@ -8,30 +9,6 @@ const maxBatchSize = 1_000;
 
 /** Returns a result for each key, in order; undefined for unknown keys. */
 export type Find<Found> = (keys: readonly string[]) => Promise<readonly (Found | undefined)[]>;
-
-/** Runs one batch at a time. Keys that arrive during a batch wait for the next one. */
-function createBatchQueue() {
-  const waiting: (() => void)[] = [];
-  let underWay = false;
-  const next = () => {
-    if (!underWay) waiting.shift()?.();
-  };
-  return {
-    schedule(dispatch: () => void): void {
-      waiting.push(dispatch);
-      queueMicrotask(next);
-    },
-    async track<T>(work: Promise<T>): Promise<T> {
-      underWay = true;
-      try {
-        return await work;
-      } finally {
-        underWay = false;
-        next();
-      }
-    },
-  };
-}
 
 /** Creates a cache of fixed size whose entries last `freshMs`. `since` is when the look-up started. */
 export function createMemory<Found>() {
@@ -53,32 +30,29 @@ export function createMemory<Found>() {
 }
 
 /**
- * Creates a look-up with a short cache. Concurrent requests for a key share one look-up. Unknown keys and errors are
- * not cached, so a flood of invalid keys evicts no valid ones, and uses one connection.
+ * Creates a look-up with a short cache. Concurrent requests share one look-up at a time. Unknown keys and errors are not
+ * cached, so a flood of invalid keys evicts no valid ones, and few statements look them up.
  */
 export function createLookUp<Found>(find: Find<Found>): (key: string) => Promise<Found | undefined> {
   const memory = createMemory<Found>();
-  const { schedule, track } = createBatchQueue();
+  const batch = createRequestBatcher();
+  const { signal } = createCancel();
 
-  async function load(keys: readonly string[]) {
+  async function load(keys: readonly string[]): Promise<Map<string, Found | undefined>> {
     const since = Date.now();
-    const all = await track(find(keys));
-    keys.forEach((key, index) => {
+    const distinct = [...new Set(keys)];
+    const all = await find(distinct);
+    distinct.forEach((key, index) => {
       const found = all[index];
       if (found !== undefined) memory.remember(key, found, since);
       else memory.forget(key);
     });
-    return all;
+    return new Map(distinct.map((key, index) => [key, all[index]]));
   }
-  const loader = new DataLoader(load, { batchScheduleFn: schedule, maxBatchSize });
-
   return async (key) => {
     const known = memory.recall(key);
     if (known !== undefined) return known;
-    try {
-      return await loader.load(key);
-    } finally {
-      loader.clear(key);
-    }
+    const found = await batch('keys', { item: key, size: 1, maxSize: maxBatchSize, signal }, load);
+    return found.get(key);
   };
 }

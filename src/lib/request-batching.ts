@@ -2,10 +2,6 @@ import { type CancelSignal, createCancel } from './cancel.ts';
 
 /** The longest wait for a running batch, in milliseconds. */
 const maxWaitMs = 25;
-/** After a batch ends, the next one is sent at once if it has this fraction of the maximum size. */
-const sendAfterBatchAt = 1 / 10;
-/** While no batch is running, the next one is sent before the turn ends if it has this fraction of the maximum size. */
-const sendEarlyAt = 1 / 6;
 
 export interface BatchRequest<Item> {
   item: Item;
@@ -40,10 +36,6 @@ interface Batch {
 interface Group {
   /** The number of running batches. */
   running: number;
-  /** The maximum size of a batch. */
-  maxSize: number;
-  /** The size of the last batch that was sent. */
-  lastSize: number;
   /** The batch that collects requests. */
   pending: Batch | undefined;
   dispose(): void;
@@ -95,33 +87,17 @@ function sendBatch(group: Group, batch: Batch): void {
   if (group.pending !== batch) return;
   group.pending = undefined;
   group.running += 1;
-  group.lastSize = batch.size();
   batch.send();
 }
 
-/**
- * Sends the pending batch after another one has ended. A large batch is sent at once, so that the database has work while
- * responses are written. A small one waits for the end of the turn, to collect more requests.
- */
+/** Sends the pending batch at the end of the turn in which another one ended: clients that get their responses send more. */
 function sendAfterBatch(group: Group): void {
-  const { pending, maxSize, dispose } = group;
   group.running -= 1;
-  // Clients that get their responses now may send more requests in this turn.
-  if (pending === undefined) setImmediate(() => isIdle(group) && dispose());
-  else if (pending.size() < maxSize * sendAfterBatchAt) setImmediate(() => sendBatch(group, pending));
-  else sendBatch(group, pending);
-}
-
-function isIdle({ pending, running }: Group): boolean {
-  return pending === undefined && running === 0;
-}
-
-/**
- * Returns whether to send a batch before the turn ends. Then half of many clients get responses while the database works
- * for the other half. Otherwise, the database and the service would wait for each other.
- */
-function canSendEarly({ running, maxSize, lastSize }: Group, batch: Batch): boolean {
-  return running === 0 && batch.size() >= Math.max(maxSize * sendEarlyAt, lastSize / 2);
+  setImmediate(() => {
+    const { pending, running, dispose } = group;
+    if (pending !== undefined) sendBatch(group, pending);
+    else if (running === 0) dispose();
+  });
 }
 
 /** Returns the batch that the next request joins. */
@@ -143,19 +119,18 @@ function pendingBatch<Item, Result>(
 
 export function createRequestBatcher(): RequestBatcher {
   const groups = new Map<string, Group>();
-  function openGroup(name: string, maxSize: number): Group {
+  function openGroup(name: string): Group {
     const dispose = () => {
       if (groups.get(name) === group) groups.delete(name);
     };
-    const group: Group = { running: 0, maxSize, lastSize: 0, pending: undefined, dispose };
+    const group: Group = { running: 0, pending: undefined, dispose };
     groups.set(name, group);
     return group;
   }
   return async (name, request, run) => {
-    const group = groups.get(name) ?? openGroup(name, request.maxSize);
+    const group = groups.get(name) ?? openGroup(name);
     const batch = pendingBatch(group, request, run);
     const remove = batch.add(request);
-    if (canSendEarly(group, batch)) sendBatch(group, batch);
     request.signal.addEventListener('abort', remove);
     const result = await batch.result.finally(() => request.signal.removeEventListener('abort', remove));
     // The result need not cover a request that was removed.

@@ -55,17 +55,6 @@ it('sends calls during a load as one load when that ends, with the calls of that
   expect(await Promise.all(answers)).toEqual(['B-D', 'B-D', 'B-D']);
 });
 
-it('sends a tenth of the maximum size before the previous result is delivered', async () => {
-  const { ask, calls, busy } = useLoads();
-  const first = await busy();
-  const answers = ['b', 'c'].map((name) => ask(name, { size: 25 }));
-  const sentBefore = first.answer.then((answer) => [answer, calls[1]?.asks]);
-  calls[0]?.answer('A');
-  expect(await sentBefore).toEqual(['A', ['b', 'c']]);
-  calls[1]?.answer('BC');
-  expect(await Promise.all(answers)).toEqual(['BC', 'BC']);
-});
-
 it('does not add calls to a load that has started', async () => {
   const { ask, calls, busy } = useLoads();
   void (await busy());
