@@ -118,16 +118,10 @@ const link = {
   import: ['@key', '@shareable', '@inaccessible'],
 };
 
-/** Returns the type of an entity: a row, or an AliasKey for an AccountReference. */
-function typeOfEntity(entity: object): string {
-  if ('customerId' in entity) return 'Account';
-  return 'on' in entity ? 'AccountReference' : 'Customer';
-}
-
 export function buildSchema(): GraphQLSchema {
   const extensions = { directives: [{ name: 'link', args: link }] };
   const own = builder.toSchema({ extensions, sortSchema: false });
-  const schema = asSubgraph(own, { print: printSchema, typeOf: typeOfEntity });
+  const schema = asSubgraph(own, printSchema);
   assertScopesDeclared(schema);
   return schema;
 }

@@ -54,7 +54,6 @@ export const Account = builder.node(builder.objectRef<AccountRow>('Account'), {
     description: "The system's id: unique across types and tenants, sortable by creation time, immutable.",
   },
   authScopes: { scope: 'accounts:read' },
-  isTypeOf: (row) => 'customerId' in (row as object),
   fields: (t) => ({
     id: t.exposeID('id', { description: describeRule(rules.id) }),
     name: t.exposeString('name', { description: describeRule(rules.name) }),

@@ -44,7 +44,6 @@ export const Customer = builder.node(CustomerRef, {
     description: "The system's id: unique across types and tenants, sortable by creation time, immutable.",
   },
   authScopes: { scope: 'customers:read' },
-  isTypeOf: (row) => 'customerId' in (row as object) === false,
   fields: (t) => ({
     id: t.exposeID('id', { description: describeRule(rules.id) }),
     name: t.exposeString('name', { description: describeRule(rules.name) }),

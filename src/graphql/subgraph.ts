@@ -1,3 +1,4 @@
+import { brandWithType, getTypeBrand } from '@pothos/core';
 import { hasResolvableKey } from '@pothos/plugin-federation';
 import {
   GraphQLError,
@@ -49,13 +50,17 @@ function entitiesField(entity: GraphQLUnionType) {
   return {
     type: new GraphQLNonNull(new GraphQLList(entity)),
     args: { representations: { type: new GraphQLNonNull(new GraphQLList(new GraphQLNonNull(AnyType))) } },
-    resolve(
+    async resolve(
       _: unknown,
-      given: { representations: Representation[] },
+      { representations }: { representations: Representation[] },
       context: unknown,
       info: GraphQLResolveInfo,
     ) {
-      return settle(given.representations.map((one) => find(one, context, info)));
+      const entities = await settle(representations.map((one) => find(one, context, info)));
+      entities.forEach((entity, index) => {
+        if (!(entity instanceof Error)) brandWithType(entity, representations[index]?.__typename as never);
+      });
+      return entities;
     },
   };
 }
@@ -71,24 +76,17 @@ const ServiceType = new GraphQLObjectType({
   },
 });
 
-interface SubgraphOptions {
-  /** Prints the schema for `_service`. */
-  print(subgraph: GraphQLSchema): string;
-  /** The type of an entity. */
-  typeOf(entity: object): string;
-}
-
 /**
  * Adds `_entities` and `_service` to a schema. Unlike the federation plugin, prints the schema only when a gateway
  * requests it, which makes the start faster.
  */
-export function asSubgraph(schema: GraphQLSchema, { print, typeOf }: SubgraphOptions): GraphQLSchema {
+export function asSubgraph(schema: GraphQLSchema, print: (subgraph: GraphQLSchema) => string): GraphQLSchema {
   const { query, types, ...rest } = schema.toConfig();
   const entities = types.filter((type) => isObjectType(type) && hasResolvableKey(type));
   const entity = new GraphQLUnionType({
     name: '_Entity',
     types: entities as GraphQLObjectType[],
-    resolveType: typeOf,
+    resolveType: (entity) => getTypeBrand(entity) as never,
   });
   let sdl: string | undefined;
   const service = () => {

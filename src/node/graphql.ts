@@ -1,3 +1,4 @@
+import { brandWithType } from '@pothos/core';
 import { accountByKey, customerByKey } from '../account/read.ts';
 import type { Ctx } from '../ctx.ts';
 import { builder } from '../graphql/builder.ts';
@@ -14,7 +15,9 @@ async function loadNode(ctx: Ctx, nodeId: string) {
   requireScope(ctx.viewer, type === 'Account' ? 'accounts:read' : 'customers:read');
   const key = entityKeyOf(type, { nodeId });
   if (key === undefined) return null;
-  return type === 'Account' ? ctx.load(accountByKey, key) : ctx.load(customerByKey, key);
+  const row = await (type === 'Account' ? ctx.load(accountByKey, key) : ctx.load(customerByKey, key));
+  if (row !== null) brandWithType(row, type as never);
+  return row;
 }
 
 builder.queryFields((t) => ({
