@@ -193,7 +193,7 @@ function references(n: number, accounts: number) {
 
 /** The load process replaces `$NEW` by another text in each request, and counts up `$VERSION`. */
 function updateOf(n: number, isChecked: boolean) {
-  const update = { id: accountId(n), name: `Account renamed ${n}` };
+  const update = { id: accountId(n), name: `Account renamed $NEW ${n}` };
   return isChecked ? { ...update, expectedVersion: `$VERSION ${accountId(n)}` } : update;
 }
 

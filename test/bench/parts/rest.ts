@@ -21,7 +21,7 @@ const mutation = (name: string) => {
     ... on ${type}Success { account { ${ownAccount} } } ... on Error { code message } } }`;
 };
 
-const rename = (n: number) => ({ name: `Account renamed ${n}` });
+const rename = (n: number) => ({ name: `Account renamed $NEW ${n}` });
 
 /** The same operation over GraphQL and over REST. Both return the whole account. */
 const operations: { name: string; graphql(): Request[]; rest(): Request[] }[] = [
