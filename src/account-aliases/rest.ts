@@ -1,6 +1,13 @@
 import { AccountAnswer, accountPath, findAccount, showAccount, toDomainInput } from '../account/rest.ts';
 import type { AccountRow } from '../account/table.ts';
-import { aliasesOfAccount, aliasPage, aliasTimeline, nameExisted } from '../alias/read.ts';
+import {
+  aliasesOfAccount,
+  aliasPage,
+  aliasTimeline,
+  findRegistered,
+  type ListedAlias,
+  nameExisted,
+} from '../alias/read.ts';
 import * as rules from '../alias/rules.ts';
 import { spanIdOf } from '../alias/rules.ts';
 import type { AliasRow } from '../alias/table.ts';
@@ -11,13 +18,22 @@ import { report } from '../lib/rule.ts';
 import { Success } from '../rest/answer.ts';
 import { noBeginning, noEnd } from '../rest/dates.ts';
 import { facade } from '../rest/facade.ts';
-import { askedPage, nextPage, nextToken, pageAnswer, pageOf, pageQuery } from '../rest/page.ts';
+import {
+  type AskedPage,
+  askedPage,
+  nextPage,
+  nextToken,
+  pageAnswer,
+  pageOf,
+  pageQuery,
+  type ReadPage,
+} from '../rest/page.ts';
 import { nameInPath } from '../rest/path.ts';
 import { answer, body, call, type Rest } from '../rest/route.ts';
 import { z } from '../rest/zod.ts';
 import { keyOf, writeHeaders, written } from '../writing/rest.ts';
 import { accountByAlias } from './read.ts';
-import { addAliases, endAlias, removeSpans } from './write.ts';
+import { addAliases, endAlias, registerAliases, removeSpans } from './write.ts';
 
 const { checkSpans, checkSome } = rules.aliasListRules('accountAliases');
 const { aliases, datedAliases } = rules.addAliasesInput.shape;
@@ -34,6 +50,10 @@ export const AddAliasesBody = facade(
   .describe('The aliases to add, at least one.')
   .openapi('AddAccountAliasesRequest');
 
+export const RegisterAliasesBody = facade(z.object({ aliases: rules.registerAliasesInput.shape.aliases }))
+  .describe('Values to register, 1 to 100.')
+  .openapi('CreateAliasesRequest');
+
 const { aliases: names, spans } = rules.removeSpansInput.shape;
 
 export const RemoveAliasesBody = facade(
@@ -45,7 +65,7 @@ export const RemoveAliasesBody = facade(
     .check((payload) => {
       const { aliases, accountAliases } = payload.value;
       if ((aliases?.length ?? 0) + (accountAliases?.length ?? 0) > 0) return;
-      report(payload, 'REQUIRED', 'must hold at least one value, here or in accountAliases', ['aliases']);
+      report(payload, 'REQUIRED', 'must have at least one value, here or in accountAliases', ['aliases']);
     }),
 )
   .describe('The aliases to end, at least one.')
@@ -84,6 +104,9 @@ const exampleSpan = {
 
 const aliasPath = nameInPath('alias', rules.endAliasInput.shape.alias, nameExisted);
 const tags = ['Aliases'];
+
+/** The spans in a response without `pageSize`. Some clients cannot request another page. */
+const maxSpans = 1000;
 
 const addRoute = call(['accounts:write'], {
   method: 'post',
@@ -125,7 +148,7 @@ const timelineRoute = call(['accounts:read'], {
   operationId: 'listAccountAliases',
   tags,
   summary: 'List the aliases of an account',
-  description: `Lists all spans of the account's aliases, ordered by start (spans without a start first), then by value. The default page size is ${maxPageSize}.`,
+  description: `Lists all spans of the account's aliases, ordered by start (spans without a start first), then by value. Without \`pageSize\`, a response has up to ${maxSpans}.`,
   request: { params: accountPath, query: z.strictObject(pageQuery) },
   responses: {
     200: answer(
@@ -150,6 +173,30 @@ const listRoute = call(['accounts:read'], {
   responses: { 200: answer(pageOf(AliasAnswer, 'AliasPage'), 'A page of aliases.') },
 });
 
+const registerRoute = call(['accounts:write'], {
+  method: 'post',
+  path: '/aliases',
+  operationId: 'createAliases',
+  tags,
+  summary: 'Register aliases',
+  description:
+    'Registers values that name no account yet. They name nobody until an account gets them. If one is registered or in use, none is registered.',
+  request: {
+    headers: writeHeaders,
+    body: body(RegisterAliasesBody, { aliases: [{ value: exampleAlias.value }] }),
+  },
+  responses: {
+    201: answer(
+      z
+        .strictObject({ data: z.array(AliasAnswer).describe('The registered values.'), nextToken })
+        .describe('The registered values, in the order of the request.')
+        .openapi('RegisteredAliases'),
+      'The registered values.',
+      { data: [exampleAlias] },
+    ),
+  },
+});
+
 const getRoute = call(['accounts:read'], {
   method: 'get',
   path: '/aliases/{alias}',
@@ -172,7 +219,7 @@ const deleteRoute = call(['accounts:write'], {
   responses: { 200: answer(Success, 'The alias has ended.') },
 });
 
-function showAlias({ value, createdAt }: AliasRow) {
+function showAlias({ value, createdAt }: ListedAlias) {
   return { value, createdAt: createdAt.toISOString() };
 }
 
@@ -187,13 +234,27 @@ function showSpan(account: AccountRow, span: AliasRow) {
 }
 
 /** Returns the alias that is in force now. Throws NotFoundError. */
-async function findAlias(ctx: Ctx, value: string): Promise<AliasRow> {
+async function findAlias(ctx: Ctx, value: string): Promise<ListedAlias> {
   const on = ctx.now;
   const account = await ctx.load(accountByAlias, { value, on });
   const aliases = account === null ? [] : await ctx.load(aliasesOfAccount, { accountId: account.id, on });
-  const alias = aliases.find((one) => one.value === value);
+  const alias = aliases.find((one) => one.value === value) ?? (await findRegistered(ctx.run, value));
   if (alias === undefined) throw new NotFoundError('Alias', value, ' in force');
   return alias;
+}
+
+/** Reads as many spans as requested, in pages of the size that one statement reads. */
+async function readSpans(
+  ctx: Ctx,
+  account: AccountRow,
+  { size, after }: Pick<AskedPage, 'size' | 'after'>,
+): Promise<ReadPage<AliasRow>> {
+  const first = Math.min(size, maxPageSize);
+  const page = await aliasTimeline(ctx, account.id, { first, after });
+  const last = page.rows.at(-1);
+  if (!page.hasMore || last === undefined || first === size) return page;
+  const rest = await readSpans(ctx, account, { size: size - first, after: page.cursorOf(last) });
+  return { ...rest, rows: [...page.rows, ...rest.rows] };
 }
 
 function registerAccountRoutes(rest: Rest): void {
@@ -214,8 +275,8 @@ function registerAccountRoutes(rest: Rest): void {
   rest.openapi(timelineRoute, async (c) => {
     const account = await findAccount(c.var.ctx, c.req.valid('param').id);
     const list = `aliases of ${account.nodeId}`;
-    const asked = askedPage(list, c.req.valid('query'), maxPageSize);
-    const page = await aliasTimeline(c.var.ctx, account.id, { first: asked.size, after: asked.after });
+    const asked = askedPage(list, c.req.valid('query'), maxSpans);
+    const page = await readSpans(c.var.ctx, account, asked);
     const data = page.rows.map((span) => showSpan(account, span));
     return c.json({ data, ...nextPage(asked, page) }, 200);
   });
@@ -226,6 +287,12 @@ function registerAliasRoutes(rest: Rest): void {
     const asked = askedPage('aliases', c.req.valid('query'));
     const page = await aliasPage(c.var.ctx, { first: asked.size, after: asked.after });
     return c.json(pageAnswer(asked, 'ASC', page.rows.map(showAlias), page), 200);
+  });
+
+  rest.openapi(registerRoute, async (c) => {
+    const key = keyOf(c, c.req.valid('header'), c.req.valid('json'));
+    const aliases = written(c, await registerAliases(c.var.ctx, { ...c.req.valid('json'), ...key }));
+    return c.json({ data: aliases.map(showAlias) }, 201);
   });
 
   rest.openapi(getRoute, async (c) => {

@@ -1,10 +1,12 @@
 import { type AccountRow, accounts } from '../account/table.ts';
 import { lockAccount, lockAccounts, refreshAccount, touchAccount } from '../account/write.ts';
+import type { ListedAlias } from '../alias/read.ts';
 import {
   type AddAliasesInput,
   type AliasSpan,
   type EndAliasInput,
   isInForce,
+  type RegisterAliasesInput,
   type RemoveAliasesInput,
   type RemoveSpansInput,
   spanIdOf,
@@ -18,9 +20,11 @@ import {
   countedSpans,
   endedAt,
   endSpan,
+  forgetRegisteredValue,
   insertAliases,
   lockNames,
   type NewAlias,
+  registerValues,
   spanAt,
   spansAfter,
   writeClaims,
@@ -256,10 +260,13 @@ async function findInForce(ctx: Ctx, run: Run, alias: string): Promise<AliasRow>
   return span;
 }
 
-/** Ends an alias now, in whichever account has it. */
-export async function endAlias(ctx: Ctx, input: EndAliasInput): Promise<Written<AccountRow>> {
+/** Ends an alias now, in whichever account has it, or forgets a registered one. Returns the account, if there is one. */
+export async function endAlias(ctx: Ctx, input: EndAliasInput): Promise<Written<AccountRow | null>> {
   const { alias } = input;
-  const result = await writeOnce(ctx, 'endAlias', input, reviveAnswer, async (run) => {
+  const revive = (answer: unknown) => (answer === null ? null : reviveAnswer(answer));
+  const { written, replayed } = await writeOnce(ctx, 'endAlias', input, revive, async (run) => {
+    await lockNames(run, [alias]);
+    if (await forgetRegisteredValue(run, alias)) return null;
     const { accountId: id } = await findInForce(ctx, run, alias);
     assertWritable('Account', await lockAccount(run, id), { id });
     // The holder may have ended or transferred it before the lock was acquired.
@@ -267,5 +274,16 @@ export async function endAlias(ctx: Ctx, input: EndAliasInput): Promise<Written<
     if (span.accountId !== id) throw new NotFoundError('Alias', alias, ' in force');
     return endAll(ctx, run, id, [{ span, instant: ctx.now, path: ['alias'] }]);
   });
-  return show(ctx, result);
+  return written === null ? { written, replayed } : show(ctx, { written, replayed });
+}
+
+/** Registers values that name no account yet. They have no history. Throws the AppError that refuses one of them. */
+export function registerAliases(ctx: Ctx, input: RegisterAliasesInput): Promise<Written<ListedAlias[]>> {
+  const values = input.aliases.map(({ value }) => value);
+  const revive = (answer: unknown) =>
+    (answer as ListedAlias[]).map(({ value, createdAt }) => ({ value, createdAt: new Date(createdAt) }));
+  return writeOnce(ctx, 'registerAliases', input, revive, async (run) => {
+    await registerValues(ctx, run, values);
+    return values.map((value) => ({ value, createdAt: ctx.now }));
+  });
 }

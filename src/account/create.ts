@@ -10,7 +10,6 @@ import {
   findConflictingClaims,
   type NewAlias,
   newAliases,
-  toClashError,
 } from '../alias/write.ts';
 import type { Ctx, Run } from '../ctx.ts';
 import { type CustomerRow, customers } from '../customer/table.ts';
@@ -41,7 +40,7 @@ import { retryOnViolation } from '../writing/retry.ts';
 import { customerByKey, joinedCustomer, relatedFlags, relatedValues } from './read.ts';
 import { type CreateAccountInput, maxAccountsPerCall } from './rules.ts';
 import { type AccountRow, accounts, snapshot } from './table.ts';
-import { primeAccount } from './write.ts';
+import { explainClash, primeAccount } from './write.ts';
 
 type AccountInput = Omit<CreateAccountInput, 'idempotencyKey'>;
 
@@ -326,7 +325,7 @@ async function settleAttempts(ctx: Ctx, attempts: Attempt[]): Promise<Map<Attemp
   );
   for (const attempt of owned) {
     const settled = settleClaims(attempt.claims, existing, ctx.now);
-    if (settled.clashes.length > 0) refused.set(attempt, toClashError(attempt.input.id, settled));
+    if (settled.clashes.length > 0) refused.set(attempt, await explainClash(ctx, attempt.input.id, settled));
     else {
       setClaims(attempt, settled.claims);
       existing.push(...settled.claims);

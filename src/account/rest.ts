@@ -258,8 +258,9 @@ const getRoute = call(['accounts:read'], {
         .optional()
         .describe('The instant at which to read the aliases. Default: now.'),
       includeGroupDetails: z
-        .string()
+        .enum(['true', 'false', 'True', 'False'])
         .optional()
+        .openapi({ type: 'boolean' })
         .describe('Ignored. Accepted because clients send it; accounts have no invoice groups.'),
     }),
   },
@@ -333,7 +334,15 @@ function registerWrites(rest: Rest): void {
   rest.openapi(updateRoute, async (c) => {
     const { ctx } = c.var;
     const key = keyOf(c, c.req.valid('header'), c.req.valid('json'));
-    const input = { ...c.req.valid('json'), ...c.req.valid('param'), ...key };
+    const { metadata, invoiceCurrency, ...changes } = c.req.valid('json');
+    const input = {
+      ...changes,
+      // The published clients send null for what they do not change.
+      metadata: metadata ?? undefined,
+      invoiceCurrency: invoiceCurrency ?? undefined,
+      ...c.req.valid('param'),
+      ...key,
+    };
     return c.json(await showAccount(ctx, written(c, await updateAccount(ctx, input))), 200);
   });
 

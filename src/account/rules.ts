@@ -75,7 +75,7 @@ const shape = {
   metadata: fields.metadata.nullish(),
 };
 
-/** The account that a new customer begins with. */
+/** The first account of a new customer. */
 export const firstAccountInput = z.object(shape).check(alias.checkAliasLists);
 
 export const createAccountInput = z
@@ -101,7 +101,7 @@ export const updateStatus = z
     'A `DRAFT` account can become `ACTIVE`, but not vice versa. To archive an account, use `archiveAccount`.',
   );
 
-/** Absent keeps, null clears, a value sets. */
+/** An absent field keeps its value, and null clears it. */
 export const updateAccountInput = z.object({
   id: fields.entityReference.describe('The id of an existing account.'),
   name: neverCleared(name),
@@ -124,7 +124,7 @@ interface Recipients {
   additionalEmailRecipients: string[] | null;
 }
 
-/** The billing information a row holds, or null when nothing is said of it. */
+/** Returns the billing information of a row, or null if it has none. */
 export function billingInformationOf({ emailRecipients, additionalEmailRecipients }: Recipients) {
   if (emailRecipients === null || additionalEmailRecipients === null) return null;
   return { emailRecipients, additionalEmailRecipients };
@@ -136,7 +136,7 @@ const currencyCondition = fields.knownCurrency.describe(
   'The currency of the invoices, an ISO 4217 code in upper case, also a withdrawn one.',
 );
 
-/** Which accounts a list holds: those that meet every condition. */
+/** The conditions of a list of accounts. All must match. */
 export const accountFilter = z.object({
   ...commonFilter,
   customerId: fields.entityReference.nullish(),

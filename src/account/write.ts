@@ -1,7 +1,13 @@
 import { desc, sql } from 'drizzle-orm';
 import { toAddressColumns } from '../address/rules.ts';
 import { aliasesOfAccount } from '../alias/read.ts';
-import { type AliasSpan, AliasTakenError, inAliasOrder, isInForce } from '../alias/rules.ts';
+import {
+  type AliasSpan,
+  AliasTakenError,
+  inAliasOrder,
+  isInForce,
+  type SettledClaims,
+} from '../alias/rules.ts';
 import { type AliasRow, aliases } from '../alias/table.ts';
 import {
   aliasHistory,
@@ -14,6 +20,7 @@ import {
   lockNames,
   type NewAlias,
   spansAfter,
+  toClashError,
 } from '../alias/write.ts';
 import type { Ctx, Run } from '../ctx.ts';
 import { customers } from '../customer/table.ts';
@@ -26,7 +33,7 @@ import { byId, byUuid } from '../lib/entity-key.ts';
 import { settingsOfOwner } from '../setting/read.ts';
 import { inSettingOrder } from '../setting/rules.ts';
 import type { SettingRow } from '../setting/table.ts';
-import { NotAllowedInStatusError } from '../writing/errors.ts';
+import { type IdTakenError, NotAllowedInStatusError } from '../writing/errors.ts';
 import { type Written, writeOnce } from '../writing/idempotency.ts';
 import { runPatch } from '../writing/patch.ts';
 import { patchStatement } from '../writing/patch-statement.ts';
@@ -284,4 +291,14 @@ async function recordAccount(
 ): Promise<void> {
   const { id, customerId, version } = account;
   await recordChanges(run, [changeRow(ctx, { kind, customerId, accountId: id, version, ...difference })]);
+}
+
+/** Returns the error for a new account whose id or aliases are in use. */
+export async function explainClash(
+  ctx: Ctx,
+  id: string,
+  settled: SettledClaims<NewAlias>,
+): Promise<IdTakenError | AliasTakenError> {
+  const holder = await ctx.load(accountByKey, byId(id));
+  return toClashError(id, settled, holder?.status === 'ARCHIVED');
 }

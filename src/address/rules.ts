@@ -14,7 +14,7 @@ function plainPhone(value: string): string {
 export const phoneNumber = lineText({ max: 50 }, plainPhone)
   .check((payload) => {
     const { value } = payload;
-    // Control characters have a problem of their own.
+    // Control characters are already reported.
     if (/[^\p{L}\p{M}\p{Nd}\p{Cc} +()\-./#*,;:=&]/u.test(value)) {
       const message = 'must consist of digits, letters, spaces and the characters + ( ) - . / # * , ; : = &';
       report(payload, 'INVALID_FORMAT', message);
@@ -40,7 +40,7 @@ export type Address = { [field in AddressField]: string | null };
 
 export const addressFields = Object.keys(fields) as AddressField[];
 
-/** An address as a caller sends it: every part optional, an empty string the same as leaving it out. */
+/** An address in an input. All parts are optional, and a blank one counts as absent. */
 export const address = z
   .object({
     phoneNumber: phoneNumber.nullish(),
@@ -63,14 +63,14 @@ function columnOf(field: AddressField): keyof AddressColumns {
 
 const columns = addressFields.map((field) => [field, columnOf(field)] as const);
 
-/** The column values of an address as a caller sent it; an empty string counts as absent. */
+/** Returns the column values of an address. A blank part counts as absent. */
 export function toAddressColumns(input: AddressInput | null | undefined): AddressColumns {
   const row: Partial<AddressColumns> = {};
   for (const [field, column] of columns) row[column] = input?.[field] || null;
   return row as AddressColumns;
 }
 
-/** The address a row holds, or null when nothing in it is set. */
+/** Returns the address of a row, or null if all parts are absent. */
 export function addressOf(row: AddressColumns): Address | null {
   if (columns.every(([, column]) => row[column] === null)) return null;
   const found: Partial<Address> = {};
@@ -78,7 +78,7 @@ export function addressOf(row: AddressColumns): Address | null {
   return found as Address;
 }
 
-/** The parts of a row's address that are present, on one line: line1, line2, postalCode, city, state, country. */
+/** Returns the address of a row on one line, without absent parts and the phone number. */
 export function billingAddressOf(row: AddressColumns): string | null {
   const { addressLine1, addressLine2, addressPostalCode, addressCity, addressState, addressCountry } = row;
   const parts = [addressLine1, addressLine2, addressPostalCode, addressCity, addressState, addressCountry];

@@ -1,12 +1,12 @@
 import { sql } from 'drizzle-orm';
-import type { Ctx, Loader } from '../ctx.ts';
+import type { Ctx, Loader, Run } from '../ctx.ts';
 import { given, tenantId } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
 import { groupBy } from '../lib/group.ts';
 import { encodeCursor, isInstant, type ListPage, type PageArgs, parsePage } from '../lib/page.ts';
 import { isStorable } from '../lib/rule.ts';
 import { keysetList, runPage } from '../listing/keyset.ts';
-import { type AliasRow, aliases } from './table.ts';
+import { type AliasRow, aliases, registeredAliases } from './table.ts';
 
 /** The aliases of one account at one instant. */
 export interface AliasesKey {
@@ -81,24 +81,56 @@ const isValue = (text: string) => text !== '' && text.length <= 2 * 255 && isSto
 
 const now = given('now', 'timestamptz');
 
-const aliasesByValue = keysetList('aliases_in_force', {
-  table: aliases,
-  order: { by: aliases.value, type: 'text', direction: 'ASC' },
-  where: sql`${aliases.tenantId} = ${tenantId} and ${aliases.value} <> ${aliases.accountId}
-    and ${aliases.effectiveFrom} <= ${now} and ${aliases.effectiveUntil} > ${now}`,
+/** An alias in force, or a registered value that no account has. */
+export type ListedAlias = Pick<AliasRow, 'value' | 'createdAt'>;
+
+const listedFields = {
+  value: sql<string>`"value"`,
+  createdAt: sql<Date>`created_at`.mapWith(aliases.createdAt),
+};
+
+const aliasesByValue = statement('aliases_by_value', (orm) => {
+  const page = sql`"value" > ${given('after', 'text')} order by "value" limit ${sql.placeholder('limit')}`;
+  const held = sql`select "value", created_at from ${aliases} where ${aliases.tenantId} = ${tenantId}
+    and ${aliases.value} <> ${aliases.accountId} and ${aliases.effectiveFrom} <= ${now}
+    and ${aliases.effectiveUntil} > ${now} and ${page}`;
+  const registered = sql`select "value", created_at from ${registeredAliases}
+    where ${registeredAliases.tenantId} = ${tenantId} and ${page}`;
+  return orm
+    .select(listedFields)
+    .from(sql`((${held}) union all (${registered})) as listed`)
+    .orderBy(sql`"value"`)
+    .limit(sql.placeholder('limit'));
 });
 
-/** Returns a page of the aliases in force now, ordered by value. Throws InvalidInputError. */
-export async function aliasPage(ctx: Ctx, args: PageArgs): Promise<ListPage<AliasRow>> {
+/** Returns a page of the aliases in force now and the registered ones, ordered by value. Throws InvalidInputError. */
+export async function aliasPage(
+  ctx: Ctx,
+  { first, after }: { first: number; after: string | undefined },
+): Promise<Pick<ListPage<ListedAlias>, 'rows' | 'hasMore' | 'cursorOf'>> {
   const orderName = 'aliases in force';
-  const { order, select, count } = aliasesByValue;
-  const page = parsePage(args, orderName, ([value, tie]) => isValue(value) && tie === '');
-  const values = { now: ctx.now.toISOString() };
+  const { from } = parsePage({ first, after }, orderName, ([value, tie]) => isValue(value) && tie === '');
+  const values = { now: ctx.now.toISOString(), after: from?.[0] ?? '', limit: first + 1 };
+  const found = await ctx.run(aliasesByValue, values);
   return {
-    ...(await runPage(ctx.run, page, { order, select, values })),
+    rows: found.slice(0, first),
+    hasMore: found.length > first,
     cursorOf: (row) => encodeCursor(orderName, [row.value, '']),
-    count: async () => (await ctx.run(count, values))[0]?.count ?? 0,
   };
+}
+
+const registeredAlias = statement('registered_alias', (orm) =>
+  orm
+    .select({ value: registeredAliases.value, createdAt: registeredAliases.createdAt })
+    .from(registeredAliases)
+    .where(
+      sql`${registeredAliases.tenantId} = ${tenantId} and ${registeredAliases.value} = ${sql.placeholder('value')}`,
+    ),
+);
+
+/** Returns a registered value, or undefined. */
+export async function findRegistered(run: Run, value: string): Promise<ListedAlias | undefined> {
+  return (await run(registeredAlias, { value: value.normalize('NFC') }))[0];
 }
 
 const noBeginning = '-infinity';

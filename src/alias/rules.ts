@@ -48,7 +48,7 @@ export const datedAliases = z
 
 export interface AliasSpan {
   value: string;
-  /** null: no beginning. */
+  /** null: no start. */
   effectiveFrom: Date | null;
   /** Exclusive; null: no end. */
   effectiveUntil: Date | null;
@@ -59,7 +59,7 @@ interface AliasLists {
   datedAliases?: DatedAliasInput[] | null | undefined;
 }
 
-/** Plain and dated aliases of one input as spans of time, plain ones first. */
+/** Returns the plain and dated aliases of an input as spans, plain ones first. */
 export function spansOf(input: AliasLists): AliasSpan[] {
   const plain = (input.aliases ?? []).map((value) => ({ value, effectiveFrom: null, effectiveUntil: null }));
   const dated = (input.datedAliases ?? []).map((alias) => ({
@@ -74,7 +74,7 @@ export function isInForce({ effectiveFrom, effectiveUntil }: Omit<AliasSpan, 'va
   return (effectiveFrom === null || effectiveFrom <= on) && (effectiveUntil === null || effectiveUntil > on);
 }
 
-/** Whether two spans claim the same value at some instant. */
+/** Returns whether two spans have the same value at some instant. */
 export function overlap(a: AliasSpan, b: AliasSpan): boolean {
   const aFirst = a.effectiveFrom === null || b.effectiveUntil === null || a.effectiveFrom < b.effectiveUntil;
   const bFirst = b.effectiveFrom === null || a.effectiveUntil === null || b.effectiveFrom < a.effectiveUntil;
@@ -85,11 +85,11 @@ type Lists<Dated extends string> = { aliases?: string[] | null | undefined } & {
   [name in Dated]?: DatedAliasInput[] | null | undefined;
 };
 
-/** The rule of an input that holds plain and dated aliases; the ways in call the dated ones by different names. */
+/** Returns the checks of an input with plain and dated aliases. The two APIs have different names for the dated ones. */
 export function aliasListRules<Dated extends string>(dated: Dated) {
   const spansIn = (input: Lists<Dated>) => spansOf({ aliases: input.aliases, datedAliases: input[dated] });
   return {
-    /** The two lists of one input count together, and none of their spans may claim a value twice at one instant. */
+    /** Limits both lists together, and refuses two spans of a value that overlap. */
     checkSpans(payload: z.core.ParsePayload<Lists<Dated>>): void {
       const spans = spansIn(payload.value);
       const plainCount = payload.value.aliases?.length ?? 0;
@@ -99,7 +99,7 @@ export function aliasListRules<Dated extends string>(dated: Dated) {
       }
       spans.forEach((span, index) => {
         const clash = spans.findIndex((other) => overlap(other, span));
-        // A span that ends before it begins overlaps nothing, itself included.
+        // A span that ends before it starts overlaps nothing, not even itself.
         if (index < plainCount || clash === -1 || clash === index) return;
         const message = 'names a value that this input already claims for some of that time';
         report(payload, 'DUPLICATE', message, [dated, index - plainCount, 'value']);
@@ -107,14 +107,14 @@ export function aliasListRules<Dated extends string>(dated: Dated) {
     },
     checkSome(payload: z.core.ParsePayload<Lists<Dated>>): void {
       if (spansIn(payload.value).length > 0) return;
-      report(payload, 'REQUIRED', `must hold at least one value, here or in ${dated}`, ['aliases']);
+      report(payload, 'REQUIRED', `must have at least one value, here or in ${dated}`, ['aliases']);
     },
   };
 }
 
 const { checkSpans, checkSome } = aliasListRules('datedAliases');
 
-/** Beside the rules of its fields, that of an input with `aliases` and `datedAliases`. */
+/** The check of an input with `aliases` and `datedAliases`. */
 export const checkAliasLists = checkSpans;
 
 const accountId = entityReference.describe('The id of the account.');
@@ -146,7 +146,7 @@ export const removeAliasesInput = z.object({
 
 export type RemoveAliasesInput = z.output<typeof removeAliasesInput>;
 
-/** Removing ends any number of aliases of one account, which has a limit. */
+/** The limit of one request. The published clients send any number. */
 const maxRemoved = 1000;
 
 export const spanId = heldValue.describe(
@@ -159,13 +159,13 @@ const spans = z
       id: spanId,
       from: instant
         .nullish()
-        .describe('The instant from which it no longer names the account; now when it is left out.'),
+        .describe('The instant from which it no longer names the account. Default: now.'),
     }),
   )
   .max(maxRemoved)
   .check(unique((span) => span.id, 'the id'));
 
-/** As `removeAliasesInput`, for callers that may name single spans by their ids. */
+/** Like `removeAliasesInput`, but single spans can be named by their ids. */
 export const removeSpansInput = z.object({
   accountId,
   aliases: z
@@ -178,6 +178,21 @@ export const removeSpansInput = z.object({
 });
 
 export type RemoveSpansInput = z.output<typeof removeSpansInput>;
+
+export const maxRegistered = 100;
+
+/** Values to register before an account has them. Only the REST API does so. */
+export const registerAliasesInput = z.object({
+  aliases: z
+    .array(z.object({ value }))
+    .min(1)
+    .max(maxRegistered)
+    .check(unique((alias) => alias.value, 'the value'))
+    .describe('The values to register.'),
+  idempotencyKey: idempotencyKey.nullish(),
+});
+
+export type RegisterAliasesInput = z.output<typeof registerAliasesInput>;
 
 export const endAliasInput = z.object({ alias: heldValue, idempotencyKey: idempotencyKey.nullish() });
 
@@ -192,31 +207,31 @@ export const transferAliasInput = z.object({
 
 export type TransferAliasInput = z.output<typeof transferAliasInput>;
 
-/** A span of a value, and the account that claims or holds it. */
+/** A span of a value, and the account that claims or has it. */
 export interface Claim extends AliasSpan {
   accountId: string;
 }
 
-/** Claims as they can be written beside the spans that exist. */
+/** The result of settling claims beside the existing spans. */
 export interface SettledClaims<T extends Claim> {
   claims: T[];
-  /** The existing spans that overlap the claims nevertheless. */
+  /** The existing spans that still overlap the claims. */
   clashes: Claim[];
-  /** One hint for each refused claim, or none at all if one of them cannot be helped. */
+  /** A hint for each refused claim. Empty if one of them has no remedy. */
   hints: AliasHint[];
 }
 
 const hasEnded = (now: Date) => (span: Claim) => span.effectiveUntil !== null && span.effectiveUntil <= now;
 const beginsLater = (now: Date) => (span: Claim) => span.effectiveFrom !== null && span.effectiveFrom > now;
 
-/** The latest end; null if one of the spans has no end, or if there are no spans. */
+/** Returns the latest end, or null if a span has no end or there are no spans. */
 function latestEnd(spans: Claim[]): Date | null {
   const ends = spans.map(({ effectiveUntil }) => effectiveUntil?.getTime() ?? Number.POSITIVE_INFINITY);
   const latest = Math.max(...ends);
   return Number.isFinite(latest) ? new Date(latest) : null;
 }
 
-/** The earliest beginning of spans that all have one; null if there are no spans. */
+/** Returns the earliest start, or null if there are no spans. All spans must have a start. */
 function earliestBeginning(spans: Claim[]): Date | null {
   const beginnings = spans.flatMap(({ effectiveFrom }) => effectiveFrom?.getTime() ?? []);
   return beginnings.length === 0 ? null : new Date(Math.min(...beginnings));
@@ -226,14 +241,14 @@ function isBefore(from: Date | null, until: Date | null): boolean {
   return from === null || until === null || from < until;
 }
 
-/** A claim without a beginning begins where the ended spans leave its value free, if that is before its end. */
+/** Starts a claim without a start at the end of the past spans of its value, if that is before its own end. */
 function settledClaim<T extends Claim>(claim: T, existing: Claim[], now: Date): T {
   if (claim.effectiveFrom !== null) return claim;
   const effectiveFrom = latestEnd(existing.filter(hasEnded(now)));
   return isBefore(effectiveFrom, claim.effectiveUntil) ? { ...claim, effectiveFrom } : claim;
 }
 
-/** The bounds with which a refused claim would be accepted. No value that is in use now is worth a hint. */
+/** Returns the bounds with which a refused claim would succeed. Undefined for a value that is in use now. */
 function hintFor({ value, ...claim }: Claim, clashes: Claim[], now: Date): AliasHint | undefined {
   const ended = clashes.filter(hasEnded(now));
   const later = clashes.filter(beginsLater(now));
@@ -247,7 +262,7 @@ function hintFor({ value, ...claim }: Claim, clashes: Claim[], now: Date): Alias
   return { value, effectiveFrom: end, effectiveUntil: null };
 }
 
-/** Settles claims beside the existing spans of their values, as of `now`. */
+/** Fits claims between the existing spans of their values, as of `now`. */
 export function settleClaims<T extends Claim>(claims: T[], existing: Claim[], now: Date): SettledClaims<T> {
   const settled = claims.map((claim) => {
     const overlapping = existing.filter((span) => overlap(span, claim));
@@ -263,10 +278,7 @@ export function settleClaims<T extends Claim>(claims: T[], existing: Claim[], no
   };
 }
 
-/**
- * The id of a span of an account: made of what never changes of it, for its end does. Nobody can have another span of
- * the same value from the same instant.
- */
+/** Returns the id of a span. It is derived from the parts that never change: account, value and start. */
 export function spanIdOf(account: { nodeId: string }, { value, effectiveFrom }: AliasSpan): string {
   return toTypeId('Alias', uuidOf([account.nodeId, value, effectiveFrom]));
 }
@@ -276,7 +288,7 @@ export interface AliasClash {
   accountId: string;
 }
 
-/** The bounds to give an alias so that it is accepted; null keeps a bound. */
+/** The bounds with which an alias is accepted. null: keep the bound as it is. */
 export interface AliasHint {
   value: string;
   effectiveFrom: Date | null;
@@ -295,7 +307,7 @@ export class AliasTakenError extends AppError {
   readonly code = 'ALIAS_TAKEN';
   readonly clashes: AliasClash[];
 
-  /** @param hints the bounds with which all of the aliases would be accepted; empty if none would help */
+  /** @param hints the bounds with which all aliases would be accepted, if there are any */
   constructor(clashes: AliasClash[], hints: AliasHint[] = []) {
     const holders = [
       ...new Set(clashes.map((c) => `${JSON.stringify(c.value)} (account ${JSON.stringify(c.accountId)})`)),

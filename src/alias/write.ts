@@ -2,6 +2,7 @@ import { type SQL, sql } from 'drizzle-orm';
 import type { Ctx, Run } from '../ctx.ts';
 import { insertedFrom, recordset, tenantId } from '../db/rows.ts';
 import { type Orm, statement } from '../db/statement.ts';
+import { InvalidInputError } from '../lib/errors.ts';
 import { IdTakenError, LimitExceededError } from '../writing/errors.ts';
 import { retryOnViolation } from '../writing/retry.ts';
 import { conflictingClaims } from './read.ts';
@@ -101,9 +102,10 @@ export async function findConflictingClaims(ctx: Ctx, claims: Claim[]): Promise<
 export function toClashError(
   id: string,
   { clashes, hints }: SettledClaims<NewAlias>,
+  isArchived: boolean,
 ): IdTakenError | AliasTakenError {
   const takenId = clashes.find((clash) => clash.value === id);
-  if (takenId !== undefined) return new IdTakenError('Account', id, takenId.accountId);
+  if (takenId !== undefined) return new IdTakenError('Account', id, takenId.accountId, isArchived);
   return new AliasTakenError(clashes, hints);
 }
 
@@ -303,4 +305,52 @@ export function endedAt(spans: AliasSpan[], instant: Date): AliasSpan[] {
   return spans
     .filter(({ effectiveFrom }) => effectiveFrom === null || effectiveFrom < instant)
     .map((span) => ({ ...span, effectiveUntil: instant }));
+}
+
+const namesInUse = statement('names_in_use', (orm) =>
+  orm
+    .select({ value: aliases.value, accountId: aliases.accountId })
+    .from(aliases)
+    .where(
+      sql`${aliases.tenantId} = ${tenantId} and ${aliases.value} = any(${sql.placeholder('values')}::text[])
+        and ${aliases.effectiveUntil} > ${sql.placeholder('now')}::timestamptz`,
+    )
+    .orderBy(aliases.value),
+);
+
+const registerStatement = statement('register_aliases', (orm) =>
+  orm
+    .insert(registeredAliases)
+    .select(
+      orm
+        .select({
+          tenantId: sql<number>`${tenantId}::integer`.as('tenantId'),
+          value: sql<string>`name`.as('value'),
+          createdAt: sql<Date>`${sql.placeholder('now')}::timestamptz`.as('createdAt'),
+        })
+        .from(sql`unnest(${sql.placeholder('values')}::text[]) as name`),
+    )
+    .onConflictDoNothing()
+    .returning({ value: registeredAliases.value }),
+);
+
+/**
+ * Registers values that name no account. Throws AliasTakenError if an account has one of them now or later, and
+ * InvalidInputError if one is registered.
+ */
+export async function registerValues(ctx: Ctx, run: Run, values: string[]): Promise<void> {
+  await lockNames(run, values);
+  const parameters = { values, now: ctx.now.toISOString() };
+  const taken = await run(namesInUse, parameters);
+  if (taken.length > 0) throw new AliasTakenError(taken);
+  const registered = new Set((await run(registerStatement, parameters)).map(({ value }) => value));
+  const known = values.findIndex((value) => !registered.has(value));
+  if (known === -1) return;
+  const path = ['aliases', String(known), 'value'];
+  throw new InvalidInputError([{ path, code: 'DUPLICATE', message: 'is already registered' }]);
+}
+
+/** Deletes the registration of a value. Returns whether there was one. */
+export async function forgetRegisteredValue(run: Run, value: string): Promise<boolean> {
+  return (await run(forgetStatement, { values: [value] })).length > 0;
 }

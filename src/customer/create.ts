@@ -8,15 +8,18 @@ import {
   reviveCreated,
   takenConstraints,
 } from '../account/create.ts';
+import { customerByKey } from '../account/read.ts';
 import { accounts } from '../account/table.ts';
+import { explainClash } from '../account/write.ts';
 import { toAddressColumns } from '../address/rules.ts';
 import { settleClaims } from '../alias/rules.ts';
-import { aliasRecords, findConflictingClaims, toClashError } from '../alias/write.ts';
+import { aliasRecords, findConflictingClaims } from '../alias/write.ts';
 import type { Ctx } from '../ctx.ts';
 import { isViolation } from '../db/constraint.ts';
 import { fieldsOf, insertedFrom, recordset, revive } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
 import { changeRow, insertChanges } from '../history/write.ts';
+import { byId } from '../lib/entity-key.ts';
 import { AppError } from '../lib/errors.ts';
 import { newUuid } from '../lib/id.ts';
 import { insertSettings, type NewSetting, newSettings, settingHistory } from '../setting/write.ts';
@@ -163,11 +166,15 @@ async function insertCustomer(
  * satisfied.
  */
 async function settle(ctx: Ctx, rows: CreatedCustomer, error: unknown): Promise<CreatedCustomer> {
-  if (isViolation(error, ['customers_pkey'])) throw new IdTakenError('Customer', rows.customer.id, null);
+  if (isViolation(error, ['customers_pkey'])) {
+    const { id } = rows.customer;
+    const holder = await ctx.load(customerByKey, byId(id));
+    throw new IdTakenError('Customer', id, null, holder?.status === 'ARCHIVED');
+  }
   const { account } = rows;
   if (account === null) return rows;
   const settled = settleClaims(account.aliases, await findConflictingClaims(ctx, account.aliases), ctx.now);
-  if (settled.clashes.length > 0) throw toClashError(account.account.id, settled);
+  if (settled.clashes.length > 0) throw await explainClash(ctx, account.account.id, settled);
   return { ...rows, account: { ...account, aliases: settled.claims } };
 }
 

@@ -229,7 +229,9 @@ function registerWrites(rest: Rest): void {
   rest.openapi(updateRoute, async (c) => {
     const { ctx } = c.var;
     const key = keyOf(c, c.req.valid('header'), c.req.valid('json'));
-    const input = { ...c.req.valid('json'), ...c.req.valid('param'), ...key };
+    const { metadata, ...changes } = c.req.valid('json');
+    // The published clients send null for what they do not change.
+    const input = { ...changes, metadata: metadata ?? undefined, ...c.req.valid('param'), ...key };
     return c.json(await showCustomer(ctx, written(c, await updateCustomer(ctx, input))), 200);
   });
 

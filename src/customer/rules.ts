@@ -20,7 +20,7 @@ export const id = fields.entityId.describe(
 export const name = fields.name.describe("The customer's display name.");
 export const primaryEmail = fields.email.describe("The customer's main contact email.");
 
-/** A customer's address may leave out any part, but not all of them. */
+/** The address of a customer. At least one part is required. */
 export const requiredAddress = address.check((payload) => {
   if (Object.values(payload.value).every((part) => !part)) {
     report(payload, 'REQUIRED', 'must have at least one part that is not empty');
@@ -40,7 +40,7 @@ export const createCustomerInput = z.object({
 
 export type CreateCustomerInput = z.output<typeof createCustomerInput>;
 
-/** Absent keeps, null clears, a value sets. */
+/** An absent field keeps its value, and null clears it. */
 export const updateCustomerInput = z.object({
   id: fields.entityReference.describe('The id of an existing customer.'),
   name: neverCleared(name),
@@ -55,7 +55,7 @@ export type UpdateCustomerInput = z.output<typeof updateCustomerInput>;
 
 export const statusConditions = statusFilter(Object.keys(statuses) as [CustomerStatus]);
 
-/** Which customers a list holds: those that meet every condition. */
+/** The conditions of a list of customers. All must match. */
 export const customerFilter = z.object({ ...commonFilter, status: statusConditions.nullish() });
 
 export type CustomerFilter = z.output<typeof customerFilter>;

@@ -16,7 +16,7 @@ export const changeKinds = {
 
 /** The most changes of a tenant that one poll delivers, and that can wait for a slow subscriber. */
 export const maxWaitingChanges = 2000;
-/** How many subscriptions one key may have at once, and how many one replica serves. */
+/** The limits of concurrent subscriptions of a key and of a replica. */
 export const maxFollowersPerKey = 50;
 export const maxFollowers = 1000;
 

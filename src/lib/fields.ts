@@ -113,7 +113,7 @@ const latest = new Date('9999-12-31T23:59:59.999Z');
 
 export const instant = z.date().check((payload) => {
   if (payload.value < earliest || payload.value > latest) {
-    report(payload, 'INVALID_VALUE', 'must lie in the years 0001 to 9999');
+    report(payload, 'INVALID_VALUE', 'must be in the years 0001 to 9999');
   }
 });
 

@@ -8,6 +8,7 @@ import { byId } from '../lib/entity-key.ts';
 import { InvalidInputError, NotFoundError } from '../lib/errors.ts';
 import { entityId as ownerId } from '../lib/fields.ts';
 import { groupBy } from '../lib/group.ts';
+import { report } from '../lib/rule.ts';
 import { requireScope } from '../lib/scope.ts';
 import { facade } from '../rest/facade.ts';
 import { askedPage, pageAnswer, pageOf, pageQuery, parsedFilter } from '../rest/page.ts';
@@ -108,8 +109,26 @@ const SettingAnswer = z
   .describe('A typed key-value of an account or customer.')
   .openapi('Setting');
 
+/** Settings of the organisation, which this service does not store. */
+const organization = 'ORGANIZATION';
+
+/** The clients know a third owner. */
+const ownerInBody = z
+  .enum([...rules.ownerTypes, organization])
+  .check((payload) => {
+    if (payload.value === organization)
+      report(
+        payload,
+        'INVALID_VALUE',
+        'must be ACCOUNT or CUSTOMER: settings of the organization are not stored',
+      );
+  })
+  .transform((type) => type as rules.OwnerType)
+  .describe('Whether an account or a customer owns it.')
+  .openapi({ enum: [...rules.ownerTypes] });
+
 const CreateSettingBody = facade(
-  z.object({ ...rules.setting.shape, entityType, entityId }).check(rules.checkValue),
+  z.object({ ...rules.setting.shape, entityType: ownerInBody, entityId }).check(rules.checkValue),
 )
   .describe('The new setting.')
   .openapi('CreateSettingRequest');
@@ -159,9 +178,16 @@ const createRoute = call([], {
 });
 
 const filter = z.strictObject({
-  entity_type: entityType.optional(),
+  entity_type: z
+    .enum([...rules.ownerTypes, organization])
+    .optional()
+    .describe('Whether an account or a customer owns it. `ORGANIZATION` matches no setting.'),
   entity_id: entityId.optional(),
-  setting_id: rules.id.optional(),
+  setting_id: z
+    .string()
+    .max(500)
+    .optional()
+    .describe('The id of the setting in its namespace, or its full id.'),
   namespace: rules.namespace.optional(),
 });
 
@@ -196,7 +222,7 @@ const updateRoute = call([], {
   summary: 'Change a setting',
   description: `Changes fields of a setting. To delete a setting, use the GraphQL mutation \`removeSettings\`. ${ownerScope('write')}`,
   request: { params: settingPath, headers: writeHeaders, body: body(UpdateSettingBody, { value: 'EUR' }) },
-  responses: { 200: answer(SettingAnswer, 'The setting as it is now.') },
+  responses: { 201: answer(SettingAnswer, 'The setting as it is now.') },
 });
 
 function showSetting(row: SettingRow) {
@@ -260,9 +286,16 @@ function registerReads(rest: Rest): void {
     const { ctx } = c.var;
     const asked = askedPage('settings', c.req.valid('query'));
     const wanted = parsedFilter(filter, asked);
+    if (wanted.entity_type === organization) {
+      const none = { rows: [], hasMore: false, cursorOf: () => '' };
+      return c.json(pageAnswer(asked, 'ASC', [], none), 200);
+    }
     const ownerTypes = wanted.entity_type ? [wanted.entity_type] : rules.ownerTypes;
     for (const type of ownerTypes) assertAllowed(ctx, type, 'read');
-    const conditions = { ownerId: wanted.entity_id, namespace: wanted.namespace, id: wanted.setting_id };
+    const [named] = readFullId(wanted.setting_id ?? '');
+    const conditions = named
+      ? { ownerId: named.ownerId, namespace: named.namespace, id: named.id }
+      : { ownerId: wanted.entity_id, namespace: wanted.namespace, id: wanted.setting_id };
     const { size: first, after } = asked;
     const page = await settingPage(ctx, { first, after }, { ownerTypes, ...conditions });
     return c.json(pageAnswer(asked, 'ASC', page.rows.map(showSetting), page), 200);
@@ -298,7 +331,7 @@ function registerWrites(rest: Rest): void {
     const { ownerType, ownerId, namespace, id } = meant;
     const name = { ownerType, ownerId, namespace, id };
     const result = written(c, await changeSetting(ctx, { ...c.req.valid('json'), ...name, ...key }));
-    return c.json(settingIn(result, changedIn(result, c.var, name)), 200);
+    return c.json(settingIn(result, changedIn(result, c.var, name)), 201);
   });
 }
 

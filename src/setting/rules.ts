@@ -7,7 +7,7 @@ import { idempotencyKey } from '../writing/rules.ts';
 export const maxSettingsPerCall = 10;
 export const maxSettingsPerOwner = 100;
 
-/** Whose settings there are. */
+/** The types of owners. */
 export const ownerTypes = ['ACCOUNT', 'CUSTOMER'] as const;
 export type OwnerType = (typeof ownerTypes)[number];
 
@@ -30,7 +30,7 @@ export const name = lineText({ min: 1, max: 255 }).describe("The setting's displ
 export const dataType = z.enum(Object.keys(dataTypes) as [SettingDataType]).describe('The type of `value`.');
 export const value = text({ max: 4096 }).describe('The value as a string. It must be valid for `dataType`.');
 
-/** What is longer is refused for that, and not read besides: UTF-16 has at most two units for a character. */
+/** Longer values are refused for their length only. UTF-16 has at most two units for a character. */
 const mostUnits = 2 * maxLength(value);
 
 const decimal = /^[+-]?(\d+(\.\d+)?|\.\d+)([eE][+-]?\d+)?$/;
@@ -65,7 +65,7 @@ function countMembers(json: string): number {
   return count;
 }
 
-/** What is wrong with a value for its type, as the end of a sentence; undefined when nothing is. */
+/** Returns the problem of a value of this type as the end of a sentence, or undefined. */
 function mismatch(dataType: SettingDataType, value: string): string | undefined {
   if (dataType === 'STRING' || value.length > mostUnits) return undefined;
   if (dataType === 'NUMERIC') {
@@ -80,7 +80,7 @@ function mismatch(dataType: SettingDataType, value: string): string | undefined 
   return undefined;
 }
 
-/** The rule that a value must be one of its type. */
+/** Checks that a value is valid for its type. */
 export function checkValue(payload: z.core.ParsePayload<{ dataType: SettingDataType; value: string }>): void {
   const problem = mismatch(payload.value.dataType, payload.value.value);
   if (problem !== undefined) report(payload, 'INVALID_FORMAT', problem, ['value']);
@@ -90,7 +90,7 @@ export const setting = z.object({ id, namespace, name, dataType, value }).check(
 
 export type SettingInput = z.output<typeof setting>;
 
-/** What names a setting among those of its owner. */
+/** Returns the key of a setting among those of its owner. */
 export function settingKey({ namespace, id }: { namespace: string; id: string }): string {
   return JSON.stringify([namespace, id]);
 }
@@ -99,7 +99,7 @@ export const settings = z
   .array(setting)
   .max(maxSettingsPerCall)
   .check(unique((one) => settingKey(one), 'the namespace and id'))
-  .describe('Typed key-values to begin with.');
+  .describe('The initial settings.');
 
 const owner = {
   accountId: entityReference.nullish(),
@@ -111,7 +111,7 @@ function checkOwner(payload: z.core.ParsePayload<{ accountId?: unknown; customer
   const { accountId, customerId } = payload.value;
   const count = [accountId, customerId].filter((id) => id !== null && id !== undefined).length;
   if (count === 0)
-    report(payload, 'REQUIRED', 'must be given, or customerId: settings have one owner', ['accountId']);
+    report(payload, 'REQUIRED', 'is required, or customerId: settings have one owner', ['accountId']);
   if (count === 2)
     report(payload, 'INVALID_VALUE', 'must not be combined with accountId: settings have one owner', [
       'customerId',
@@ -120,7 +120,7 @@ function checkOwner(payload: z.core.ParsePayload<{ accountId?: unknown; customer
 
 const perOwner = z.array(setting).min(1).max(maxSettingsPerOwner);
 
-/** One setting, by all that names it; absent keeps, a value sets. */
+/** Changes of one setting. An absent field keeps its value. */
 export const changeSettingInput = z.object({
   ownerType: z.enum(ownerTypes).describe('Whether an account or a customer owns it.'),
   ownerId: entityReference.describe('The id of its owner.'),
@@ -155,7 +155,7 @@ export const removeSettingsInput = z
 
 export type RemoveSettingsInput = z.output<typeof removeSettingsInput>;
 
-/** All that names a setting in its tenant. */
+/** The parts that identify a setting in its tenant. */
 export interface FullId {
   namespace: string;
   id: string;
@@ -163,7 +163,7 @@ export interface FullId {
   ownerId: string;
 }
 
-/** In a part of a full id, `~1` stands for a dot, and `~0` for a tilde, as a slash does in a JSON Pointer (RFC 6901). */
+/** Escapes a part of a full id: `~1` for a dot, `~0` for a tilde, as JSON Pointer does (RFC 6901). */
 function escaped(part: string): string {
   return part.replaceAll('~', '~0').replaceAll('.', '~1');
 }
@@ -172,7 +172,7 @@ function unescaped(part: string): string {
   return part.replaceAll('~1', '.').replaceAll('~0', '~');
 }
 
-/** `setting.<NAMESPACE>.<id>.<ACCOUNT|CUSTOMER>.<owner id>`. */
+/** Returns `setting.<NAMESPACE>.<id>.<ACCOUNT|CUSTOMER>.<owner id>`. */
 export function fullIdOf({ namespace, id, ownerType, ownerId }: FullId): string {
   return `setting.${[namespace, id, ownerType, ownerId].map(escaped).join('.')}`;
 }
@@ -189,10 +189,7 @@ function isValid(named: FullId): boolean {
   ].every(({ success }) => success);
 }
 
-/**
- * The settings that a full id may mean: one, as `fullIdOf` writes it. When its parts hold plain dots, as of callers that
- * put them together themselves, each way to divide it.
- */
+/** Returns the settings that a full id can name: one, or each way to split it if its parts have unescaped dots. */
 export function readFullId(text: string): FullId[] {
   const [prefix, ...words] = text.split('.');
   if (prefix !== 'setting') return [];
@@ -206,7 +203,7 @@ export function readFullId(text: string): FullId[] {
   });
 }
 
-/** As `settings` lists them: ordered by namespace, then id. */
+/** Sorts settings by namespace, then id. */
 export function inSettingOrder<T extends { namespace: string; id: string }>(settings: T[]): T[] {
   return settings.toSorted((a, b) => byBytes(a.namespace, b.namespace) || byBytes(a.id, b.id));
 }

@@ -6,12 +6,16 @@ export class IdTakenError extends AppError {
   /** The account that holds the id as its id or alias; null if a customer or setting holds it. */
   readonly accountId: string | null;
 
-  constructor(type: NamedType, id: string, accountId: string | null) {
+  /** @param isArchived whether the holder is archived, so that it can be restored instead */
+  constructor(type: NamedType, id: string, accountId: string | null, isArchived = false) {
+    const hint = isArchived
+      ? `Use another id, or restore the archived ${type.toLowerCase()}.`
+      : 'Use another id.';
     const holder =
       accountId !== null && accountId !== id
         ? `is an alias of the account ${JSON.stringify(accountId)}`
         : `already names ${type === 'Account' ? 'an' : 'a'} ${type.toLowerCase()}`;
-    super(`The id ${JSON.stringify(id)} ${holder}. Use another id.`);
+    super(`The id ${JSON.stringify(id)} ${holder}. ${hint}`);
     this.id = id;
     this.accountId = accountId;
   }

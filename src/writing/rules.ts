@@ -9,7 +9,7 @@ export const idempotencyKey = z
   .string()
   .check((payload) => {
     if (!/^[\x21-\x7e]{1,255}$/.test(payload.value)) {
-      report(payload, 'INVALID_FORMAT', 'must be 1 to 255 visible ASCII characters');
+      report(payload, 'INVALID_FORMAT', 'must have 1 to 255 visible ASCII characters');
     }
   })
   .meta({ minLength: 1, maxLength: 255 })

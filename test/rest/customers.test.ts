@@ -102,12 +102,13 @@ describe('/customers/{id}', () => {
     expect(body).toMatchObject({ billingAddress: '', address: { phoneNumber: '123' } });
   });
 
-  it('keeps absent fields, sets others and clears optional ones', async () => {
+  it('keeps absent fields and null metadata, sets others and clears empty metadata', async () => {
     const client = await newCustomer({ metadata: { a: 'b' } });
     const { status, body } = await client.patch('/customers/C1', { name: 'Other name', metadata: null });
     expect(status).toBe(200);
-    expect(body).toMatchObject({ name: 'Other name', primaryEmail: 'a@acme.com' });
-    expect(body).not.toHaveProperty('metadata');
+    expect(body).toMatchObject({ name: 'Other name', primaryEmail: 'a@acme.com', metadata: { a: 'b' } });
+    const { body: cleared } = await client.patch('/customers/C1', { metadata: {} });
+    expect(cleared).not.toHaveProperty('metadata');
     for (const changes of [
       { name: null },
       { address: null },

@@ -24,6 +24,7 @@ const calls = [
   'POST /accounts',
   'POST /accounts/{id}/add_aliases',
   'POST /accounts/{id}/remove_aliases',
+  'POST /aliases',
   'POST /authenticate',
   'POST /customers',
   'POST /settings',

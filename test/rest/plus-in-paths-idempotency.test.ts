@@ -71,7 +71,7 @@ const writes: Write[] = [
 ];
 
 function expectReplay(answer: RestAnswer, first: RestAnswer): void {
-  expect(answer).toMatchObject({ status: 200, body: first.body });
+  expect(answer).toMatchObject({ status: first.status, body: first.body });
   expect(answer.headers.get('idempotent-replayed')).toBe('true');
 }
 
@@ -88,7 +88,7 @@ describe.each(writes)('$call with a plus and an Idempotency-Key', ({ kind: name,
   it('is replayed if the path means the name with a space', async () => {
     const client = await clientWith('c d');
     const first = await write(client, 'c+d');
-    expect(first).toMatchObject({ status: 200 });
+    expect(first.status).toBeLessThan(300);
     expect(first.headers.get('idempotent-replayed')).toBeNull();
     expectReplay(await write(client, 'c+d'), first);
     expectReplay(await write(client, '%63+d'), first);
@@ -106,7 +106,7 @@ describe.each(writes)('$call with a plus and an Idempotency-Key', ({ kind: name,
   it.each(['c%2Bd', 'c%20d'])('is rejected if the path is sent again as %s', async (segment) => {
     const client = await clientWith('c d', 'c+d');
     const answer = await write(client, 'c+d');
-    expect(answer.status).toBe(200);
+    expect(answer.status).toBeLessThan(300);
     expectRefusal(await write(client, segment), 400, 'IDEMPOTENCY_KEY_REUSED');
   });
 });

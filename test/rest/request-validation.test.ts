@@ -116,7 +116,7 @@ describe('a REST path', () => {
     ['DELETE', '/accounts', 'GET, HEAD, OPTIONS, POST'],
     ['POST', '/accounts/A1', 'DELETE, GET, HEAD, OPTIONS, PATCH'],
     ['GET', '/accounts/A1/add_aliases', 'OPTIONS, POST'],
-    ['POST', '/aliases', 'GET, HEAD, OPTIONS'],
+    ['DELETE', '/aliases', 'GET, HEAD, OPTIONS, POST'],
     ['PATCH', '/aliases/x', 'DELETE, GET, HEAD, OPTIONS'],
     ['DELETE', '/settings/setting.n.s.ACCOUNT.A1', 'GET, HEAD, OPTIONS, PATCH'],
   ])('returns 405 with the allowed methods for %s %s', async (method, path, allow) => {

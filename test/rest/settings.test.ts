@@ -102,7 +102,7 @@ describe('/settings/{id}', () => {
     await client.post('/settings', body);
     expect((await client.get(path)).body).toMatchObject(body);
     const changed = await client.patch(path, { value: 'EUR', name: 'Money' });
-    expect(changed).toMatchObject({ status: 200, body: { ...body, value: 'EUR', name: 'Money' } });
+    expect(changed).toMatchObject({ status: 201, body: { ...body, value: 'EUR', name: 'Money' } });
     const typed = await client.patch(path, { dataType: 'JSON', value: '{}' });
     expect(typed.body).toMatchObject({ dataType: 'JSON', value: '{}', name: 'Money' });
   });
