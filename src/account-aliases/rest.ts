@@ -26,6 +26,7 @@ import {
   pageAnswer,
   pageOf,
   pageQuery,
+  pageSizeOf,
   type ReadPage,
 } from '../rest/page.ts';
 import { nameInPath } from '../rest/path.ts';
@@ -149,7 +150,7 @@ const timelineRoute = call(['accounts:read'], {
   tags,
   summary: 'List the aliases of an account',
   description: `Lists all spans of the account's aliases, ordered by start (spans without a start first), then by value. Without \`pageSize\`, a response has up to ${maxSpans}.`,
-  request: { params: accountPath, query: z.strictObject(pageQuery) },
+  request: { params: accountPath, query: z.strictObject({ ...pageQuery, pageSize: pageSizeOf(maxSpans) }) },
   responses: {
     200: answer(
       z

@@ -29,7 +29,8 @@ export const netTermDays = fields.netTermDays;
 const recipients = z
   .array(fields.email)
   .max(50)
-  .check(unique((address) => address.toLowerCase(), 'the email'));
+  .check(unique((address) => address.toLowerCase(), 'the email'))
+  .meta({ uniqueItems: true });
 
 export const emailRecipients = recipients.describe('The recipients of the invoices.');
 export const additionalEmailRecipients = recipients.describe('The recipients of copies of the invoices.');
@@ -65,7 +66,7 @@ const shape = {
   invoiceCurrency: invoiceCurrency.nullish(),
   netTermDays: netTermDays.nullish(),
   primaryEmail: fields.optionalEmail(primaryEmail),
-  status: createStatus.nullish(),
+  status: createStatus.nullish().meta({ enum: ['DRAFT', 'ACTIVE', null] }),
   address: address.nullish(),
   billingInformation: billingInformation.nullish(),
   aliases: alias.aliases.nullish(),
@@ -97,6 +98,7 @@ export const updateStatus = z
     if (payload.value === 'ARCHIVED')
       report(payload, 'INVALID_VALUE', 'must be ACTIVE or DRAFT: use archiveAccount');
   })
+  .meta({ enum: ['DRAFT', 'ACTIVE'] })
   .describe(
     'A `DRAFT` account can become `ACTIVE`, but not vice versa. To archive an account, use `archiveAccount`.',
   );

@@ -38,6 +38,7 @@ export const aliases = z
   .array(value)
   .max(maxAliasesPerCall)
   .check(unique((alias) => alias, 'the value'))
+  .meta({ uniqueItems: true })
   .describe(
     'Values that name the account without an end. Each starts when the value last ended as an alias; a new value has no start.',
   );
@@ -139,7 +140,8 @@ export const removeAliasesInput = z.object({
     .array(heldValue)
     .min(1)
     .max(maxAliasesPerCall)
-    .check(unique((alias) => alias, 'the value')),
+    .check(unique((alias) => alias, 'the value'))
+    .meta({ uniqueItems: true }),
   effectiveUntil: instant.nullish(),
   idempotencyKey: idempotencyKey.nullish(),
 });
@@ -172,6 +174,7 @@ export const removeSpansInput = z.object({
     .array(heldValue)
     .max(maxRemoved)
     .check(unique((alias) => alias, 'the value'))
+    .meta({ uniqueItems: true })
     .nullish(),
   spans: spans.nullish(),
   idempotencyKey: idempotencyKey.nullish(),
@@ -188,6 +191,7 @@ export const registerAliasesInput = z.object({
     .min(1)
     .max(maxRegistered)
     .check(unique((alias) => alias.value, 'the value'))
+    .meta({ uniqueItems: true })
     .describe('The values to register.'),
   idempotencyKey: idempotencyKey.nullish(),
 });

@@ -96,6 +96,10 @@ function checkMetadata(payload: z.core.ParsePayload<Record<string, string>>): vo
 
 export const metadata = z
   .preprocess(trimKeys, z.record(z.string(), text(metadataValueLength)).check(checkMetadata))
+  .meta({
+    maxProperties: maxMetadataKeys,
+    propertyNames: { minLength: metadataKeyLength.min, maxLength: metadataKeyLength.max },
+  })
   .describe(
     `Your own key-value pairs, such as ids in other systems. At most ${maxMetadataKeys} keys of ${metadataKeyLength.min} to ${metadataKeyLength.max} characters; values are strings of up to ${metadataValueLength.max}.`,
   );
@@ -146,7 +150,7 @@ function currencyOf(codes: ReadonlySet<string>, what: string) {
       if (!codes.has(payload.value))
         report(payload, 'INVALID_VALUE', `must be ${what} ISO 4217 code in upper case, such as USD`);
     })
-    .meta({ maxLength: 3 });
+    .meta({ minLength: 3, maxLength: 3 });
 }
 
 /** A currency in use. */

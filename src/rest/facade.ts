@@ -30,7 +30,9 @@ function asText(rule: z.ZodType) {
 export function facade<T extends z.ZodType>(rule: T): T {
   const { type, innerType, element, shape } = rule.def as Definition;
   if (innerType !== undefined && (type === 'optional' || type === 'nullable')) {
-    return rebuilt(rule, { innerType: facade(innerType) });
+    const outer = rebuilt(rule, { innerType: facade(innerType) });
+    const isInstant = type === 'nullable' && innerType.def.type === 'date';
+    return isInstant ? outer.meta({ ...outer.meta(), type: ['string', 'null'] }) : outer;
   }
   if (element !== undefined && type === 'array') return rebuilt(rule, { element: facade(element) });
   if (shape !== undefined) return rebuilt(rule, { shape: mapped(shape), catchall: z.never() });

@@ -9,12 +9,30 @@ Instants are RFC 3339. \`2024-01-01T00:00:00+0000\` and \`2022-06-04 00:00:00 UT
 
 \`Idempotency-Key\` makes a write safe to retry: within 24 hours, the same key with the same input returns the first response with the header \`Idempotent-Replayed: true\`. Every response has an \`X-Request-Id\`: yours, if you sent a valid one.`;
 
+const tags = [
+  { name: 'Accounts', description: 'Billing accounts of customers.' },
+  { name: 'Aliases', description: 'The names under which usage events can name an account.' },
+  { name: 'Authentication', description: 'Short-lived tokens for API keys.' },
+  { name: 'Customers', description: 'The companies that buy from the tenant.' },
+  { name: 'Settings', description: 'Typed key-values of accounts and customers.' },
+];
+
+/** The type of the document lacks `identifier`, which version 3.1 added. */
+const license = { name: 'Proprietary', identifier: 'LicenseRef-Proprietary' };
+
 /** Generates the OpenAPI document from the routes and their rules. */
 function documentOf(rest: Rest) {
   return rest.getOpenAPI31Document({
     openapi: '3.1.0',
-    info: { title: 'accountgraph', version: '1', description },
+    info: {
+      title: 'accountgraph',
+      version: '1',
+      description,
+      contact: { name: 'The operator of this service' },
+      license,
+    },
     servers: [{ url: '/' }],
+    tags,
   });
 }
 

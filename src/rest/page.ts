@@ -1,17 +1,21 @@
 import { createHash } from 'node:crypto';
 import { InvalidInputError } from '../lib/errors.ts';
-import { defaultPageSize, type ListPage, pageSize } from '../lib/page.ts';
+import { defaultPageSize, type ListPage, maxPageSize, pageSize } from '../lib/page.ts';
 import { issuesOf } from '../lib/wording.ts';
 import { z } from './zod.ts';
 
-/** Query parameters of every list, besides its filter. */
-export const pageQuery = {
-  pageSize: z.coerce
+/** Creates the query parameter for the size of a page. */
+export const pageSizeOf = (usual: number) =>
+  z.coerce
     .number<string>()
     .pipe(pageSize)
     .optional()
-    .describe(`The maximum number of entries in a page. Default: ${defaultPageSize}.`)
-    .openapi({ type: 'integer' }),
+    .describe(`The maximum number of entries in a page. Default: ${usual}.`)
+    .openapi({ type: 'integer', minimum: 1, maximum: maxPageSize });
+
+/** Query parameters of every list, besides its filter. */
+export const pageQuery = {
+  pageSize: pageSizeOf(defaultPageSize),
   nextToken: z
     .string()
     .optional()

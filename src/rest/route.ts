@@ -2,6 +2,7 @@ import { createRoute, type OpenAPIHono, type RouteConfig } from '@hono/zod-opena
 import type { Context, MiddlewareHandler } from 'hono';
 import type { Logger } from 'pino';
 import type { Caller, Ctx, Selects, Viewer } from '../ctx.ts';
+import { maxBodyBytes } from '../http/body.ts';
 import type { Spend } from '../http/budget.ts';
 import type { RunOperation } from '../http/lanes.ts';
 import { type Cancel, createCancel } from '../lib/cancel.ts';
@@ -90,19 +91,25 @@ const problems = {
   401: 'The token is missing or invalid.',
   403: 'The token lacks a scope.',
   404: 'Your tenant has no such entity.',
+  405: 'The path does not support this method. `Allow` lists the methods that it supports.',
   429: 'The budget of the key is spent. `Retry-After` has the number of seconds until a retry.',
   503: 'The service cannot handle the request. `Retry-After`, if present, has the number of seconds until a retry.',
-} as const;
+  default: 'An unexpected error or a timeout. Report its `X-Request-Id` if it persists.',
+};
 
-function problem(status: keyof typeof problems) {
+/** The error responses of routes whose requests have a body. */
+const bodyProblems = {
+  413: `The body has more than ${maxBodyBytes} bytes, or too many values.`,
+  415: 'The body is not declared as `application/json`, or has an unknown encoding.',
+};
+
+/** Describes the error responses that a route can return. */
+function problemAnswers(hasBody: boolean) {
   const content = { 'application/json': { schema: ErrorAnswer } };
-  return { description: problems[status], headers: errorCodeHeader, content };
-}
-
-/** The error responses that every route can return. */
-function problemAnswers() {
-  const statuses = Object.keys(problems).map(Number) as (keyof typeof problems)[];
-  return Object.fromEntries(statuses.map((status) => [status, problem(status)]));
+  const described = Object.entries({ ...problems, ...(hasBody && bodyProblems) });
+  return Object.fromEntries(
+    described.map(([status, description]) => [status, { description, headers: errorCodeHeader, content }]),
+  );
 }
 
 /** Describes a JSON response, with an optional example. */
@@ -131,6 +138,9 @@ export function call<P extends string, R extends Omit<RouteConfig, 'path' | 'mid
       ...[authenticated, readBody, inLane, allowed(scopes)],
       readName(config.path, config.request?.params),
     ] as const,
-    responses: { ...problemAnswers(), ...config.responses } as R['responses'],
+    responses: {
+      ...problemAnswers(config.request?.body !== undefined),
+      ...config.responses,
+    } as R['responses'],
   });
 }

@@ -103,6 +103,54 @@ describe('the OpenAPI document', () => {
     expect(schemas.Error).toMatchObject({ required: ['message'], additionalProperties: false });
   });
 
+  it('contains the limits of metadata, currencies, lists and page sizes', () => {
+    const { CreateAccountRequest, CreateAliasesRequest } = rest.contract.document.components.schemas;
+    expect(CreateAccountRequest.properties).toMatchObject({
+      metadata: { maxProperties: 50, propertyNames: { minLength: 1, maxLength: 40 } },
+      invoiceCurrency: { minLength: 3, maxLength: 3 },
+      aliases: { uniqueItems: true },
+      accountAliases: { items: { properties: { effectiveFrom: { type: ['string', 'null'] } } } },
+    });
+    expect(CreateAliasesRequest.properties.aliases).toMatchObject({ minItems: 1, maxItems: 100 });
+    const lists = operations().flatMap(([, { parameters = [] }]) =>
+      parameters.filter(({ name }: Json) => name === 'pageSize'),
+    );
+    expect(lists).toHaveLength(5);
+    for (const { schema } of lists)
+      expect(schema).toMatchObject({ type: 'integer', minimum: 1, maximum: 100 });
+  });
+
+  it('does not offer ARCHIVED in request bodies', () => {
+    const bodies = Object.entries<Json>(rest.contract.document.components.schemas).filter(([name]) =>
+      name.includes('Request'),
+    );
+    const statuses = bodies.flatMap(([, schema]) => {
+      const named = propertiesIn(schema, '').filter(([path]) => path.endsWith('.status'));
+      return named.map(([, { enum: values }]) => values.filter(Boolean));
+    });
+    expect(statuses).toEqual([
+      ['DRAFT', 'ACTIVE'],
+      ['DRAFT', 'ACTIVE'],
+      ['DRAFT', 'ACTIVE'],
+    ]);
+  });
+
+  it('documents 405, 413, 415 and other errors', () => {
+    for (const [name, { responses, requestBody }] of operations()) {
+      const statuses = Object.keys(responses);
+      expect(statuses, name).toEqual(expect.arrayContaining(['405', 'default']));
+      expect(statuses.includes('413') && statuses.includes('415'), name).toBe(requestBody !== undefined);
+    }
+  });
+
+  it('describes its tags and names a contact', () => {
+    const { tags, info } = rest.contract.document;
+    const used = operations().flatMap(([, one]) => one.tags);
+    expect(tags.map(({ name }: Json) => name)).toEqual([...new Set(used)].toSorted());
+    for (const { description } of tags) expect(description).toMatch(/\S/);
+    expect(info.contact.name).toMatch(/\S/);
+  });
+
   it('explains deletes and group details', () => {
     const of = (call: string) => operations().find(([name]) => name === call)?.[1];
     expect(of('DELETE /accounts/{id}').description).toContain('It keeps its settings');
