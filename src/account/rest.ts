@@ -224,7 +224,7 @@ const statusQuery = z
 const filter = z.strictObject({
   customer_id: entityReference.optional().describe('Accounts of this customer.'),
   status: statusQuery.optional(),
-  invoice_currency: rules.invoiceCurrency.optional().describe('Accounts invoiced in this currency.'),
+  invoice_currency: rules.currencyCondition.optional().describe('Accounts invoiced in this currency.'),
   account_id: entityReference.optional().describe('The account with this id.'),
   _search: search
     .optional()

@@ -70,6 +70,7 @@ const entities = {
       ['invoiceCurrency', { invoiceCurrency: 'JPY' }, { invoiceCurrency: 'JPY' }],
       ['netTermDays', { netTermDays: 0 }, { netTermDays: 0 }],
       ['primaryEmail', { primaryEmail: 'new@acme.com' }, { primaryEmail: 'new@acme.com' }],
+      ['no primaryEmail if it is blank', { primaryEmail: ' ' }, {}],
       ['one part of an address', { address: { city: 'Ulm' } }, { address: { ...noAddress, city: 'Ulm' } }],
       ['an empty address', { address: {} }, { address: null }],
       ['an address of empty strings', { address: { city: '', country: '' } }, { address: null }],

@@ -1,9 +1,12 @@
 import { sql } from 'drizzle-orm';
 import { describe, expect, it } from 'vitest';
 import { createAccount, createCustomer, tenantWithCustomer } from '../support/fixtures.ts';
+import { readAccount } from '../support/reads.ts';
+import { expectRefusal, useRest } from '../support/rest.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
 
 const service = useService();
+const rest = useRest(service);
 
 type List = 'accounts' | 'customers';
 
@@ -48,6 +51,34 @@ describe('the filter of accounts', () => {
     expect(await idsOf(client, 'accounts', { tag: 'US' })).toEqual(['vips']);
     expect(await idsOf(client, 'accounts', { tag: 'active' })).toEqual([]);
     expect(await idsOf(client, 'accounts', { tag: `T${client.tenantId}` })).toEqual([]);
+  });
+
+  it('folds a tag as it is stored, on both APIs', async () => {
+    const client = await tenantWithCustomer(service);
+    await createAccount(client, { id: 'first', tags: [' İSTANBUL '] });
+    await rest.of(client).post('/accounts', {
+      id: 'other',
+      name: 'Other',
+      customerId: 'C1',
+      tags: ['I\u0307stanbul'],
+    });
+    for (const tag of ['İSTANBUL', ' i\u0307stanbul', 'İstanbul'])
+      expect(await idsOf(client, 'accounts', { tag })).toEqual(['first', 'other']);
+  });
+
+  it('accepts a withdrawn currency, on both APIs', async () => {
+    const client = await tenantWithCustomer(service);
+    expect(await idsOf(client, 'accounts', { invoiceCurrency: 'ANG' })).toEqual([]);
+    const answer = await rest.of(client).get('/accounts?invoice_currency=ANG');
+    expect(answer).toMatchObject({ status: 200, body: { data: [] } });
+    expectRefusal(await rest.of(client).get('/accounts?invoice_currency=ABC'), 400, 'INVALID_INPUT');
+  });
+
+  it('trims metadata keys', async () => {
+    const client = await tenantWithCustomer(service);
+    await createAccount(client, { id: 'a', metadata: { ' crm ': 'X1' } });
+    expect((await readAccount(client, 'a')).metadata).toEqual({ crm: 'X1' });
+    expect(await idsOf(client, 'accounts', { metadata: { key: 'crm', value: 'X1' } })).toEqual(['a']);
   });
 
   it('matches a metadata key and its value exactly', async () => {

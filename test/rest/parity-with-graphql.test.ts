@@ -35,6 +35,10 @@ const good: Accepted[] = [
   ...goodMetadata,
   ...goodSettings,
   ...goodIdentifiers('alias', (value) => ({ aliases: [value] })),
+  ['a new currency', { invoiceCurrency: 'XCG' }],
+  ['a blank email', { primaryEmail: ' ' }],
+  ['tags to fold', { tags: [' İSTANBUL ', 'straße'] }],
+  ['a metadata key to trim', { metadata: { ' k ': 'v' } }],
   ['dated aliases', { aliases: ['a'], datedAliases: [span('b', from, until), span('b', until)] }],
   [
     'nulls',
@@ -51,6 +55,7 @@ const bad: Refused[] = [
   ...badMetadata,
   ...badSettings,
   ['an unknown currency', { invoiceCurrency: 'usd' }, ['invoiceCurrency'], 'INVALID_VALUE'],
+  ['a withdrawn currency', { invoiceCurrency: 'ANG' }, ['invoiceCurrency'], 'INVALID_VALUE'],
   ['netTermDays 366', { netTermDays: 366 }, ['netTermDays'], 'TOO_LARGE'],
   ['an archived account', { status: 'ARCHIVED' }, ['status'], 'INVALID_VALUE'],
   ['11 aliases', { aliases: listOf(11, (index) => `a${index}`) }, ['aliases'], 'TOO_MANY'],

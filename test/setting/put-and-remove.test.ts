@@ -177,3 +177,10 @@ it('keeps the settings of an account and a customer with the same id apart', asy
   const left = settings.filter(({ owner_id }) => owner_id === 'C1');
   expect(left).toMatchObject([{ owner_type: 'CUSTOMER', value: 'c' }]);
 });
+
+it('says that a number is too large, not that it is infinite', async () => {
+  const client = await tenantWithAccounts(service);
+  const settings = [setting('s', { dataType: 'NUMERIC', value: '1e400' })];
+  const answer = await tryMutation(client, 'putSettings', { accountId: 'A1', settings });
+  expect(answer.issues).toMatchObject([{ message: expect.stringContaining('too large') }]);
+});

@@ -241,6 +241,13 @@ export const goodMetadata: Accepted[] = [
 
 export const badMetadata: Refused[] = [
   ['metadata with 51 keys', { metadata: metadataOf(51) }, ['metadata'], 'TOO_MANY'],
+  [
+    'metadata keys that differ in white space',
+    { metadata: { k: 'v', ' k': 'w' } },
+    ['metadata'],
+    'DUPLICATE',
+  ],
+  ['a metadata key with a line break', { metadata: { 'a\nb': 'v' } }, ['metadata', 'a\nb'], 'INVALID_FORMAT'],
   ['an empty metadata key', { metadata: { '': 'v' } }, ['metadata', ''], 'TOO_SHORT'],
   ['metadata key of 41 characters', { metadata: { [x(41)]: 'v' } }, ['metadata', x(41)], 'TOO_LONG'],
   ['metadata value of 501 characters', { metadata: { k: x(501) } }, ['metadata', 'k'], 'TOO_LONG'],

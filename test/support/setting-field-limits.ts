@@ -25,21 +25,33 @@ const wellTyped: [string, string][] = [
   ['NUMERIC', '0'],
   ['NUMERIC', '-12.50'],
   ['NUMERIC', '1e3'],
+  ['NUMERIC', '.5'],
+  ['NUMERIC', '-.5e1'],
+  ['NUMERIC', '+5'],
   ['NUMERIC', '123456789012345678901234567890.5'],
   ['JSON', 'null'],
   ['JSON', ' [1, {"a": "ü"}] '],
   ['JSON_LOGIC', '{"==": [1, 1]}'],
+  ['JSON_LOGIC', '{"or": [{"==": [{"var": "a:\\"{"}, 1]}, {"==": [2, 2]}]}'],
 ];
 
 const illTyped: [string, string][] = [
-  ...['', ' ', '1,5', '0x10', 'NaN', 'Infinity', '1e999', '1 2', ' 1', '--1', '1.'].map(
+  ...['', ' ', '1,5', '0x10', 'NaN', 'Infinity', '1e999', '1 2', ' 1', '--1', '1.', '.', '+', '1e400'].map(
     (value): [string, string] => ['NUMERIC', value],
   ),
   ...['', '{', "{'a': 1}", 'undefined', '[1,]'].map((value): [string, string] => ['JSON', value]),
-  ...['', '{}', '[]', '1', 'null', '"=="', '{"a": 1, "b": 2}', '{"=="'].map((value): [string, string] => [
-    'JSON_LOGIC',
-    value,
-  ]),
+  ...[
+    '',
+    '{}',
+    '[]',
+    '1',
+    'null',
+    '"=="',
+    '{"a": 1, "b": 2}',
+    '{"=="',
+    '{"==": [1, 1], "==": [1, 2]}',
+    '{"=\\u003d": 1, "==": 1}',
+  ].map((value): [string, string] => ['JSON_LOGIC', value]),
 ];
 
 export const goodSettings: Accepted[] = [
