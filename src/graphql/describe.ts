@@ -5,7 +5,7 @@ function range(min: number | undefined, max: number | undefined, unit: string): 
   if (min !== undefined && max !== undefined)
     return min === max ? `${min}${unit}` : `${min} to ${max}${unit}`;
   if (max !== undefined) return `At most ${max}${unit}`;
-  return min === undefined ? undefined : `At least ${min}${unit}`;
+  return min === undefined ? undefined : `At least ${min}${min === 1 ? unit.replace(/s$/, '') : unit}`;
 }
 
 /** Returns the description of a field: the description of its rule, and its limits. */

@@ -93,7 +93,7 @@ async function checkCommandsBeside({ url }: Running, env: Record<string, string>
   // A revoked key is cached for a few seconds.
   await until(async () => (await ask(url, token, '{ viewer { keyName } }')).status === 401);
   expect(sentenceOf(await programs.run([], env))).toMatch(
-    /^The data directory .* is in use by another running/,
+    /^The data directory .* is in use by another accountgraph process/,
   );
 }
 

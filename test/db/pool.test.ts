@@ -161,7 +161,7 @@ describe('a transaction', () => {
       await run(failing, { zero: 0 }).catch(() => undefined);
       return 'kept';
     });
-    await expect(passedOver).rejects.toThrow('not kept');
+    await expect(passedOver).rejects.toThrow('was rolled back');
   });
 
   it('has a total time limit', async () => {

@@ -155,7 +155,7 @@ describe('the service with a failing database', { timeout: 120_000 }, () => {
     await proxy.set({ kind: 'lose answer', to: 'lost-over-rest' });
     const lost = await createAccount('lost', 'lost-over-rest');
     expectHonest(lost);
-    expect(lost.body.message).toContain('may or may not have taken place');
+    expect(lost.body.message).toContain('may or may not have happened');
     await proxy.set({ kind: 'none' });
     await expect(createAccount('lost', 'lost-over-rest')).resolves.toMatchObject({
       status: 201,
@@ -168,7 +168,7 @@ describe('the service with a failing database', { timeout: 120_000 }, () => {
     await proxy.set({ kind: 'lose answer', to: 'lost-key' });
     const lost = await createCustomer('lost', 'lost-key');
     expectHonest(lost);
-    expect(lost.body.errors[0].message).toContain('may or may not have taken place');
+    expect(lost.body.errors[0].message).toContain('may or may not have happened');
     await proxy.set({ kind: 'none' });
     await expect(createCustomer('lost', 'lost-key')).resolves.toMatchObject({
       body: { data: { createCustomer: { replayed: true, customer: { id: 'lost' } } } },
