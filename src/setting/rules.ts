@@ -52,17 +52,19 @@ function isOneOperator(parsed: unknown): boolean {
   );
 }
 
-/** Counts the members of a JSON object, repeated keys included, which JSON.parse drops. */
-function countMembers(json: string): number {
-  const bare = json.replaceAll(/"(?:[^"\\]|\\.)*"/g, '""');
-  let depth = 0;
-  let count = 0;
-  for (const character of bare) {
-    if (character === '{' || character === '[') depth += 1;
-    else if (character === '}' || character === ']') depth -= 1;
-    else if (character === ':' && depth === 1) count += 1;
+/** Whether an object anywhere in valid JSON repeats a key. JSON.parse would keep only the last one. */
+function repeatsKey(json: string): boolean {
+  const open: Set<string>[] = [];
+  for (const [token, colon] of json.matchAll(/[{}[\]]|"(?:[^"\\]|\\.)*"(?=\s*(:?))/g)) {
+    if (token === '{' || token === '[') open.push(new Set());
+    else if (token === '}' || token === ']') open.pop();
+    else if (colon === ':') {
+      const key: string = JSON.parse(token);
+      if (open.at(-1)?.has(key)) return true;
+      open.at(-1)?.add(key);
+    }
   }
-  return count;
+  return false;
 }
 
 /** Returns the problem of a value of this type as the end of a sentence, or undefined. */
@@ -74,10 +76,11 @@ function mismatch(dataType: SettingDataType, value: string): string | undefined 
   }
   const json = parseJson(value);
   if (json === undefined) return `must be JSON, because dataType is ${dataType}`;
-  if (dataType === 'JSON_LOGIC' && !(isOneOperator(json.parsed) && countMembers(value) === 1)) {
+  if (dataType === 'JSON') return undefined;
+  if (!isOneOperator(json.parsed)) {
     return 'must be a JSON object with one key, the operator, because dataType is JSON_LOGIC';
   }
-  return undefined;
+  return repeatsKey(value) ? 'must not repeat a key, because dataType is JSON_LOGIC' : undefined;
 }
 
 /** Checks that a value is valid for its type. */

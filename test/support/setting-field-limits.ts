@@ -51,6 +51,7 @@ const illTyped: [string, string][] = [
     '{"=="',
     '{"==": [1, 1], "==": [1, 2]}',
     '{"=\\u003d": 1, "==": 1}',
+    '{"or": [{"==": [1, 1], "==": [2, 2]}]}',
   ].map((value): [string, string] => ['JSON_LOGIC', value]),
 ];
 
