@@ -22,7 +22,7 @@ describe.skipIf(isSkipped)('the REST reference in a browser', () => {
     const url = service.url.replace(/\/graphql$/, '/docs');
     const { page, troubles } = await newPage(browser, url);
     await page.getByRole('heading', { name: 'accountgraph' }).first().waitFor();
-    expect(await page.locator('.opblock').count()).toBe(21);
+    expect(await page.locator('.opblock').count()).toBe(22);
     await shoot(page, 'reference');
 
     await page.getByRole('button', { name: 'Authorize', exact: true }).first().click();

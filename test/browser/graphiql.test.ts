@@ -58,7 +58,7 @@ async function expectToken(page: Page, token: string | undefined): Promise<void>
 
 if (isSkipped) {
   console.warn(
-    'SKIPPED: GraphiQL is not tested in a browser, for there is no Chromium at /usr/bin/chromium.',
+    'SKIPPED: GraphiQL is not tested in a browser, because there is no Chromium at /usr/bin/chromium.',
   );
 }
 
@@ -107,7 +107,7 @@ describe.skipIf(isSkipped)('GraphiQL in a browser', () => {
     await page.getByRole('button', { name: /Documentation Explorer/ }).click();
     const manual = page.locator('.graphiql-plugin');
     await manual.getByRole('link', { name: 'Mutation', exact: true }).click();
-    await manual.getByText('Creates an account of a customer').first().waitFor();
+    await manual.getByText('Creates an account with its aliases and settings').first().waitFor();
     await shoot(page, 'manual');
     expect(troubles).toEqual([]);
   });
