@@ -109,7 +109,7 @@ describe('Apollo Client', () => {
     const answers: (CreateAccountData | null | undefined)[] = [];
     await client.mutate({
       mutation: createAccount,
-      variables: { input: { ...inputOf('ACe1', 'ACe'), name: 'A' } },
+      variables: { input: { ...inputOf('ACe1', 'ACe'), name: '' } },
       update: (_, { data }) => void answers.push(data),
     });
     expect(answers).toMatchObject([

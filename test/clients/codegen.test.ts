@@ -71,7 +71,7 @@ describe('a document typed by graphql-codegen', () => {
     const { createAccount: taken } = await ask(service, createAccount, { input });
     if (taken.__typename !== 'IdTakenError') throw new Error(taken.__typename);
     expect(taken).toMatchObject({ code: 'ID_TAKEN', accountId: 'CGtwice' });
-    const bad = { ...input, name: 'A', netTermDays: -1 };
+    const bad = { ...input, name: '', netTermDays: -1 };
     const { createAccount: invalid } = await ask(service, createAccount, { input: bad });
     if (invalid.__typename !== 'InvalidInputError') throw new Error(invalid.__typename);
     expect(invalid.issues.map(({ path, code }) => `${path} ${code}`)).toEqual([

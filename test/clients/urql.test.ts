@@ -128,7 +128,7 @@ describe('urql with graphcache', () => {
   it('reads the fields of every error', async () => {
     const client = createClient(service);
     const { data } = await client.mutation(createAccount, {
-      input: { ...inputOf('UQf1', 'UQf'), name: 'A' },
+      input: { ...inputOf('UQf1', 'UQf'), name: '' },
     });
     expect(data).toMatchObject({ createAccount: { __typename: 'InvalidInputError', code: 'INVALID_INPUT' } });
     expect(warnings).not.toHaveBeenCalled();
