@@ -1,9 +1,11 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createAccount, createCustomer, tenantWithCustomer } from '../support/fixtures.ts';
 import { mutate, tryMutation } from '../support/mutations.ts';
+import { useRest } from '../support/rest.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
 
 const service = useService();
+const rest = useRest(service);
 const full = {
   name: 'Same',
   primaryEmail: 'a@acme.com',
@@ -103,5 +105,20 @@ describe('putSettings', () => {
     await mutate(client, 'putSettings', { accountId: 'A1', settings: [setting] });
     await mutate(client, 'putSettings', { accountId: 'A1', settings: [{ ...setting, value: 'w' }] });
     expect((await read()).account).toMatchObject({ version: 3, settings: [{ value: 'w' }] });
+  });
+});
+
+describe('PATCH over REST', () => {
+  it('keeps version, updatedAt and history for equal fields and settings', async () => {
+    const setting = { id: 's', namespace: 'n', name: 'S', dataType: 'STRING', value: 'v' };
+    await mutate(client, 'putSettings', { accountId: 'A1', settings: [setting] });
+    const before = await read();
+    const api = rest.of(client);
+    expect((await api.patch('/accounts/A1', full)).status).toBe(200);
+    const settingPath = '/settings/setting.n.s.ACCOUNT.A1';
+    expect((await api.patch(settingPath, { name: 'S', value: 'v' })).status).toBe(201);
+    expect(await read()).toEqual(before);
+    expect((await api.patch(settingPath, { value: 'w' })).body.value).toBe('w');
+    expect((await read()).account.version).toBe(before.account.version + 1);
   });
 });
