@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 // Without the alias, vitest also loads graphql as an ES module, whose types differ.
@@ -29,11 +30,21 @@ const faults = ['backup', 'crash', 'overload', 'pooler', 'rolling-restart', 'soa
   (name) => `test/faults/${name}.test.ts`,
 );
 
+/** Starts the slowest file first: by default, a new checkout starts the largest files first. */
+class SlowestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isSlowest = ({ moduleId }: TestSpecification) => moduleId.endsWith('differential-long.test.ts');
+    const sorted = await super.sort(files);
+    return [...sorted.filter(isSlowest), ...sorted.filter((file) => !isSlowest(file))];
+  }
+}
+
 export default defineConfig({
   root,
   test: {
     // By default vitest reserves a core, which leaves one worker on a machine with two.
     maxWorkers: '100%',
+    sequence: { sequencer: SlowestFirst },
     projects: [
       {
         resolve: { alias },
