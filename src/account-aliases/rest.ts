@@ -21,6 +21,7 @@ import { facade } from '../rest/facade.ts';
 import {
   type AskedPage,
   askedPage,
+  maxUnlimitedSize,
   nextPage,
   nextToken,
   pageAnswer,
@@ -106,9 +107,6 @@ const exampleSpan = {
 const aliasPath = nameInPath('alias', rules.endAliasInput.shape.alias, nameExisted);
 const tags = ['Aliases'];
 
-/** The spans in a response without `pageSize`. Some clients cannot request another page. */
-const maxSpans = 1000;
-
 const addRoute = call(['accounts:write'], {
   method: 'post',
   path: '/accounts/{id}/add_aliases',
@@ -149,8 +147,11 @@ const timelineRoute = call(['accounts:read'], {
   operationId: 'listAccountAliases',
   tags,
   summary: 'List the aliases of an account',
-  description: `Lists all spans of the account's aliases, ordered by start (spans without a start first), then by value. Without \`pageSize\`, a response has up to ${maxSpans}.`,
-  request: { params: accountPath, query: z.strictObject({ ...pageQuery, pageSize: pageSizeOf(maxSpans) }) },
+  description: `Lists all spans of the account's aliases, ordered by start (spans without a start first), then by value. Without \`pageSize\`, a response has up to ${maxUnlimitedSize}.`,
+  request: {
+    params: accountPath,
+    query: z.strictObject({ ...pageQuery, pageSize: pageSizeOf(maxUnlimitedSize) }),
+  },
   responses: {
     200: answer(
       z
@@ -276,7 +277,7 @@ function registerAccountRoutes(rest: Rest): void {
   rest.openapi(timelineRoute, async (c) => {
     const account = await findAccount(c.var.ctx, c.req.valid('param').id);
     const list = `aliases of ${account.nodeId}`;
-    const asked = askedPage(list, c.req.valid('query'), maxSpans);
+    const asked = askedPage(list, c.req.valid('query'), maxUnlimitedSize);
     const page = await readSpans(c.var.ctx, account, asked);
     const data = page.rows.map((span) => showSpan(account, span));
     return c.json({ data, ...nextPage(asked, page) }, 200);

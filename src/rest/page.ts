@@ -31,11 +31,21 @@ export interface ListQuery {
   [condition: string]: string | number | undefined;
 }
 
+/** The most entries of a page that no `pageSize` limits. Some clients cannot request another page. */
+export const maxUnlimitedSize = 1000;
+
 /** The content of a page token: list, filter, page size and cursor. */
-const tokenContent = z.tuple([z.string(), z.record(z.string(), z.string()), pageSize, z.string()]);
+const tokenContent = z.tuple([
+  z.string(),
+  z.record(z.string(), z.string()),
+  z.int().min(1).max(maxUnlimitedSize),
+  z.string(),
+]);
+
+const checksumLength = 8;
 
 function checksum(content: string): string {
-  return createHash('sha256').update(content).digest('base64url').slice(0, 8);
+  return createHash('sha256').update(content).digest('base64url').slice(0, checksumLength);
 }
 
 function encodeToken(content: z.infer<typeof tokenContent>): string {
@@ -47,11 +57,18 @@ function brokenToken(message: string): InvalidInputError {
   return new InvalidInputError([{ path: ['nextToken'], code: 'INVALID_FORMAT', message }]);
 }
 
+function contentOf(token: string): z.infer<typeof tokenContent> | undefined {
+  try {
+    const json = Buffer.from(token, 'base64url').toString().slice(checksumLength);
+    const content = tokenContent.parse(JSON.parse(json));
+    return encodeToken(content) === token ? content : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 function decodeToken(list: string, token: string): z.infer<typeof tokenContent> {
-  const text = Buffer.from(token, 'base64url').toString();
-  const [sum, json] = [text.slice(0, 8), text.slice(8)];
-  const whole = Buffer.from(text).toString('base64url') === token && checksum(json) === sum;
-  const content = whole ? tokenContent.safeParse(JSON.parse(json)).data : undefined;
+  const content = contentOf(token);
   if (content?.[0] === list) return content;
   throw brokenToken('must be the complete nextToken of a page of this list');
 }

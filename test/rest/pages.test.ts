@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { tenantWithCustomer } from '../support/fixtures.ts';
 import { tryCreateAccounts } from '../support/mutations.ts';
@@ -7,6 +8,12 @@ import { type Json, useService } from '../support/service.ts';
 const service = useService();
 const rest = useRest(service);
 let client: RestClient;
+
+/** Returns a token whose checksum is right, with any content. */
+function tokenWith(content: string): string {
+  const sum = createHash('sha256').update(content).digest('base64url').slice(0, 8);
+  return Buffer.from(sum + content).toString('base64url');
+}
 
 beforeAll(async () => {
   client = rest.of(await tenantWithCustomer(service));
@@ -116,6 +123,8 @@ describe('GET /accounts in pages', () => {
       `/aliases?nextToken=${nextToken}`,
       '/accounts?nextToken=',
       '/accounts?nextToken=x',
+      `/accounts?nextToken=${tokenWith('not JSON')}`,
+      `/accounts?nextToken=${tokenWith('["accounts",{},1000000,"x"]')}`,
       '/accounts?nextToken=%00',
       `/accounts?nextToken=${nextToken.slice(0, -1)}`,
       `/accounts?nextToken=${nextToken}A`,

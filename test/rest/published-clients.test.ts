@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createAccount, createCustomer, tenantWithCustomer } from '../support/fixtures.ts';
 import { mutate, tryMutation } from '../support/mutations.ts';
@@ -130,6 +131,19 @@ describe('aliases of an account', () => {
     expect((await client.get('/accounts/A1/account_aliases?pageSize=7')).body.data).toHaveLength(7);
     const ended = await client.post('/accounts/A1/remove_aliases', { aliases: [...values.slice(5), 'w0'] });
     expect(ended.body.aliases.map(({ alias }: Json) => alias)).toEqual(['w1', 'w2']);
+  });
+});
+
+describe('GET /accounts/{id}/account_aliases', () => {
+  it('continues after 1,000 spans without a page size', async () => {
+    await createAccount(graphql);
+    await service.database.orm.execute(
+      sql`insert into aliases (tenant_id, value, account_id, effective_from, effective_until, created_at)
+        select ${graphql.tenantId}, 'v' || n, 'A1', '-infinity', '2020-01-01', now() from generate_series(1, 1001) as n`,
+    );
+    const first = (await client.get('/accounts/A1/account_aliases')).body;
+    const rest = (await client.get(`/accounts/A1/account_aliases?nextToken=${first.nextToken}`)).body;
+    expect([first.data.length, rest.data.length, rest.nextToken]).toEqual([1000, 1, undefined]);
   });
 });
 
