@@ -77,7 +77,7 @@ const instant = (description: string) => z.iso.datetime().describe(description);
 
 const AliasAnswer = z
   .strictObject({ value: rules.value, createdAt: instant("The time of the alias's creation.") })
-  .describe('An alias that is in force now.')
+  .describe('An alias that is in force now, or a registered value.')
   .openapi('Alias');
 
 const AccountAliasAnswer = z
@@ -170,7 +170,8 @@ const listRoute = call(['accounts:read'], {
   operationId: 'listAliases',
   tags,
   summary: 'List aliases',
-  description: 'Lists the current aliases of all accounts, ordered by value.',
+  description:
+    'Lists the aliases of all accounts that are in force now, and the registered values, ordered by value.',
   request: { query: z.strictObject(pageQuery) },
   responses: { 200: answer(pageOf(AliasAnswer, 'AliasPage'), 'A page of aliases.') },
 });
@@ -182,7 +183,7 @@ const registerRoute = call(['accounts:write'], {
   tags,
   summary: 'Register aliases',
   description:
-    'Registers values that name no account yet. They name nobody until an account gets them. If one is registered or in use, none is registered.',
+    'Registers values that name no account yet. They name nobody until an account gets them. If one of them is registered or in use, none is registered.',
   request: {
     headers: writeHeaders,
     body: body(RegisterAliasesBody, { aliases: [{ value: exampleAlias.value }] }),
@@ -205,7 +206,7 @@ const getRoute = call(['accounts:read'], {
   operationId: 'getAlias',
   tags,
   summary: 'Get an alias',
-  description: "Returns the alias if it is in force now. An account's own id is not an alias.",
+  description: "Returns the alias if it is in force now or registered. An account's own id is not an alias.",
   request: { params: aliasPath },
   responses: { 200: answer(AliasAnswer, 'The alias.', exampleAlias) },
 });
@@ -216,9 +217,10 @@ const deleteRoute = call(['accounts:write'], {
   operationId: 'deleteAlias',
   tags,
   summary: 'End an alias',
-  description: 'Ends an alias now, in whichever account has it. It stays in `account_aliases`.',
+  description:
+    'Ends an alias now, in whichever account has it. Its span stays in `account_aliases`. A registered value is deleted.',
   request: { params: aliasPath, headers: writeHeaders },
-  responses: { 200: answer(Success, 'The alias has ended.') },
+  responses: { 200: answer(Success, 'The alias has ended, or the registered value is deleted.') },
 });
 
 function showAlias({ value, createdAt }: ListedAlias) {
@@ -235,7 +237,7 @@ function showSpan(account: AccountRow, span: AliasRow) {
   };
 }
 
-/** Returns the alias that is in force now. Throws NotFoundError. */
+/** Returns the alias that is in force now or registered. Throws NotFoundError. */
 async function findAlias(ctx: Ctx, value: string): Promise<ListedAlias> {
   const on = ctx.now;
   const account = await ctx.load(accountByAlias, { value, on });

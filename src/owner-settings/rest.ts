@@ -109,10 +109,10 @@ const SettingAnswer = z
   .describe('A typed key-value of an account or customer.')
   .openapi('Setting');
 
-/** Settings of the organisation, which this service does not store. */
+/** The owner type of an organization's settings, which the service does not store. */
 const organization = 'ORGANIZATION';
 
-/** The clients know a third owner. */
+/** Accepts ORGANIZATION only to refuse it with the reason, because the published clients offer it. */
 const ownerInBody = z
   .enum([...rules.ownerTypes, organization])
   .check((payload) => {
@@ -120,7 +120,7 @@ const ownerInBody = z
       report(
         payload,
         'INVALID_VALUE',
-        'must be ACCOUNT or CUSTOMER: settings of the organization are not stored',
+        'must be ACCOUNT or CUSTOMER: settings of an organization are not stored',
       );
   })
   .transform((type) => type as rules.OwnerType)

@@ -45,7 +45,7 @@ export const readBody: MiddlewareHandler = async (c, next) => {
   return next();
 };
 
-/** Receives the rest of a body that nothing has read: a client that is cut off while it sends may lose the response. */
+/** Discards an unread body: a client whose connection closes while it sends may lose the response. */
 export const receiveRest: MiddlewareHandler = async (c, next) => {
   const request = c.req.raw;
   await next();

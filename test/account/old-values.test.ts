@@ -29,7 +29,7 @@ beforeEach(async () => {
   });
 });
 
-describe('an account with values that today are refused', () => {
+describe('an account with values that are refused in new input', () => {
   it('is read by id and alias, and listed, on both APIs', async () => {
     const document = `query($id: ID!, $alias: String!) {
       account(id: $id) { id name aliases { value } }
@@ -63,8 +63,8 @@ describe('an account with values that today are refused', () => {
   });
 });
 
-describe('a look-up in form NFD', () => {
-  it('finds what is stored in form NFC, on both APIs', async () => {
+describe('a look-up of an NFD value', () => {
+  it('finds the value stored in NFC, on both APIs', async () => {
     await createAccount(client, { id: 'caf\u00e9', aliases: ['jos\u00e9'] });
     const document =
       'query($id: ID!, $alias: String!) { account(id: $id) { id } accountByAlias(alias: $alias) { id } }';

@@ -62,7 +62,7 @@ describe('a cached API key', () => {
 });
 
 describe('the lookup of concurrent API keys', () => {
-  it('runs at most two statements for one key', async () => {
+  it('runs at most two statements for concurrent requests of one key', async () => {
     const { token } = await service.newTenant();
     const requests = () => Promise.all(Array.from({ length: 20 }, () => statusOf(token)));
     const count = await lookUps(async () => expect(new Set(await requests())).toEqual(new Set([200])));

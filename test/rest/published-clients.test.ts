@@ -34,8 +34,8 @@ describe('PATCH /settings/{full id}', () => {
   });
 });
 
-describe('settings of the organization', () => {
-  it('are an empty page', async () => {
+describe('settings of an organization', () => {
+  it('are listed as an empty page', async () => {
     await createAccount(graphql);
     await client.post('/settings', setting);
     const { status, body } = await client.get('/settings?entity_type=ORGANIZATION');
@@ -45,7 +45,7 @@ describe('settings of the organization', () => {
   it('are refused with the reason', async () => {
     const answer = await client.post('/settings', { ...setting, entityType: 'ORGANIZATION', entityId: 'x' });
     expectRefusal(answer, 400, 'INVALID_INPUT');
-    expect(answer.body.message).toContain('settings of the organization are not stored');
+    expect(answer.body.message).toContain('settings of an organization are not stored');
   });
 });
 
@@ -108,7 +108,7 @@ describe('aliases of an account', () => {
     expect(added.body.aliases.map(({ alias }: Json) => alias)).toEqual([...aliases, 'n', 'm']);
   });
 
-  it('begin and end nowhere if they have the placeholders of account_aliases', async () => {
+  it('have no start and no end if they are sent with the placeholders of account_aliases', async () => {
     await createAccount(graphql);
     const bounds = { effectiveFrom: '1970-01-01T00:00:00Z', effectiveUntil: '9999-01-01T00:00:00Z' };
     await client.post('/accounts/A1/add_aliases', { accountAliases: [{ value: 'x', ...bounds }] });
@@ -118,7 +118,7 @@ describe('aliases of an account', () => {
     expect(body.data).toMatchObject([bounds]);
   });
 
-  it('are listed whole without a page size, and end whole with one call', async () => {
+  it('are all returned without a page size, and all ended by one request', async () => {
     await createAccount(graphql);
     const values = Array.from({ length: 100 }, (_, index) => `v${String(index).padStart(3, '0')}`);
     for (let from = 0; from < 100; from += 10)

@@ -84,7 +84,7 @@ describe('POST /aliases', () => {
     expect(await listed()).toEqual(['a']);
   });
 
-  it('does not see the registered values of another tenant', async () => {
+  it('accepts a value that another tenant registered, and does not show it', async () => {
     await register('a');
     const other = rest.of(await tenantWithCustomer(service));
     expect((await other.get('/aliases')).body.data).toEqual([]);
@@ -110,7 +110,7 @@ describe('a registered value', () => {
         await mutate(graphql, 'addAliases', { accountId: 'A1', aliases: ['x'] });
       },
     ],
-  ])('goes to an account by %s', async (_, claim) => {
+  ])('becomes an alias or id of an account through %s', async (_, claim) => {
     await claim();
     expect((await graphql.send('{ accountByAlias(alias: "x") { id } }')).data.accountByAlias).not.toBeNull();
     await graphql.send('mutation { archiveAccount(input: { id: "A1" }) { __typename } }');
@@ -128,13 +128,13 @@ describe('a registered value', () => {
     expect(await listed()).toEqual(['x']);
   });
 
-  it('is forgotten by DELETE', async () => {
+  it('is deleted by DELETE', async () => {
     expect((await client.delete('/aliases/x')).body).toEqual({ success: true });
     expect(await listed()).toEqual([]);
     expect((await client.delete('/aliases/x')).status).toBe(404);
   });
 
-  it('is listed between the aliases in force, page by page', async () => {
+  it('is listed in order with the aliases in force, across pages', async () => {
     await createAccount(graphql, { id: 'A1', aliases: ['w', 'y'] });
     const first = (await client.get('/aliases?pageSize=2')).body;
     const second = (await client.get(`/aliases?nextToken=${first.nextToken}`)).body;

@@ -29,18 +29,18 @@ async function brokenBySpectral(source: string): Promise<string[]> {
   return [...new Set(problems.map(({ code, message }) => `${code}: ${message}`))];
 }
 
-it('is accepted by Redocly', async () => {
+it('passes the recommended rules of Redocly', async () => {
   expect(await brokenByRedocly(openapi)).toEqual([]);
 });
 
-it('is accepted by Spectral', async () => {
+it('passes the recommended rules of Spectral', async () => {
   expect(await brokenBySpectral(openapi)).toEqual([]);
 });
 
 it.each([
   ['operation-summary', '"summary":"List customers",', ''],
   ['security-defined', '"security":[{"bearer":[]}],', ''],
-])('is checked by Redocly for %s', async (rule, part, other) => {
+])('fails the Redocly rule %s if it is broken', async (rule, part, other) => {
   expect(openapi).toContain(part);
   expect(await brokenByRedocly(openapi.replace(part, other))).toContainEqual(expect.stringContaining(rule));
 });
@@ -48,7 +48,7 @@ it.each([
 it.each([
   ['operation-tag-defined', '"tags":["Customers"]', '"tags":["Other"]'],
   ['operation-operationId', '"operationId":"getCustomers",', ''],
-])('is checked by Spectral for %s', async (rule, part, other) => {
+])('fails the Spectral rule %s if it is broken', async (rule, part, other) => {
   expect(openapi).toContain(part);
   expect(await brokenBySpectral(openapi.replace(part, other))).toContainEqual(expect.stringContaining(rule));
 });
