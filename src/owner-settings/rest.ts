@@ -281,21 +281,31 @@ function changedIn({ account, customer }: SettingsOwner, { plusName }: RestConte
   return meant.filter((one) => one.ownerType === ownerType && one.ownerId === owner?.id);
 }
 
+const emptyPage = { rows: [], hasMore: false, cursorOf: () => '' };
+
+/** Whether a condition differs from the setting that a full id names. */
+function contradicts(
+  named: FullId,
+  conditions: { [key in keyof FullId]?: FullId[key] | undefined },
+): boolean {
+  const given = Object.entries(conditions).filter(([, value]) => value !== undefined);
+  return given.some(([key, value]) => named[key as keyof FullId] !== value);
+}
+
 function registerReads(rest: Rest): void {
   rest.openapi(listRoute, async (c) => {
     const { ctx } = c.var;
     const asked = askedPage('settings', c.req.valid('query'));
     const wanted = parsedFilter(filter, asked);
-    if (wanted.entity_type === organization) {
-      const none = { rows: [], hasMore: false, cursorOf: () => '' };
-      return c.json(pageAnswer(asked, 'ASC', [], none), 200);
-    }
-    const ownerTypes = wanted.entity_type ? [wanted.entity_type] : rules.ownerTypes;
-    for (const type of ownerTypes) assertAllowed(ctx, type, 'read');
+    if (wanted.entity_type === organization) return c.json(pageAnswer(asked, 'ASC', [], emptyPage), 200);
     const [named] = readFullId(wanted.setting_id ?? '');
-    const conditions = named
-      ? { ownerId: named.ownerId, namespace: named.namespace, id: named.id }
-      : { ownerId: wanted.entity_id, namespace: wanted.namespace, id: wanted.setting_id };
+    const ownerType = wanted.entity_type ?? named?.ownerType;
+    const ownerTypes = ownerType ? [ownerType] : rules.ownerTypes;
+    for (const type of ownerTypes) assertAllowed(ctx, type, 'read');
+    const { entity_id: ownerId, namespace } = wanted;
+    const isNone = named && contradicts(named, { ownerType, ownerId, namespace });
+    if (isNone) return c.json(pageAnswer(asked, 'ASC', [], emptyPage), 200);
+    const conditions = named ?? { ownerId, namespace, id: wanted.setting_id };
     const { size: first, after } = asked;
     const page = await settingPage(ctx, { first, after }, { ownerTypes, ...conditions });
     return c.json(pageAnswer(asked, 'ASC', page.rows.map(showSetting), page), 200);

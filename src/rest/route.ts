@@ -74,7 +74,7 @@ const authenticated: MiddlewareHandler<RestEnv> = async (c, next) => {
 /** Charges the budget of the key, and runs the request in its tenant's lane. */
 const inLane: MiddlewareHandler<RestEnv> = async (c, next) => {
   const { ctx, cancel, options } = c.var;
-  const cost = c.req.method === 'GET' ? costs.read : costs.write;
+  const cost = ['GET', 'HEAD'].includes(c.req.method) ? costs.read : costs.write;
   charge(c, ctx.viewer, cost);
   await options.runOperation({ caller: { viewer: ctx.viewer, cancel }, cost }, next);
 };
@@ -124,7 +124,7 @@ export function body<T extends z.ZodType>(schema: T, example?: unknown) {
   return { required: true as const, content: { 'application/json': media } };
 }
 
-/** Defines a route that requires these scopes. They are checked before the input. */
+/** Defines a route that requires these scopes. They are checked before the rules of the input. */
 export function call<P extends string, R extends Omit<RouteConfig, 'path' | 'middleware'> & { path: P }>(
   scopes: readonly Scope[],
   config: R,

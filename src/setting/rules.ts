@@ -184,22 +184,26 @@ function isOwnerType(word: string | undefined): word is OwnerType {
   return ownerTypes.some((type) => type === word);
 }
 
+/** The most UTF-16 units of a part: two for each character. */
+const maxPartUnits = 2 * maxLength(id);
+/** The most UTF-16 units of a full id. An escaped character has two. */
+const maxFullIdUnits = 'setting....CUSTOMER'.length + 3 * maxPartUnits;
+
+const isPart = (rule: z.ZodType, part: string) => part.length <= maxPartUnits && rule.safeParse(part).success;
+
 function isValid(named: FullId): boolean {
-  return [
-    namespace.safeParse(named.namespace),
-    id.safeParse(named.id),
-    entityReference.safeParse(named.ownerId),
-  ].every(({ success }) => success);
+  return isPart(namespace, named.namespace) && isPart(id, named.id);
 }
 
 /** Returns the settings that a full id can name: one, or each way to split it if its parts have unescaped dots. */
 export function readFullId(text: string): FullId[] {
   const [prefix, ...words] = text.split('.');
-  if (prefix !== 'setting') return [];
+  if (prefix !== 'setting' || text.length > maxFullIdUnits) return [];
   const read = (from: number, until: number) => unescaped(words.slice(from, until).join('.'));
   return words.flatMap((ownerType, at) => {
     if (!isOwnerType(ownerType)) return [];
     const ownerId = read(at + 1, words.length);
+    if (!isPart(entityReference, ownerId)) return [];
     const cuts = Array.from({ length: Math.max(at - 1, 0) }, (_, index) => index + 1);
     const meant = cuts.map((cut) => ({ namespace: read(0, cut), id: read(cut, at), ownerType, ownerId }));
     return meant.filter(isValid);

@@ -59,6 +59,34 @@ describe('GET /settings', () => {
   });
 });
 
+describe('GET /settings with conditions beside a full id', () => {
+  beforeEach(async () => {
+    await createAccount(graphql);
+    await client.post('/settings', setting);
+    await createAccount(graphql, { id: 'A2' });
+    await createCustomer(graphql, { id: 'A1' });
+    await client.post('/settings', { ...setting, entityType: 'CUSTOMER' });
+  });
+
+  it.each([
+    ['', 1],
+    ['&entity_type=ACCOUNT&entity_id=A1&namespace=n', 1],
+    ['&entity_type=CUSTOMER', 0],
+    ['&entity_id=A2', 0],
+    ['&namespace=m', 0],
+  ])('matches a full id and all other conditions: %s', async (others, count) => {
+    const { body } = await client.get(`/settings?setting_id=setting.n.s.ACCOUNT.A1${others}`);
+    expect(body.data.map(({ fullId }: Json) => fullId)).toEqual(
+      Array.from({ length: count }, () => 'setting.n.s.ACCOUNT.A1'),
+    );
+  });
+
+  it('refuses a full id that is longer than any setting has', async () => {
+    const long = `setting.${'ACCOUNT.'.repeat(900)}A1`;
+    expectRefusal(await client.get(`/settings/${long}`), 404, 'NOT_FOUND');
+  });
+});
+
 describe('PATCH with null', () => {
   it('keeps metadata and invoiceCurrency of an account, and clears the net terms', async () => {
     await createAccount(graphql, { metadata: { a: '1' }, invoiceCurrency: 'EUR', netTermDays: 5 });
