@@ -1,12 +1,12 @@
 import { AccountAnswer, accountPath, findAccount, showAccount, toDomainInput } from '../account/rest.ts';
 import type { AccountRow } from '../account/table.ts';
 import {
+  aliasExisted,
   aliasesOfAccount,
   aliasPage,
   aliasTimeline,
   findRegistered,
   type ListedAlias,
-  nameExisted,
 } from '../alias/read.ts';
 import * as rules from '../alias/rules.ts';
 import { spanIdOf } from '../alias/rules.ts';
@@ -104,7 +104,7 @@ const exampleSpan = {
   createdAt: exampleAlias.createdAt,
 };
 
-const aliasPath = nameInPath('alias', rules.endAliasInput.shape.alias, nameExisted);
+const aliasPath = nameInPath('alias', rules.endAliasInput.shape.alias, aliasExisted);
 const tags = ['Aliases'];
 
 const addRoute = call(['accounts:write'], {

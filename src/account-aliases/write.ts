@@ -244,7 +244,7 @@ export async function removeSpans(ctx: Ctx, input: RemoveSpansInput): Promise<Wr
       ...(given ?? []).map(({ id, from }, index) =>
         endingById(account, spans, id, {
           instant: from ?? now,
-          path: ['spans', String(index), from ? 'from' : 'id'],
+          path: ['accountAliases', String(index), from ? 'from' : 'id'],
         }),
       ),
     ]),
@@ -252,21 +252,30 @@ export async function removeSpans(ctx: Ctx, input: RemoveSpansInput): Promise<Wr
   return show(ctx, result);
 }
 
+/** Returns the current span of an alias, or undefined. An account's own id is not an alias. */
+async function spanInForce(ctx: Ctx, run: Run, alias: string): Promise<AliasRow | undefined> {
+  const span = await spanAt(run, alias, ctx.now);
+  return span?.value === span?.accountId ? undefined : span;
+}
+
 /** Returns the current span of an alias. Throws NotFoundError. */
 async function findInForce(ctx: Ctx, run: Run, alias: string): Promise<AliasRow> {
-  const span = await spanAt(run, alias, ctx.now);
-  if (span === undefined || span.value === span.accountId)
-    throw new NotFoundError('Alias', alias, ' in force');
+  const span = await spanInForce(ctx, run, alias);
+  if (span === undefined) throw new NotFoundError('Alias', alias, ' in force');
   return span;
 }
 
-/** Ends an alias now, in whichever account has it, or forgets a registered one. Returns the account, if there is one. */
+/**
+ * Ends an alias now, in whichever account has it, and forgets it if it is registered. Returns the account, if there is
+ * one. An account can get a value while it is being registered, so a value can be both.
+ */
 export async function endAlias(ctx: Ctx, input: EndAliasInput): Promise<Written<AccountRow | null>> {
   const { alias } = input;
   const revive = (answer: unknown) => (answer === null ? null : reviveAnswer(answer));
   const { written, replayed } = await writeOnce(ctx, 'endAlias', input, revive, async (run) => {
     await lockNames(run, [alias]);
-    if (await forgetRegisteredValue(run, alias)) return null;
+    const isForgotten = await forgetRegisteredValue(run, alias);
+    if (isForgotten && (await spanInForce(ctx, run, alias)) === undefined) return null;
     const { accountId: id } = await findInForce(ctx, run, alias);
     assertWritable('Account', await lockAccount(run, id), { id });
     // The holder may have ended or transferred it before the lock was acquired.

@@ -94,8 +94,11 @@ const aliasesByValue = statement('aliases_by_value', (orm) => {
   const held = sql`select "value", created_at from ${aliases} where ${aliases.tenantId} = ${tenantId}
     and ${aliases.value} <> ${aliases.accountId} and ${aliases.effectiveFrom} <= ${now}
     and ${aliases.effectiveUntil} > ${now} and ${page}`;
+  // An account can get a value while it is being registered. Both rows then exist.
   const registered = sql`select "value", created_at from ${registeredAliases}
-    where ${registeredAliases.tenantId} = ${tenantId} and ${page}`;
+    where ${registeredAliases.tenantId} = ${tenantId} and not exists (select from ${aliases}
+      where ${aliases.tenantId} = ${tenantId} and ${aliases.value} = ${registeredAliases.value}
+        and ${aliases.effectiveFrom} <= ${now} and ${aliases.effectiveUntil} > ${now}) and ${page}`;
   return orm
     .select(listedFields)
     .from(sql`((${held}) union all (${registered})) as listed`)
@@ -174,4 +177,9 @@ const spanOfName = statement('span_of_name', (orm) =>
 /** Returns whether a name is or was the id or an alias of an account, including archived accounts. */
 export async function nameExisted({ run }: Ctx, name: string): Promise<boolean> {
   return (await run(spanOfName, { name })).length > 0;
+}
+
+/** Returns whether a name is registered, or is or was the id or an alias of an account. */
+export async function aliasExisted(ctx: Ctx, name: string): Promise<boolean> {
+  return (await nameExisted(ctx, name)) || (await findRegistered(ctx.run, name)) !== undefined;
 }

@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createAccount, createCustomer, tenantWithCustomer } from '../support/fixtures.ts';
 import { mutate, tryMutation } from '../support/mutations.ts';
@@ -132,6 +133,27 @@ describe('a registered value', () => {
     expect((await client.delete('/aliases/x')).body).toEqual({ success: true });
     expect(await listed()).toEqual([]);
     expect((await client.delete('/aliases/x')).status).toBe(404);
+  });
+
+  it('is read and deleted by a path with a plus', async () => {
+    await register('user+tag');
+    await createAccount(graphql, { id: 'A1', aliases: ['user tag'] });
+    expect((await client.get('/aliases/user+tag')).body.value).toBe('user+tag');
+    expect((await client.delete('/aliases/user+tag')).body).toEqual({ success: true });
+    expect((await client.get('/aliases/user%20tag')).status).toBe(200);
+    expect((await client.get('/aliases/user%2Btag')).status).toBe(404);
+  });
+
+  it('is listed once and ends with the alias if an account gets it concurrently', async () => {
+    await createAccount(graphql, { id: 'A1', aliases: ['y'] });
+    // A createAccount whose snapshot precedes the commit of the registration leaves both rows.
+    await service.database.orm.execute(
+      sql`insert into registered_aliases (tenant_id, value, created_at) values (${graphql.tenantId}, 'y', now())`,
+    );
+    expect(await listed()).toEqual(['x', 'y']);
+    expect((await client.delete('/aliases/y')).body).toEqual({ success: true });
+    expect((await graphql.send('{ accountByAlias(alias: "y") { id } }')).data.accountByAlias).toBeNull();
+    expect(await listed()).toEqual(['x']);
   });
 
   it('is listed in order with the aliases in force, across pages', async () => {
