@@ -14,7 +14,6 @@ import type { AliasRow } from '../alias/table.ts';
 import type { Ctx } from '../ctx.ts';
 import { NotFoundError } from '../lib/errors.ts';
 import { maxPageSize } from '../lib/page.ts';
-import { report } from '../lib/rule.ts';
 import { Success } from '../rest/answer.ts';
 import { noBeginning, noEnd } from '../rest/dates.ts';
 import { facade } from '../rest/facade.ts';
@@ -53,7 +52,7 @@ export const AddAliasesBody = facade(
   .openapi('AddAccountAliasesRequest');
 
 export const RegisterAliasesBody = facade(z.object({ aliases: rules.registerAliasesInput.shape.aliases }))
-  .describe('Values to register, 1 to 100.')
+  .describe(`Values to register, 1 to ${rules.maxRegistered}.`)
   .openapi('CreateAliasesRequest');
 
 const { aliases: names, spans } = rules.removeSpansInput.shape;
@@ -64,11 +63,7 @@ export const RemoveAliasesBody = facade(
       aliases: names.describe('The values or ids of aliases to end now.'),
       accountAliases: spans.describe('Aliases to end at an instant, by id.'),
     })
-    .check((payload) => {
-      const { aliases, accountAliases } = payload.value;
-      if ((aliases?.length ?? 0) + (accountAliases?.length ?? 0) > 0) return;
-      report(payload, 'REQUIRED', 'must have at least one value, here or in accountAliases', ['aliases']);
-    }),
+    .check(checkSome),
 )
   .describe('The aliases to end, at least one.')
   .openapi('RemoveAccountAliasesRequest');

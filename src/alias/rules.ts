@@ -106,8 +106,11 @@ export function aliasListRules<Dated extends string>(dated: Dated) {
         report(payload, 'DUPLICATE', message, [dated, index - plainCount, 'value']);
       });
     },
-    checkSome(payload: z.core.ParsePayload<Lists<Dated>>): void {
-      if (spansIn(payload.value).length > 0) return;
+    checkSome(
+      payload: z.core.ParsePayload<{ [name in 'aliases' | Dated]?: unknown[] | null | undefined }>,
+    ): void {
+      const { aliases: plain, [dated]: others } = payload.value;
+      if ([plain, others].some((list) => list && list.length > 0)) return;
       report(payload, 'REQUIRED', `must have at least one value, here or in ${dated}`, ['aliases']);
     },
   };

@@ -30,7 +30,7 @@ export function createMemory<Found>() {
 }
 
 /**
- * Creates a look-up with a short cache. Concurrent requests share one look-up at a time. Unknown keys and errors are not
+ * Creates a look-up with a short cache. Concurrent requests share look-ups. Unknown keys and errors are not
  * cached, so a flood of invalid keys evicts no valid ones, and few statements look them up.
  */
 export function createLookUp<Found>(find: Find<Found>): (key: string) => Promise<Found | undefined> {
