@@ -13,8 +13,8 @@ import { toTypeId } from '../lib/id.ts';
 import { requireScope } from '../lib/scope.ts';
 import { issuesOf } from '../lib/wording.ts';
 import { orderDescription } from '../listing/inputs.ts';
-import { IdTakenError, NotAllowedInStatusError, VersionConflictError } from '../writing/errors.ts';
-import { commonErrors, replayedDescription } from '../writing/graphql.ts';
+import { IdTakenError, NotAllowedInStatusError } from '../writing/errors.ts';
+import { changeErrors, commonErrors, replayedDescription } from '../writing/graphql.ts';
 import type { Written } from '../writing/idempotency.ts';
 import { entityInput } from '../writing/rules.ts';
 import { createAccount, createAccounts } from './create.ts';
@@ -257,8 +257,6 @@ builder.mutationField('createAccounts', (t) =>
     },
   }),
 );
-
-const changeErrors = [...commonErrors, NotFoundError, VersionConflictError, NotAllowedInStatusError];
 
 builder.mutationField('updateAccount', (t) =>
   t.field({

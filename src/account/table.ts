@@ -23,7 +23,7 @@ import {
   oneOfCheck,
   textColumn,
 } from '../db/columns.ts';
-import { storedKeys } from '../db/rows.ts';
+import { presentFields, storedKeys } from '../db/rows.ts';
 import { type Columns, type FacetKey, facetWords, searchText } from '../db/search-text.ts';
 import * as rules from './rules.ts';
 
@@ -114,6 +114,5 @@ export const changeableKeys = storedKeys(accounts).filter((key) => !fixedKeys.in
 
 /** Returns the changeable fields that are not null, as the history stores them. */
 export function snapshot(row: AccountRow): Record<string, unknown> {
-  const entries = changeableKeys.map((key) => [key, row[key as keyof AccountRow]]);
-  return Object.fromEntries(entries.filter(([, value]) => value !== null));
+  return presentFields(row, changeableKeys);
 }

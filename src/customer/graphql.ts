@@ -10,13 +10,12 @@ import { describeRule } from '../graphql/describe.ts';
 import { Change, ChangeConnection } from '../history/graphql.ts';
 import { customerChanges } from '../history/read.ts';
 import { byId, entityKeyOf } from '../lib/entity-key.ts';
-import { NotFoundError } from '../lib/errors.ts';
 import { metadata } from '../lib/fields.ts';
 import { toTypeId } from '../lib/id.ts';
 import { requireScope } from '../lib/scope.ts';
 import { orderDescription } from '../listing/inputs.ts';
-import { IdTakenError, NotAllowedInStatusError, VersionConflictError } from '../writing/errors.ts';
-import { commonErrors, replayedDescription } from '../writing/graphql.ts';
+import { IdTakenError } from '../writing/errors.ts';
+import { changeErrors, commonErrors, replayedDescription } from '../writing/graphql.ts';
 import type { Written } from '../writing/idempotency.ts';
 import { entityInput } from '../writing/rules.ts';
 import { createCustomer } from './create.ts';
@@ -220,8 +219,6 @@ builder.mutationField('createCustomer', (t) =>
     },
   }),
 );
-
-const changeErrors = [...commonErrors, NotFoundError, VersionConflictError, NotAllowedInStatusError];
 
 builder.mutationField('updateCustomer', (t) =>
   t.field({

@@ -19,7 +19,7 @@ import {
   oneOfCheck,
   textColumn,
 } from '../db/columns.ts';
-import { storedKeys } from '../db/rows.ts';
+import { presentFields, storedKeys } from '../db/rows.ts';
 import { type Columns, type FacetKey, facetWords, searchText } from '../db/search-text.ts';
 import { tenants } from '../tenant/table.ts';
 import * as rules from './rules.ts';
@@ -83,6 +83,5 @@ export const changeableKeys = storedKeys(customers).filter((key) => !fixedKeys.i
 
 /** Returns the changeable fields that are not null, as the history stores them. */
 export function snapshot(row: CustomerRow): Record<string, unknown> {
-  const entries = changeableKeys.map((key) => [key, row[key as keyof CustomerRow]]);
-  return Object.fromEntries(entries.filter(([, value]) => value !== null));
+  return presentFields(row, changeableKeys);
 }

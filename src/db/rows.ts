@@ -79,3 +79,9 @@ export function fieldsOf<T extends PgTable>(table: T, cte: object): T['_']['colu
 export function joined<Row extends { id: string | null }>(row: Row | null): Row | null {
   return row === null || row.id === null ? null : row;
 }
+
+/** Returns the fields of a row that are not null. */
+export function presentFields(row: object, keys: readonly string[]): Record<string, unknown> {
+  const entries = Object.entries(row).filter(([key, value]) => keys.includes(key) && value !== null);
+  return Object.fromEntries(entries);
+}

@@ -1,7 +1,7 @@
 import { builder } from '../graphql/builder.ts';
 import { describeRule } from '../graphql/describe.ts';
 import { ErrorInterface } from '../graphql/errors.ts';
-import { InvalidInputError } from '../lib/errors.ts';
+import { InvalidInputError, NotFoundError } from '../lib/errors.ts';
 import { expectedVersion } from '../lib/fields.ts';
 import {
   IdempotencyError,
@@ -94,6 +94,8 @@ builder.objectType(LimitExceededError, {
 
 /** The errors that every mutation can return. */
 export const commonErrors = [InvalidInputError, IdempotencyError];
+/** The errors that every change of an account or customer can return. */
+export const changeErrors = [...commonErrors, NotFoundError, VersionConflictError, NotAllowedInStatusError];
 
 export const replayedDescription =
   'Whether this is the first result of the same idempotency key. Data that the first request did not change is current.';
