@@ -91,7 +91,7 @@ export async function addAliases(ctx: Ctx, input: AddAliasesInput): Promise<Writ
     await recordAliases(ctx, run, 'ALIASES_ADDED', account, [[], rows]);
     return withAliases(ctx, run, account);
   };
-  const result = await writeClaims(ctx, claims, (rows) =>
+  const result = await writeClaims(ctx, accountId, claims, (rows) =>
     writeOnce(ctx, 'addAliases', input, reviveAnswer, (run) => add(run, rows)),
   );
   return show(ctx, result);

@@ -6,7 +6,7 @@ import { groupBy } from '../lib/group.ts';
 import { encodeCursor, isInstant, type ListPage, type PageArgs, parsePage } from '../lib/page.ts';
 import { isStorable } from '../lib/rule.ts';
 import { keysetList, runPage } from '../listing/keyset.ts';
-import { type AliasRow, aliases, registeredAliases } from './table.ts';
+import { type AliasRow, aliases, registeredAliases, removedAliases } from './table.ts';
 
 /** The aliases of one account at one instant. */
 export interface AliasesKey {
@@ -174,12 +174,23 @@ const spanOfName = statement('span_of_name', (orm) =>
     .limit(1),
 );
 
+const removedAlias = statement('removed_alias', (orm) =>
+  orm
+    .select({ value: removedAliases.value })
+    .from(removedAliases)
+    .where(
+      sql`${removedAliases.tenantId} = ${tenantId} and ${removedAliases.value} = ${sql.placeholder('name')}`,
+    ),
+);
+
 /** Returns whether a name is or was the id or an alias of an account, including archived accounts. */
 export async function nameExisted({ run }: Ctx, name: string): Promise<boolean> {
-  return (await run(spanOfName, { name })).length > 0;
+  return (await run(spanOfName, { name: name.normalize('NFC') })).length > 0;
 }
 
-/** Returns whether a name is registered, or is or was the id or an alias of an account. */
+/** Returns whether a name is or was registered, or is or was the id or an alias of an account. */
 export async function aliasExisted(ctx: Ctx, name: string): Promise<boolean> {
-  return (await nameExisted(ctx, name)) || (await findRegistered(ctx.run, name)) !== undefined;
+  if (await nameExisted(ctx, name)) return true;
+  if ((await findRegistered(ctx.run, name)) !== undefined) return true;
+  return (await ctx.run(removedAlias, { name: name.normalize('NFC') })).length > 0;
 }

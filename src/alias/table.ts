@@ -47,6 +47,26 @@ export const aliases = pgTable(
 
 export type AliasRow = typeof aliases.$inferSelect;
 
+/**
+ * Values with a plus that were removed and left no span: registered ones, and aliases before their start. A path with
+ * such a value still means it.
+ */
+export const removedAliases = pgTable(
+  'removed_aliases',
+  {
+    tenantId: integer().notNull(),
+    value: idColumn(rules.value).notNull(),
+  },
+  (t) => [
+    primaryKey({ name: 'removed_aliases_pkey', columns: [t.tenantId, t.value] }),
+    foreignKey({
+      name: 'removed_aliases_tenant_id_fkey',
+      columns: [t.tenantId],
+      foreignColumns: [tenants.id],
+    }),
+  ],
+);
+
 /** Values that the REST API registered as aliases before an account has them. */
 export const registeredAliases = pgTable(
   'registered_aliases',

@@ -14,7 +14,7 @@ import {
   type SettledClaims,
   settleClaims,
 } from './rules.ts';
-import { type AliasRow, aliases, registeredAliases } from './table.ts';
+import { type AliasRow, aliases, registeredAliases, removedAliases } from './table.ts';
 
 /** The constraints that fail if a claimed value is in use. */
 export const claimConstraints = ['aliases_no_overlap', 'aliases_pkey'];
@@ -48,6 +48,30 @@ function forgetRegistered(orm: Orm, values: SQL) {
     .delete(registeredAliases)
     .where(sql`${registeredAliases.tenantId} = ${tenantId} and ${registeredAliases.value} in (${values})`)
     .returning({ value: registeredAliases.value });
+}
+
+/** Returns a statement that removes rows whose values no span then shows, and remembers the values with a plus. */
+function removeValues(
+  orm: Orm,
+  removal: ReturnType<typeof forgetRegistered> | ReturnType<typeof deleteAliases>,
+) {
+  const removed = orm.$with('removed').as(removal as ReturnType<typeof forgetRegistered>);
+  const remembered = orm.$with('remembered').as(
+    orm
+      .insert(removedAliases)
+      .select(
+        orm
+          .select({
+            tenantId: sql<number>`${tenantId}::integer`.as('tenantId'),
+            value: sql<string>`"value"`.as('value'),
+          })
+          .from(removed)
+          .where(sql`strpos("value", '+') > 0`),
+      )
+      .onConflictDoNothing()
+      .returning({ value: removedAliases.value }),
+  );
+  return orm.with(removed, remembered).select({ value: sql<string>`"value"` }).from(removed);
 }
 
 /**
@@ -115,6 +139,7 @@ export function toClashError(
  */
 export async function writeClaims<T>(
   ctx: Ctx,
+  accountId: string,
   claims: NewAlias[],
   write: (claims: NewAlias[]) => Promise<T>,
 ): Promise<T> {
@@ -124,7 +149,11 @@ export async function writeClaims<T>(
     () => write(settled),
     async () => {
       const found = settleClaims(claims, await findConflictingClaims(ctx, claims), ctx.now);
-      if (found.clashes.length > 0) throw new AliasTakenError(found.clashes, found.hints);
+      if (found.clashes.length > 0) {
+        const peak = await peakOf(ctx, ctx.run, accountId, countedSpans(found.hints, ctx.now));
+        const hasRoom = peak + claims.length <= maxAliasesInForce;
+        throw new AliasTakenError(found.clashes, hasRoom ? found.hints : []);
+      }
       settled = found.claims;
       return undefined;
     },
@@ -174,9 +203,17 @@ const peakStatement = statement('peak_of_aliases', (orm) => {
   );
 });
 
-const forgetStatement = statement('forget_registered_aliases', (orm) =>
-  forgetRegistered(orm, sql`select unnest(${sql.placeholder('values')}::text[])`),
+const values = sql`select unnest(${sql.placeholder('values')}::text[])`;
+
+const forgetStatement = statement('forget_registered_aliases', (orm) => forgetRegistered(orm, values));
+
+const unregisterStatement = statement('unregister_aliases', (orm) =>
+  removeValues(orm, forgetRegistered(orm, values)),
 );
+
+function deleteAliases(orm: Orm, where: SQL) {
+  return orm.delete(aliases).where(where).returning({ value: aliases.value });
+}
 
 /** Inserts spans. Throws the constraint violation if one overlaps an existing span. */
 export async function insertAliases(run: Run, rows: NewAlias[]): Promise<void> {
@@ -193,16 +230,21 @@ export function countedSpans<T extends AliasSpan>(claims: T[], now: Date): T[] {
   );
 }
 
-/** Throws LimitExceededError if an account has too many aliases in force at an instant of the given spans. */
-export async function assertRoom(ctx: Ctx, run: Run, accountId: string, spans: AliasSpan[]): Promise<void> {
-  if (spans.length === 0) return;
+/** Returns the highest number of aliases of an account that are in force at an instant of the given spans. */
+async function peakOf(ctx: Ctx, run: Run, accountId: string, spans: AliasSpan[]): Promise<number> {
   const [found] = await run(peakStatement, {
     accountId,
     now: ctx.now.toISOString(),
     froms: spans.map(({ effectiveFrom }) => effectiveFrom?.toISOString() ?? '-infinity'),
     untils: spans.map(({ effectiveUntil }) => effectiveUntil?.toISOString() ?? 'infinity'),
   });
-  if ((found?.peak ?? 0) > maxAliasesInForce) {
+  return found?.peak ?? 0;
+}
+
+/** Throws LimitExceededError if an account has too many aliases in force at an instant of the given spans. */
+export async function assertRoom(ctx: Ctx, run: Run, accountId: string, spans: AliasSpan[]): Promise<void> {
+  if (spans.length === 0) return;
+  if ((await peakOf(ctx, run, accountId, spans)) > maxAliasesInForce) {
     throw new LimitExceededError('aliases in force at one instant', maxAliasesInForce);
   }
 }
@@ -226,10 +268,10 @@ const endStatement = statement('end_aliases', (orm) =>
 );
 
 const dropStatement = statement('drop_aliases', (orm) =>
-  orm
-    .delete(aliases)
-    .where(sql`${ofAccount} and ${named} and ${aliases.effectiveFrom} >= ${until}`)
-    .returning({ value: aliases.value }),
+  removeValues(
+    orm,
+    deleteAliases(orm, sql`${ofAccount} and ${named} and ${aliases.effectiveFrom} >= ${until}`),
+  ),
 );
 
 /** Returns the spans of an account that end after an instant. `values` null: of all values. */
@@ -280,7 +322,7 @@ const endSpanStatement = statement('end_alias', (orm) =>
     .where(thisSpan),
 );
 
-const dropSpanStatement = statement('drop_alias', (orm) => orm.delete(aliases).where(thisSpan));
+const dropSpanStatement = statement('drop_alias', (orm) => removeValues(orm, deleteAliases(orm, thisSpan)));
 
 /** Ends one span at an instant, or removes it if it starts later. */
 export async function endSpan(run: Run, { value, effectiveFrom }: AliasRow, instant: Date): Promise<void> {
@@ -352,5 +394,5 @@ export async function registerValues(ctx: Ctx, run: Run, values: string[]): Prom
 
 /** Deletes the registration of a value. Returns whether there was one. */
 export async function forgetRegisteredValue(run: Run, value: string): Promise<boolean> {
-  return (await run(forgetStatement, { values: [value] })).length > 0;
+  return (await run(unregisterStatement, { values: [value] })).length > 0;
 }

@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,7 +9,7 @@ import { type Config, readConfig } from '../config.ts';
 import { type Connection, type Database, openDatabase } from '../db/client.ts';
 import { applyMigrations } from '../db/migrate.ts';
 import { startEmbedded } from '../embedded/postgres.ts';
-import { answerMalformed } from '../http/malformed.ts';
+import { createHttpServer } from '../http/malformed.ts';
 import { StartupError } from '../lib/errors.ts';
 import { isLoopback } from '../lib/loopback.ts';
 import { createLog } from '../observe/log.ts';
@@ -215,7 +216,7 @@ async function start(config: Config): Promise<(signal: StopSignal) => Promise<vo
   const sessionKeys = trust.sessionKeys ?? storage.sessionKeys ?? [];
   const parts = { ...observed, ...trust, connection, isDiskFull, graphiql, sessionKeys };
   const app = createApp({ ...config, ...config.database, ...parts });
-  const server = createServer(connections, app.listener).on('clientError', answerMalformed);
+  const server = createHttpServer(connections, app.listener);
   const close = async () => {
     counted?.server.close().closeAllConnections();
     await Promise.race([Promise.all([app.close(), traces?.close()]), sleep(poolPatienceMs)]);
@@ -240,11 +241,24 @@ async function start(config: Config): Promise<(signal: StopSignal) => Promise<vo
 
 const parentCheckMs = 500;
 
-/** Calls `onEnd` when the parent process has ended. Its parent id then changes, even after a SIGKILL. */
+/** Whether npm itself has process id 1, as in a container. Otherwise, orphans have that parent. */
+function isNpmFirst(): boolean {
+  try {
+    return readFileSync('/proc/1/cmdline', 'utf8').includes('npm');
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Calls `onEnd` when the npm that started this process has ended. The parent id then changes, even after a SIGKILL,
+ * possibly before this process reads it.
+ */
 function watchParent(onEnd: () => void): void {
   const parent = process.ppid;
+  const isOrphan = parent === 1 && !isNpmFirst();
   const timer = setInterval(() => {
-    if (process.ppid === parent) return;
+    if (process.ppid === parent && !isOrphan) return;
     clearInterval(timer);
     onEnd();
   }, parentCheckMs).unref();

@@ -12,6 +12,7 @@ import {
   rename,
   rm,
   stat,
+  statfs,
 } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -180,7 +181,15 @@ async function run(cluster: Cluster, program: string, args: string[], input: str
     child.once('error', reject);
     child.once('exit', resolve);
   });
-  if (code !== 0) throw new Error((await firstComplaint(cluster.log, log.start)) || `exit code ${code}`);
+  if (code === 0) return;
+  const complaint = await firstComplaint(cluster.log, log.start);
+  throw new Error(complaint || (await noSpace(cluster.dataDir)) || `exit code ${code}`);
+}
+
+/** Returns a complaint if the disk is full: then the log has none. */
+async function noSpace(directory: string): Promise<string | undefined> {
+  const { bavail, bsize } = await statfs(directory);
+  return bavail * bsize < LARGEST_LOG_BYTES ? 'No space left on device' : undefined;
 }
 
 /**

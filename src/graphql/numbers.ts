@@ -24,8 +24,11 @@ export type Representation = Record<string, unknown>;
 
 /** Returns a representation with text ids. Throws GraphQLError for a number that lost digits. */
 export function withTextIds(representation: Representation): Representation {
-  const { id } = representation;
-  return typeof id === 'number' ? { ...representation, id: textOf(id, '`id`') } : representation;
+  const entries = ['id', 'nodeId'].flatMap((name) => {
+    const value = representation[name];
+    return typeof value === 'number' ? [[name, textOf(value, `\`${name}\``)] as const] : [];
+  });
+  return entries.length > 0 ? { ...representation, ...Object.fromEntries(entries) } : representation;
 }
 
 /** The scalar of representations. Integers in a document keep their digits. */

@@ -24,30 +24,68 @@ export class BodyError extends Error {
 const tooLarge = () => new BodyError(413, `The body must have at most ${maxBodyBytes} bytes.`);
 const brokenOff = () => new BodyError(400, 'The connection closed before the end of the body.');
 
+/** No honest client sends a longer `Content-Type`. */
+const maxTypeBytes = 1024;
+
 /** Throws BodyError 415 unless the headers announce JSON in UTF-8 without compression. */
 export function assertJson(contentType: string | undefined, contentEncoding: string | undefined): void {
   let type: MIMEType | undefined;
   try {
-    type = new MIMEType(contentType ?? '');
+    if ((contentType ?? '').length <= maxTypeBytes) type = new MIMEType(contentType ?? '');
   } catch {
     // Not a media type at all.
   }
   if (type === undefined || !/^application\/(graphql\+)?json$/.test(type.essence)) {
     throw new BodyError(415, 'The content type must be application/json.');
   }
-  const charset = type.params.get('charset') ?? 'utf-8';
+  const charset = type.params.get('charset') || 'utf-8';
   if (!/^utf-?8$/i.test(charset)) throw new BodyError(415, 'The charset of the body must be utf-8.');
   if (contentEncoding !== undefined && !/^identity$/i.test(contentEncoding)) {
     throw new BodyError(415, 'The body must not be compressed. Send it without `Content-Encoding`.');
   }
 }
 
-/** Decodes UTF-8, without a byte order mark. Throws BodyError 400 for bytes that are not UTF-8. */
+/**
+ * Decodes UTF-8, without a byte order mark. Throws BodyError 400 for bytes that are not UTF-8, and for a second mark,
+ * which some readers of the text would also remove.
+ */
 export function decodeText(bytes: Uint8Array): string {
+  let text: string;
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
     throw new BodyError(400, 'The body is not UTF-8.');
+  }
+  if (text.startsWith('\uFEFF')) throw new BodyError(400, 'The body has more than one byte order mark.');
+  return text;
+}
+
+/** Returns whether percent-encoding is complete and encodes UTF-8. */
+export function isPercentEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Strings, and numbers with a fraction or an exponent. Other numbers keep their digits or are not safe integers. */
+const stringOrFraction = /"(?:[^"\\]|\\.)*"|(-?\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?/g;
+
+/**
+ * Throws BodyError 400 for a number in a JSON text that JavaScript rounds to an integer, such as
+ * `1.00000000000000000001`: it could be an id.
+ */
+export function assertExact(json: string): void {
+  for (const [token, whole, fraction = '', exponent = '0'] of json.matchAll(stringOrFraction)) {
+    if (whole === undefined || whole.length === token.length || !Number.isInteger(Number(token))) continue;
+    if (Number(exponent) >= fraction.replace(/0+$/, '').length) continue;
+    const number = token.slice(0, 50);
+    throw new BodyError(
+      400,
+      `The number ${number} has more digits than JSON keeps. Send an integer or a string.`,
+    );
   }
 }
 

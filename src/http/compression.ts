@@ -28,6 +28,12 @@ function encodingFor(accepted: string): Encoding | undefined {
   return best === 'br' || best === 'gzip' ? best : undefined;
 }
 
+/** Returns whether a client accepts gzip. */
+export function acceptsGzip(accepted: string | undefined): boolean {
+  if (accepted === undefined || accepted.length > maxHeaderBytes) return false;
+  return new Negotiator({ headers: { 'accept-encoding': accepted } }).encodings(['gzip']).length > 0;
+}
+
 /** Returns a compressed body; undefined if the body is small or the client accepts no encoding. */
 export async function compress(
   accepted: string | undefined,

@@ -1,4 +1,11 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http';
 import type { Duplex } from 'node:stream';
 
 /** The body of a refusal, readable by GraphQL and REST clients. */
@@ -7,8 +14,10 @@ function bodyOf(message: string, status = 400): string {
   return JSON.stringify({ message, errors: [{ message, extensions: { code } }] });
 }
 
-function isHost(host: string): boolean {
-  return host !== '' && URL.canParse(`http://${host}`);
+/** Returns a host in the spelling of URLs; undefined for an invalid one. Excludes user names and escapes. */
+function hostOf(host: string): string | undefined {
+  const isHost = /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d*)?$/i.test(host) && URL.canParse(`http://${host}`);
+  return isHost ? new URL(`http://${host}`).host : undefined;
 }
 
 /** Headers that must be sent once: a proxy and this service may read different ones. */
@@ -39,8 +48,12 @@ export function normaliseTarget(request: IncomingMessage): string | undefined {
     headers.host = host;
   }
   const target = request.url ?? '';
-  const isTarget = target.startsWith('/') && URL.canParse(`http://localhost${target}`);
-  return isTarget && isHost(headers.host ?? '') ? undefined : 'The target and the host must make a URL.';
+  const isPath = /^\/[^?\\]*(?:\?|$)/.test(target) && URL.canParse(`http://localhost${target}`);
+  const known = hostOf(headers.host ?? '');
+  if (!isPath || known === undefined)
+    return 'The target must be a path, and `Host` a host name with or without a port.';
+  headers.host = known;
+  return undefined;
 }
 
 /** Answers a request that is refused before either API reads it. */
@@ -56,16 +69,29 @@ const refusals: Record<string, [status: string, message: string]> = {
   ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'The request did not arrive in time.'],
 };
 
-/** Answers input that is not a complete HTTP request. Node's own response would be empty. */
-export function answerMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
+function endSocket(socket: Duplex, status: string, message: string): void {
   const written = 'bytesWritten' in socket ? Number(socket.bytesWritten) : 0;
   // After a response has begun, another would look like its rest.
   if (!socket.writable || written > 0) {
     socket.destroy();
     return;
   }
-  const [status, message] = refusals[error.code ?? ''] ?? ['400 Bad Request', 'This is not an HTTP request.'];
   const body = bodyOf(message);
   const headers = ['content-type: application/json', `content-length: ${body.length}`, 'connection: close'];
   socket.end(`HTTP/1.1 ${[status, ...headers].join('\r\n')}\r\n\r\n${body}`);
+}
+
+/** Returns a server that answers all invalid requests with JSON. Node's own responses to them would be empty. */
+export function createHttpServer(options: ServerOptions, listener: RequestListener): Server {
+  // `normaliseTarget` refuses a request without `Host`.
+  return createServer({ ...options, requireHostHeader: false }, listener)
+    .on('clientError', ({ code = '' }: NodeJS.ErrnoException, socket) => {
+      endSocket(socket, ...(refusals[code] ?? ['400 Bad Request', 'This is not an HTTP request.']));
+    })
+    .on('checkExpectation', (_, response) => {
+      refuse(response, 417, 'The only supported value of `Expect` is `100-continue`.');
+    })
+    .on('connect', (_, socket) => {
+      endSocket(socket, '405 Method Not Allowed', 'This service is not a proxy.');
+    });
 }

@@ -2,7 +2,10 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
+import Negotiator from 'negotiator';
+import { acceptsGzip } from '../http/compression.ts';
 import { isLoopback } from '../lib/loopback.ts';
+import { maxAcceptBytes } from './negotiate.ts';
 import type { Answer } from './respond.ts';
 
 export interface GraphiqlTab {
@@ -76,7 +79,8 @@ function answerTo({ headers: asked }: IncomingMessage, { html, gzipped, etag }: 
   };
   if (asked['if-none-match']?.includes(etag)) return { status: 304, headers, body: '' };
   headers['content-type'] = 'text/html; charset=utf-8';
-  if (!/\bgzip\b/.test(String(asked['accept-encoding'] ?? ''))) return { status: 200, headers, body: html };
+  if (!acceptsGzip(asked['accept-encoding'] as string | undefined))
+    return { status: 200, headers, body: html };
   return { status: 200, headers: { ...headers, 'content-encoding': 'gzip' }, body: gzipped };
 }
 
@@ -98,6 +102,12 @@ export function createGraphiql(options: GraphiqlOptions): (request: IncomingMess
   };
 }
 
+/** What a client can accept for a GET, JSON first for clients that accept everything. */
+const types = ['application/json', 'application/graphql-response+json', 'text/event-stream', 'text/html'];
+
+/** Returns whether a client prefers a page to JSON, as browsers do. */
 export function wantsPage({ method, headers }: IncomingMessage): boolean {
-  return method === 'GET' && (headers.accept ?? '').includes('text/html');
+  const { accept = '' } = headers;
+  if (method !== 'GET' || !accept.includes('text/html') || accept.length > maxAcceptBytes) return false;
+  return new Negotiator({ headers: { accept } }).mediaTypes(types)[0] === 'text/html';
 }

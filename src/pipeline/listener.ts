@@ -31,7 +31,14 @@ export interface GraphqlOptions extends PipelineOptions {
 function openExchange(incoming: IncomingMessage, response: ServerResponse): Exchange {
   const header = (name: string) => incoming.headers[name] as string | undefined;
   const cancel = createCancel();
-  response.once('close', () => cancel.abort(new Error('The client closed the connection.')));
+  const { socket } = incoming;
+  const end = () => cancel.abort(new Error('The client closed the connection.'));
+  // A response that waits behind another one of its connection does not notice that the connection closes.
+  socket.once('close', end);
+  response.once('close', () => {
+    socket.off('close', end);
+    end();
+  });
   return {
     method: incoming.method ?? '',
     header,

@@ -19,22 +19,23 @@ export interface Accepts {
   namesJson: boolean;
 }
 
-const maxHeaderBytes = 1024;
+/** The longest `Accept` header that is read. */
+export const maxAcceptBytes = 1024;
 
 const utf8 = (type: string) => [type, `${type};charset=utf-8`];
 const json = ['application/json', 'application/graphql-response+json'].flatMap(utf8);
 const events = utf8('text/event-stream');
 /** The multipart parameters that clients send for the format of the executor. */
-const multipart = ['', ';deferSpec=20220824'].flatMap((format) =>
-  ['', ';boundary=graphql', ';boundary=-'].map((boundary) => `multipart/mixed${boundary}${format}`),
-);
+const multipart = ['', ';deferSpec=20220824'].map((format) => `multipart/mixed${format}`);
 /** A format that is not supported: such responses have one part. */
-const multipartOfOne = ['multipart/mixed;incrementalSpec=v0.2'];
+const multipartOfOne = multipart.map((type) => `${type};incrementalSpec=v0.2`);
+/** Clients name a boundary of their choice, which is ignored: the response names its own. */
+const boundary = /;\s*boundary=(?:"[^"]*"|[^;,\s]*)/gi;
 
 const typeOf = (entry: string | undefined) => entry?.split(';', 1)[0];
 
 function read(accept: string): Accepts {
-  const negotiator = new Negotiator({ headers: { accept } });
+  const negotiator = new Negotiator({ headers: { accept: accept.replaceAll(boundary, '') } });
   const best = (available: string[]) => typeOf(negotiator.mediaTypes(available)[0]);
   // `*/*` includes streams, but its clients expect one body.
   const namesStream = /multipart\/mixed|text\/event-stream/i.test(accept);
@@ -59,19 +60,23 @@ const byDefault: Accepts = {
 /** Cached, because clients send the same few headers. */
 const known = () => new LRUCache<string, Accepts>({ max: 100 });
 
-/** Returns a function that reads an `Accept` header. It throws for one that is too long or accepts nothing we send. */
+/** Returns a function that reads an `Accept` header. It throws for one that is too long. */
 export function createNegotiate(): (accept: string | undefined) => Accepts {
   const cache = known();
   return (accept) => {
     if (accept === undefined) return byDefault;
-    if (Buffer.byteLength(accept) > maxHeaderBytes) {
-      throw requestError('BAD_REQUEST', `\`Accept\` must have at most ${maxHeaderBytes} bytes.`, 400);
+    if (Buffer.byteLength(accept) > maxAcceptBytes) {
+      throw requestError('BAD_REQUEST', `\`Accept\` must have at most ${maxAcceptBytes} bytes.`, 400);
     }
     const accepts = cache.get(accept) ?? read(accept);
     cache.set(accept, accepts);
-    if (accepts.json === undefined && accepts.whole === undefined) throw notAcceptable();
     return accepts;
   };
+}
+
+/** Throws BAD_REQUEST (status 406) if a client accepts no media type of our responses. */
+export function assertAcceptable({ json, whole }: Accepts): void {
+  if (json === undefined && whole === undefined) throw notAcceptable();
 }
 
 /** Returns the error of a request that accepts no media type of its response. */

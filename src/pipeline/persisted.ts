@@ -16,7 +16,7 @@ const persistedQuery = z.object({ sha256Hash: z.string() });
 
 /** Returns the id by which a request names its document: `documentId`, or Apollo's extension. */
 function documentIdOf({ documentId, extensions }: RawParams): string | undefined {
-  if (typeof documentId === 'string') return documentId;
+  if (typeof documentId === 'string' && documentId !== '') return documentId;
   const given = (extensions as { persistedQuery?: unknown } | null | undefined)?.persistedQuery;
   const parsed = persistedQuery.safeParse(given);
   return parsed.success ? parsed.data.sha256Hash : undefined;

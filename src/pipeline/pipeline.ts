@@ -14,7 +14,7 @@ import {
   findOperation,
 } from './execute.ts';
 import type { DocumentOptions } from './manifest.ts';
-import { createNegotiate } from './negotiate.ts';
+import { assertAcceptable, createNegotiate } from './negotiate.ts';
 import { createFindDocument } from './persisted.ts';
 import { checkParams, type RawParams } from './receive.ts';
 import { findForbidden } from './scopes.ts';
@@ -54,6 +54,7 @@ export function createPipeline(options: PipelineOptions, schema: GraphQLSchema, 
     const sent = await read();
     checkParams(sent);
     const params = findDocument(sent, caller.viewer);
+    assertAcceptable(exchange.accepts);
     charge.begin(exchange);
     const { document, errors, selects } = prepare(params.query);
     const definition = findOperation(document, params);

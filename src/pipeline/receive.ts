@@ -1,5 +1,5 @@
 import type { GraphQLError } from 'graphql';
-import { assertJson, BodyError, excessIn } from '../http/body.ts';
+import { assertExact, assertJson, BodyError, excessIn, isPercentEncoded } from '../http/body.ts';
 import type { Exchange } from './exchange.ts';
 import { requestError } from './request-error.ts';
 
@@ -22,6 +22,7 @@ function parseJson(body: string): RawParams {
   } catch {
     throw badRequest('The body is not JSON.');
   }
+  assertExact(body);
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
     throw badRequest('The body must be one JSON object with a `query`. Batches are not supported.');
   }
@@ -30,8 +31,10 @@ function parseJson(body: string): RawParams {
 
 /** Returns the parameters in a query string. Empty ones count as absent. */
 function parseSearch(search: string): RawParams {
+  if (!isPercentEncoded(search)) throw badRequest('The query string is not UTF-8 in percent-encoding.');
   const values = new URLSearchParams(search);
   const given = (name: string) => values.get(name) || undefined;
+  for (const name of ['variables', 'extensions']) assertExact(given(name) ?? '');
   const texts = ['query', 'operationName', 'documentId'].map((name) => [name, given(name)]);
   try {
     const jsons = ['variables', 'extensions'].map((name) => [name, JSON.parse(given(name) ?? 'null')]);
@@ -47,8 +50,8 @@ function parseSearch(search: string): RawParams {
  * @throws GraphQLError BAD_REQUEST or PAYLOAD_TOO_LARGE
  */
 export async function receive(exchange: Exchange, search: string, readBody: () => Promise<string>) {
-  if (exchange.method === 'GET') return parseSearch(search);
   try {
+    if (exchange.method === 'GET') return parseSearch(search);
     // This content type prevents cross-site requests without a preflight.
     assertJson(exchange.header('content-type'), exchange.header('content-encoding'));
     return parseJson(await readBody());

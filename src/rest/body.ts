@@ -1,5 +1,14 @@
 import type { Context, MiddlewareHandler } from 'hono';
-import { assertJson, BodyError, decodeText, excessIn, maxBodyBytes, maxDroppedBytes } from '../http/body.ts';
+import {
+  assertExact,
+  assertJson,
+  BodyError,
+  decodeText,
+  excessIn,
+  isPercentEncoded,
+  maxBodyBytes,
+  maxDroppedBytes,
+} from '../http/body.ts';
 import { RequestError } from './errors.ts';
 
 function throwBodyError(error: unknown): never {
@@ -33,14 +42,26 @@ async function readText(c: Context, body: ReadableStream<Uint8Array>): Promise<s
   assertJson(c.req.header('content-type'), c.req.header('content-encoding'));
   const text = decodeText(bytes);
   const excess = excessIn(text);
-  return excess === undefined ? text : tooLarge(excess);
+  if (excess !== undefined) tooLarge(excess);
+  assertExact(text);
+  return text;
 }
+
+/** Rejects a URL whose percent-encoding is broken or not UTF-8: decoded leniently, it could name something else. */
+export const checkUrl: MiddlewareHandler = (c, next) => {
+  if (isPercentEncoded(c.req.url)) return next();
+  const message = 'The URL is not UTF-8 in percent-encoding. Send `%` as `%25`.';
+  throw new RequestError(400, 'BAD_REQUEST', message);
+};
 
 /** Rejects a body that is too large, not declared as JSON, or not UTF-8. Passes the text on. */
 export const readBody: MiddlewareHandler = async (c, next) => {
-  const { url, method, headers, body } = c.req.raw;
+  const { url, method, body } = c.req.raw;
   if (['GET', 'HEAD', 'OPTIONS'].includes(method) || body === null) return next();
   const text = await readText(c, body).catch(throwBodyError);
+  const headers = new Headers(c.req.raw.headers);
+  // The validator does not understand all parameters that `assertJson` does.
+  if (text !== '') headers.set('content-type', 'application/json');
   c.req.raw = new Request(url, { method, headers, ...(text !== '' && { body: text }) });
   return next();
 };

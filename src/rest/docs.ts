@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
+import { acceptsGzip } from '../http/compression.ts';
 import type { Rest, RestContext } from './route.ts';
 
 const page = `<!doctype html>
@@ -77,7 +78,7 @@ function answer(c: RestContext, type: string, { plain, gzipped, etag }: Ready): 
     'x-content-type-options': 'nosniff',
   };
   if (c.req.header('if-none-match')?.includes(etag)) return c.body(null, 304, headers);
-  if (!/\bgzip\b/.test(c.req.header('accept-encoding') ?? '')) {
+  if (!acceptsGzip(c.req.header('accept-encoding'))) {
     return c.body(plain, 200, { ...headers, 'content-type': type });
   }
   return c.body(gzipped, 200, { ...headers, 'content-type': type, 'content-encoding': 'gzip' });

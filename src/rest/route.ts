@@ -8,7 +8,7 @@ import type { RunOperation } from '../http/lanes.ts';
 import { type Cancel, createCancel } from '../lib/cancel.ts';
 import { requireScope, type Scope } from '../lib/scope.ts';
 import { ErrorAnswer, errorCodeHeader } from './answer.ts';
-import { readBody } from './body.ts';
+import { checkUrl, readBody } from './body.ts';
 import { RequestError } from './errors.ts';
 import { type PlusName, readName } from './path.ts';
 import type { z } from './zod.ts';
@@ -135,7 +135,7 @@ export function call<P extends string, R extends Omit<RouteConfig, 'path' | 'mid
     description: [config.description, needs && `Needs the scope ${needs}.`].filter(Boolean).join(' '),
     security: [{ bearer: [] }],
     middleware: [
-      ...[authenticated, readBody, inLane, allowed(scopes)],
+      ...[authenticated, checkUrl, readBody, inLane, allowed(scopes)],
       readName(config.path, config.request?.params),
     ] as const,
     responses: {

@@ -147,6 +147,16 @@ describe.each(Object.keys(apis) as (keyof typeof apis)[])('a plain alias over %s
     },
   );
 
+  it('is rejected without a hint if the account has no room for it', async () => {
+    const { api } = await newTenant(name);
+    await api.add('A1', { dated: [span('x', undefined, y2010)] });
+    for (let call = 0; call < 10; call += 1)
+      await api.add('A2', { aliases: Array.from({ length: 10 }, (_, n) => `full-${call}-${n}`) });
+    const { code, message } = await api.add('A2', { dated: [span('x', y2001)] });
+    expect(code).toBe('ALIAS_TAKEN');
+    expect(message).not.toContain('effectiveFrom');
+  });
+
   it('is rejected without a hint if no span would help another alias of the request', async () => {
     const { api } = await newTenant(name);
     await api.add('A1', { aliases: ['now'], dated: [span('past', undefined, y2010)] });

@@ -32,6 +32,16 @@ describe.runIf(process.platform === 'linux')('the service', patience, () => {
     expect(await readFile(join(data, 'postgres.log'), 'utf8')).toContain('received fast shutdown request');
   });
 
+  it.each([0, 50, 150])('stops if npm is killed %s ms after it started node', async (delayMs) => {
+    const data = programs.path(`early-${delayMs}`);
+    const child = programs.start(['npm', 'start'], { DATA_DIR: data });
+    const node = await until(async () => (await childOf(child.pid)) || undefined);
+    await sleep(delayMs);
+    child.kill('SIGKILL');
+    await until(async () => !(await isRunning(node)), 30_000);
+    await until(async () => (await processesIn(data)).length === 0);
+  });
+
   it.each([
     ['node', `nohup "${process.execPath}" dist/main.js`],
     ['npm', 'nohup npm start'],

@@ -88,6 +88,8 @@ export function usePrograms() {
     path: (name: string) => join(directory, name),
     /** Starts the service on a free port and waits until it is ready. */
     serve: (env: Env, command = main) => whenReady(begin(command, { PORT: '0', ...env })),
+    /** Starts a program without waiting for it. */
+    start: (command: string[], env: Env) => begin(command, { PORT: '0', ...env }).child,
     /** Runs a command to its end. */
     run: (args: string[], env: Env) => begin([...main, ...args], { PORT: '0', ...env }).ended,
     /** Runs a shell command to its end. */

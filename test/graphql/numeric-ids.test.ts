@@ -43,6 +43,25 @@ describe('a number as an ID', () => {
     },
   );
 
+  it.each(['9007199254740990.9', '1.00000000000000000001', '0.99999999999999999999', '1e-400', '-0.1e-400'])(
+    'is rejected if JavaScript rounds it to an integer: %s',
+    async (number) => {
+      const inText = `"a \\" ${number}"`;
+      const { status, errors, data } = await send(read, `{"x": [${inText}, ${number}], "id": "1"}`);
+      expect([status, data, errors[0].extensions.code]).toEqual([400, undefined, 'BAD_REQUEST']);
+      expect(errors[0].message).toContain(number);
+      expect((await send(read, `{"x": ${inText}, "id": "1"}`)).status).toBe(200);
+    },
+  );
+
+  it.each(['12345e0', '12345.00', '1234.5e1', '12345.0E+0'])(
+    'is converted if it is an integer: %s',
+    async (number) => {
+      const { data } = await send(read, `{"id": ${number}}`);
+      expect(data.account).toEqual({ id: '12345' });
+    },
+  );
+
   it('is rejected with its path in an input object', async () => {
     const input = '{"id": 12345678901234567890, "name": "Big", "customerId": "C1"}';
     const { errors } = await send(create, `{"input": ${input}}`);

@@ -55,6 +55,7 @@ describe.each(Object.entries(apis))('a body over %s', (name, { path, body, creat
     'application/json;charset="utf-16"',
     'text/plain',
     'text/json',
+    `application/json;a="${'b'.repeat(2000)}"`,
   ])('is rejected with the type %s', async (type) => {
     const { status } = await send(Buffer.from(body(`${name}-2`)), { 'content-type': type });
     expect(status).toBe(415);
@@ -65,8 +66,12 @@ describe.each(Object.entries(apis))('a body over %s', (name, { path, body, creat
     'application/json;charset="utf-8"',
     'Application/JSON',
     'application/json; x=y',
+    'application/json; charset=',
+    'application/json ; charset=utf-8',
+    'application/json;;',
+    'application/json;profile="a;b"',
   ])('is accepted with the type %s', async (type) => {
-    const id = `${name}-${type.length}`;
+    const id = `${name}-${Buffer.from(type).toString('hex').slice(-16)}`;
     expect((await send(Buffer.from(body(id)), { 'content-type': type })).status).toBe(created);
     expect((await readAccount(client, id)).name).toBe('Müller');
   });
@@ -80,6 +85,13 @@ describe.each(Object.entries(apis))('a body over %s', (name, { path, body, creat
     const bytes = Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), Buffer.from(body(`${name}-4`))]);
     expect((await send(bytes)).status).toBe(created);
     expect((await readAccount(client, `${name}-4`)).name).toBe('Müller');
+  });
+
+  it('is rejected with two byte order marks', async () => {
+    const marks = Buffer.from([0xef, 0xbb, 0xbf, 0xef, 0xbb, 0xbf]);
+    const { status } = await send(Buffer.concat([marks, Buffer.from(body(`${name}-6`))]));
+    expect(status).toBe(400);
+    expect(await readAccount(client, `${name}-6`)).toBeNull();
   });
 
   it('gets a compressed response if the client accepts it', async () => {
@@ -101,5 +113,32 @@ describe.each(Object.entries(apis))('a body over %s', (name, { path, body, creat
     expect(response.headers.get('content-encoding')).toBe('gzip');
     const text = gunzipSync(Buffer.from(await response.arrayBuffer())).toString();
     expect(text).toContain('v'.repeat(500));
+  });
+});
+
+describe('a URL with an escape that is not UTF-8', () => {
+  beforeAll(async () => {
+    for (const id of ['P%FC', 'P\uFFFD'])
+      await client.send(mutation, { input: { ...account(id), name: `Account ${id.length}` } });
+  });
+
+  it.each([
+    ['GET', '/graphql?query=%7Baccount(id:%22P%FC%22)%7Bid%7D%7D'],
+    ['GET', '/graphql?query=query($id:ID!)%7Baccount(id:$id)%7Bid%7D%7D&variables=%7B%22id%22:%22P%FC%22%7D'],
+    ['GET', '/accounts/P%FC'],
+    ['DELETE', '/accounts/P%FC'],
+    ['DELETE', '/aliases/P%FC'],
+    ['GET', '/accounts?customer_id=P%FC'],
+    ['GET', '/accounts/P%'],
+  ])('is rejected: %s %s', async (method, path) => {
+    const response = await service.fetch(
+      new Request(`http://localhost${path}`, {
+        method,
+        headers: { authorization: `Bearer ${client.token}`, accept: 'application/json' },
+      }),
+    );
+    expect(response.status).toBe(400);
+    expect(await response.text()).toContain('percent-encoding');
+    expect((await readAccount(client, 'P%FC')).status).toBe('ACTIVE');
   });
 });

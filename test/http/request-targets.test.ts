@@ -1,10 +1,9 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { answerMalformed } from '../../src/http/malformed.ts';
+import { createHttpServer } from '../../src/http/malformed.ts';
 import { createLog } from '../../src/observe/log.ts';
 import { type Client, useService } from '../support/service.ts';
 
@@ -16,10 +15,7 @@ const stream = new Writable({
   },
 });
 const service = useService({ log: createLog('warn', undefined, stream) });
-const server = createServer((request, response) => service.listener(request, response)).on(
-  'clientError',
-  answerMalformed,
-);
+const server = createHttpServer({}, (request, response) => service.listener(request, response));
 let client: Client;
 
 beforeAll(async () => {
@@ -93,7 +89,7 @@ it.each([
 });
 
 it('masks and logs an error outside an operation', async () => {
-  const broken = createServer((request, response) => {
+  const broken = createHttpServer({}, (request, response) => {
     Object.defineProperty(request, 'headers', {
       get() {
         throw new Error('secret of the house');

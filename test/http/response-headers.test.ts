@@ -78,6 +78,33 @@ describe.each(['fetch', 'socket'] as const)('a response by %s', (way) => {
     expect(response.headers.get('x-content-type-options')).toBe('nosniff');
   });
 
+  it.each([
+    ['text/html', true],
+    ['text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8', true],
+    ['application/json;q=0.5, text/html', true],
+    ['text/html;q=0, application/json', false],
+    ['application/json, text/html;q=0.1', false],
+    ['text/html;x="\\", application/json", application/graphql-response+json', false],
+    [`text/html,${','.repeat(14_000)}`, false],
+    ['*/*', false],
+  ])('is the GraphiQL page only if the client prefers it: %s', async (accept, isPage) => {
+    const response = await send({ headers: { accept } });
+    await response.text();
+    expect(response.status).toBe(isPage ? 200 : 401);
+  });
+
+  it('is compressed only if the client accepts that', async () => {
+    for (const [accepted, encoding] of [
+      ['gzip', 'gzip'],
+      ['gzip;q=0', null],
+      ['identity', null],
+    ]) {
+      const response = await send({ headers: { accept: 'text/html', 'accept-encoding': String(accepted) } });
+      await response.body?.cancel();
+      expect(response.headers.get('content-encoding')).toBe(encoding);
+    }
+  });
+
   it('allows a configured origin', async () => {
     const response = await send({ method: 'POST', headers: { ...headers, origin: ours }, body });
     expect(await response.json()).toEqual({ data: { viewer: { keyName: 'test' } } });

@@ -15,12 +15,14 @@ const whole = '{ account(id: "A1") { id } }';
 const deferred = '{ account(id: "A1") { id ... @defer { name } } }';
 const modern = 'application/graphql-response+json';
 
-async function send(query: string | undefined, accept: string, token = client.token) {
+const send = (query: string, accept: string, token?: string) => post({ query }, accept, token);
+
+async function post(body: object, accept: string, token = client.token) {
   const response = await service.fetch(
     new Request('http://localhost/graphql', {
       method: 'POST',
       headers: { authorization: `Bearer ${token}`, ...json, accept },
-      body: JSON.stringify({ query }),
+      body: JSON.stringify(body),
     }),
   );
   const text = await response.text();
@@ -71,6 +73,8 @@ describe('the media type of an incremental response', () => {
     ['multipart/mixed;deferSpec="20220824", application/json', 'multipart/mixed'],
     ['multipart/mixed;boundary="graphql";deferSpec=20220824', 'multipart/mixed'],
     ['text/event-stream', 'text/event-stream'],
+    ['multipart/mixed;boundary="a,b";deferSpec=20220824', 'multipart/mixed'],
+    ['multipart/mixed; boundary=x', 'multipart/mixed'],
     ['text/event-stream;q=0.1, multipart/mixed;q=0.2', 'multipart/mixed'],
     ['text/event-stream, multipart/mixed;q=0', 'text/event-stream'],
   ])('for `%s` is %s', async (accept, type) => {
@@ -85,6 +89,8 @@ describe('the media type of an incremental response', () => {
     ['multipart/mixed;q=0, application/json', 'application/json'],
     ['multipart/mixed;incrementalSpec=v0.2, application/json', 'application/json'],
     ['multipart/mixed;incrementalSpec=v0.2', 'multipart/mixed'],
+    ['multipart/mixed;boundary="-";incrementalSpec=v0.2', 'multipart/mixed'],
+    ['multipart/mixed;incrementalSpec=v0.2;deferSpec=20220824', 'multipart/mixed'],
     ['multipart/mixed;subscriptionSpec=1.0, application/json', 'application/json'],
   ])('is that of a single body for `%s`, whose format is not supported: %s', async (accept, type) => {
     const { status, type: given, text } = await send(deferred, accept);
@@ -126,11 +132,37 @@ describe('an `Accept` header of 15 kB', () => {
   );
 });
 
-it.each(['application/json', modern, '*/*', 'text/event-stream', 'multipart/mixed'])(
-  'returns 400 for a body without a query if the client accepts `%s`',
+describe.each([{}, { query: '' }, { documentId: '' }, { documentId: '', query: '' }])(
+  'the body %j',
+  (body) => {
+    it.each([
+      'application/json',
+      modern,
+      '*/*',
+      'text/event-stream',
+      'multipart/mixed',
+      'text/html',
+      'image/*;q=0',
+      '',
+    ])('is rejected with 400 if the client accepts `%s`', async (accept) => {
+      const { status, text } = await post(body, accept);
+      expect([status, text]).toEqual([400, expect.stringContaining('no `query`')]);
+    });
+  },
+);
+
+it.each(['text/event-stream', 'multipart/mixed'])(
+  'closes the connection after a stream if the client asks: %s',
   async (accept) => {
-    const { status } = await send(undefined, accept);
-    expect(status).toBe(400);
+    const response = await service.fetch(
+      new Request('http://localhost/graphql', {
+        method: 'POST',
+        headers: { authorization: `Bearer ${client.token}`, ...json, accept, connection: 'close' },
+        body: JSON.stringify({ query: deferred }),
+      }),
+    );
+    expect(response.headers.get('connection')).toBe('close');
+    expect(await response.text()).toContain('"hasNext":true');
   },
 );
 

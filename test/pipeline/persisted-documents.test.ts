@@ -107,7 +107,7 @@ describe.each([
 
   it('is not found by an unknown id', async () => {
     const client = await service.newTenant();
-    for (const documentId of ['you', '__proto__', 'constructor', '']) {
+    for (const documentId of ['you', '__proto__', 'constructor']) {
       expectRequestError(await post(service, client, { documentId }), 200, 'PERSISTED_QUERY_NOT_FOUND');
     }
   });

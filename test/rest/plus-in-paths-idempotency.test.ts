@@ -11,7 +11,6 @@ import {
   settingNamed,
   useRestNames,
 } from '../support/rest-names.ts';
-import type { Json } from '../support/service.ts';
 
 /** Idempotency keys of writes whose paths contain a plus. */
 
@@ -139,20 +138,6 @@ it('replays the write of a setting after another owner is created', async () => 
   await addSetting(client, named('c+d'));
   expectReplay(await patch(), first);
   expect((await client.get('/settings/setting.n.s.ACCOUNT.c%2Bd')).body.value).toBe('v');
-});
-
-it('replays the delete of an alias after a future alias was removed', async () => {
-  const client = await newClient();
-  await client.post('/accounts/A1/add_aliases', { aliases: ['c d'] });
-  const future = { value: 'c+d', effectiveFrom: '2190-01-01T00:00:00Z' };
-  await client.post('/accounts/A1/add_aliases', { accountAliases: [future] });
-  expectRefusal(await client.delete('/aliases/c+d', key), 404, 'NOT_FOUND');
-  await client.post('/accounts/A1/remove_aliases', { aliases: ['c+d'] });
-  const { body } = await client.get('/accounts/A1/account_aliases');
-  expect(body.data.map(({ value }: Json) => value)).not.toContain('c+d');
-  const first = await client.delete('/aliases/c+d', key);
-  await client.post('/accounts/A1/add_aliases', { accountAliases: [future] });
-  expectReplay(await client.delete('/aliases/c+d', key), first);
 });
 
 it.each([

@@ -158,6 +158,37 @@ describe('a plus in a path whose name exists for another kind of entity', () => 
     },
   );
 
+  it('is part of a name in NFD', async () => {
+    const client = await newClient();
+    await addAccounts(client, 'P é', 'P+é');
+    await addAliases(client, 'A1', 'Q é', 'Q+é');
+    expect((await client.get('/accounts/P+e%CC%81')).body.id).toBe('P+é');
+    expect((await client.delete('/accounts/P+e%CC%81')).status).toBe(200);
+    expect((await client.get('/accounts/P%20%C3%A9')).body.status).toBe('ACTIVE');
+    expect((await client.delete('/aliases/Q+e%CC%81')).status).toBe(200);
+    expect((await client.get('/aliases/Q%20%C3%A9')).status).toBe(200);
+  });
+
+  it('is part of the name of a registered alias that was deleted', async () => {
+    const client = await newClient();
+    await client.post('/aliases', { aliases: [{ value: 'c+d' }] });
+    await addAliases(client, 'A1', 'c d');
+    expect((await client.delete('/aliases/c+d')).status).toBe(200);
+    expectRefusal(await client.delete('/aliases/c+d'), 404, 'NOT_FOUND');
+    expect((await client.get('/aliases/c%20d')).status).toBe(200);
+  });
+
+  it.each(['removed', 'removed with its account'])('is part of a future alias that was %s', async (how) => {
+    const client = await newClient();
+    await addAliases(client, 'A1', 'c d');
+    const future = { value: 'c+d', effectiveFrom: '2190-01-01T00:00:00Z' };
+    await client.post('/accounts/A2/add_aliases', { accountAliases: [future] });
+    if (how === 'removed') await client.post('/accounts/A2/remove_aliases', { aliases: ['c+d'] });
+    else await client.delete('/accounts/A2');
+    expectRefusal(await client.delete('/aliases/c+d'), 404, 'NOT_FOUND');
+    expect((await client.get('/aliases/c%20d')).status).toBe(200);
+  });
+
   it('is part of an account id if it is in an alias', async () => {
     const client = await newClient();
     await addAccounts(client, 'c d');

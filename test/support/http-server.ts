@@ -1,9 +1,9 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type RequestListener, request as send } from 'node:http';
+import { type IncomingMessage, type RequestListener, request as send } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll } from 'vitest';
-import { answerMalformed } from '../../src/http/malformed.ts';
+import { createHttpServer } from '../../src/http/malformed.ts';
 
 const withoutBody = [204, 304];
 
@@ -47,7 +47,7 @@ function createHold(listener: RequestListener) {
 /** Opens a `node:http` server on a free port like that of `npm start`. */
 export async function openServer(listener: RequestListener) {
   const hold = createHold(listener);
-  const server = createServer(hold.listener).on('clientError', answerMalformed);
+  const server = createHttpServer({}, hold.listener);
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const { port } = server.address() as AddressInfo;
   return {
@@ -82,7 +82,7 @@ export type TestServer = Awaited<ReturnType<typeof openServer>>;
 
 /** Serves a listener on a free port during the tests of a file. */
 export function useServer(listener: RequestListener) {
-  const server = createServer(listener);
+  const server = createHttpServer({}, listener);
   let url = '';
   beforeAll(async () => {
     await once(server.listen(0, '127.0.0.1'), 'listening');

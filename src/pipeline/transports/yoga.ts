@@ -44,7 +44,8 @@ function usePipeline(
     },
     onResultProcess({ result, setResult, setResultProcessor, serverContext }) {
       const { exchange } = serverContext as ServerContext;
-      const type = exchange.accepts === undefined ? 'application/json' : exchange.accepts.json;
+      const { json, whole } = exchange.accepts ?? {};
+      const type = whole === undefined ? (json ?? 'application/json') : json;
       if (isAsyncIterable(result) || type === undefined) {
         setResult(respond.show(exchange, result as Result) as never);
         return;
@@ -58,6 +59,8 @@ function usePipeline(
     onResponse({ response, serverContext }) {
       const { exchange } = serverContext as unknown as ServerContext;
       for (const [name, value] of Object.entries(headersOf(exchange))) response.headers.set(name, value);
+      // Node.js knows whether the connection stays open and how the body ends.
+      for (const name of ['connection', 'transfer-encoding']) response.headers.delete(name);
     },
   };
 }
