@@ -1,6 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm';
 import { toAddressColumns } from '../address/rules.ts';
-import { isInForce, settleClaims, spansOf } from '../alias/rules.ts';
+import { isInForce, searchedValues, settleClaims, spansOf } from '../alias/rules.ts';
 import { aliases } from '../alias/table.ts';
 import {
   aliasHistory,
@@ -44,6 +44,9 @@ import { explainClash, primeAccount } from './write.ts';
 
 type AccountInput = Omit<CreateAccountInput, 'idempotencyKey'>;
 
+/** A new row. `searchText` has the aliases; a trigger replaces it by the text of searches. */
+type NewAccount = AccountRow & { searchText: string };
+
 /** A new account with its aliases and settings. */
 export interface CreatedAccount {
   account: AccountRow;
@@ -51,7 +54,7 @@ export interface CreatedAccount {
   settings: NewSetting[];
 }
 
-function newAccount(ctx: Ctx, input: AccountInput): AccountRow {
+function newAccount(ctx: Ctx, input: AccountInput, aliases: NewAlias[]): NewAccount {
   const billing = input.billingInformation;
   return {
     tenantId: ctx.viewer.tenant.id,
@@ -71,14 +74,16 @@ function newAccount(ctx: Ctx, input: AccountInput): AccountRow {
     version: 1,
     createdAt: ctx.now,
     updatedAt: ctx.now,
+    searchText: searchedValues(aliases.slice(1), ctx.now),
   };
 }
 
 /** Returns the rows of a new account. */
 export function newAccountRows(ctx: Ctx, input: AccountInput): CreatedAccount {
+  const aliases = newAliases(ctx, input.id, spansOf(input));
   return {
-    account: newAccount(ctx, input),
-    aliases: newAliases(ctx, input.id, spansOf(input)),
+    account: newAccount(ctx, input, aliases),
+    aliases,
     settings: newSettings('ACCOUNT', input.id, input.settings ?? []),
   };
 }

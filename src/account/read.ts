@@ -1,11 +1,12 @@
 import { type SQL, sql } from 'drizzle-orm';
 import { aliasesOfAccount } from '../alias/read.ts';
 import { isInForce } from '../alias/rules.ts';
-import { type AliasRow, aliases, aliasText } from '../alias/table.ts';
+import { type AliasRow, aliases } from '../alias/table.ts';
 import type { Ctx, Loader, Run } from '../ctx.ts';
 import { type CustomerRow, customers } from '../customer/table.ts';
 import { jsonJoined, jsonRows } from '../db/json.ts';
 import { given, oneRow, tenantId } from '../db/rows.ts';
+import { foldedTags } from '../db/search-text.ts';
 import { statement, statementFamily } from '../db/statement.ts';
 import { byId, byKeys, type EntityKey, isById, keyParts, maxKeysTogether } from '../lib/entity-key.ts';
 import { groupBy } from '../lib/group.ts';
@@ -17,7 +18,7 @@ import { settingsOfOwner } from '../setting/read.ts';
 import { type SettingRow, settings } from '../setting/table.ts';
 import type { AccountFilter } from './rules.ts';
 import * as rules from './rules.ts';
-import { type AccountRow, accountFacets, accounts, accountText } from './table.ts';
+import { type AccountRow, accountFacets, accounts } from './table.ts';
 
 /** Rows that belong to accounts, read by the same statement. `null` if there are none. */
 export interface RelatedRows {
@@ -254,30 +255,39 @@ export const accountByKey: Loader<EntityKey, AccountRow | null> = {
   },
 };
 
-const tagGiven = given('tag', 'text');
+/** The tag of the filter in a list, folded; null without one. */
+const wantedTags = sql`(select ${foldedTags(given('tags', 'text[]'))})`;
 const currency = given('currency', 'text');
-const text = aliasText(aliases);
+const now = given('now', 'timestamptz');
 
-/** Matches current aliases, without the account's own id, which is searched in its own row. */
-const aliasesInForce = sql`${aliases.tenantId} = ${tenantId} and ${aliases.value} <> ${aliases.accountId}
-  and ${aliases.effectiveFrom} <= ${given('now', 'timestamptz')} and ${aliases.effectiveUntil} > ${given('now', 'timestamptz')}`;
+/** The current aliases of an account as the text of searches, without its own id, which is in the account's own text. */
+const aliasText = sql`(select coalesce(string_agg(search_document(${aliases.value}), ''), '') from ${aliases}
+  where ${aliases.tenantId} = ${tenantId} and ${aliases.accountId} = ${accounts.id}
+    and ${aliases.value} <> ${aliases.accountId}
+    and ${aliases.effectiveFrom} <= ${now} and ${aliases.effectiveUntil} > ${now})`;
+
+/**
+ * Matches accounts by their text. Behind a mark, the text has aliases that start or end at a time, so that they may not
+ * be in force now.
+ */
+function matches(patterns: SQL): SQL {
+  const text = sql`${accounts.searchText}`;
+  const own = sql`split_part(${text}, E' \\x1f\\n', 1)`;
+  return sql`(${text} like all(${patterns})
+    and (${own} like all(${patterns}) or (${own} || ${aliasText}) like all(${patterns})))`;
+}
 
 const listed: Listed<typeof accounts> = {
   table: accounts,
   family: statementFamily(),
-  text: accountText(accounts),
   facets: accountFacets(accounts),
+  wantedFacets: sql`coalesce(${wantedTags}, '{}')`,
   related: selectRelated,
   owner: sql`${accounts.customerId} = ${given('customerId', 'text')}`,
-  filter: sql`(${tagGiven} is null or ${tagGiven} = any(${accounts.tags}))
+  filter: sql`(${given('customerId', 'text')} is null or ${accounts.customerId} = ${given('customerId', 'text')})
+    and (${wantedTags} is null or ${foldedTags(accounts.tags)} @> ${wantedTags})
     and (${currency} is null or coalesce(${accounts.invoiceCurrency}, ${given('baseCurrency', 'text')}) = ${currency})`,
-  relatedSearch: {
-    contains: (needle: SQL) =>
-      sql`exists (select from ${aliases} where ${aliasesInForce} and ${aliases.accountId} = ${accounts.id}
-        and strpos(${text}, ${needle}) > 0)`,
-    idsLike: (pattern: SQL) =>
-      sql`select ${aliases.accountId} from ${aliases} where ${aliasesInForce} and ${text} like ${pattern}`,
-  },
+  matches,
 };
 
 /**
@@ -295,13 +305,13 @@ export async function accountPage(
   const { baseCurrency } = ctx.viewer.tenant;
   // Most accounts in the tenant's currency store none, so this currency is no facet.
   const ownCurrency = invoiceCurrency === baseCurrency ? undefined : invoiceCurrency;
-  const facets = [tag, ownCurrency].filter((word) => typeof word === 'string');
   const page = await entityPage(ctx, listed, listOrder('accounts', accounts, orderBy ?? defaultOrder), args, {
     filter: others,
     statuses: Object.keys(rules.statuses),
-    facets,
+    facets: typeof ownCurrency === 'string' ? [ownCurrency] : [],
+    hasFacets: typeof tag === 'string',
     values: {
-      tag: tag ?? null,
+      tags: typeof tag === 'string' ? [tag] : null,
       currency: invoiceCurrency ?? null,
       baseCurrency,
       now: ctx.now.toISOString(),

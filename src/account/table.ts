@@ -1,4 +1,4 @@
-import { type SQL, sql } from 'drizzle-orm';
+import { type SQL, type SQLWrapper, sql } from 'drizzle-orm';
 import {
   check,
   foreignKey,
@@ -21,22 +21,22 @@ import {
   instantColumn,
   minLengthCheck,
   oneOfCheck,
+  searchColumn,
   textColumn,
 } from '../db/columns.ts';
 import { presentFields, storedKeys } from '../db/rows.ts';
-import { type Columns, type FacetKey, facetWords, searchText } from '../db/search-text.ts';
+import { facetWords, foldedTags } from '../db/search-text.ts';
 import * as rules from './rules.ts';
 
 const statusWords = Object.keys(rules.statuses) as [rules.AccountStatus];
 
-/** Returns the text that a search matches in an account's own row. */
-export function accountText({ id, name, primaryEmail }: Columns<'id' | 'name' | 'primaryEmail'>): SQL {
-  return searchText(id, name, sql`coalesce(${primaryEmail}, '')`);
-}
+type FacetColumns = Parameters<typeof facetWords>[0] &
+  Record<'customerId' | 'invoiceCurrency' | 'tags', SQLWrapper>;
 
-/** Returns the facets of an account, with its own currency and tags. */
-export function accountFacets(columns: Columns<FacetKey | 'invoiceCurrency' | 'tags'>): SQL {
-  return sql`(${facetWords(columns, columns.invoiceCurrency)} || ${columns.tags}::text[])`;
+/** Returns the facets of an account, with its own currency, customer and tags. */
+export function accountFacets(columns: FacetColumns): SQL {
+  const { invoiceCurrency, customerId, tags } = columns;
+  return sql`(${facetWords(columns, invoiceCurrency, sql`'C:' || ${customerId}`)} || ${foldedTags(tags)})`;
 }
 
 export const accounts = pgTable(
@@ -62,6 +62,7 @@ export const accounts = pgTable(
     version: integer().notNull(),
     createdAt: instantColumn().notNull(),
     updatedAt: instantColumn().notNull(),
+    searchText: searchColumn(),
   },
   (t) => [
     primaryKey({ name: 'accounts_pkey', columns: [t.tenantId, t.id] }),
@@ -81,11 +82,11 @@ export const accounts = pgTable(
       .where(sql`${t.status} = 'ARCHIVED'`),
     index('accounts_created_at_idx').on(t.tenantId, t.createdAt.desc().nullsFirst(), t.id),
     index('accounts_name_idx').on(t.tenantId, sql`${t.name} collate "C"`, t.id),
-    index('accounts_filter_idx').using(
+    index('accounts_search_idx').using(
       'gin',
       accountFacets(t),
       t.metadata.op('jsonb_path_ops'),
-      sql`${accountText(t)} gin_trgm_ops`,
+      t.searchText.op('gin_trgm_ops'),
     ),
     index('accounts_customer_updated_at_idx').on(
       t.tenantId,
@@ -105,7 +106,7 @@ export const accounts = pgTable(
   ],
 );
 
-export type AccountRow = typeof accounts.$inferSelect;
+export type AccountRow = Omit<typeof accounts.$inferSelect, 'searchText'>;
 
 const fixedKeys = ['tenantId', 'id', 'nodeId', 'customerId', 'version', 'createdAt', 'updatedAt'];
 

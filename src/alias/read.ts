@@ -3,7 +3,7 @@ import type { Ctx, Loader, Run } from '../ctx.ts';
 import { given, tenantId } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
 import { groupBy } from '../lib/group.ts';
-import { encodeCursor, isInstant, type ListPage, type PageArgs, parsePage } from '../lib/page.ts';
+import { countOnce, encodeCursor, isInstant, type ListPage, type PageArgs, parsePage } from '../lib/page.ts';
 import { isStorable } from '../lib/rule.ts';
 import { keysetList, runPage } from '../listing/keyset.ts';
 import { type AliasRow, aliases, registeredAliases, removedAliases } from './table.ts';
@@ -162,7 +162,7 @@ export async function aliasTimeline(
   return {
     ...(await runPage(ctx.run, page, { order, select, values: { accountId } })),
     cursorOf: (row) => encodeCursor(orderName, [row.effectiveFrom?.toISOString() ?? noBeginning, row.value]),
-    count: async () => (await ctx.run(count, { accountId }))[0]?.count ?? 0,
+    count: countOnce(async () => (await ctx.run(count, { accountId }))[0]?.count ?? 0),
   };
 }
 

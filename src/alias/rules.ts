@@ -75,6 +75,19 @@ export function isInForce({ effectiveFrom, effectiveUntil }: Omit<AliasSpan, 'va
   return (effectiveFrom === null || effectiveFrom <= on) && (effectiveUntil === null || effectiveUntil > on);
 }
 
+/**
+ * Returns the aliases of a new account for the text of searches: first those that are in force without an end, then,
+ * behind a mark, the others.
+ */
+export function searchedValues(spans: AliasSpan[], now: Date): string {
+  const lasts = (span: AliasSpan) => isInForce(span, now) && span.effectiveUntil === null;
+  const others = spans.filter((span) => !lasts(span));
+  const mark = others.length > 0 ? ['\u001f'] : [];
+  return [...spans.filter(lasts), ...mark, ...others]
+    .map((one) => (typeof one === 'string' ? one : one.value))
+    .join('\n');
+}
+
 /** Returns whether two spans have the same value at some instant. */
 export function overlap(a: AliasSpan, b: AliasSpan): boolean {
   const aFirst = a.effectiveFrom === null || b.effectiveUntil === null || a.effectiveFrom < b.effectiveUntil;

@@ -1,16 +1,10 @@
-import { type SQL, sql } from 'drizzle-orm';
+import { sql } from 'drizzle-orm';
 import { check, foreignKey, index, integer, pgTable, primaryKey, smallint } from 'drizzle-orm/pg-core';
 import { accounts } from '../account/table.ts';
 import { boundColumn, idColumn, instantColumn, minLengthCheck } from '../db/columns.ts';
-import { type Columns, searchText } from '../db/search-text.ts';
 import { entityId } from '../lib/fields.ts';
 import { tenants } from '../tenant/table.ts';
 import * as rules from './rules.ts';
-
-/** Returns the text that a search matches in an alias. */
-export function aliasText({ value }: Columns<'value'>): SQL {
-  return searchText(value);
-}
 
 /**
  * The names of a tenant: each row gives a value to one account for a span of time. Every account holds its own id here
@@ -36,10 +30,6 @@ export const aliases = pgTable(
       foreignColumns: [accounts.tenantId, accounts.id],
     }),
     index('aliases_account_idx').on(t.tenantId, t.accountId),
-    // An account's own id is searched in its own row.
-    index('aliases_search_idx')
-      .using('gin', t.tenantId, sql`${aliasText(t)} gin_trgm_ops`)
-      .where(sql`${t.value} <> ${t.accountId}`),
     minLengthCheck('aliases_value_check', t.value, rules.value),
     check('aliases_span_check', sql`${t.effectiveFrom} < ${t.effectiveUntil}`),
   ],

@@ -17,21 +17,18 @@ import {
   instantColumn,
   minLengthCheck,
   oneOfCheck,
+  searchColumn,
   textColumn,
 } from '../db/columns.ts';
 import { presentFields, storedKeys } from '../db/rows.ts';
-import { type Columns, type FacetKey, facetWords, searchText } from '../db/search-text.ts';
+import { facetWords } from '../db/search-text.ts';
 import { tenants } from '../tenant/table.ts';
 import * as rules from './rules.ts';
 
 const statusWords = Object.keys(rules.statuses) as [rules.CustomerStatus];
 
-/** Returns the text that a search matches in a customer. */
-export function customerText({ id, name, primaryEmail }: Columns<'id' | 'name' | 'primaryEmail'>): SQL {
-  return searchText(id, name, primaryEmail);
-}
-
-export function customerFacets(columns: Columns<FacetKey>): SQL {
+/** Returns the facets of a customer. */
+export function customerFacets(columns: Parameters<typeof facetWords>[0]): SQL {
   return sql`(${facetWords(columns)})`;
 }
 
@@ -49,6 +46,7 @@ export const customers = pgTable(
     version: integer().notNull(),
     createdAt: instantColumn().notNull(),
     updatedAt: instantColumn().notNull(),
+    searchText: searchColumn(),
   },
   (t) => [
     primaryKey({ name: 'customers_pkey', columns: [t.tenantId, t.id] }),
@@ -62,11 +60,11 @@ export const customers = pgTable(
       .where(sql`${t.status} = 'ARCHIVED'`),
     index('customers_created_at_idx').on(t.tenantId, t.createdAt.desc().nullsFirst(), t.id),
     index('customers_name_idx').on(t.tenantId, sql`${t.name} collate "C"`, t.id),
-    index('customers_filter_idx').using(
+    index('customers_search_idx').using(
       'gin',
       customerFacets(t),
       t.metadata.op('jsonb_path_ops'),
-      sql`${customerText(t)} gin_trgm_ops`,
+      t.searchText.op('gin_trgm_ops'),
     ),
     minLengthCheck('customers_id_check', t.id, rules.id),
     minLengthCheck('customers_name_check', t.name, rules.name),
@@ -74,7 +72,7 @@ export const customers = pgTable(
   ],
 );
 
-export type CustomerRow = typeof customers.$inferSelect;
+export type CustomerRow = Omit<typeof customers.$inferSelect, 'searchText'>;
 
 const fixedKeys = ['tenantId', 'id', 'nodeId', 'version', 'createdAt', 'updatedAt'];
 

@@ -76,11 +76,10 @@ const unlimited: Limits & { connectTimeoutMs: number } = {
 };
 
 function timeouts(limits: DatabaseLimits | undefined): Record<string, number> {
-  if (limits === undefined) return {};
   return {
-    statement_timeout: limits.statementTimeoutMs,
-    lock_timeout: limits.lockTimeoutMs,
-    idle_in_transaction_session_timeout: limits.idleTransactionTimeoutMs,
+    statement_timeout: limits?.statementTimeoutMs ?? 0,
+    lock_timeout: limits?.lockTimeoutMs ?? 0,
+    idle_in_transaction_session_timeout: limits?.idleTransactionTimeoutMs ?? 0,
   };
 }
 
@@ -256,6 +255,8 @@ export function openDatabase(options: DatabaseOptions): Database {
   const commandPool = openPool({
     ...pool.options,
     ...unlimited,
+    // A migration holds a lock on one connection while it works on another.
+    poolSize: Math.max(2, poolSize),
     settings: commandSetup.settings,
     onDisk: undefined,
   });

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import { type AnyPgColumn, check, customType, timestamp, varchar } from 'drizzle-orm/pg-core';
+import { type AnyPgColumn, check, customType, text, timestamp, varchar } from 'drizzle-orm/pg-core';
 import { jsonSchemaOf, maxLength } from '../lib/rule.ts';
 import type { z } from '../lib/zod.ts';
 
@@ -17,6 +17,14 @@ export function emailColumn() {
 export function idColumn(rule: z.ZodType) {
   const type = `varchar(${maxLength(rule)}) collate "C"`;
   return customType<{ data: string }>({ dataType: () => type })();
+}
+
+/**
+ * Defines the column for the folded text that searches match. Triggers maintain it (see the migrations), and rows are
+ * read without it.
+ */
+export function searchColumn() {
+  return text();
 }
 
 /** Defines a column for an instant to the millisecond, the precision of JavaScript and the API. */

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { sql } from 'drizzle-orm';
 import { type MigrationMeta, readMigrationFiles } from 'drizzle-orm/migrator';
 import type { Database } from './client.ts';
-import { toUnavailableError } from './constraint.ts';
+import { isRetryable, toUnavailableError } from './constraint.ts';
 import { type Orm, statement } from './statement.ts';
 
 /** The same relative path from here and from the bundle. */
@@ -25,27 +25,56 @@ async function newestApplied(db: Pick<Orm, 'execute'>): Promise<number> {
   return Number(last?.at ?? 0);
 }
 
+/** Whether the statements of a migration run outside a transaction. Each of them can be run again. */
+const isOutside = ({ sql: [first = ''] }: MigrationMeta) => first.startsWith('-- outside a transaction');
+
+async function applyStatements(
+  db: Pick<Orm, 'execute'>,
+  { sql: statements, hash, folderMillis }: MigrationMeta,
+) {
+  for (const statement of statements) await db.execute(sql.raw(statement));
+  await db.execute(
+    sql`insert into drizzle.__drizzle_migrations (hash, created_at) values (${hash}, ${folderMillis})`,
+  );
+}
+
+/** Applies migrations in one transaction. */
+async function applyTogether(orm: Orm, migrations: MigrationMeta[]): Promise<void> {
+  if (migrations.length === 0) return;
+  await orm.transaction(async (tx) => {
+    await tx.execute(sql.raw(`set local lock_timeout = ${lockTimeoutMs}`));
+    for (const migration of migrations) await applyStatements(tx, migration);
+  });
+}
+
+async function applyMissing(orm: Orm, migrations: MigrationMeta[]): Promise<number> {
+  const applied = await newestApplied(orm);
+  const missing = migrations.filter((migration) => migration.folderMillis > applied);
+  if (missing.length === 0) return 0;
+  // The table that drizzle-kit uses.
+  await orm.execute(sql`create schema if not exists drizzle`);
+  await orm.execute(
+    sql`create table if not exists drizzle.__drizzle_migrations (id serial primary key, hash text not null, created_at bigint)`,
+  );
+  let together: MigrationMeta[] = [];
+  for (const migration of missing) {
+    if (!isOutside(migration)) together.push(migration);
+    else {
+      await applyTogether(orm, together);
+      together = [];
+      await applyStatements(orm, migration);
+    }
+  }
+  await applyTogether(orm, together);
+  return missing.length;
+}
+
+/** Applies the missing migrations while a transaction of another connection holds the lock. */
 async function applyOnce(orm: Orm, migrations: MigrationMeta[]): Promise<number> {
   return orm.transaction(async (tx) => {
-    await tx.execute(sql`set local statement_timeout = 0`);
-    await tx.execute(sql`set local lock_timeout = 0`);
-    await tx.execute(sql`select pg_advisory_xact_lock(${lockId})`);
-    await tx.execute(sql.raw(`set local lock_timeout = ${lockTimeoutMs}`));
-    const applied = await newestApplied(tx);
-    const missing = migrations.filter((migration) => migration.folderMillis > applied);
-    if (missing.length === 0) return 0;
-    // The table that drizzle-kit uses.
-    await tx.execute(sql`create schema if not exists drizzle`);
-    await tx.execute(
-      sql`create table if not exists drizzle.__drizzle_migrations (id serial primary key, hash text not null, created_at bigint)`,
-    );
-    for (const { sql: statements, hash, folderMillis } of missing) {
-      for (const statement of statements) await tx.execute(sql.raw(statement));
-      await tx.execute(
-        sql`insert into drizzle.__drizzle_migrations (hash, created_at) values (${hash}, ${folderMillis})`,
-      );
-    }
-    return missing.length;
+    // Without a parameter, the driver leaves no portal, whose snapshot a concurrent index build would wait for.
+    await tx.execute(sql.raw(`select pg_advisory_xact_lock(${lockId})`));
+    return applyMissing(orm, migrations);
   });
 }
 
@@ -58,8 +87,9 @@ const maxTries = 30;
 const pauseMs = 1000;
 
 /**
- * Applies the missing migrations in one transaction, and returns their number. A transaction-level lock makes
- * concurrent replicas wait. If a table is in use, retries for at least half a minute.
+ * Applies the missing migrations, and returns their number. Those that need no transaction of their own are applied
+ * all or none. A transaction-level lock makes concurrent replicas wait. If a table is in use, retries for at least half
+ * a minute.
  */
 export async function applyMigrations({ orm }: Database, folder = migrationsFolder): Promise<number> {
   const migrations = readMigrationFiles({ migrationsFolder: folder });
@@ -67,7 +97,7 @@ export async function applyMigrations({ orm }: Database, folder = migrationsFold
     try {
       return await applyOnce(orm, migrations);
     } catch (error) {
-      const inUse = toUnavailableError(error, true)?.reason === 'SLOW';
+      const inUse = toUnavailableError(error, true)?.reason === 'SLOW' || isRetryable(error);
       if (!inUse || tries === maxTries) throw error;
       await sleep(pauseMs * (0.5 + Math.random()));
     }

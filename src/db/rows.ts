@@ -18,9 +18,14 @@ function storedColumns(table: PgTable): [string, PgColumn][] {
   );
 }
 
-/** Returns the keys of the columns that a table stores, without generated ones. */
+/** The key of every `searchColumn`. */
+const searchKey = 'searchText';
+
+/** Returns the keys of the columns that the code reads, without generated ones and the text of searches. */
 export function storedKeys(table: PgTable): string[] {
-  return storedColumns(table).map(([key]) => key);
+  return storedColumns(table)
+    .map(([key]) => key)
+    .filter((key) => key !== searchKey);
 }
 
 /**
@@ -31,7 +36,7 @@ export function recordset(
   table: PgTable,
   alias: string,
   extra: Record<string, string> = {},
-  keys: readonly string[] = storedKeys(table),
+  keys: readonly string[] = storedColumns(table).map(([key]) => key),
 ): SQL {
   const types = storedColumns(table)
     .filter(([key]) => keys.includes(key))

@@ -7,7 +7,7 @@ import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
 import ZodPlugin from '@pothos/plugin-zod';
 import type { Ctx } from '../ctx.ts';
 import { InvalidInputError, type Issue } from '../lib/errors.ts';
-import { defaultPageSize, pageSize } from '../lib/page.ts';
+import { defaultPageSize, maxTotalCount, pageSize, type Total } from '../lib/page.ts';
 import { jsonSchemaOf } from '../lib/rule.ts';
 import { requireScope, type Scope } from '../lib/scope.ts';
 import { issuesOf } from '../lib/wording.ts';
@@ -27,7 +27,7 @@ export const builder = new SchemaBuilder<{
   DefaultEdgesNullability: false;
   DefaultNodeNullability: false;
   /** The total count of a connection, computed on request. */
-  Connection: { count(): Promise<number> };
+  Connection: { total(): Promise<Total> };
   /** `key`: any token. `scope`: a token with this scope. */
   AuthScopes: { key: boolean; scope: Scope };
   Scalars: {
@@ -105,9 +105,15 @@ builder.subscriptionType({
 
 builder.globalConnectionField('totalCount', (t) =>
   t.int({
-    description:
-      'The number of entries in the whole list. Counted only if selected, because it reads all of them.',
-    extensions: { cost: 300 },
-    resolve: (connection) => connection.count(),
+    description: `The number of entries in the whole list, at most ${maxTotalCount}. Counted only if selected.`,
+    extensions: { cost: 150 },
+    resolve: async (connection) => (await connection.total()).count,
+  }),
+);
+builder.globalConnectionField('totalCountIsExact', (t) =>
+  t.boolean({
+    description: `Whether \`totalCount\` is the number of all entries. \`false\` if there are more than ${maxTotalCount}.`,
+    extensions: { cost: 150 },
+    resolve: async (connection) => (await connection.total()).isExact,
   }),
 );

@@ -11,7 +11,7 @@ export function toConnection<Row>(page: ListPage<Row>) {
   const edges = rows.map((node) => ({ cursor: cursorOf(node), node }));
   return {
     edges,
-    count,
+    total: count,
     pageInfo: {
       hasNextPage: backward ? isBehind : hasMore,
       hasPreviousPage: backward ? hasMore : isBehind,

@@ -3,7 +3,7 @@ import type { Ctx } from '../ctx.ts';
 import { jsonRows } from '../db/json.ts';
 import { given, oneRow, tenantId } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
-import { encodeCursor, type ListPage, type PageArgs, parsePage } from '../lib/page.ts';
+import { countOnce, encodeCursor, type ListPage, type PageArgs, parsePage } from '../lib/page.ts';
 import { keysetList, type List, runPage } from '../listing/keyset.ts';
 import { maxWaitingChanges } from './rules.ts';
 import { type ChangeRow, changes } from './table.ts';
@@ -27,7 +27,7 @@ async function changePage(
   return {
     ...(await runPage(ctx.run, page, { order, select, values })),
     cursorOf: (row) => encodeCursor(orderName, [String(row.version), '']),
-    count: async () => (await ctx.run(count, values))[0]?.count ?? 0,
+    count: countOnce(async () => (await ctx.run(count, values))[0]?.count ?? 0),
   };
 }
 

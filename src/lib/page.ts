@@ -99,11 +99,35 @@ export interface Page<Row> {
   hasRowsBehind(): Promise<boolean>;
 }
 
+/** The highest count of a list. Beyond it, counting would take too long. */
+export const maxTotalCount = 10_000;
+
+/** The number of entries of a list. */
+export interface Total {
+  count: number;
+  /** Whether the list has no more entries than `count`. */
+  isExact: boolean;
+}
+
+/** Returns the total of a list from a count that stops at one more than the maximum. */
+export function totalOf(found: number): Total {
+  return { count: Math.min(found, maxTotalCount), isExact: found <= maxTotalCount };
+}
+
 /** A page with its cursors and the count of the whole list. */
 export interface ListPage<Row> extends Page<Row> {
   cursorOf(row: Row): string;
-  /** Counts the whole list with a separate statement. */
-  count(): Promise<number>;
+  /** Counts the whole list with a separate statement, once. */
+  count(): Promise<Total>;
+}
+
+/** Returns a function that counts once, by a function that counts up to one more than the maximum. */
+export function countOnce(count: () => Promise<number>): () => Promise<Total> {
+  let total: Promise<Total> | undefined;
+  return () => {
+    total ??= count().then(totalOf);
+    return total;
+  };
 }
 
 /** Creates a page from `found`, which must be read with a limit of one row more than the page size. */

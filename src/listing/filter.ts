@@ -1,7 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
 import { given, tenantId } from '../db/rows.ts';
-import { comparable } from '../db/search-text.ts';
 import type { statementFamily } from '../db/statement.ts';
 
 /** A table with the columns that both lists need. */
@@ -14,43 +13,52 @@ export type ListedTable = PgTable & {
   metadata: PgColumn;
   createdAt: PgColumn;
   updatedAt: PgColumn;
+  searchText: PgColumn;
 };
 
 /** A table that can be listed. The expressions must equal those of its indexes. */
 export interface Listed<T extends ListedTable = ListedTable> {
   table: T;
-  /** The text that a search matches in a row. */
-  text: SQL;
   /** The facets of a row: words for exact matches. */
   facets: SQL;
+  /** Facets of the filter that only this table has. */
+  wantedFacets?: SQL;
   /** Conditions that only this table has, each true if its placeholder is null. */
   filter?: SQL;
   /** Matches the rows of the requested customer. */
   owner?: SQL;
-  /** Related rows in which a search can find an entity. */
-  relatedSearch?: RelatedSearch;
+  /** Matches a row whose text matches all patterns, in addition to the text itself. */
+  matches?: (patterns: SQL) => SQL;
   /** Rows to read with a page, the CTE `found`. */
   related?: () => Record<string, SQL>;
   /** The statements of this list. */
   family: ReturnType<typeof statementFamily>;
 }
 
-export interface RelatedSearch {
-  /** Matches entities with a related row that contains the needle. */
-  contains(needle: SQL): SQL;
-  /** Selects the ids of entities with a related row that matches the pattern, by an index. */
-  idsLike(pattern: SQL): SQL;
-}
-
 /**
  * The condition whose index finds the rows. All other conditions are true if they were not requested, so a list has one
  * statement for each driver and order, whatever the filter.
  */
-export type Driver = 'ID' | 'CUSTOMER' | 'METADATA' | 'SEARCH' | 'FACETS' | 'CREATED' | 'UPDATED';
+export type Driver =
+  | 'ID'
+  | 'CUSTOMER'
+  | 'CUSTOMER_SEARCH'
+  | 'METADATA'
+  | 'SEARCH'
+  | 'FACETS'
+  | 'CREATED'
+  | 'UPDATED';
 
-// In a sub-select, so that it is computed once instead of once per row.
-export const needle = sql`(select ${comparable(given('needle', 'text'))})`;
-export const pattern = comparable(given('pattern', 'text'));
+/**
+ * The words of the search as LIKE patterns; null without a search. In a sub-select, so that they are computed once
+ * instead of once per row.
+ */
+export const patterns = sql`(select search_patterns(${given('search', 'text')}))::text[]`;
+
+/** One of the words of the search that the index is used for. */
+export function wordPattern(index: number): SQL {
+  return given(`word${index}`, 'text');
+}
 
 export function inRange(column: PgColumn, name: 'created' | 'updated'): SQL {
   return sql`${column} >= ${given(`${name}From`, 'timestamptz')} and ${column} < ${given(`${name}Until`, 'timestamptz')}`;
@@ -70,9 +78,9 @@ export function filterWithoutSearch({ table, filter = sql`true` }: Listed): SQL 
 
 /** Matches all conditions with the search, row by row. */
 export function fullFilter(listed: Listed): SQL {
-  const inRelated = listed.relatedSearch ? sql`or ${listed.relatedSearch.contains(needle)}` : sql``;
+  const { table, matches = (all: SQL) => sql`${table.searchText} like all(${all})` } = listed;
   return sql`${filterWithoutSearch(listed)}
-    and (${given('needle', 'text')} is null or strpos(${listed.text}, ${needle}) > 0 ${inRelated})`;
+    and (${given('search', 'text')} is null or ${matches(patterns)})`;
 }
 
 export function inTenant({ table }: Listed): SQL {
@@ -86,11 +94,12 @@ export function partsOf({ status }: ListedTable): { live: SQL; archived: SQL } {
 
 /** Matches the rows that the index of a driver finds. */
 export function driverCondition(listed: Listed, driver: Driver): SQL {
-  const { table, facets } = listed;
+  const { table, facets, wantedFacets } = listed;
   const tenant = inTenant(listed);
   // The facets include the tenant. With a usable tenant condition beside it, the planner would read all rows of the
   // tenant.
-  const byFacets = sql`(${tenant}) is true and ${facets} @> ${given('facets', 'text[]')}`;
+  const wanted = sql`${given('facets', 'text[]')}${wantedFacets ? sql` || ${wantedFacets}` : sql``}`;
+  const byFacets = sql`(${tenant}) is true and ${facets} @> (${wanted})`;
   const { live, archived } = partsOf(table);
   const updated = inRange(table.updatedAt, 'updated');
   switch (driver) {

@@ -4,7 +4,14 @@ import type { Run } from '../ctx.ts';
 import { jsonRows } from '../db/json.ts';
 import { given, oneRow } from '../db/rows.ts';
 import { type Orm, type Preparable, type Statement, statement, statementFamily } from '../db/statement.ts';
-import { maxPageSize, type Page, type PageRequest, type Position, pageOf } from '../lib/page.ts';
+import {
+  maxPageSize,
+  maxTotalCount,
+  type Page,
+  type PageRequest,
+  type Position,
+  pageOf,
+} from '../lib/page.ts';
 
 export type Direction = 'ASC' | 'DESC';
 
@@ -98,8 +105,14 @@ export interface Paged<T extends PgTable = PgTable> {
 /** The result of a page: its rows and the related rows. `null` if there are none. */
 export type Found<Row> = [{ rows: Row[] | null } & Record<string, unknown>];
 
-/** Reads one page of the rows of a query, which has the columns of the table. */
-export function readPage<T extends PgTable>(orm: Orm, { table, related }: Paged<T>, rows: SQL, walk: Walk) {
+/** Reads one page of the rows of a query, which has the columns of the table. `more` are further columns. */
+export function readPage<T extends PgTable>(
+  orm: Orm,
+  { table, related }: Paged<T>,
+  rows: SQL,
+  walk: Walk,
+  more: Record<string, SQL> = {},
+) {
   const name = tableIdentifier(table);
   const found = orm
     .$with('found', { rows: sql`rows` })
@@ -107,7 +120,7 @@ export function readPage<T extends PgTable>(orm: Orm, { table, related }: Paged<
   const page = jsonRows(table, getTableName(table), { source: sql`found as ${name}`, order: sortOf(walk) });
   return orm
     .with(found)
-    .select({ rows: page, ...related?.() })
+    .select({ rows: page, ...related?.(), ...more })
     .from(oneRow) as unknown as Preparable<Found<InferSelectModel<T>>>;
 }
 
@@ -116,9 +129,14 @@ export function readOrderedPage<T extends PgTable>(orm: Orm, paged: Paged<T>, wa
   return readPage(orm, paged, walkRows(paged.table, walk, where), walk);
 }
 
-/** Counts the rows that match a condition. */
+/** One more than the highest count of a list. */
+export const countUpTo = sql.raw(String(maxTotalCount + 1));
+
+/** Counts the rows that match a condition, up to `countUpTo`. */
 export function countRows(orm: Orm, table: PgTable, where: SQL) {
-  return orm.select({ count: sql<number>`count(*)::integer` }).from(table).where(where);
+  return orm
+    .select({ count: sql<number>`count(*)::integer` })
+    .from(sql`(select from ${table} where ${where} limit ${countUpTo}) as counted`);
 }
 
 /** The statements of a list in one order. */
@@ -169,23 +187,29 @@ export interface PageSource<Row> {
   values: Record<string, unknown>;
   /** Whether the statements of the list always start at a position. */
   alwaysFrom?: boolean;
+  /** Returns a result with the whole page, if the statement found too few rows. */
+  complete?: (walk: Walk, found: Found<Row>[0], values: Record<string, unknown>) => Promise<Found<Row>[0]>;
 }
 
 /** Reads a page of a list, with the related rows. */
 export async function runPage<Row>(
   run: Run,
   request: PageRequest,
-  { order, select, values, alwaysFrom = false }: PageSource<Row>,
+  { order, select, values, alwaysFrom = false, complete }: PageSource<Row>,
 ): Promise<Page<Row> & { found: Found<Row>[0] }> {
   const { size, backward, from } = request;
   const walk = { order, backward, from: from !== undefined || alwaysFrom };
   const start = from ?? (alwaysFrom ? startPosition(walk) : undefined);
+  const read = async (along: Walk, all: Record<string, unknown>) => {
+    const [found] = await run(select(along), all);
+    return complete === undefined ? found : complete(along, found, all);
+  };
   // One row more than the page shows whether the walk continues.
-  const [found] = await run(select(walk), { ...values, ...pageValues(size + 1, start) });
+  const found = await read(walk, { ...values, ...pageValues(size + 1, start) });
   const findBehind = async () => {
     // The row of the cursor is before the page, if it is still in the list.
     const back = { order, backward: !backward, from: true, inclusive: true };
-    const [behind] = await run(select(back), { ...values, ...pageValues(1, from) });
+    const behind = await read(back, { ...values, ...pageValues(1, from) });
     return (behind.rows ?? []).length > 0;
   };
   return { ...pageOf(request, found.rows ?? [], findBehind), found };

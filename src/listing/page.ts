@@ -1,5 +1,6 @@
 import type { Ctx } from '../ctx.ts';
-import { encodeCursor, type ListPage, type PageArgs, parsePage } from '../lib/page.ts';
+import type { Statement } from '../db/statement.ts';
+import { countOnce, encodeCursor, type ListPage, type PageArgs, parsePage } from '../lib/page.ts';
 import {
   type Driver,
   filteredCondition,
@@ -7,11 +8,18 @@ import {
   type ListedTable,
   unfilteredCondition,
 } from './filter.ts';
-import { type PageSource, readOrderedPage, runPage, type Walk, walkName } from './keyset.ts';
-import type { ListOrder } from './orders.ts';
-import { countList, readFilteredPage, readSortedPage } from './query.ts';
+import { countRows, type PageSource, readOrderedPage, runPage, type Walk, walkName } from './keyset.ts';
+import { defaultOrder, type ListOrder, listOrder } from './orders.ts';
+import {
+  countFar,
+  countNear,
+  nearRowLimit,
+  type Probe,
+  readFarPage,
+  readNearPage,
+  readSortedPage,
+} from './query.ts';
 import type { CommonFilter } from './rules.ts';
-import { tenantFacet, toSearch } from './search.ts';
 
 interface Row {
   id: string;
@@ -27,6 +35,8 @@ export interface ListRequest {
   statuses: string[];
   /** Facets that only this list has. */
   facets: string[];
+  /** Whether the placeholders have further facets. */
+  hasFacets?: boolean;
   /** Values of placeholders that only this list has. */
   values: Record<string, unknown>;
   customerId?: string | null | undefined;
@@ -35,12 +45,13 @@ export interface ListRequest {
 }
 
 /** Returns the condition whose index probably finds the fewest rows. `undefined` if no condition has an index. */
-function driverOf({ filter, facets, customerId, id }: ListRequest): Driver | undefined {
+function driverOf({ filter, facets, hasFacets, customerId, id }: ListRequest): Driver | undefined {
+  const ofCustomer = customerId !== null && customerId !== undefined;
   if (id !== null && id !== undefined) return 'ID';
-  if (customerId !== null && customerId !== undefined) return 'CUSTOMER';
+  if (ofCustomer) return filter.search ? 'CUSTOMER_SEARCH' : 'CUSTOMER';
   if (filter.metadata) return 'METADATA';
   if (filter.search) return 'SEARCH';
-  if (facets.length > 0 || filter.country || filter.status?.length === 1) return 'FACETS';
+  if (hasFacets || facets.length > 0 || filter.country || filter.status?.length === 1) return 'FACETS';
   if (filter.createdAt) return 'CREATED';
   if (filter.updatedAt) return 'UPDATED';
   return undefined;
@@ -48,8 +59,8 @@ function driverOf({ filter, facets, customerId, id }: ListRequest): Driver | und
 
 function valuesOf(ctx: Ctx, { filter, statuses, facets, values, customerId, id }: ListRequest) {
   const wanted = filter.status ?? statuses.filter((status) => status !== 'ARCHIVED');
-  const search = filter.search ? toSearch(filter.search) : undefined;
-  const words = [...facets, filter.country, wanted.length === 1 ? wanted[0] : undefined];
+  const ofCustomer = customerId === null || customerId === undefined ? undefined : `C:${customerId}`;
+  const words = [...facets, filter.country, wanted.length === 1 ? wanted[0] : undefined, ofCustomer];
   return {
     ...values,
     customerId: customerId ?? null,
@@ -63,12 +74,8 @@ function valuesOf(ctx: Ctx, { filter, statuses, facets, values, customerId, id }
     createdUntil: filter.createdAt?.until?.toISOString() ?? 'infinity',
     updatedFrom: filter.updatedAt?.from?.toISOString() ?? '-infinity',
     updatedUntil: filter.updatedAt?.until?.toISOString() ?? 'infinity',
-    needle: search?.needle ?? null,
-    pattern: search?.pattern ?? null,
-    facets: [
-      tenantFacet(ctx.viewer.tenant.id),
-      ...words.filter((word) => word !== undefined && word !== null),
-    ],
+    search: filter.search ?? null,
+    facets: [`T${ctx.viewer.tenant.id}`, ...words.filter((word) => word !== undefined && word !== null)],
     now: ctx.now.toISOString(),
   };
 }
@@ -77,26 +84,89 @@ function isFiltered({ filter, id }: ListRequest): boolean {
   return [id, ...Object.values(filter)].some((value) => value !== null && value !== undefined);
 }
 
-/** Returns the statements of a list. Lists without a filter have simpler ones than filtered lists. */
-function statementsOf(listed: Listed, order: ListOrder, request: ListRequest) {
-  const filtered = isFiltered(request);
-  const driver = driverOf(request) ?? (filtered ? 'FACETS' : undefined);
+/** The most words of a search that the index is used for. The rows that it finds are compared with all of them. */
+const maxIndexWords = 3;
+/** A word with more hits in a scan is common, and the index is slow for it. */
+const commonHits = nearRowLimit / 100;
+
+/** Returns the words of a search that an index should find: the rare ones, or all if none is rare. */
+function indexWords({ words }: Probe): string[] {
+  const known = (words ?? []).toSorted(([, a], [, b]) => a - b);
+  const rare = known.filter(([, hits]) => hits <= commonHits);
+  return (rare.length > 0 ? rare : known).slice(0, maxIndexWords).map(([pattern]) => pattern);
+}
+
+const wordValues = (words: string[]) => Object.fromEntries(words.map((word, n) => [`word${n}`, word]));
+
+type Values = Record<string, unknown>;
+type Found = Record<string, unknown> & { probe?: Probe | null };
+
+/** The statements of a list: of its pages, of what a page lacks, and of its count. */
+interface Source {
+  select(walk: Walk): Statement<unknown>;
+  complete?(walk: Walk, found: Found, values: Values): Promise<Found>;
+  count(): Promise<number>;
+}
+
+/**
+ * Returns the source of a list whose filter needs an index. A scan along the order finds common matches, and tells
+ * which words of a search are rare. Only if it finds too few, the index is used.
+ */
+function scannedSource(ctx: Ctx, listed: Listed, order: ListOrder, driver: Driver, values: Values): Source {
+  const { family, table } = listed;
+  const name = `filtered_${driver.toLowerCase()}`;
+  const countOrder = listOrder(order.list, table, defaultOrder);
+  const countWalk = { order: countOrder.order, backward: false, from: false };
+  return {
+    select: (walk) =>
+      family(`${name}_${walkName(order.name, walk)}`, (orm) =>
+        readNearPage(orm, listed, { ...order, driver, walk }),
+      ),
+    async complete(walk, found, all) {
+      const { probe } = found;
+      if (probe == null || probe.scanned < nearRowLimit) return found;
+      const words = indexWords(probe);
+      const far = family(`${name}_${words.length}_${walkName(order.name, walk)}`, (orm) =>
+        readFarPage(orm, listed, { driver, walk, words: words.length }),
+      );
+      return (await ctx.run(far, { ...all, ...wordValues(words) }))[0] as unknown as Found;
+    },
+    async count() {
+      const near = family(`${name}_${order.list}_near_count`, (orm) =>
+        countNear(orm, listed, { ...countOrder, driver, walk: countWalk }),
+      );
+      const [{ count, probe }] = await ctx.run(near, values);
+      if (probe === null) return count;
+      const words = indexWords(probe);
+      const far = family(`${name}_${words.length}_${order.list}_count`, (orm) =>
+        countFar(orm, listed, { driver, words: words.length }),
+      );
+      return (await ctx.run(far, { ...values, ...wordValues(words) }))[0]?.count ?? 0;
+    },
+  };
+}
+
+/** Returns the source of a list that an index has in order, or that has few rows. */
+function directSource(
+  ctx: Ctx,
+  listed: Listed,
+  order: ListOrder,
+  { driver, filtered, values }: { driver: Driver | undefined; filtered: boolean; values: Values },
+): Source {
   const kind = `${filtered ? 'filtered' : 'plain'}_${driver?.toLowerCase() ?? 'all'}`;
   const where = () =>
     driver !== undefined && filtered
       ? filteredCondition(listed, driver)
       : unfilteredCondition(listed, driver);
-  const select = (walk: Walk) =>
-    listed.family(`${kind}_${walkName(order.name, walk)}`, (orm) => {
-      if (driver === 'ID' || (driver === 'CUSTOMER' && !order.byChange))
-        return readSortedPage(orm, listed, walk, where());
-      if (driver === undefined || driver === 'CUSTOMER') return readOrderedPage(orm, listed, walk, where());
-      return readFilteredPage(orm, listed, { ...order, driver, walk });
-    });
-  const count = listed.family(`${kind}_${order.list}_count`, (orm) =>
-    countList(orm, listed, where(), filtered && driver === 'SEARCH'),
-  );
-  return { select, count };
+  const isSorted = driver === 'ID' || (driver === 'CUSTOMER' && !order.byChange);
+  const count = listed.family(`${kind}_${order.list}_count`, (orm) => countRows(orm, listed.table, where()));
+  return {
+    select: (walk) =>
+      listed.family(`${kind}_${walkName(order.name, walk)}`, (orm) =>
+        (isSorted ? readSortedPage : readOrderedPage)(orm, listed, walk, where()),
+      ),
+    count: async () => (await ctx.run(count, values))[0]?.count ?? 0,
+  };
 }
 
 /** Returns a page of a list. Throws InvalidInputError for conflicting arguments and for cursors of another order. */
@@ -108,12 +178,17 @@ export async function entityPage<T extends ListedTable>(
   request: ListRequest,
 ): Promise<ListPage<T['$inferSelect'] & Row> & { found: Record<string, unknown> }> {
   const page = parsePage(args, order.name, order.isPosition);
-  const { select, count } = statementsOf(listed, order, request);
+  const filtered = isFiltered(request);
+  const driver = driverOf(request) ?? (filtered ? 'FACETS' : undefined);
   const values = valuesOf(ctx, request);
-  const source = { order: order.order, select, values, alwaysFrom: isFiltered(request) };
+  const isDirect = driver === undefined || driver === 'ID' || driver === 'CUSTOMER';
+  const source = isDirect
+    ? directSource(ctx, listed, order, { driver, filtered, values })
+    : scannedSource(ctx, listed, order, driver, values);
+  const walked = { ...source, order: order.order, values, alwaysFrom: filtered };
   return {
-    ...(await runPage(ctx.run, page, source as PageSource<T['$inferSelect'] & Row>)),
+    ...(await runPage(ctx.run, page, walked as unknown as PageSource<T['$inferSelect'] & Row>)),
     cursorOf: (row) => encodeCursor(order.name, order.positionOf(row)),
-    count: async () => (await ctx.run(count, values))[0]?.count ?? 0,
+    count: countOnce(source.count),
   };
 }

@@ -1,23 +1,23 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import { given } from '../db/rows.ts';
-import type { Orm } from '../db/statement.ts';
+import type { Orm, Preparable } from '../db/statement.ts';
 import {
   type Driver,
   driverCondition,
-  filteredCondition,
-  filterWithoutSearch,
   fullFilter,
   inRange,
   inTenant,
   type Listed,
   type ListedTable,
   partsOf,
-  pattern,
+  patterns,
+  wordPattern,
 } from './filter.ts';
 import {
   afterStart,
   countRows,
+  countUpTo,
   longestPage,
   pageLimit,
   readPage,
@@ -31,48 +31,16 @@ import {
  * The number of rows that are scanned along the order, which finds common matches, before an index is used to find rare
  * ones.
  */
-const nearRowLimit = sql.raw('1000');
-/** The most rows of a rare match. */
-const maxRareMatches = 10_000;
+export const nearRowLimit = 2000;
+/** The same for a count, which reads fewer columns. */
+export const nearCountLimit = 20_000;
 
-/** Matches rows by the trigram index, or by the ids of related rows. */
-function matchByIndex(listed: Listed, ids: SQL | undefined): SQL {
-  const byId = ids ? sql`or ${listed.table.id} = any(array(${ids}))` : sql``;
-  return sql`${driverCondition(listed, 'FACETS')} and ${filterWithoutSearch(listed)} and (${listed.text} like ${pattern} ${byId})`;
-}
-
-function selectSorted({ table }: Listed, walk: Walk, where: SQL): SQL {
-  return sql`(select * from ${table} where ${where} and ${afterStart(walk)} order by ${sortOf(walk)} limit ${longestPage}) as far`;
-}
-
-const isFar = sql`not (select near_is_enough from enough)`;
-
-/** Selects the matches of a search beyond the rows near the start of the page. */
-function selectFarMatches(listed: Listed, walk: Walk): SQL {
-  const { relatedSearch } = listed;
-  const byIndex = matchByIndex(listed, relatedSearch && sql`select id from elsewhere`);
-  if (relatedSearch === undefined)
-    return sql`select * from ${selectSorted(listed, walk, byIndex)} where ${isFar}`;
-  const byFacets = selectSorted(listed, walk, filteredCondition(listed, 'FACETS'));
-  const along = walkRows(listed.table, walk, sql`${inTenant(listed)} and ${fullFilter(listed)}`);
-  const when = (way: string) => sql`${isFar} and (select way from search) = ${sql.raw(`'${way}'`)}`;
-  return sql`select * from ${selectSorted(listed, walk, byIndex)} where ${when('INDEX')}
-    union all select * from ${byFacets} where ${when('FACETS')}
-    union all select * from ${along} as along where ${when('ALONG')}`;
-}
-
-/**
- * Returns CTEs that choose a strategy: the trigram index if few related rows match, the facets if they are rare,
- * otherwise a scan along the order.
- */
-function searchStrategy(listed: Listed): SQL {
-  if (listed.relatedSearch === undefined) return sql``;
-  const most = sql.raw(String(maxRareMatches));
-  const withFacets = sql`select from ${listed.table} where ${driverCondition(listed, 'FACETS')} limit ${most} + 1`;
-  return sql`, elsewhere(id) as materialized (${listed.relatedSearch.idsLike(pattern)} limit ${most} + 1),
-    search as materialized (select case when (select count(*) from elsewhere) <= ${most} then 'INDEX'
-      when cardinality(${given('facets', 'text[]')}) > 1 and (select count(*) from (${withFacets}) as faced) <= ${most} then 'FACETS'
-      else 'ALONG' end as way)`;
+/** What a scan along the order showed, if it did not fill the page. */
+export interface Probe {
+  /** The number of scanned rows. Below the limit, they were all. */
+  scanned: number;
+  /** The words of the search as LIKE patterns, each with the number of scanned rows that contain it. */
+  words: [pattern: string, hits: number][] | null;
 }
 
 export interface ListWalk {
@@ -85,38 +53,62 @@ export interface ListWalk {
 }
 
 /** Selects the next rows in the order, whether they match the filter or not. */
-function selectNearRows(listed: Listed, { walk, byChange, range }: ListWalk): SQL {
+function selectNearRows(listed: Listed, { driver, walk, byChange, range }: ListWalk, limit: number): SQL {
   const { live, archived } = partsOf(listed.table);
   const bounds = range ? inRange(range.column, range.name) : sql`true`;
-  // A part is skipped if the filter excludes it.
+  const ofOwner = driver === 'CUSTOMER_SEARCH' && byChange;
+  // A part is skipped if the filter excludes it. The index of a customer's accounts has all parts.
   const parts = [
     sql`${live} and ${given('live', 'boolean')}`,
     sql`${archived} and ${given('archived', 'boolean')}`,
   ];
-  return walkRows(listed.table, walk, sql`${inTenant(listed)} and ${bounds}`, {
-    limit: nearRowLimit,
-    ...(byChange ? { parts } : {}),
-  });
+  return walkRows(
+    listed.table,
+    walk,
+    sql`${inTenant(listed)} and ${ofOwner ? listed.owner : sql`true`} and ${bounds}`,
+    {
+      limit: sql.raw(String(limit)),
+      ...(byChange && !ofOwner ? { parts } : {}),
+    },
+  );
 }
 
-/**
- * Reads one page of a filtered list in one statement, for common and for rare matches: first a short scan along the
- * order. Only if that does not fill the page, the index of the driver and a sort.
- */
-export function readFilteredPage<T extends ListedTable>(orm: Orm, listed: Listed<T>, list: ListWalk) {
-  const { driver, walk } = list;
-  const { table } = listed;
-  const isSearch = driver === 'SEARCH';
-  const far = isSearch
-    ? selectFarMatches(listed, walk)
-    : sql`select * from ${selectSorted(listed, walk, filteredCondition(listed, driver))} where ${isFar}`;
-  const rows = sql`(with near as ${selectNearRows(listed, list)},
-    page as (select * from near as ${tableIdentifier(table)} where ${fullFilter(listed)} order by ${sortOf(walk)} limit ${pageLimit}),
-    enough as materialized (select (select count(*) from page) >= ${pageLimit}
-      or (select count(*) from near) < ${nearRowLimit} as near_is_enough)
-    ${isSearch ? searchStrategy(listed) : sql``}
-    select * from page where (select near_is_enough from enough)
-    union all ${far})`;
+/** Selects a `Probe` as JSON, if fewer rows were found than wanted. */
+function probeUnless(enough: SQL, listed: Listed, near: SQL): SQL<Probe | null> {
+  const hits = sql`select json_build_array(pattern, (select count(*) from near where search_text like pattern)) as word
+    from unnest(${patterns}) as pattern`;
+  return sql`(select case when not ${enough} then (
+    with near as materialized (select ${listed.table.searchText} from ${near} as ${tableIdentifier(listed.table)})
+    select json_build_object('scanned', (select count(*) from near), 'words', (select json_agg(word) from (${hits}) as words))
+  ) end)`;
+}
+
+/** Reads one page of a filtered list by a short scan along the order. Selects a `probe` if that does not fill the page. */
+export function readNearPage<T extends ListedTable>(orm: Orm, listed: Listed<T>, list: ListWalk) {
+  const near = selectNearRows(listed, list, nearRowLimit);
+  const name = tableIdentifier(listed.table);
+  const rows = sql`(select * from ${near} as ${name} where ${fullFilter(listed)} order by ${sortOf(list.walk)} limit ${pageLimit})`;
+  const isFull = sql`((select count(*) from found) >= ${pageLimit})`;
+  return readPage(orm, listed, rows, list.walk, { probe: probeUnless(isFull, listed, near) });
+}
+
+/** Matches the rows of a filtered list by the index of a driver, and by this many words of the search. */
+function farCondition(listed: Listed, driver: Driver, words: number): SQL {
+  const ofWords = Array.from(
+    { length: words },
+    (_, n) => sql` and ${listed.table.searchText} like ${wordPattern(n)}`,
+  );
+  return sql`${driverCondition(listed, driver)}${sql.join(ofWords, sql``)} and ${fullFilter(listed)}`;
+}
+
+/** Reads one page of a filtered list by the index of a driver and a sort. */
+export function readFarPage<T extends ListedTable>(
+  orm: Orm,
+  listed: Listed<T>,
+  { driver, walk, words }: { driver: Driver; walk: Walk; words: number },
+) {
+  const where = farCondition(listed, driver, words);
+  const rows = sql`(select * from ${listed.table} where ${where} and ${afterStart(walk)} order by ${sortOf(walk)} limit ${longestPage})`;
   return readPage(orm, listed, rows, walk);
 }
 
@@ -131,8 +123,32 @@ export function readSortedPage<T extends ListedTable>(orm: Orm, listed: Listed<T
   return readPage(orm, listed, after, walk);
 }
 
-/** Counts the rows that match a condition, or the matches of a search if the search is the driver. */
-export function countList(orm: Orm, listed: Listed, where: SQL, isSearch: boolean) {
-  const condition = isSearch ? matchByIndex(listed, listed.relatedSearch?.idsLike(pattern)) : where;
-  return countRows(orm, listed.table, condition);
+/** The matches among the scanned rows. */
+export interface NearCount {
+  count: number;
+  scanned: number;
+  probe: Probe | null;
+}
+
+/** Counts the matches of a filtered list by a scan along an order. Selects a `probe` if there are more rows. */
+export function countNear(orm: Orm, listed: Listed, list: ListWalk) {
+  const near = selectNearRows(listed, list, nearCountLimit);
+  const found = orm.$with('found', { count: sql<number>`count`, scanned: sql<number>`scanned` }).as(
+    sql`select count(*) filter (where ${fullFilter(listed)})::integer as count, count(*)::integer as scanned
+        from ${near} as ${tableIdentifier(listed.table)}`,
+  );
+  const isEnough = sql`(select count >= ${countUpTo} or scanned < ${sql.raw(String(nearCountLimit))} from found)`;
+  return orm
+    .with(found)
+    .select({
+      count: sql<number>`count`,
+      scanned: sql<number>`scanned`,
+      probe: probeUnless(isEnough, listed, selectNearRows(listed, list, nearRowLimit)),
+    })
+    .from(sql`found`) as unknown as Preparable<[NearCount]>;
+}
+
+/** Counts the matches of a filtered list by the index of a driver. */
+export function countFar(orm: Orm, listed: Listed, { driver, words }: { driver: Driver; words: number }) {
+  return countRows(orm, listed.table, farCondition(listed, driver, words));
 }

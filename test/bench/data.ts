@@ -21,22 +21,39 @@ const numbered = ({ tenants }: Size, count: number, first: string) =>
   `(select t, n, timestamptz '${first}' + n * interval '1 second' as at
     from generate_series(1, ${tenants}) t, generate_series(0, ${count - 1}) n) numbered`;
 
+const customerValues = [
+  `'C-' || lpad(n::text, 6, '0')`,
+  `${names}[n % 10 + 1] || ' Holding ' || n`,
+  `'billing@customer' || n || '.example'`,
+];
+const accountValues = [
+  `'A-' || lpad(n::text, 7, '0')`,
+  `${names}[n % 10 + 1] || ' Account ' || n`,
+  `'pay@account' || n || '.example'`,
+  `'prepaid'`,
+  `'tier' || n % 50`,
+  ...[0, 1].map((k) => `'device-' || lpad(n::text, 7, '0') || '-${k}'`),
+];
+
+/** Returns the text of searches, as the triggers of the tables write it. */
+const searchText = (values: string[]) => `search_document(concat_ws(E'\\n', ${values.join(', ')}))`;
+
 const customers = (size: Size) =>
   `insert into customers (tenant_id, id, node_id, name, status, primary_email, address_line1, address_city,
-      address_postal_code, address_country, metadata, version, created_at, updated_at)
+      address_postal_code, address_country, metadata, version, created_at, updated_at, search_text)
     select t, 'C-' || lpad(n::text, 6, '0'), uuidv7(), ${names}[n % 10 + 1] || ' Holding ' || n, 'ACTIVE',
       'billing@customer' || n || '.example', n || ' Main Street', 'Florence', lpad((n % 100000)::text, 5, '0'), 'US',
-      '{"source":"import"}', 1, at, at
+      '{"source":"import"}', 1, at, at, ${searchText(customerValues)}
     from ${numbered(size, Math.ceil(size.accounts / accountsPerCustomer), '2026-01-01')}`;
 
 const accounts = (size: Size) =>
   `insert into accounts (tenant_id, id, node_id, customer_id, name, status, invoice_currency, net_term_days,
       primary_email, address_line1, address_city, address_postal_code, address_country, tags, metadata, version,
-      created_at, updated_at)
+      created_at, updated_at, search_text)
     select t, 'A-' || lpad(n::text, 7, '0'), uuidv7(), 'C-' || lpad((n / ${accountsPerCustomer})::text, 6, '0'),
       ${names}[n % 10 + 1] || ' Account ' || n, 'ACTIVE', 'EUR', 45, 'pay@account' || n || '.example',
       n || ' Broadway', 'Florence', lpad((n % 100000)::text, 5, '0'), 'US', array['prepaid','tier' || n % 50],
-      '{"source":"import"}', 1, at, at
+      '{"source":"import"}', 1, at, at, ${searchText(accountValues)}
     from ${numbered(size, size.accounts, '2026-02-01')}`;
 
 const ownNames = `insert into aliases select tenant_id, id, id, '-infinity', 'infinity', created_at from accounts`;
@@ -70,7 +87,7 @@ async function withoutIndexes(sql: postgres.Sql): Promise<string[]> {
 export async function loadAccounts(url: string, size: Size): Promise<void> {
   const sql = postgres(url, { max: 1, onnotice: () => undefined });
   await sql`set maintenance_work_mem = '512MB'`;
-  // The generated rows satisfy the triggers and foreign keys.
+  // The generated rows satisfy the triggers and foreign keys, and have the text of searches.
   await sql`set session_replication_role = replica`;
   const definitions = await withoutIndexes(sql);
   const inserts = [customers(size), accounts(size), ownNames, aliases, settings, changes];

@@ -157,6 +157,11 @@ it('does not fail the writes of the previous version, while it runs and afterwar
   for (const table of ['accounts', 'aliases', 'settings', 'changes', 'idempotency_records']) {
     expect({ table, rows: after?.[table] }).toEqual({ table, rows: Number(before?.[table]) + written });
   }
+  // Searches find what it wrote.
+  const missed = await database.orm.execute(`select accounts.id from accounts
+    join aliases on aliases.tenant_id = accounts.tenant_id and aliases.account_id = accounts.id
+    where (search_text like all(search_patterns(accounts.id || ' ' || accounts.name || ' ' || value))) is not true`);
+  expect(missed).toEqual([]);
 });
 
 it('leaves no partial migration if it is killed, and finishes in the next run', async () => {
@@ -184,4 +189,49 @@ it('leaves no partial migration if it is killed, and finishes in the next run', 
   expect(await countMissingMigrations(database)).toBe(entries.length - 1);
   expect(await applyMigrations(database)).toBe(entries.length - 1);
   expect(await rowCounts()).toEqual(before);
+});
+
+/** Ends the session that runs a statement which waits for another transaction, and returns what it ran. */
+async function endWaiting(): Promise<string> {
+  for (;;) {
+    const [row] = await database.orm.execute<{ query: string }>(sql`
+      select query, pg_terminate_backend(pid) from pg_stat_activity
+      where datname = current_database() and wait_event = 'virtualxid'`);
+    if (row !== undefined) return row.query;
+  }
+}
+
+it('replaces the invalid index of an interrupted build, and blocks no write meanwhile', async () => {
+  await populate();
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  // A concurrent build waits for this transaction, which has an old snapshot.
+  const holding = database.orm.transaction(
+    async (tx) => {
+      await tx.execute('select 1');
+      await released;
+    },
+    { isolationLevel: 'repeatable read' },
+  );
+  const killed = applyMigrations(database).then(
+    () => 'done',
+    () => 'killed',
+  );
+  const rename = `update accounts set name = 'Renamed', version = version + 1 where id = 'a1'`;
+  expect(await endWaiting()).toContain('INDEX CONCURRENTLY "accounts_search_idx"');
+  await database.orm.execute(`set lock_timeout = 1000; ${rename}`);
+  expect(await killed).toBe('killed');
+  const invalid = `select indexrelid::regclass::text as name from pg_index where not indisvalid`;
+  expect(await database.orm.execute(invalid)).toEqual([{ name: 'accounts_search_idx' }]);
+  expect(await countMissingMigrations(database)).toBe(1);
+  release();
+  await holding;
+  expect(await applyMigrations(database)).toBe(1);
+  expect(await database.orm.execute(invalid)).toEqual([]);
+  const old = await database.orm.execute(
+    `select indexrelid::regclass::text as name from pg_index where indexrelid::regclass::text like '%filter_idx'`,
+  );
+  expect(old).toEqual([]);
 });

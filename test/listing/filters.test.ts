@@ -166,8 +166,8 @@ describe('the filter of customers', () => {
     expect(await idsOf(client, 'customers', { status: ['ARCHIVED', 'ACTIVE'] })).toEqual(['acme', 'globex']);
     expect(await idsOf(client, 'customers', { country: 'DE' })).toEqual(['acme']);
     expect(await idsOf(client, 'customers', { metadata: { key: 'k', value: 'v' } })).toEqual(['acme']);
-    expect(await idsOf(client, 'customers', { search: 'GRÖSSE' })).toEqual([]);
-    expect(await idsOf(client, 'customers', { search: 'GRÖß' })).toEqual(['acme']);
+    expect(await idsOf(client, 'customers', { search: 'GROESSE' })).toEqual([]);
+    expect(await idsOf(client, 'customers', { search: 'grosse' })).toEqual(['acme']);
     expect(await idsOf(client, 'customers', { search: 'pay@', status: 'ARCHIVED' })).toEqual(['globex']);
     expect(await idsOf(client, 'customers', { updatedAt: { until: '2020-01-01T00:00:00Z' } })).toEqual([]);
   });

@@ -17,14 +17,18 @@ type Test = (member: Member) => boolean;
 
 const isLive: Test = ({ status }) => status !== 'ARCHIVED';
 
+/** Whether each word is in a value: anywhere if it has three characters, otherwise at the beginning of a word. */
 function mentions(text: string): Test {
-  return ({ id, name, primaryEmail, aliases }) =>
-    [id, name, primaryEmail ?? '', ...aliases].some((value) => value.toLowerCase().includes(text));
-}
-
-function begins(text: string): Test {
-  return ({ id, name, primaryEmail, aliases }) =>
-    [id, name, primaryEmail ?? '', ...aliases].some((value) => value.toLowerCase().startsWith(text));
+  const words = text.toLowerCase().split(' ');
+  return ({ id, name, primaryEmail, tags, aliases }) => {
+    const values = [id, name, primaryEmail ?? '', ...tags, ...aliases].map((value) => value.toLowerCase());
+    const begins = (word: string) => (value: string) =>
+      value.split(' ').some((part) => part.startsWith(word)) ||
+      value.split(/[^a-z0-9]/).some((part) => part.startsWith(word));
+    return words.every((word) =>
+      values.some(word.length < 3 ? begins(word) : (value) => value.includes(word)),
+    );
+  };
 }
 
 const within = (at: string, from: number, until: number) => at >= instantOf(from) && at < instantOf(until);
@@ -60,10 +64,13 @@ const filters: [object, Test][] = [
   [{ search: 'device-' }, (m) => isLive(m) && mentions('device-')(m)],
   [{ search: 'device-', tag: 'rare' }, (m) => isLive(m) && m.tags.includes('rare') && m.aliases.length > 0],
   [{ search: 'past-' }, () => false],
-  [{ search: 'a-09' }, (m) => isLive(m) && begins('a-09')(m)],
+  [{ search: 'a-09' }, (m) => isLive(m) && mentions('a-09')(m)],
   [{ search: '--' }, () => false],
-  [{ search: 'e-' }, () => false],
-  [{ search: 'S' }, (m) => isLive(m) && begins('s')(m)],
+  [{ search: 'e-' }, (m) => isLive(m) && mentions('e-')(m)],
+  [{ search: 'account absent' }, () => false],
+  [{ customerId: 'C1', search: 'absent' }, () => false],
+  [{ country: 'LI', search: 'account' }, (m) => isLive(m) && m.country === 'LI'],
+  [{ search: 'S' }, (m) => isLive(m) && mentions('s')(m)],
   [{ customerId: 'C1', tag: 'rare' }, (m) => isLive(m) && m.tags.includes('rare')],
   [{ customerId: 'C1', search: 'vice-99' }, (m) => isLive(m) && mentions('vice-99')(m)],
 ];
@@ -120,20 +127,24 @@ describe.each(filters)('accounts with the filter %j', (filter, meets) => {
     },
   );
 
-  it('counts all matches in one more statement', async () => {
-    const counting = 'query($filter: AccountFilter) { accounts(filter: $filter, first: 1) { totalCount } }';
+  it('counts all matches in at most two more statements', async () => {
+    const counting =
+      'query($filter: AccountFilter) { accounts(filter: $filter, first: 1) { totalCount totalCountIsExact } }';
     const texts = await statementsOf(service, async () => {
       const { data } = await client.send(counting, { filter });
-      expect(data.accounts.totalCount).toBe(found.length);
+      expect(data.accounts).toEqual({
+        totalCount: Math.min(found.length, 10_000),
+        totalCountIsExact: found.length <= 10_000,
+      });
     });
-    expect(texts).toHaveLength(2);
+    expect(texts.length).toBeLessThanOrEqual(4);
   });
 });
 
-it('runs one statement for a page of any filter', async () => {
+it('runs at most two statements for a page of any filter', async () => {
   for (const [filter] of filters) {
     const texts = await statementsOf(service, () => page({ filter, first: 7 }));
-    expect(texts, JSON.stringify(filter)).toHaveLength(1);
+    expect(texts.length, JSON.stringify(filter)).toBeLessThanOrEqual(2);
   }
 });
 
