@@ -50,6 +50,15 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
   FROM (SELECT part, public.separate_words(part) AS word FROM regexp_split_to_table(public.fold_text("query"), '\s+') AS part WHERE part <> '') AS words;
 $$;
 --> statement-breakpoint
+-- The parts of words that begin with a letter or digit, which the index finds fast.
+CREATE FUNCTION "search_pieces"("patterns" text[]) RETURNS text[]
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+  SELECT array_agg(DISTINCT '%' || CASE WHEN n > 1 THEN ' ' ELSE '' END || piece || '%')
+  FROM unnest("patterns") AS pattern,
+    regexp_split_to_table(substr(pattern, 2, length(pattern) - 2), E'\x01 ') WITH ORDINALITY AS pieces(piece, n)
+  WHERE piece ~ '[[:alnum:]]';
+$$;
+--> statement-breakpoint
 CREATE FUNCTION "fold_tags"("tags" text[]) RETURNS text[]
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 BEGIN
@@ -60,6 +69,42 @@ $$;
 ALTER TABLE "accounts" ADD COLUMN "search_text" text;
 --> statement-breakpoint
 ALTER TABLE "customers" ADD COLUMN "search_text" text;
+--> statement-breakpoint
+ALTER TABLE "accounts" ADD COLUMN "facets" text[];
+--> statement-breakpoint
+ALTER TABLE "customers" ADD COLUMN "facets" text[];
+--> statement-breakpoint
+-- Words for exact matches, without a meaning in common: T1 is the tenant, C:1 a customer, and tags have no upper-case
+-- letters.
+CREATE FUNCTION "set_customer_facets"() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  NEW.facets := array['T' || NEW.tenant_id, NEW.status, NEW.address_country];
+  RETURN NEW;
+END;
+$$;
+--> statement-breakpoint
+CREATE TRIGGER "customers_facets_insert" BEFORE INSERT ON "customers"
+  FOR EACH ROW EXECUTE FUNCTION "set_customer_facets"();
+--> statement-breakpoint
+CREATE TRIGGER "customers_facets_update" BEFORE UPDATE ON "customers" FOR EACH ROW
+  WHEN (NEW.facets IS NULL OR (OLD.status, OLD.address_country) IS DISTINCT FROM (NEW.status, NEW.address_country))
+  EXECUTE FUNCTION "set_customer_facets"();
+--> statement-breakpoint
+CREATE FUNCTION "set_account_facets"() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  NEW.facets := array['T' || NEW.tenant_id, 'C:' || NEW.customer_id, NEW.status, NEW.address_country, NEW.invoice_currency]
+    || public.fold_tags(NEW.tags);
+  RETURN NEW;
+END;
+$$;
+--> statement-breakpoint
+CREATE TRIGGER "accounts_facets_insert" BEFORE INSERT ON "accounts"
+  FOR EACH ROW EXECUTE FUNCTION "set_account_facets"();
+--> statement-breakpoint
+CREATE TRIGGER "accounts_facets_update" BEFORE UPDATE ON "accounts" FOR EACH ROW
+  WHEN (NEW.facets IS NULL OR (OLD.status, OLD.address_country, OLD.invoice_currency, OLD.tags)
+    IS DISTINCT FROM (NEW.status, NEW.address_country, NEW.invoice_currency, NEW.tags))
+  EXECUTE FUNCTION "set_account_facets"();
 --> statement-breakpoint
 -- A phone number as people write it, and its digits.
 CREATE FUNCTION "searched_phone"("phone" text) RETURNS text

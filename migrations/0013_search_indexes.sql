@@ -11,7 +11,7 @@ BEGIN
       WHERE (tenant_id, id) > (position.tenant_id, position.id COLLATE "C") ORDER BY tenant_id, id LIMIT 500) AS batch
       ORDER BY tenant_id DESC, id DESC LIMIT 1;
     EXIT WHEN NOT FOUND;
-    UPDATE customers SET search_text = NULL WHERE search_text IS NULL
+    UPDATE customers SET search_text = NULL, facets = NULL WHERE search_text IS NULL
       AND (tenant_id, id) > (position.tenant_id, position.id COLLATE "C") AND (tenant_id, id) <= (upper.tenant_id, upper.id COLLATE "C");
     COMMIT;
     position := upper;
@@ -31,7 +31,7 @@ BEGIN
       WHERE (tenant_id, id) > (position.tenant_id, position.id COLLATE "C") ORDER BY tenant_id, id LIMIT 500) AS batch
       ORDER BY tenant_id DESC, id DESC LIMIT 1;
     EXIT WHEN NOT FOUND;
-    UPDATE accounts SET search_text = NULL WHERE search_text IS NULL
+    UPDATE accounts SET search_text = NULL, facets = NULL WHERE search_text IS NULL
       AND (tenant_id, id) > (position.tenant_id, position.id COLLATE "C") AND (tenant_id, id) <= (upper.tenant_id, upper.id COLLATE "C");
     COMMIT;
     position := upper;
@@ -42,12 +42,12 @@ $$;
 -- An interrupted attempt leaves an invalid index.
 DROP INDEX CONCURRENTLY IF EXISTS "accounts_search_idx";
 --> statement-breakpoint
-CREATE INDEX CONCURRENTLY "accounts_search_idx" ON "accounts" USING gin ((array['T' || "tenant_id"::text, "status", "address_country", "invoice_currency", 'C:' || "customer_id"]::text[] || fold_tags("tags")),"metadata" jsonb_path_ops,"search_text" gin_trgm_ops);
+CREATE INDEX CONCURRENTLY "accounts_search_idx" ON "accounts" USING gin ("facets","metadata" jsonb_path_ops,"search_text" gin_trgm_ops);
 --> statement-breakpoint
 -- An interrupted attempt leaves an invalid index.
 DROP INDEX CONCURRENTLY IF EXISTS "customers_search_idx";
 --> statement-breakpoint
-CREATE INDEX CONCURRENTLY "customers_search_idx" ON "customers" USING gin ((array['T' || "tenant_id"::text, "status", "address_country"]::text[]),"metadata" jsonb_path_ops,"search_text" gin_trgm_ops);
+CREATE INDEX CONCURRENTLY "customers_search_idx" ON "customers" USING gin ("facets","metadata" jsonb_path_ops,"search_text" gin_trgm_ops);
 --> statement-breakpoint
 DROP INDEX CONCURRENTLY IF EXISTS "accounts_filter_idx";
 --> statement-breakpoint

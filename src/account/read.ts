@@ -6,7 +6,6 @@ import type { Ctx, Loader, Run } from '../ctx.ts';
 import { type CustomerRow, customers } from '../customer/table.ts';
 import { jsonJoined, jsonRows } from '../db/json.ts';
 import { given, oneRow, tenantId } from '../db/rows.ts';
-import { foldedTags } from '../db/search-text.ts';
 import { statement, statementFamily } from '../db/statement.ts';
 import { byId, byKeys, type EntityKey, isById, keyParts, maxKeysTogether } from '../lib/entity-key.ts';
 import { groupBy } from '../lib/group.ts';
@@ -18,7 +17,7 @@ import { settingsOfOwner } from '../setting/read.ts';
 import { type SettingRow, settings } from '../setting/table.ts';
 import type { AccountFilter } from './rules.ts';
 import * as rules from './rules.ts';
-import { type AccountRow, accountFacets, accounts } from './table.ts';
+import { type AccountRow, accounts } from './table.ts';
 
 /** Rows that belong to accounts, read by the same statement. `null` if there are none. */
 export interface RelatedRows {
@@ -255,8 +254,8 @@ export const accountByKey: Loader<EntityKey, AccountRow | null> = {
   },
 };
 
-/** The tag of the filter in a list, folded; null without one. */
-const wantedTags = sql`(select ${foldedTags(given('tags', 'text[]'))})`;
+/** The tag of the filter in a list, as facets have it. */
+const wantedTags = sql`(select fold_tags(${given('tags', 'text[]')}))`;
 const currency = given('currency', 'text');
 const now = given('now', 'timestamptz');
 
@@ -280,12 +279,11 @@ function matches(patterns: SQL): SQL {
 const listed: Listed<typeof accounts> = {
   table: accounts,
   family: statementFamily(),
-  facets: accountFacets(accounts),
-  wantedFacets: sql`coalesce(${wantedTags}, '{}')`,
+  wantedFacets: wantedTags,
   related: selectRelated,
   owner: sql`${accounts.customerId} = ${given('customerId', 'text')}`,
   filter: sql`(${given('customerId', 'text')} is null or ${accounts.customerId} = ${given('customerId', 'text')})
-    and (${wantedTags} is null or ${foldedTags(accounts.tags)} @> ${wantedTags})
+    and (${accounts.facets} @> ${wantedTags}) is true
     and (${currency} is null or coalesce(${accounts.invoiceCurrency}, ${given('baseCurrency', 'text')}) = ${currency})`,
   matches,
 };
@@ -311,7 +309,7 @@ export async function accountPage(
     facets: typeof ownCurrency === 'string' ? [ownCurrency] : [],
     hasFacets: typeof tag === 'string',
     values: {
-      tags: typeof tag === 'string' ? [tag] : null,
+      tags: typeof tag === 'string' ? [tag] : [],
       currency: invoiceCurrency ?? null,
       baseCurrency,
       now: ctx.now.toISOString(),

@@ -1,4 +1,4 @@
-import { type SQL, type SQLWrapper, sql } from 'drizzle-orm';
+import { sql } from 'drizzle-orm';
 import {
   check,
   foreignKey,
@@ -21,23 +21,13 @@ import {
   instantColumn,
   minLengthCheck,
   oneOfCheck,
-  searchColumn,
+  searchColumns,
   textColumn,
 } from '../db/columns.ts';
 import { presentFields, storedKeys } from '../db/rows.ts';
-import { facetWords, foldedTags } from '../db/search-text.ts';
 import * as rules from './rules.ts';
 
 const statusWords = Object.keys(rules.statuses) as [rules.AccountStatus];
-
-type FacetColumns = Parameters<typeof facetWords>[0] &
-  Record<'customerId' | 'invoiceCurrency' | 'tags', SQLWrapper>;
-
-/** Returns the facets of an account, with its own currency, customer and tags. */
-export function accountFacets(columns: FacetColumns): SQL {
-  const { invoiceCurrency, customerId, tags } = columns;
-  return sql`(${facetWords(columns, invoiceCurrency, sql`'C:' || ${customerId}`)} || ${foldedTags(tags)})`;
-}
 
 export const accounts = pgTable(
   'accounts',
@@ -62,7 +52,7 @@ export const accounts = pgTable(
     version: integer().notNull(),
     createdAt: instantColumn().notNull(),
     updatedAt: instantColumn().notNull(),
-    searchText: searchColumn(),
+    ...searchColumns(),
   },
   (t) => [
     primaryKey({ name: 'accounts_pkey', columns: [t.tenantId, t.id] }),
@@ -84,7 +74,7 @@ export const accounts = pgTable(
     index('accounts_name_idx').on(t.tenantId, sql`${t.name} collate "C"`, t.id),
     index('accounts_search_idx').using(
       'gin',
-      accountFacets(t),
+      t.facets,
       t.metadata.op('jsonb_path_ops'),
       t.searchText.op('gin_trgm_ops'),
     ),
@@ -106,7 +96,7 @@ export const accounts = pgTable(
   ],
 );
 
-export type AccountRow = Omit<typeof accounts.$inferSelect, 'searchText'>;
+export type AccountRow = Omit<typeof accounts.$inferSelect, 'searchText' | 'facets'>;
 
 const fixedKeys = ['tenantId', 'id', 'nodeId', 'customerId', 'version', 'createdAt', 'updatedAt'];
 

@@ -8,12 +8,11 @@ import { defaultOrder, listOrder, type OrderBy } from '../listing/orders.ts';
 import { entityPage } from '../listing/page.ts';
 import type { CustomerFilter } from './rules.ts';
 import * as rules from './rules.ts';
-import { type CustomerRow, customerFacets, customers } from './table.ts';
+import { type CustomerRow, customers } from './table.ts';
 
 const listed: Listed<typeof customers> = {
   table: customers,
   family: statementFamily(),
-  facets: customerFacets(customers),
 };
 
 /**

@@ -1,4 +1,4 @@
-import { type SQL, sql } from 'drizzle-orm';
+import { sql } from 'drizzle-orm';
 import {
   foreignKey,
   index,
@@ -17,20 +17,14 @@ import {
   instantColumn,
   minLengthCheck,
   oneOfCheck,
-  searchColumn,
+  searchColumns,
   textColumn,
 } from '../db/columns.ts';
 import { presentFields, storedKeys } from '../db/rows.ts';
-import { facetWords } from '../db/search-text.ts';
 import { tenants } from '../tenant/table.ts';
 import * as rules from './rules.ts';
 
 const statusWords = Object.keys(rules.statuses) as [rules.CustomerStatus];
-
-/** Returns the facets of a customer. */
-export function customerFacets(columns: Parameters<typeof facetWords>[0]): SQL {
-  return sql`(${facetWords(columns)})`;
-}
 
 export const customers = pgTable(
   'customers',
@@ -46,7 +40,7 @@ export const customers = pgTable(
     version: integer().notNull(),
     createdAt: instantColumn().notNull(),
     updatedAt: instantColumn().notNull(),
-    searchText: searchColumn(),
+    ...searchColumns(),
   },
   (t) => [
     primaryKey({ name: 'customers_pkey', columns: [t.tenantId, t.id] }),
@@ -62,7 +56,7 @@ export const customers = pgTable(
     index('customers_name_idx').on(t.tenantId, sql`${t.name} collate "C"`, t.id),
     index('customers_search_idx').using(
       'gin',
-      customerFacets(t),
+      t.facets,
       t.metadata.op('jsonb_path_ops'),
       t.searchText.op('gin_trgm_ops'),
     ),
@@ -72,7 +66,7 @@ export const customers = pgTable(
   ],
 );
 
-export type CustomerRow = Omit<typeof customers.$inferSelect, 'searchText'>;
+export type CustomerRow = Omit<typeof customers.$inferSelect, 'searchText' | 'facets'>;
 
 const fixedKeys = ['tenantId', 'id', 'nodeId', 'version', 'createdAt', 'updatedAt'];
 

@@ -20,12 +20,15 @@ export function idColumn(rule: z.ZodType) {
 }
 
 /**
- * Defines the column for the folded text that searches match. Triggers maintain it (see the migrations), and rows are
- * read without it.
+ * Returns the columns that searches and filters match: the folded text of a row, and facets, which are words for exact
+ * matches. Triggers maintain them (see the migrations), and rows are read without them.
  */
-export function searchColumn() {
-  return text();
+export function searchColumns() {
+  return { searchText: text(), facets: text().array() };
 }
+
+/** The keys of `searchColumns`. */
+export const searchKeys = ['searchText', 'facets'];
 
 /** Defines a column for an instant to the millisecond, the precision of JavaScript and the API. */
 export function instantColumn() {

@@ -1,5 +1,6 @@
 import { getTableColumns, type InferSelectModel, type SQL, sql } from 'drizzle-orm';
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
+import { searchKeys } from './columns.ts';
 
 /** The tenant of the request. Only the context sets this value. */
 export const tenantId = sql.placeholder('tenantId');
@@ -18,14 +19,11 @@ function storedColumns(table: PgTable): [string, PgColumn][] {
   );
 }
 
-/** The key of every `searchColumn`. */
-const searchKey = 'searchText';
-
-/** Returns the keys of the columns that the code reads, without generated ones and the text of searches. */
+/** Returns the keys of the columns that the code reads, without generated ones and those of searches. */
 export function storedKeys(table: PgTable): string[] {
   return storedColumns(table)
     .map(([key]) => key)
-    .filter((key) => key !== searchKey);
+    .filter((key) => !searchKeys.includes(key));
 }
 
 /**

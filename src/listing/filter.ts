@@ -14,13 +14,12 @@ export type ListedTable = PgTable & {
   createdAt: PgColumn;
   updatedAt: PgColumn;
   searchText: PgColumn;
+  facets: PgColumn;
 };
 
 /** A table that can be listed. The expressions must equal those of its indexes. */
 export interface Listed<T extends ListedTable = ListedTable> {
   table: T;
-  /** The facets of a row: words for exact matches. */
-  facets: SQL;
   /** Facets of the filter that only this table has. */
   wantedFacets?: SQL;
   /** Conditions that only this table has, each true if its placeholder is null. */
@@ -94,12 +93,12 @@ export function partsOf({ status }: ListedTable): { live: SQL; archived: SQL } {
 
 /** Matches the rows that the index of a driver finds. */
 export function driverCondition(listed: Listed, driver: Driver): SQL {
-  const { table, facets, wantedFacets } = listed;
+  const { table, wantedFacets } = listed;
   const tenant = inTenant(listed);
   // The facets include the tenant. With a usable tenant condition beside it, the planner would read all rows of the
   // tenant.
   const wanted = sql`${given('facets', 'text[]')}${wantedFacets ? sql` || ${wantedFacets}` : sql``}`;
-  const byFacets = sql`(${tenant}) is true and ${facets} @> (${wanted})`;
+  const byFacets = sql`(${tenant}) is true and ${table.facets} @> (${wanted})`;
   const { live, archived } = partsOf(table);
   const updated = inRange(table.updatedAt, 'updated');
   switch (driver) {

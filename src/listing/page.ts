@@ -11,12 +11,13 @@ import {
 import { countRows, type PageSource, readOrderedPage, runPage, type Walk, walkName } from './keyset.ts';
 import { defaultOrder, type ListOrder, listOrder } from './orders.ts';
 import {
+  countAlong,
   countFar,
-  countNear,
   nearRowLimit,
   type Probe,
   readFarPage,
   readNearPage,
+  readProbe,
   readSortedPage,
 } from './query.ts';
 import type { CommonFilter } from './rules.ts';
@@ -84,16 +85,23 @@ function isFiltered({ filter, id }: ListRequest): boolean {
   return [id, ...Object.values(filter)].some((value) => value !== null && value !== undefined);
 }
 
-/** The most words of a search that the index is used for. The rows that it finds are compared with all of them. */
+/** The most parts of words that the index is used for. */
 const maxIndexWords = 3;
-/** A word with more hits in a scan is common, and the index is slow for it. */
+/** A part with more hits in a scan is common, and the index is slow for it. */
 const commonHits = nearRowLimit / 100;
 
-/** Returns the words of a search that an index should find: the rare ones, or all if none is rare. */
-function indexWords({ words }: Probe): string[] {
-  const known = (words ?? []).toSorted(([, a], [, b]) => a - b);
+/** The share of matches from which counting row by row is faster than the index. */
+const mostMatch = 0.3;
+
+/** Returns the first three letters or digits of a pattern, whose one trigram is faster than all trigrams of the word. */
+const shortened = (pattern: string) => pattern.replace(/^(%[\p{L}\p{N}]{3})[\p{L}\p{N}]+.*/su, '$1%');
+
+/** Returns the patterns that an index should find: the rare ones or, if none is rare, short ones for all. */
+function indexWords({ pieces }: Probe): string[] {
+  const known = (pieces ?? []).toSorted(([, a], [, b]) => a - b).slice(0, maxIndexWords);
   const rare = known.filter(([, hits]) => hits <= commonHits);
-  return (rare.length > 0 ? rare : known).slice(0, maxIndexWords).map(([pattern]) => pattern);
+  if (rare.length > 0) return rare.map(([pattern]) => pattern);
+  return known.map(([pattern]) => shortened(pattern));
 }
 
 const wordValues = (words: string[]) => Object.fromEntries(words.map((word, n) => [`word${n}`, word]));
@@ -132,16 +140,19 @@ function scannedSource(ctx: Ctx, listed: Listed, order: ListOrder, driver: Drive
       return (await ctx.run(far, { ...all, ...wordValues(words) }))[0] as unknown as Found;
     },
     async count() {
-      const near = family(`${name}_${order.list}_near_count`, (orm) =>
-        countNear(orm, listed, { ...countOrder, driver, walk: countWalk }),
+      const near = family(`${name}_${order.list}_probe`, (orm) =>
+        readProbe(orm, listed, { ...countOrder, driver, walk: countWalk }),
       );
-      const [{ count, probe }] = await ctx.run(near, values);
-      if (probe === null) return count;
+      const [probe] = await ctx.run(near, values);
+      if (probe.scanned < nearRowLimit) return probe.matches;
       const words = indexWords(probe);
-      const far = family(`${name}_${words.length}_${order.list}_count`, (orm) =>
-        countFar(orm, listed, { driver, words: words.length }),
-      );
-      return (await ctx.run(far, { ...values, ...wordValues(words) }))[0]?.count ?? 0;
+      const counting =
+        probe.matches > probe.scanned * mostMatch
+          ? family(`${name}_${order.list}_count_along`, (orm) => countAlong(orm, listed))
+          : family(`${name}_${words.length}_${order.list}_count`, (orm) =>
+              countFar(orm, listed, { driver, words: words.length }),
+            );
+      return (await ctx.run(counting, { ...values, ...wordValues(words) }))[0]?.count ?? 0;
     },
   };
 }

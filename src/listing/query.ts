@@ -17,7 +17,6 @@ import {
 import {
   afterStart,
   countRows,
-  countUpTo,
   longestPage,
   pageLimit,
   readPage,
@@ -31,16 +30,16 @@ import {
  * The number of rows that are scanned along the order, which finds common matches, before an index is used to find rare
  * ones.
  */
-export const nearRowLimit = 2000;
-/** The same for a count, which reads fewer columns. */
-export const nearCountLimit = 20_000;
+export const nearRowLimit = 1000;
 
-/** What a scan along the order showed, if it did not fill the page. */
+/** What a scan along the order showed. */
 export interface Probe {
   /** The number of scanned rows. Below the limit, they were all. */
   scanned: number;
-  /** The words of the search as LIKE patterns, each with the number of scanned rows that contain it. */
-  words: [pattern: string, hits: number][] | null;
+  /** The number of matches among them. */
+  matches: number;
+  /** The parts of words that an index can find, as LIKE patterns, each with the number of scanned rows that match it. */
+  pieces: [pattern: string, hits: number][] | null;
 }
 
 export interface ListWalk {
@@ -53,7 +52,7 @@ export interface ListWalk {
 }
 
 /** Selects the next rows in the order, whether they match the filter or not. */
-function selectNearRows(listed: Listed, { driver, walk, byChange, range }: ListWalk, limit: number): SQL {
+function selectNearRows(listed: Listed, { driver, walk, byChange, range }: ListWalk): SQL {
   const { live, archived } = partsOf(listed.table);
   const bounds = range ? inRange(range.column, range.name) : sql`true`;
   const ofOwner = driver === 'CUSTOMER_SEARCH' && byChange;
@@ -67,29 +66,30 @@ function selectNearRows(listed: Listed, { driver, walk, byChange, range }: ListW
     walk,
     sql`${inTenant(listed)} and ${ofOwner ? listed.owner : sql`true`} and ${bounds}`,
     {
-      limit: sql.raw(String(limit)),
+      limit: sql.raw(String(nearRowLimit)),
       ...(byChange && !ofOwner ? { parts } : {}),
     },
   );
 }
 
-/** Selects a `Probe` as JSON, if fewer rows were found than wanted. */
-function probeUnless(enough: SQL, listed: Listed, near: SQL): SQL<Probe | null> {
-  const hits = sql`select json_build_array(pattern, (select count(*) from near where search_text like pattern)) as word
-    from unnest(${patterns}) as pattern`;
-  return sql`(select case when not ${enough} then (
-    with near as materialized (select ${listed.table.searchText} from ${near} as ${tableIdentifier(listed.table)})
-    select json_build_object('scanned', (select count(*) from near), 'words', (select json_agg(word) from (${hits}) as words))
-  ) end)`;
+/** Returns a query of one row, the `Probe` of the near rows. */
+function probeOf(listed: Listed, list: ListWalk): SQL {
+  const name = tableIdentifier(listed.table);
+  const near = sql`select ${listed.table.searchText}, ${fullFilter(listed)} as is_match from ${selectNearRows(listed, list)} as ${name}`;
+  const pieces = sql`select json_build_array(piece, (select count(*) from near where search_text like piece)) as counted
+    from unnest(search_pieces(${patterns})) as piece`;
+  return sql`with near as materialized (${near})
+    select (select count(*) from near)::integer as scanned, (select count(*) from near where is_match)::integer as matches,
+      (select json_agg(counted) from (${pieces}) as pieces) as pieces`;
 }
 
 /** Reads one page of a filtered list by a short scan along the order. Selects a `probe` if that does not fill the page. */
 export function readNearPage<T extends ListedTable>(orm: Orm, listed: Listed<T>, list: ListWalk) {
-  const near = selectNearRows(listed, list, nearRowLimit);
   const name = tableIdentifier(listed.table);
-  const rows = sql`(select * from ${near} as ${name} where ${fullFilter(listed)} order by ${sortOf(list.walk)} limit ${pageLimit})`;
-  const isFull = sql`((select count(*) from found) >= ${pageLimit})`;
-  return readPage(orm, listed, rows, list.walk, { probe: probeUnless(isFull, listed, near) });
+  const rows = sql`(select * from ${selectNearRows(listed, list)} as ${name} where ${fullFilter(listed)} order by ${sortOf(list.walk)} limit ${pageLimit})`;
+  const probe = sql`(select case when (select count(*) from found) < ${pageLimit}
+    then (select to_json(probe) from (${probeOf(listed, list)}) as probe) end)`;
+  return readPage(orm, listed, rows, list.walk, { probe });
 }
 
 /** Matches the rows of a filtered list by the index of a driver, and by this many words of the search. */
@@ -123,29 +123,20 @@ export function readSortedPage<T extends ListedTable>(orm: Orm, listed: Listed<T
   return readPage(orm, listed, after, walk);
 }
 
-/** The matches among the scanned rows. */
-export interface NearCount {
-  count: number;
-  scanned: number;
-  probe: Probe | null;
+/** Reads what a short scan along the order shows. */
+export function readProbe(orm: Orm, listed: Listed, list: ListWalk) {
+  return orm
+    .select({
+      scanned: sql<number>`scanned`,
+      matches: sql<number>`matches`,
+      pieces: sql<Probe['pieces']>`pieces`,
+    })
+    .from(sql`(${probeOf(listed, list)}) as probe`) as unknown as Preparable<[Probe]>;
 }
 
-/** Counts the matches of a filtered list by a scan along an order. Selects a `probe` if there are more rows. */
-export function countNear(orm: Orm, listed: Listed, list: ListWalk) {
-  const near = selectNearRows(listed, list, nearCountLimit);
-  const found = orm.$with('found', { count: sql<number>`count`, scanned: sql<number>`scanned` }).as(
-    sql`select count(*) filter (where ${fullFilter(listed)})::integer as count, count(*)::integer as scanned
-        from ${near} as ${tableIdentifier(listed.table)}`,
-  );
-  const isEnough = sql`(select count >= ${countUpTo} or scanned < ${sql.raw(String(nearCountLimit))} from found)`;
-  return orm
-    .with(found)
-    .select({
-      count: sql<number>`count`,
-      scanned: sql<number>`scanned`,
-      probe: probeUnless(isEnough, listed, selectNearRows(listed, list, nearRowLimit)),
-    })
-    .from(sql`found`) as unknown as Preparable<[NearCount]>;
+/** Counts the matches of a filtered list row by row, which is fast if most rows match. */
+export function countAlong(orm: Orm, listed: Listed) {
+  return countRows(orm, listed.table, sql`${inTenant(listed)} and ${fullFilter(listed)}`);
 }
 
 /** Counts the matches of a filtered list by the index of a driver. */

@@ -35,25 +35,26 @@ const accountValues = [
   ...[0, 1].map((k) => `'device-' || lpad(n::text, 7, '0') || '-${k}'`),
 ];
 
-/** Returns the text of searches, as the triggers of the tables write it. */
+/** Returns the text of searches. It and the facets are as the triggers of the tables write them. */
 const searchText = (values: string[]) => `search_document(concat_ws(E'\\n', ${values.join(', ')}))`;
 
 const customers = (size: Size) =>
   `insert into customers (tenant_id, id, node_id, name, status, primary_email, address_line1, address_city,
-      address_postal_code, address_country, metadata, version, created_at, updated_at, search_text)
+      address_postal_code, address_country, metadata, version, created_at, updated_at, search_text, facets)
     select t, 'C-' || lpad(n::text, 6, '0'), uuidv7(), ${names}[n % 10 + 1] || ' Holding ' || n, 'ACTIVE',
       'billing@customer' || n || '.example', n || ' Main Street', 'Florence', lpad((n % 100000)::text, 5, '0'), 'US',
-      '{"source":"import"}', 1, at, at, ${searchText(customerValues)}
+      '{"source":"import"}', 1, at, at, ${searchText(customerValues)}, array['T' || t, 'ACTIVE', 'US']
     from ${numbered(size, Math.ceil(size.accounts / accountsPerCustomer), '2026-01-01')}`;
 
 const accounts = (size: Size) =>
   `insert into accounts (tenant_id, id, node_id, customer_id, name, status, invoice_currency, net_term_days,
       primary_email, address_line1, address_city, address_postal_code, address_country, tags, metadata, version,
-      created_at, updated_at, search_text)
+      created_at, updated_at, search_text, facets)
     select t, 'A-' || lpad(n::text, 7, '0'), uuidv7(), 'C-' || lpad((n / ${accountsPerCustomer})::text, 6, '0'),
       ${names}[n % 10 + 1] || ' Account ' || n, 'ACTIVE', 'EUR', 45, 'pay@account' || n || '.example',
       n || ' Broadway', 'Florence', lpad((n % 100000)::text, 5, '0'), 'US', array['prepaid','tier' || n % 50],
-      '{"source":"import"}', 1, at, at, ${searchText(accountValues)}
+      '{"source":"import"}', 1, at, at, ${searchText(accountValues)},
+      array['T' || t, 'C:C-' || lpad((n / ${accountsPerCustomer})::text, 6, '0'), 'ACTIVE', 'US', 'EUR', 'prepaid', 'tier' || n % 50]
     from ${numbered(size, size.accounts, '2026-02-01')}`;
 
 const ownNames = `insert into aliases select tenant_id, id, id, '-infinity', 'infinity', created_at from accounts`;
