@@ -50,10 +50,11 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
   FROM (SELECT part, public.separate_words(part) AS word FROM regexp_split_to_table(public.fold_text("query"), '\s+') AS part WHERE part <> '') AS words;
 $$;
 --> statement-breakpoint
--- The parts of words that begin with a letter or digit, which the index finds fast.
+-- The parts of words that have a letter or digit, which the index finds. A long part has no space before it: the
+-- trigrams of beginnings are common.
 CREATE FUNCTION "search_pieces"("patterns" text[]) RETURNS text[]
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-  SELECT array_agg(DISTINCT '%' || CASE WHEN n > 1 THEN ' ' ELSE '' END || piece || '%')
+  SELECT array_agg(DISTINCT '%' || CASE WHEN n > 1 AND length(piece) < 3 THEN ' ' ELSE '' END || piece || '%')
   FROM unnest("patterns") AS pattern,
     regexp_split_to_table(substr(pattern, 2, length(pattern) - 2), E'\x01 ') WITH ORDINALITY AS pieces(piece, n)
   WHERE piece ~ '[[:alnum:]]';

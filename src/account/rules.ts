@@ -133,7 +133,7 @@ export function billingInformationOf({ emailRecipients, additionalEmailRecipient
 }
 
 export const statusConditions = statusFilter(Object.keys(statuses) as [AccountStatus]);
-export const tagCondition = tag.describe('Matches a tag, ignoring case.');
+export const tagCondition = tag.describe('Matches a tag, ignoring case, accents and apostrophes.');
 export const currencyCondition = fields.knownCurrency.describe(
   'The currency of the invoices, an ISO 4217 code in upper case, also a withdrawn one.',
 );

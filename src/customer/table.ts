@@ -56,9 +56,9 @@ export const customers = pgTable(
     index('customers_name_idx').on(t.tenantId, sql`${t.name} collate "C"`, t.id),
     index('customers_search_idx').using(
       'gin',
-      t.facets,
-      t.metadata.op('jsonb_path_ops'),
       t.searchText.op('gin_trgm_ops'),
+      t.metadata.op('jsonb_path_ops'),
+      t.facets,
     ),
     minLengthCheck('customers_id_check', t.id, rules.id),
     minLengthCheck('customers_name_check', t.name, rules.name),

@@ -13,7 +13,7 @@ import { defaultOrder, type ListOrder, listOrder } from './orders.ts';
 import {
   countAlong,
   countFar,
-  nearRowLimit,
+  nearRowLimits,
   type Probe,
   readFarPage,
   readNearPage,
@@ -88,7 +88,9 @@ function isFiltered({ filter, id }: ListRequest): boolean {
 /** The most parts of words that the index is used for. */
 const maxIndexWords = 3;
 /** A part with more hits in a scan is common, and the index is slow for it. */
-const commonHits = nearRowLimit / 100;
+const commonHits = nearRowLimits.first / 100;
+/** With so few matches in a scan, a longer scan would find a page later than the index. */
+const fewMatches = 2;
 
 /** The share of matches from which counting row by row is faster than the index. */
 const mostMatch = 0.3;
@@ -125,31 +127,41 @@ function scannedSource(ctx: Ctx, listed: Listed, order: ListOrder, driver: Drive
   const name = `filtered_${driver.toLowerCase()}`;
   const countOrder = listOrder(order.list, table, defaultOrder);
   const countWalk = { order: countOrder.order, backward: false, from: false };
+  const near = (walk: Walk, limit: number) =>
+    family(`${name}_${limit}_${walkName(order.name, walk)}`, (orm) =>
+      readNearPage(orm, listed, { ...order, driver, walk, limit }),
+    );
+  const far = (walk: Walk, words: number) =>
+    family(`${name}_words_${words}_${walkName(order.name, walk)}`, (orm) =>
+      readFarPage(orm, listed, { driver, walk, words }),
+    );
+  const { first, second } = nearRowLimits;
   return {
-    select: (walk) =>
-      family(`${name}_${walkName(order.name, walk)}`, (orm) =>
-        readNearPage(orm, listed, { ...order, driver, walk }),
-      ),
+    select: (walk) => near(walk, first),
     async complete(walk, found, all) {
-      const { probe } = found;
-      if (probe == null || probe.scanned < nearRowLimit) return found;
+      let { probe } = found;
+      if (probe == null || probe.scanned < first) return found;
+      if (probe.matches > fewMatches) {
+        const [more] = (await ctx.run(near(walk, second), all)) as unknown as [Found];
+        if (more.probe == null || more.probe.scanned < second) return more;
+        probe = more.probe;
+      }
       const words = indexWords(probe);
-      const far = family(`${name}_${words.length}_${walkName(order.name, walk)}`, (orm) =>
-        readFarPage(orm, listed, { driver, walk, words: words.length }),
-      );
-      return (await ctx.run(far, { ...all, ...wordValues(words) }))[0] as unknown as Found;
+      return (
+        await ctx.run(far(walk, words.length), { ...all, ...wordValues(words) })
+      )[0] as unknown as Found;
     },
     async count() {
-      const near = family(`${name}_${order.list}_probe`, (orm) =>
-        readProbe(orm, listed, { ...countOrder, driver, walk: countWalk }),
+      const reading = family(`${name}_${order.list}_probe`, (orm) =>
+        readProbe(orm, listed, { ...countOrder, driver, walk: countWalk, limit: first }),
       );
-      const [probe] = await ctx.run(near, values);
-      if (probe.scanned < nearRowLimit) return probe.matches;
+      const [probe] = await ctx.run(reading, values);
+      if (probe.scanned < first) return probe.matches;
       const words = indexWords(probe);
       const counting =
         probe.matches > probe.scanned * mostMatch
           ? family(`${name}_${order.list}_count_along`, (orm) => countAlong(orm, listed))
-          : family(`${name}_${words.length}_${order.list}_count`, (orm) =>
+          : family(`${name}_words_${words.length}_${order.list}_count`, (orm) =>
               countFar(orm, listed, { driver, words: words.length }),
             );
       return (await ctx.run(counting, { ...values, ...wordValues(words) }))[0]?.count ?? 0;

@@ -27,10 +27,10 @@ import {
 } from './keyset.ts';
 
 /**
- * The number of rows that are scanned along the order, which finds common matches, before an index is used to find rare
- * ones.
+ * The numbers of rows that are scanned along the order, which finds common matches, before an index is used to find
+ * rare ones. The second scan follows only if the first one found some.
  */
-export const nearRowLimit = 1000;
+export const nearRowLimits = { first: 500, second: 20_000 };
 
 /** What a scan along the order showed. */
 export interface Probe {
@@ -43,6 +43,8 @@ export interface Probe {
 }
 
 export interface ListWalk {
+  /** The most rows to scan along the order. */
+  limit: number;
   driver: Driver;
   walk: Walk;
   /** Whether this is the order by the last change, which has an index for live rows and one for archived rows. */
@@ -52,7 +54,7 @@ export interface ListWalk {
 }
 
 /** Selects the next rows in the order, whether they match the filter or not. */
-function selectNearRows(listed: Listed, { driver, walk, byChange, range }: ListWalk): SQL {
+function selectNearRows(listed: Listed, { driver, walk, byChange, range, limit }: ListWalk): SQL {
   const { live, archived } = partsOf(listed.table);
   const bounds = range ? inRange(range.column, range.name) : sql`true`;
   const ofOwner = driver === 'CUSTOMER_SEARCH' && byChange;
@@ -66,7 +68,7 @@ function selectNearRows(listed: Listed, { driver, walk, byChange, range }: ListW
     walk,
     sql`${inTenant(listed)} and ${ofOwner ? listed.owner : sql`true`} and ${bounds}`,
     {
-      limit: sql.raw(String(nearRowLimit)),
+      limit: sql.raw(String(limit)),
       ...(byChange && !ofOwner ? { parts } : {}),
     },
   );

@@ -24,7 +24,7 @@ export const search = trimmedText({ min: 1, max: 100 })
       report(payload, 'INVALID_FORMAT', 'must not contain control characters');
   })
   .describe(
-    'Ignores case. Text with three letters or digits in a row matches anywhere in a value; other text matches only at its start.',
+    'Matches entities that have every word of the text. A word matches at the beginning of any word and, from three characters, anywhere; Chinese, Japanese and Korean text matches anywhere. Ignores case, accents, apostrophes and the width of characters.',
   );
 
 export const metadataEntry = z

@@ -10,6 +10,8 @@ export interface Entry {
   requests: Request[];
   /** How many tenants send them, 1 by default. */
   tenants?: number;
+  /** The index of the first of them. */
+  tenant?: number;
 }
 
 export interface Case {
@@ -38,11 +40,11 @@ async function usageOf(bench: Bench, service: Running) {
 /** Runs an entry once. Its CPU time and statements are per request. */
 async function measure(
   bench: Bench,
-  { service, requests, tenants }: Entry,
+  { service, requests, tenants, tenant }: Entry,
   { connections, mayFail = false }: Pick<Case, 'connections' | 'mayFail'>,
   seconds: number,
 ): Promise<Record<string, number>> {
-  const clients: Client[] = await clientsOf(bench.database, service, requests, tenants);
+  const clients: Client[] = await clientsOf(bench.database, service, requests, tenants, tenant);
   const before = await usageOf(bench, service);
   const job = { url: service.url, clients, connections, seconds };
   const done = mayFail ? await bench.loader.run<Load>(job) : await bench.loader.load(job);

@@ -12,14 +12,18 @@ export interface Size {
   tenants: number;
   /** Accounts of each tenant. */
   accounts: number;
+  /** Accounts of one more tenant. */
+  small?: number;
 }
 
 const names = `(array['Northwind','Globex','Initech','Umbrella','Hooli','Vandelay','Wonka','Stark','Wayne','Acme'])`;
 
 /** A row for each tenant and each number below `count`, each number a second after the one before. */
-const numbered = ({ tenants }: Size, count: number, first: string) =>
+const numbered = ({ tenants, accounts, small = 0 }: Size, perRow: number, first: string) =>
   `(select t, n, timestamptz '${first}' + n * interval '1 second' as at
-    from generate_series(1, ${tenants}) t, generate_series(0, ${count - 1}) n) numbered`;
+    from generate_series(1, ${tenants + 1}) t,
+      generate_series(0, (case when t > ${tenants} then ${small} else ${accounts} end - 1) / ${perRow}) n
+    where t <= ${tenants + Math.sign(small)}) numbered`;
 
 const customerValues = [
   `'C-' || lpad(n::text, 6, '0')`,
@@ -44,7 +48,7 @@ const customers = (size: Size) =>
     select t, 'C-' || lpad(n::text, 6, '0'), uuidv7(), ${names}[n % 10 + 1] || ' Holding ' || n, 'ACTIVE',
       'billing@customer' || n || '.example', n || ' Main Street', 'Florence', lpad((n % 100000)::text, 5, '0'), 'US',
       '{"source":"import"}', 1, at, at, ${searchText(customerValues)}, array['T' || t, 'ACTIVE', 'US']
-    from ${numbered(size, Math.ceil(size.accounts / accountsPerCustomer), '2026-01-01')}`;
+    from ${numbered(size, accountsPerCustomer, '2026-01-01')}`;
 
 const accounts = (size: Size) =>
   `insert into accounts (tenant_id, id, node_id, customer_id, name, status, invoice_currency, net_term_days,
@@ -55,7 +59,7 @@ const accounts = (size: Size) =>
       n || ' Broadway', 'Florence', lpad((n % 100000)::text, 5, '0'), 'US', array['prepaid','tier' || n % 50],
       '{"source":"import"}', 1, at, at, ${searchText(accountValues)},
       array['T' || t, 'C:C-' || lpad((n / ${accountsPerCustomer})::text, 6, '0'), 'ACTIVE', 'US', 'EUR', 'prepaid', 'tier' || n % 50]
-    from ${numbered(size, size.accounts, '2026-02-01')}`;
+    from ${numbered(size, 1, '2026-02-01')}`;
 
 const ownNames = `insert into aliases select tenant_id, id, id, '-infinity', 'infinity', created_at from accounts`;
 

@@ -67,7 +67,7 @@ export async function makeDatabase(
   const database = openDatabase({ connection: { url: urlOf(name) }, poolSize: 2 });
   await applyMigrations(database);
   const tokens: string[][] = [];
-  for (let tenant = 1; tenant <= size.tenants; tenant += 1) {
+  for (let tenant = 1; tenant <= size.tenants + Math.sign(size.small ?? 0); tenant += 1) {
     const { id } = await createTenant(database, { name: `bench-${tenant}` });
     const keys: string[] = [];
     for (let key = 0; key < keysPerTenant; key += 1) {

@@ -43,12 +43,13 @@ export async function clientsOf(
   service: Running,
   requests: Request[],
   tenants = 1,
+  first = 0,
 ): Promise<Client[]> {
-  const headers = service.headers.slice(0, tenants).map((keys) => keys[0] ?? {});
+  const headers = service.headers.slice(first, first + tenants).map((keys) => keys[0] ?? {});
   return Promise.all(
     headers.map(async (ofTenant, index) => ({
       headers: ofTenant,
-      requests: await withVersions(database, service, index + 1, requests),
+      requests: await withVersions(database, service, first + index + 1, requests),
     })),
   );
 }

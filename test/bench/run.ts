@@ -46,7 +46,7 @@ function openBench(database: BenchDatabase, options: Options, services: Bench['s
     loader: startLoader(),
     secondLoader: startLoader(),
     small: () => template('small', { tenants: 8, accounts }),
-    million: () => template(`growth_${manyAccounts}`, { tenants: 1, accounts: manyAccounts }),
+    million: () => template(`growth_${manyAccounts}`, { tenants: 1, accounts: manyAccounts, small: 1000 }),
   };
 }
 

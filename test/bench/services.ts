@@ -82,10 +82,11 @@ export async function send(
   { url, headers, path }: Running,
   workload: Workload,
   request: Json,
+  tenant = 0,
 ): Promise<Json> {
   const response = await fetch(url + path(workload), {
     method: 'POST',
-    headers: { 'content-type': 'application/json', ...headers[0]?.[0] },
+    headers: { 'content-type': 'application/json', ...headers[tenant]?.[0] },
     body: JSON.stringify(request),
   });
   const { data, errors } = await response.json();

@@ -223,7 +223,7 @@ async function plansOf(client: Client, text: string): Promise<Json[]> {
   drizzle(driver);
   // Those that use the index have the number of words in their names.
   const plans = calls
-    .toSorted(([a], [b]) => Number(/_\d_/.test(a.name)) - Number(/_\d_/.test(b.name)))
+    .toSorted(([a], [b]) => Number(/_words_/.test(a.name)) - Number(/_words_/.test(b.name)))
     .map(async ([statement, values]) => {
       const query = statement.build(database.orm).prepare('').getQuery();
       const given = fillPlaceholders(query.params, { ...values, tenantId: client.tenantId });

@@ -29,16 +29,9 @@ $$;
 
 create function search_accounts(search text, tag text default null, by_name boolean default false)
 returns setof accounts language sql stable as $$
-  select * from accounts where tenant_id = 1 and status <> 'ARCHIVED' and (tag is null or tag = any(tags))
-  and id = any(array(
-    select id from accounts
-      where array['T' || tenant_id::text, status, address_country, invoice_currency]::text[] || tags::text[]
-          @> array_remove(array['T1', tag], null)
-        and replace(lower((E'\n' || id || E'\n' || name || E'\n' || coalesce(primary_email, '')) collate "default"),
-          E'\n', E'\nX') like lower('%' || search || '%')
-    union select account_id from aliases
-      where tenant_id = 1 and value <> account_id
-        and replace(lower((E'\n' || value) collate "default"), E'\n', E'\nX') like lower('%' || search || '%')))
+  select * from accounts where tenant_id = 1 and facets @> array_remove(array['T1', tag], null)
+    and status <> 'ARCHIVED' and search_text like (search_pieces(search_patterns(search)))[1]
+    and search_text like all(search_patterns(search))
   order by (case when by_name then name end) collate "C", (case when not by_name then updated_at end) desc, id
 $$;
 

@@ -36,25 +36,12 @@ export const accountPage = (first) =>
   sql`select ${accountColumns} from accounts where tenant_id = ${tenant} and status <> 'ARCHIVED'
     order by updated_at desc, id limit ${first + 1}`;
 
-/** A value in the words of the trigram indexes, which look alike to every service. */
-const comparable = (value) => sql`replace(lower((${value}) collate "default"), E'\n', E'\nX')`;
-
-/** Ids of the accounts that have a text in their own row or in an alias; by the indexes that this service looks into. */
-const idsLike = (search, tag) => {
-  const pattern = comparable(sql`${`%${search}%`}::text`);
-  const own = comparable(sql`E'\n' || id || E'\n' || name || E'\n' || coalesce(primary_email, '')`);
-  return sql`select id from accounts
-      where array['T' || tenant_id::text, status, address_country, invoice_currency]::text[] || tags::text[] @> ${tag === null ? ['T1'] : ['T1', tag]}
-        and ${own} like ${pattern}
-    union select account_id from aliases
-      where tenant_id = ${tenant} and value <> account_id and ${comparable(sql`E'\n' || value`)} like ${pattern}`;
-};
-
-/** A page of the accounts that a search finds. */
+/** A page of the accounts that a search finds, by the texts and the index of this service. */
 export const searchPage = ({ search, tag = null, orderBy }, first) =>
   sql`select ${accountColumns} from accounts
-    where tenant_id = ${tenant} and id = any(array(${idsLike(search, tag)})) and status <> 'ARCHIVED'
-      ${tag === null ? sql`` : sql`and ${tag} = any(tags)`}
+    where tenant_id = ${tenant} and facets @> ${tag === null ? ['T1'] : ['T1', tag]} and status <> 'ARCHIVED'
+      and search_text like (search_pieces(search_patterns(${search})))[1]
+      and search_text like all(search_patterns(${search}))
     order by ${searchOrder(orderBy)} limit ${first + 1}`;
 
 export const searchOrder = (orderBy) =>
