@@ -10,6 +10,9 @@ export const maxBodyBytes = 1_000_000;
  */
 export const maxDroppedBytes = 8 * maxBodyBytes;
 
+/** How long to wait for the rest of a rejected body, in milliseconds. */
+export const dropMs = 1000;
+
 /** Why a body cannot be read. */
 export class BodyError extends Error {
   override name = 'BodyError';
@@ -134,6 +137,7 @@ export function dropRest(request: IncomingMessage): Promise<boolean> {
       if (length > maxDroppedBytes) resolve(false);
     });
     request.once('close', () => resolve(request.complete));
+    setTimeout(() => resolve(false), dropMs).unref();
   });
 }
 

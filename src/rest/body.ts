@@ -1,9 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context, MiddlewareHandler } from 'hono';
 import {
   assertExact,
   assertJson,
   BodyError,
   decodeText,
+  dropMs,
   excessIn,
   isPercentEncoded,
   maxBodyBytes,
@@ -71,5 +73,10 @@ export const receiveRest: MiddlewareHandler = async (c, next) => {
   const request = c.req.raw;
   await next();
   if (['GET', 'HEAD'].includes(request.method) || request.body === null || request.bodyUsed) return;
-  await readWhole(request.body).catch(() => undefined);
+  const dropped = readWhole(request.body).then(
+    () => true,
+    () => true,
+  );
+  const isDropped = await Promise.race([dropped, sleep(dropMs, false, { ref: false })]);
+  if (!isDropped) c.res.headers.set('connection', 'close');
 };

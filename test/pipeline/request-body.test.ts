@@ -234,6 +234,17 @@ describe('the size of a body', () => {
   });
 
   it.each([
+    [401, 'POST /graphql', 'authorization: Bearer nobody'],
+    [401, 'POST /accounts', 'authorization: Bearer nobody'],
+    [404, 'DELETE /nothing', ''],
+  ])('does not delay status %i until a body that never comes: %s', async (status, line, header) => {
+    const headers = ['host: localhost', 'content-type: application/json', header, 'content-length: 100'];
+    const answer = await sendThenRead(`${line} HTTP/1.1\r\n${headers.filter(Boolean).join('\r\n')}\r\n\r\n`);
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(answer).toMatch(/\r\nconnection: close\r\n/i);
+  });
+
+  it.each([
     ['50000 values', 50_000 - 4, (count: number) => `[${listOf(count, () => '"],{[:\\\\\\""').join()}]`],
     ['1000 members', 1000, (count: number) => `{${listOf(count, (n) => `"member ${n}": 1`).join()}}`],
     ['50 levels', 48, (count: number) => `${'['.repeat(count)}1${']'.repeat(count)}`],
