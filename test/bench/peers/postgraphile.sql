@@ -30,8 +30,8 @@ $$;
 create function search_accounts(search text, tag text default null, by_name boolean default false)
 returns setof accounts language sql stable as $$
   select * from accounts where tenant_id = 1 and facets @> array_remove(array['T1', tag], null)
-    and status <> 'ARCHIVED' and search_text like (search_pieces(search_patterns(search)))[1]
-    and search_text like all(search_patterns(search))
+    and status <> 'ARCHIVED' and search_text like (select (search_pieces(search_patterns(search)))[1])
+    and search_text like all((select search_patterns(search))::text[])
   order by (case when by_name then name end) collate "C", (case when not by_name then updated_at end) desc, id
 $$;
 

@@ -40,8 +40,8 @@ export const accountPage = (first) =>
 export const searchPage = ({ search, tag = null, orderBy }, first) =>
   sql`select ${accountColumns} from accounts
     where tenant_id = ${tenant} and facets @> ${tag === null ? ['T1'] : ['T1', tag]} and status <> 'ARCHIVED'
-      and search_text like (search_pieces(search_patterns(${search})))[1]
-      and search_text like all(search_patterns(${search}))
+      and search_text like (select (search_pieces(search_patterns(${search})))[1])
+      and search_text like all((select search_patterns(${search}))::text[])
     order by ${searchOrder(orderBy)} limit ${first + 1}`;
 
 export const searchOrder = (orderBy) =>
