@@ -130,19 +130,26 @@ CREATE TRIGGER "customers_search_text_update" BEFORE UPDATE ON "customers" FOR E
     IS DISTINCT FROM (NEW.name, NEW.primary_email, NEW.address_phone_number))
   EXECUTE FUNCTION "set_customer_search_text"();
 --> statement-breakpoint
--- A new row brings the values of its aliases. Behind the mark U+001F come those that start or end at a time.
+-- A new row brings the values of its aliases. They stand behind the mark U+001E, and those that start or end at a time
+-- behind U+001F. They are kept unless the text was cleared, because the aliases have changed.
 CREATE FUNCTION "set_account_search_text"() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-  held text := NEW.search_text;
+  own text := concat_ws(E'\n', NEW.id, NEW.name, NEW.primary_email,
+    public.searched_phone(NEW.address_phone_number), nullif(array_to_string(NEW.tags, E'\n'), ''));
+  held text;
 BEGIN
-  IF TG_OP = 'UPDATE' THEN
+  IF TG_OP = 'INSERT' THEN
+    held := NEW.search_text;
+  ELSIF NEW.search_text IS NOT NULL THEN
+    NEW.search_text := public.search_document(own) || substr(OLD.search_text, strpos(OLD.search_text, E' \x1e\n'));
+    RETURN NEW;
+  ELSE
     SELECT concat_ws(E'\n', string_agg(value, E'\n') FILTER (WHERE lasts),
         E'\x1f\n' || string_agg(value, E'\n') FILTER (WHERE NOT lasts)) INTO held
       FROM (SELECT value, effective_from <= now() AND effective_until = 'infinity' AS lasts FROM public.aliases
         WHERE tenant_id = NEW.tenant_id AND account_id = NEW.id AND value <> account_id AND effective_until > now()) AS spans;
   END IF;
-  NEW.search_text := public.search_document(concat_ws(E'\n', NEW.id, NEW.name, NEW.primary_email,
-    public.searched_phone(NEW.address_phone_number), nullif(array_to_string(NEW.tags, E'\n'), ''), nullif(held, '')));
+  NEW.search_text := public.search_document(concat_ws(E'\n', own, E'\x1e', nullif(held, '')));
   RETURN NEW;
 END;
 $$;

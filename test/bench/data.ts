@@ -36,6 +36,7 @@ const accountValues = [
   `'pay@account' || n || '.example'`,
   `'prepaid'`,
   `'tier' || n % 50`,
+  `E'\\x1e'`,
   ...[0, 1].map((k) => `'device-' || lpad(n::text, 7, '0') || '-${k}'`),
 ];
 
