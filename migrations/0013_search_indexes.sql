@@ -42,12 +42,12 @@ $$;
 -- An interrupted attempt leaves an invalid index.
 DROP INDEX CONCURRENTLY IF EXISTS "accounts_search_idx";
 --> statement-breakpoint
-CREATE INDEX CONCURRENTLY "accounts_search_idx" ON "accounts" USING gin ("search_text" gin_trgm_ops,"metadata" jsonb_path_ops,"facets") WITH (gin_pending_list_limit=512);
+CREATE INDEX CONCURRENTLY "accounts_search_idx" ON "accounts" USING gin ("search_text" gin_trgm_ops,"metadata" jsonb_path_ops,"facets");
 --> statement-breakpoint
 -- An interrupted attempt leaves an invalid index.
 DROP INDEX CONCURRENTLY IF EXISTS "customers_search_idx";
 --> statement-breakpoint
-CREATE INDEX CONCURRENTLY "customers_search_idx" ON "customers" USING gin ("search_text" gin_trgm_ops,"metadata" jsonb_path_ops,"facets") WITH (gin_pending_list_limit=512);
+CREATE INDEX CONCURRENTLY "customers_search_idx" ON "customers" USING gin ("search_text" gin_trgm_ops,"metadata" jsonb_path_ops,"facets");
 --> statement-breakpoint
 DROP INDEX CONCURRENTLY IF EXISTS "accounts_filter_idx";
 --> statement-breakpoint

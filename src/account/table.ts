@@ -22,7 +22,6 @@ import {
   minLengthCheck,
   oneOfCheck,
   searchColumns,
-  searchIndexOptions,
   textColumn,
 } from '../db/columns.ts';
 import { presentFields, storedKeys } from '../db/rows.ts';
@@ -74,9 +73,12 @@ export const accounts = pgTable(
     index('accounts_created_at_idx').on(t.tenantId, t.createdAt.desc().nullsFirst(), t.id),
     index('accounts_name_idx').on(t.tenantId, sql`${t.name} collate "C"`, t.id),
     // The scan begins with the first column. Facets are common, above all that of a large tenant, so they come last.
-    index('accounts_search_idx')
-      .using('gin', t.searchText.op('gin_trgm_ops'), t.metadata.op('jsonb_path_ops'), t.facets)
-      .with(searchIndexOptions),
+    index('accounts_search_idx').using(
+      'gin',
+      t.searchText.op('gin_trgm_ops'),
+      t.metadata.op('jsonb_path_ops'),
+      t.facets,
+    ),
     index('accounts_customer_updated_at_idx').on(
       t.tenantId,
       t.customerId,

@@ -18,7 +18,6 @@ import {
   minLengthCheck,
   oneOfCheck,
   searchColumns,
-  searchIndexOptions,
   textColumn,
 } from '../db/columns.ts';
 import { presentFields, storedKeys } from '../db/rows.ts';
@@ -55,9 +54,12 @@ export const customers = pgTable(
       .where(sql`${t.status} = 'ARCHIVED'`),
     index('customers_created_at_idx').on(t.tenantId, t.createdAt.desc().nullsFirst(), t.id),
     index('customers_name_idx').on(t.tenantId, sql`${t.name} collate "C"`, t.id),
-    index('customers_search_idx')
-      .using('gin', t.searchText.op('gin_trgm_ops'), t.metadata.op('jsonb_path_ops'), t.facets)
-      .with(searchIndexOptions),
+    index('customers_search_idx').using(
+      'gin',
+      t.searchText.op('gin_trgm_ops'),
+      t.metadata.op('jsonb_path_ops'),
+      t.facets,
+    ),
     minLengthCheck('customers_id_check', t.id, rules.id),
     minLengthCheck('customers_name_check', t.name, rules.name),
     oneOfCheck('customers_status_check', t.status, statusWords),

@@ -27,12 +27,6 @@ export function searchColumns() {
   return { searchText: text(), facets: text().array() };
 }
 
-/**
- * The options of indexes on `searchColumns`. A write that fills the list of pending entries waits until they are merged,
- * so the list is shorter than the default of 4 MB.
- */
-export const searchIndexOptions = { gin_pending_list_limit: 512 };
-
 /** The keys of `searchColumns`. */
 export const searchKeys = ['searchText', 'facets'];
 

@@ -91,7 +91,6 @@ const maxIndexWords = 3;
 const commonHits = nearRowLimits.first / 100;
 /** With so few matches in a scan, a longer scan would find a page later than the index. */
 const fewMatches = 2;
-
 /** The share of matches from which counting row by row is faster than the index. */
 const mostMatch = 0.3;
 

@@ -100,7 +100,9 @@ function farCondition(listed: Listed, driver: Driver, words: number): SQL {
     { length: words },
     (_, n) => sql` and ${listed.table.searchText} like ${wordPattern(n)}`,
   );
-  return sql`${driverCondition(listed, driver)}${sql.join(ofWords, sql``)} and ${fullFilter(listed)}`;
+  // A search of apostrophes has no words, and reads no rows.
+  const hasWords = sql`(${given('search', 'text')} is null or ${patterns} is not null)`;
+  return sql`${hasWords} and ${driverCondition(listed, driver)}${sql.join(ofWords, sql``)} and ${fullFilter(listed)}`;
 }
 
 /** Reads one page of a filtered list by the index of a driver and a sort. */

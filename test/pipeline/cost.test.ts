@@ -80,12 +80,12 @@ describe('the cost of a request', () => {
   it('is higher for writes, JSON, counts and aliases', async () => {
     expect(await costOf('mutation { archiveAccount(input: { id: "no" }) { __typename } }')).toBe(50 + 102);
     expect(await costOf('{ account(id: "no") { metadata } }')).toBe(50 + 1 + 10);
-    expect(await costOf('{ accounts { totalCount } }')).toBe(50 + 10 + 300);
+    expect(await costOf('{ accounts { totalCount } }')).toBe(50 + 10 + 150);
     const search = '{ accounts(first: 1, filter: { search: "a" }) { totalCount } }';
-    expect(await costOf(search)).toBe(50 + 10 + 500 + 300);
+    expect(await costOf(search)).toBe(50 + 10 + 500 + 150);
     const byVariable = 'query($f: AccountFilter) { accounts(first: 1, filter: $f) { totalCount } }';
-    expect(await costOf(byVariable, { f: { search: 'a' } })).toBe(50 + 10 + 500 + 300);
-    expect(await costOf(byVariable, { f: { tag: 'a' } })).toBe(50 + 10 + 300);
+    expect(await costOf(byVariable, { f: { search: 'a' } })).toBe(50 + 10 + 500 + 150);
+    expect(await costOf(byVariable, { f: { tag: 'a' } })).toBe(50 + 10 + 150);
     expect(await costOf('{ viewer { a: keyName keyName } }')).toBe(50 + 1 + 10 + 1);
   });
 
