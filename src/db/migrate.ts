@@ -69,12 +69,17 @@ async function applyMissing(orm: Orm, migrations: MigrationMeta[]): Promise<numb
   return missing.length;
 }
 
-/** Applies the missing migrations while a transaction of another connection holds the lock. */
-async function applyOnce(orm: Orm, migrations: MigrationMeta[]): Promise<number> {
+/**
+ * Applies the missing migrations while a transaction of another connection holds the lock. Returns undefined if another
+ * process holds it. A statement that waits for the lock would have a snapshot, for which a concurrent index build of
+ * the other process waits. So would a portal, which the driver leaves for a statement with parameters.
+ */
+async function applyOnce(orm: Orm, migrations: MigrationMeta[]): Promise<number | undefined> {
   return orm.transaction(async (tx) => {
-    // Without a parameter, the driver leaves no portal, whose snapshot a concurrent index build would wait for.
-    await tx.execute(sql.raw(`select pg_advisory_xact_lock(${lockId})`));
-    return applyMissing(orm, migrations);
+    const [row] = await tx.execute<{ locked: boolean }>(
+      sql.raw(`select pg_try_advisory_xact_lock(${lockId}) as locked`),
+    );
+    return row?.locked ? applyMissing(orm, migrations) : undefined;
   });
 }
 
@@ -88,19 +93,21 @@ const pauseMs = 1000;
 
 /**
  * Applies the missing migrations, and returns their number. Those that need no transaction of their own are applied
- * all or none. A transaction-level lock makes concurrent replicas wait. If a table is in use, retries for at least half
+ * all or none. Concurrent replicas wait for each other. If a table is in use, retries for at least half
  * a minute.
  */
 export async function applyMigrations({ orm }: Database, folder = migrationsFolder): Promise<number> {
   const migrations = readMigrationFiles({ migrationsFolder: folder });
-  for (let tries = 1; ; tries += 1) {
+  for (let tries = 1; ; ) {
     try {
-      return await applyOnce(orm, migrations);
+      const applied = await applyOnce(orm, migrations);
+      if (applied !== undefined) return applied;
     } catch (error) {
       const inUse = toUnavailableError(error, true)?.reason === 'SLOW' || isRetryable(error);
       if (!inUse || tries === maxTries) throw error;
-      await sleep(pauseMs * (0.5 + Math.random()));
+      tries += 1;
     }
+    await sleep(pauseMs * (0.5 + Math.random()));
   }
 }
 
