@@ -85,6 +85,15 @@ describe('a number as an ID', () => {
 });
 
 describe('a number as the id of a representation', () => {
+  it('is rejected as the node id if it lost digits', async () => {
+    const { data, errors } = await send(
+      entities,
+      '{"r": [{"__typename": "Account", "nodeId": 12345678901234567890}]}',
+    );
+    expect(data._entities).toEqual([null]);
+    expect(errors[0].message).toContain('`nodeId`');
+  });
+
   it('is converted to a string', async () => {
     const { data } = await send(entities, '{"r": [{"__typename": "Account", "id": 12345}]}');
     expect(data._entities).toEqual([{ id: '12345' }]);
