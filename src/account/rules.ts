@@ -42,7 +42,7 @@ export const billingInformation = z
   })
   .describe("The recipients of this account's invoices.");
 
-/** Folds a tag, in the same way for storage and for filters. */
+/** Folds a tag for storage. The database folds it further for filters. */
 const foldTag = (value: string) => value.normalize('NFC').toLowerCase().normalize('NFC');
 
 export const tag = lineText({ min: 1, max: 50 }, foldTag);

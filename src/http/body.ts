@@ -10,7 +10,7 @@ export const maxBodyBytes = 1_000_000;
  */
 export const maxDroppedBytes = 8 * maxBodyBytes;
 
-/** How long to wait for the rest of a rejected body, in milliseconds. */
+/** How long to wait for more of a rejected body, in milliseconds. */
 export const dropMs = 1000;
 
 /** Why a body cannot be read. */
@@ -131,13 +131,14 @@ export function bodyOf(request: IncomingMessage): () => Promise<string> {
 export function dropRest(request: IncomingMessage): Promise<boolean> {
   if (request.destroyed) return Promise.resolve(false);
   return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(false), dropMs).unref();
     let length = 0;
     request.on('data', (chunk: Buffer) => {
+      timer.refresh();
       length += chunk.length;
       if (length > maxDroppedBytes) resolve(false);
     });
     request.once('close', () => resolve(request.complete));
-    setTimeout(() => resolve(false), dropMs).unref();
   });
 }
 

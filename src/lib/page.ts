@@ -117,7 +117,7 @@ export function totalOf(found: number): Total {
 /** A page with its cursors and the count of the whole list. */
 export interface ListPage<Row> extends Page<Row> {
   cursorOf(row: Row): string;
-  /** Counts the whole list with a separate statement, once. */
+  /** Counts the whole list up to the highest count, once, with statements of its own. */
   count(): Promise<Total>;
 }
 

@@ -26,7 +26,7 @@ export interface Listed<T extends ListedTable = ListedTable> {
   filter?: SQL;
   /** Matches the rows of the requested customer. */
   owner?: SQL;
-  /** Matches a row whose text matches all patterns, in addition to the text itself. */
+  /** Returns a stricter condition than the default, that the text of a row matches all patterns. */
   matches?: (patterns: SQL) => SQL;
   /** Rows to read with a page, the CTE `found`. */
   related?: () => Record<string, SQL>;

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Context, MiddlewareHandler } from 'hono';
 import {
   assertExact,
@@ -26,10 +25,11 @@ function tooLarge(message = `The body must have at most ${maxBodyBytes} bytes.`)
 }
 
 /** Reads a body. Discards one that is too large, up to a limit, so that the client sees the response. */
-async function readWhole(body: ReadableStream<Uint8Array>): Promise<Uint8Array> {
+async function readWhole(body: ReadableStream<Uint8Array>, onChunk?: () => void): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of body) {
+    onChunk?.();
     length += chunk.byteLength;
     if (length > maxBodyBytes + maxDroppedBytes) break;
     if (length <= maxBodyBytes) chunks.push(chunk);
@@ -73,10 +73,11 @@ export const receiveRest: MiddlewareHandler = async (c, next) => {
   const request = c.req.raw;
   await next();
   if (['GET', 'HEAD'].includes(request.method) || request.body === null || request.bodyUsed) return;
-  const dropped = readWhole(request.body).then(
-    () => true,
-    () => true,
-  );
-  const isDropped = await Promise.race([dropped, sleep(dropMs, false, { ref: false })]);
+  const { body } = request;
+  const isDropped = await new Promise<boolean>((resolve) => {
+    const timer = setTimeout(() => resolve(false), dropMs).unref();
+    const drop = () => resolve(true);
+    readWhole(body, () => timer.refresh()).then(drop, drop);
+  });
   if (!isDropped) c.res.headers.set('connection', 'close');
 };
