@@ -129,6 +129,8 @@ function rejectMalformed(listener: Listener): Listener {
 const runningPerConnection = 20;
 /** How many requests of one token, and operations of one tenant, can wait for the running ones. */
 const maxWaiting = 2000;
+/** Batches of equal requests of a tenant that run at the same time. A request that finds them all running waits. */
+const batchesAtOnce = 3;
 
 /** Runs each operation in its tenant's lane, with a timeout. */
 function createRunOperation({ poolSize, operationTimeoutMs }: AppOptions): RunOperation {
@@ -161,7 +163,7 @@ export function createApp(options: AppOptions) {
   const endCleanUp = startCleanUp(database, log);
   const useLog = createUseLog(database, log);
   const shares = createPoolShares(options.poolSize);
-  const parts = { database, batcher: createRequestBatcher(), log, feed, shares };
+  const parts = { database, batcher: createRequestBatcher(batchesAtOnce), log, feed, shares };
   const { issue: issueSession, verify: verifySession } = createSessions(database, options.sessionKeys);
   const callers = {
     log,

@@ -101,6 +101,11 @@ const selectsNothing: Selects = { field: () => false, only: () => false };
 
 type Schedule = (turn: number, flush: () => void) => void;
 
+/** Calls a function when all promises that are settled now have been handled. */
+function afterPromises(call: () => void): void {
+  void Promise.resolve().then(() => process.nextTick(call));
+}
+
 /**
  * Delays the batches of loaders until no statement of the request is running, so that they collect the keys of all
  * paths of a document.
@@ -115,7 +120,7 @@ function trackStatements(statements: Statements): Statements & { schedule: Sched
     const flushes = waiting.filter(({ turn }) => turn === next);
     waiting = waiting.filter(({ turn }) => turn !== next);
     for (const { flush } of flushes) flush();
-    if (waiting.length > 0) setImmediate(flushWhenIdle);
+    if (waiting.length > 0) afterPromises(flushWhenIdle);
   };
   async function track<T>(work: Promise<T>): Promise<T> {
     running += 1;
@@ -123,14 +128,14 @@ function trackStatements(statements: Statements): Statements & { schedule: Sched
       return await work;
     } finally {
       running -= 1;
-      if (running === 0 && waiting.length > 0) setImmediate(flushWhenIdle);
+      if (running === 0 && waiting.length > 0) afterPromises(flushWhenIdle);
     }
   }
   return {
     schedule(turn, flush) {
       waiting.push({ turn, flush });
-      // Not at once, because other resolvers that await the same rows may still add keys.
-      if (running === 0) setImmediate(flushWhenIdle);
+      // Other resolvers that await the same rows may still add keys.
+      if (running === 0) afterPromises(flushWhenIdle);
     },
     run: (statement, values) => track(statements.run(statement, values)),
     batch: (group, request, work) => track(statements.batch(group, request, work)),

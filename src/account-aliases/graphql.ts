@@ -21,6 +21,13 @@ import { addAliases, removeAliases, transferAlias } from './write.ts';
 
 const effectiveOn = 'The instant to read at. Default: now.';
 
+/** Returns the instant to read at. Throws InvalidInputError. Validation by an argument would add a promise per account. */
+function instantOf(given: unknown): Date {
+  const parsed = instant.safeParse(given);
+  if (parsed.success) return parsed.data;
+  throw new InvalidInputError(issuesOf(parsed.error).map((issue) => ({ ...issue, path: ['effectiveOn'] })));
+}
+
 builder.objectField(Alias, 'account', (t) =>
   t.field({
     type: Account,
@@ -35,10 +42,13 @@ builder.objectField(Account, 'aliases', (t) =>
     type: [Alias],
     description: 'The aliases in force at an instant, in the order of their creation, then by value.',
     args: {
-      effectiveOn: t.arg({ type: 'DateTime', validate: { schema: instant }, description: effectiveOn }),
+      effectiveOn: t.arg({ type: 'DateTime', description: effectiveOn }),
     },
     resolve: (account, { effectiveOn }, ctx) =>
-      ctx.load(aliasesOfAccount, { accountId: account.id, on: effectiveOn ?? ctx.now }),
+      ctx.load(aliasesOfAccount, {
+        accountId: account.id,
+        on: effectiveOn ? instantOf(effectiveOn) : ctx.now,
+      }),
   }),
 );
 
@@ -64,10 +74,10 @@ builder.queryField('accountByAlias', (t) =>
       'The account that this name means in a usage event: the holder of the alias at the instant, or the account with this id. An id that was an alias before means its account only from the end of that alias. `null` if the name means no account.',
     args: {
       alias: t.arg.string({ required: true, description: describeRule(rules.value) }),
-      effectiveOn: t.arg({ type: 'DateTime', validate: { schema: instant }, description: effectiveOn }),
+      effectiveOn: t.arg({ type: 'DateTime', description: effectiveOn }),
     },
     resolve: (_, { alias, effectiveOn }, ctx) =>
-      ctx.load(accountByAlias, { value: alias, on: effectiveOn ?? ctx.now }),
+      ctx.load(accountByAlias, { value: alias, on: effectiveOn ? instantOf(effectiveOn) : ctx.now }),
   }),
 );
 
@@ -90,16 +100,10 @@ const AccountReference = builder.objectRef<AliasKey>('AccountReference').impleme
   }),
 });
 
-function instantOf(given: unknown): Date {
-  const parsed = instant.safeParse(readInstant(given));
-  if (parsed.success) return parsed.data;
-  throw new InvalidInputError(issuesOf(parsed.error).map((issue) => ({ ...issue, path: ['effectiveOn'] })));
-}
-
 builder.asEntity(AccountReference, {
   key: builder.selection<{ alias: string; effectiveOn: string }>('alias effectiveOn'),
   resolveReference: ({ alias, effectiveOn }) =>
-    typeof alias === 'string' ? { value: alias, on: instantOf(effectiveOn) } : null,
+    typeof alias === 'string' ? { value: alias, on: instantOf(readInstant(effectiveOn)) } : null,
 });
 
 const errors = [...commonErrors, NotFoundError, NotAllowedInStatusError];

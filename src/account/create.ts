@@ -14,7 +14,7 @@ import {
 import type { Ctx, Run } from '../ctx.ts';
 import { type CustomerRow, customers } from '../customer/table.ts';
 import { insertedFrom, joined, recordset, revive, tenantId } from '../db/rows.ts';
-import { type Orm, statement } from '../db/statement.ts';
+import { type Orm, type Statement, statement } from '../db/statement.ts';
 import { changeRow, insertChanges } from '../history/write.ts';
 import { byId } from '../lib/entity-key.ts';
 import { AppError, NotFoundError } from '../lib/errors.ts';
@@ -29,7 +29,6 @@ import {
   keyColumns,
   keyConstraint,
   keyFields,
-  keyOutcome,
   keyPlaceholders,
   keySteps,
   keyValues,
@@ -37,7 +36,7 @@ import {
   type Written,
 } from '../writing/idempotency.ts';
 import { retryOnViolation } from '../writing/retry.ts';
-import { customerByKey, joinedCustomer, relatedFlags, relatedValues } from './read.ts';
+import { customerByKey, joinedCustomer, relatedValues, shapeName, shapeOf } from './read.ts';
 import { type CreateAccountInput, maxAccountsPerCall } from './rules.ts';
 import { type AccountRow, accounts, snapshot } from './table.ts';
 import { explainClash, primeAccount } from './write.ts';
@@ -162,46 +161,53 @@ export function createSteps(orm: Orm, from: string, where: SQL) {
   return { wanted, locked, account, claimed, forgotten, setting, change };
 }
 
-const createAccountsStatement = statement('create_accounts', (orm) => {
-  const input = orm.$with('input').as(
-    orm
-      .select({
-        ...insertedFrom(accounts, 'input'),
-        ...keyFields,
-        place: sql<number>`input.place`.as('place'),
-      })
-      .from(recordset(accounts, 'input', { ...keyColumns, place: 'integer' })),
-  );
-  // A share lock keeps the customer from being archived. All writers lock in the same order, so they cannot deadlock.
-  const customer = orm
-    .$with('customer')
-    .as(
+function defineStatement(name: string, hasKeys: boolean) {
+  return statement(name, (orm) => {
+    const input = orm.$with('input').as(
       orm
-        .select()
-        .from(customers)
-        .where(
-          sql`${customers.tenantId} = ${tenantId} and ${customers.id} = any(array(select "customerId" from input))`,
-        )
-        .orderBy(customers.id)
-        .for('share'),
+        .select({
+          ...insertedFrom(accounts, 'input'),
+          ...keyFields,
+          place: sql<number>`input.place`.as('place'),
+        })
+        .from(recordset(accounts, 'input', { ...keyColumns, place: 'integer' })),
     );
-  const { prior, claim, isFresh } = keySteps(orm);
-  const { wanted, locked, account, claimed, forgotten, setting, change } = createSteps(orm, 'input', isFresh);
-  const record = recordAnswers(orm, sql`input join account on account.id = input.id`);
-  return orm
-    .with(input, wanted, customer, prior, claim, locked, account, claimed, forgotten, setting, change, record)
-    .select({
-      place: sql<number>`input.place`,
-      accountId: sql<string | null>`account.id`,
-      customer: joinedCustomer(),
-      ...keyOutcome,
-    })
-    .from(sql`input`)
-    .leftJoin(account, sql`account.id = input.id`)
-    .leftJoin(customer, sql`customer.id = input."customerId"`)
-    .leftJoin(prior, sql`prior.key = input."idempotencyKey"`)
-    .leftJoin(claim, sql`claim.key = input."idempotencyKey"`);
-});
+    // A share lock keeps the customer from being archived. All writers lock in the same order, so they cannot deadlock.
+    const customer = orm
+      .$with('customer')
+      .as(
+        orm
+          .select()
+          .from(customers)
+          .where(
+            sql`${customers.tenantId} = ${tenantId} and ${customers.id} = any(array(select "customerId" from input))`,
+          )
+          .orderBy(customers.id)
+          .for('share'),
+      );
+    const { steps, isFresh, joins, outcome } = keySteps(orm, hasKeys);
+    const { wanted, locked, account, ...others } = createSteps(orm, 'input', isFresh);
+    const record = recordAnswers(orm, sql`input join account on account.id = input.id`);
+    return orm
+      .with(
+        ...[input, wanted, customer, ...steps, locked, account],
+        ...[...Object.values(others), ...(hasKeys ? [record] : [])],
+      )
+      .select({
+        place: sql<number>`input.place`,
+        accountId: sql<string | null>`account.id`,
+        customer: joinedCustomer(),
+        ...outcome,
+      })
+      .from(sql`input ${joins}`)
+      .leftJoin(account, sql`account.id = input.id`)
+      .leftJoin(customer, sql`customer.id = input."customerId"`);
+  });
+}
+
+const createStatement = defineStatement('create_accounts', false);
+/** Also applies idempotency keys. */
+const createOnceStatement = defineStatement('create_accounts_once', true);
 
 /** The constraints that fail if the id or an alias is taken. */
 export const takenConstraints = ['accounts_pkey', ...claimConstraints];
@@ -238,21 +244,19 @@ function setClaims(attempt: Attempt, claims: NewAlias[]): void {
 
 export type CreateResult = Written<CreatedAccount> | AppError;
 
-type Outcome = Awaited<ReturnType<typeof runStatement>>[number];
-
-function runStatement(run: Run, attempts: readonly Attempt[], values: Record<string, unknown>) {
-  const input = attempts.map(({ rows, key }, place) => ({ ...rows.account, ...key, place }));
-  return run(createAccountsStatement, {
-    ...values,
-    ...creationRecords(attempts),
-    input: JSON.stringify(input),
-  });
-}
+type Outcome = typeof createStatement extends Statement<(infer Row)[]> ? Row : never;
 
 /** Creates all accounts in one statement. If one violates a constraint, throws and writes nothing. */
 async function insertAll(run: Run, attempts: readonly Attempt[]): Promise<Map<Attempt, Outcome>> {
   const ctx = attempts.at(-1)?.ctx ?? throwMissingResult();
-  const outcomes = await runStatement(run, attempts, { ...keyPlaceholders(ctx), ...relatedValues(ctx) });
+  const hasKeys = attempts.some(({ key }) => key.idempotencyKey !== null);
+  const input = attempts.map(({ rows, key }, place) => ({ ...rows.account, ...key, place }));
+  const outcomes = await run(hasKeys ? createOnceStatement : createStatement, {
+    ...keyPlaceholders(ctx),
+    ...relatedValues(ctx),
+    ...creationRecords(attempts),
+    input: JSON.stringify(input),
+  });
   return new Map(outcomes.map((outcome) => [attempts[outcome.place] ?? throwMissingResult(), outcome]));
 }
 
@@ -261,7 +265,7 @@ async function insertAll(run: Run, attempts: readonly Attempt[]): Promise<Map<At
  * request; then each request must run alone.
  */
 function insertInBatch(ctx: Ctx, attempts: readonly Attempt[]): Promise<Map<Attempt, Outcome> | undefined> {
-  const group = `create ${Object.values(relatedFlags(ctx))}`;
+  const group = `create ${shapeName(shapeOf(ctx))}`;
   const request = { item: attempts, size: attempts.length, maxSize: maxAccountsPerCall };
   return writeInBatch(ctx, group, request, (run, items) => insertAll(run, items.flat()));
 }

@@ -4,11 +4,10 @@ import { isInForce } from '../alias/rules.ts';
 import { type AliasRow, aliases } from '../alias/table.ts';
 import type { Ctx, Loader, Run } from '../ctx.ts';
 import { type CustomerRow, customers } from '../customer/table.ts';
-import { jsonJoined, jsonRows } from '../db/json.ts';
-import { given, oneRow, tenantId } from '../db/rows.ts';
+import { either, type Flag, type Json, jsonArray, jsonJoined, jsonRow } from '../db/json.ts';
+import { given, tenantId } from '../db/rows.ts';
 import { statement, statementFamily } from '../db/statement.ts';
 import { byId, byKeys, type EntityKey, isById, keyParts, maxKeysTogether } from '../lib/entity-key.ts';
-import { groupBy } from '../lib/group.ts';
 import type { ListPage, PageArgs } from '../lib/page.ts';
 import type { Listed } from '../listing/filter.ts';
 import { defaultOrder, listOrder, type OrderBy } from '../listing/orders.ts';
@@ -19,22 +18,25 @@ import type { AccountFilter } from './rules.ts';
 import * as rules from './rules.ts';
 import { type AccountRow, accounts } from './table.ts';
 
-/** Rows that belong to accounts, read by the same statement. `null` if there are none. */
-export interface RelatedRows {
-  customers: CustomerRow[] | null;
+/** The rows that belong to an account, read by the same statement. `null` if the document does not select them. */
+interface Related {
+  accountId: string;
+  customer: CustomerRow | null;
   aliases: AliasRow[] | null;
   settings: SettingRow[] | null;
 }
 
-const noRelatedRows: RelatedRows = { customers: null, aliases: null, settings: null };
+/** Columns that are read alone if the document selects nothing else of the type. */
+interface BriefColumns {
+  type: string;
+  keys: readonly string[];
+  /** The fields that need no other columns. */
+  fields: ReadonlySet<string>;
+}
 
-/**
- * Defines a subset of columns, used if the document selects nothing else of the type. `others` are fields that need
- * only the ids.
- */
-function brief<Row>(type: string, keys: (keyof Row & string)[], others: string[] = []) {
-  const fields: ReadonlySet<string> = new Set([...keys, ...others]);
-  return { type, keys, fields, when: given(`brief${type}`, 'boolean') };
+/** Defines a subset of columns. `others` are fields that need only the ids. */
+function brief<Row>(type: string, keys: (keyof Row & string)[], others: string[] = []): BriefColumns {
+  return { type, keys, fields: new Set([...keys, ...others]) };
 }
 
 const noFields: ReadonlySet<string> = new Set();
@@ -50,65 +52,118 @@ const briefly = {
   alias: brief<AliasRow>('Alias', ['value', 'accountId', 'effectiveFrom', 'effectiveUntil'], ['account']),
 };
 
-/** Selects the accounts of the CTE `found` as JSON. The statement must run with `relatedValues`. */
-export function foundAccounts() {
-  return jsonRows(accounts, 'found', { source: sql`found`, brief: briefly.account });
+/** What a document selects of accounts and their related rows. */
+export interface Shape {
+  briefAccount: boolean;
+  customers: boolean;
+  briefCustomer: boolean;
+  aliases: boolean;
+  briefAlias: boolean;
+  settings: boolean;
 }
+
+/** Returns what a document selects. */
+export function shapeOf({ selects }: Pick<Ctx, 'selects'>): Shape {
+  // A selection on `Node` applies to each type that has a node id.
+  const isBrief = ({ type, fields }: BriefColumns) =>
+    selects.only('Node', noFields) && selects.only(type, fields);
+  const [customers, aliases] = [selects.field('Account.customer'), selects.field('Account.aliases')];
+  return {
+    briefAccount: isBrief(briefly.account),
+    customers,
+    briefCustomer: customers && isBrief(briefly.customer),
+    aliases,
+    briefAlias: aliases && isBrief(briefly.alias),
+    settings: selects.field('Account.settings'),
+  };
+}
+
+/** Returns the part of a statement name that identifies a shape. */
+export function shapeName(shape: Shape): string {
+  return Object.values(shape)
+    .map((flag) => (flag ? '1' : '0'))
+    .join('');
+}
+
+type Flags = Record<keyof Shape, Flag>;
+
+/** A shape that the placeholders of a statement decide. Statements of lists have too many texts to fix it. */
+const givenShape: Flags = {
+  briefAccount: given('briefAccount', 'boolean'),
+  customers: given('customers', 'boolean'),
+  briefCustomer: given('briefCustomer', 'boolean'),
+  aliases: given('aliases', 'boolean'),
+  briefAlias: given('briefAlias', 'boolean'),
+  settings: given('settings', 'boolean'),
+};
 
 /** Selects the joined row `customer` as JSON. The statement must run with `relatedValues`. */
 export function joinedCustomer() {
-  return jsonJoined(customers, 'customer', briefly.customer);
+  return jsonJoined(customers, 'customer', { ...briefly.customer, when: givenShape.briefCustomer });
 }
 
 /** The earliest and latest `now` of the batched requests. */
 const [first, last] = [given('first', 'timestamptz'), given('last', 'timestamptz')];
-// Arrays instead of joins: the planner expects few elements and uses the index at any size.
-const ids = sql`array(select id from found)`;
 
-/**
- * Selects the rows that belong to the accounts of the CTE `found`, each kind only if the document selects it. One
- * statement replaces four.
- */
-export function selectRelated(): { [key in keyof RelatedRows]: SQL<RelatedRows[key]> } {
+/** Returns the rows that belong to the row `accounts` as one JSON value. The statement must run with `relatedValues`. */
+function jsonRelated(flags: Flags): Json<Related> {
+  const customer = jsonRow(customers, 'customers', { ...briefly.customer, when: flags.briefCustomer });
+  const alias = jsonRow(aliases, 'aliases', { ...briefly.alias, when: flags.briefAlias });
+  const named = jsonArray(alias, {
+    source: sql`${aliases} where ${aliases.tenantId} = ${tenantId}
+      and ${aliases.accountId} = accounts.id and ${aliases.value} <> accounts.id
+      and ${aliases.effectiveFrom} <= ${last} and ${aliases.effectiveUntil} > ${first}`,
+    order: sql`${aliases.createdAt}, ${aliases.ordinal}, ${aliases.value}, ${aliases.effectiveFrom}`,
+  });
+  const set = jsonArray(jsonRow(settings, 'settings'), {
+    source: sql`${settings} where ${settings.tenantId} = ${tenantId}
+      and ${settings.ownerType} = 'ACCOUNT' and ${settings.ownerId} = accounts.id`,
+    order: sql`${settings.namespace}, ${settings.id}`,
+  });
+  const owner = sql`(select ${customer.value} from ${customers}
+    where ${customers.tenantId} = ${tenantId} and ${customers.id} = accounts.customer_id)`;
+  const parts = [
+    sql`accounts.id`,
+    either(flags.customers, owner),
+    either(flags.aliases, named.value),
+    either(flags.settings, set.value),
+  ];
   return {
-    customers: jsonRows(customers, 'customers', {
-      source: sql`${customers} where ${given('withCustomers', 'boolean')} and ${customers.tenantId} = ${tenantId}
-        and ${customers.id} = any(array(select customer_id from found))`,
-      brief: briefly.customer,
-    }),
-    aliases: jsonRows(aliases, 'aliases', {
-      source: sql`${aliases} where ${given('withAliases', 'boolean')} and ${aliases.tenantId} = ${tenantId}
-        and ${aliases.accountId} = any(${ids}) and ${aliases.value} <> ${aliases.accountId}
-        and ${aliases.effectiveFrom} <= ${last} and ${aliases.effectiveUntil} > ${first}`,
-      order: sql`${aliases.createdAt}, ${aliases.ordinal}, ${aliases.value}, ${aliases.effectiveFrom}`,
-      brief: briefly.alias,
-    }),
-    settings: jsonRows(settings, 'settings', {
-      source: sql`${settings} where ${given('withSettings', 'boolean')} and ${settings.tenantId} = ${tenantId}
-        and ${settings.ownerType} = 'ACCOUNT' and ${settings.ownerId} = any(${ids})`,
-      order: sql`${settings.namespace}, ${settings.id}`,
-    }),
+    value: sql`json_build_array(${sql.join(parts, sql`, `)})`,
+    decode(json) {
+      const [accountId, ofCustomer, ofAliases, ofSettings] = json as [string, unknown, unknown, unknown];
+      return {
+        accountId,
+        customer: ofCustomer === null ? null : customer.decode(ofCustomer),
+        aliases: named.decode(ofAliases),
+        settings: set.decode(ofSettings),
+      };
+    },
   };
+}
+
+/** An account with its related rows, and the place of the key that found it. */
+export interface FoundAccount {
+  place: number | null;
+  account: AccountRow;
+  related: Related;
+}
+
+/** Selects the rows `accounts` of a query with their related rows as JSON. The statement must run with `relatedValues`. */
+export function selectAccounts(shape: Shape, place: SQL = sql`null`): SQL<FoundAccount[] | null> {
+  const account = jsonRow(accounts, 'accounts', { ...briefly.account, when: shape.briefAccount });
+  const related = jsonRelated(shape);
+  const value = sql`json_agg(json_build_array(${place}, ${account.value}, ${related.value}))`;
+  return value.mapWith((found: [number | null, unknown, unknown][]) =>
+    found.map(([at, row, rows]) => ({
+      place: at,
+      account: account.decode(row),
+      related: related.decode(rows),
+    })),
+  ) as SQL<FoundAccount[] | null>;
 }
 
 type SelectingCtx = Pick<Ctx, 'selects' | 'now'>;
-
-/** Returns the flags that decide which rows and columns `selectRelated`, `foundAccounts` and `joinedCustomer` read. */
-export function relatedFlags({ selects }: Pick<SelectingCtx, 'selects'>): Record<string, boolean> {
-  // A selection on `Node` applies to each type that has a node id.
-  const isBrief = selects.only('Node', noFields);
-  return {
-    withCustomers: selects.field('Account.customer'),
-    withAliases: selects.field('Account.aliases'),
-    withSettings: selects.field('Account.settings'),
-    ...Object.fromEntries(
-      Object.values(briefly).map(({ type, fields }) => [
-        `brief${type}`,
-        isBrief && selects.only(type, fields),
-      ]),
-    ),
-  };
-}
 
 /** Returns the earliest and latest `now` of the batched requests. */
 function instantsOf(requests: readonly { now: Date }[]) {
@@ -119,42 +174,23 @@ function instantsOf(requests: readonly { now: Date }[]) {
   };
 }
 
-/** Returns the values of the placeholders of `selectRelated`, `foundAccounts` and `joinedCustomer`. */
+/** Returns the values of the placeholders of `givenShape` and `jsonRelated`. */
 export function relatedValues(ctx: SelectingCtx) {
-  return { ...relatedFlags(ctx), ...instantsOf([ctx]) };
-}
-
-/** Groups the related rows by the key that they are looked up by. */
-export function groupRelated({ customers, aliases, settings }: RelatedRows) {
-  return {
-    customers: new Map((customers ?? []).map((customer) => [customer.id, customer])),
-    aliases: groupBy(aliases ?? [], (alias) => alias.accountId),
-    settings: groupBy(settings ?? [], (setting) => setting.ownerId),
-  };
+  return { ...shapeOf(ctx), ...instantsOf([ctx]) };
 }
 
 /** Primes the loaders with the related rows of accounts. */
-export function primeRelated(
-  ctx: Ctx,
-  accounts: (AccountRow | null)[],
-  found: ReturnType<typeof groupRelated>,
-): void {
-  const { now, selects } = ctx;
-  const withAliases = selects.field('Account.aliases');
-  const withSettings = selects.field('Account.settings');
-  for (const account of accounts) {
-    if (account === null) continue;
-    const { id, customerId } = account;
-    const customer = found.customers.get(customerId);
-    if (customer !== undefined) ctx.prime(customerByKey, byId(customerId), customer);
-    const named = found.aliases.get(id) ?? [];
-    if (withAliases)
+function primeRelated(ctx: Ctx, found: readonly Related[], shape: Shape): void {
+  const { now } = ctx;
+  for (const { accountId, customer, aliases, settings } of found) {
+    if (customer !== null) ctx.prime(customerByKey, byId(customer.id), customer);
+    if (shape.aliases)
       ctx.prime(
         aliasesOfAccount,
-        { accountId: id, on: now },
-        named.filter((alias) => isInForce(alias, now)),
+        { accountId, on: now },
+        (aliases ?? []).filter((alias) => isInForce(alias, now)),
       );
-    if (withSettings) ctx.prime(settingsOfOwner, { type: 'ACCOUNT', id }, found.settings.get(id) ?? []);
+    if (shape.settings) ctx.prime(settingsOfOwner, { type: 'ACCOUNT', id: accountId }, settings ?? []);
   }
 }
 
@@ -167,32 +203,37 @@ interface KeysAt<Key> {
 export interface AccountsRead<Key> {
   /** Identifies this kind of read in the name of the batch. */
   name: string;
-  flags: Record<string, boolean>;
+  shape: Shape;
   keyOf(key: Key): string;
   /** Reads the accounts of all keys. The statement must have the placeholders of `relatedValues`. */
   read(
     run: Run,
     keys: readonly Key[],
     values: Record<string, unknown>,
-  ): Promise<{ byKey: Map<string, AccountRow | undefined>; found: RelatedRows | undefined }>;
+  ): Promise<Map<string, FoundAccount | undefined>>;
 }
 
 /** Reads accounts in one batch with concurrent requests that select the same. Returns rows in the order of the keys. */
 export async function readAccountsInBatch<Key>(
   ctx: Ctx,
   keys: readonly Key[],
-  { name, flags, keyOf, read }: AccountsRead<Key>,
+  { name, shape, keyOf, read }: AccountsRead<Key>,
 ): Promise<(AccountRow | null)[]> {
-  const find = async (run: Run, items: readonly KeysAt<Key>[]) => {
-    const all = items.flatMap((item) => item.keys);
-    const { byKey, found } = await read(run, all, { ...flags, ...instantsOf(items) });
-    return { byKey, related: groupRelated(found ?? noRelatedRows) };
-  };
+  const find = (run: Run, items: readonly KeysAt<Key>[]) =>
+    read(
+      run,
+      items.flatMap((item) => item.keys),
+      { ...shape, ...instantsOf(items) },
+    );
   const request = { item: { keys, now: ctx.now }, size: keys.length, maxSize: maxKeysTogether };
-  const { byKey, related } = await ctx.batch(`${name} ${Object.values(flags)}`, request, find);
-  const rows = keys.map((key) => byKey.get(keyOf(key)) ?? null);
-  primeRelated(ctx, rows, related);
-  return rows;
+  const byKey = await ctx.batch(`${name} ${shapeName(shape)}`, request, find);
+  const found = keys.map((key) => byKey.get(keyOf(key)));
+  primeRelated(
+    ctx,
+    found.flatMap((one) => one?.related ?? []),
+    shape,
+  );
+  return found.map((one) => one?.account ?? null);
 }
 
 const customersByKeys = statement('customers_by_keys', (orm) =>
@@ -212,27 +253,25 @@ export const customerByKey: Loader<EntityKey, CustomerRow | null> = {
   keyOf: (key) => key,
   async load({ batch }, keys) {
     const find = async (run: Run, items: readonly (readonly EntityKey[])[]) =>
-      byKeys(await run(customersByKeys, keyParts(items.flat())));
+      byKeys(await run(customersByKeys, keyParts(items.flat())), (row) => row);
     const found = await batch('customers', { item: keys, size: keys.length, maxSize: maxKeysTogether }, find);
     return keys.map((key) => found.get(key) ?? null);
   },
 };
 
-const accountsByKeys = statement('accounts_by_keys', (orm) => {
-  const found = orm.$with('found').as(
+const readByKeys = statementFamily();
+
+function accountsByKeys(shape: Shape) {
+  return readByKeys(`accounts_by_keys_${shapeName(shape)}`, (orm) =>
     orm
-      .select()
+      .select({ found: selectAccounts(shape) })
       .from(accounts)
       .where(
         sql`${accounts.tenantId} = ${tenantId} and (${accounts.id} = any(${sql.placeholder('ids')})
-            or ${accounts.nodeId} = any(${sql.placeholder('uuids')}))`,
+          or ${accounts.nodeId} = any(${sql.placeholder('uuids')}))`,
       ),
   );
-  return orm
-    .with(found)
-    .select({ rows: foundAccounts(), ...selectRelated() })
-    .from(oneRow);
-});
+}
 
 /** Reads accounts by id or node id, with the related rows that the document selects. */
 export const accountByKey: Loader<EntityKey, AccountRow | null> = {
@@ -240,15 +279,16 @@ export const accountByKey: Loader<EntityKey, AccountRow | null> = {
   turn: 2,
   keyOf: (key) => key,
   load(ctx, keys) {
-    const flags = relatedFlags(ctx);
+    const selected = shapeOf(ctx);
+    // Rows that are looked up by node id need that column.
+    const shape = { ...selected, briefAccount: selected.briefAccount && keys.every(isById) };
     return readAccountsInBatch<EntityKey>(ctx, keys, {
       name: 'accounts',
-      // Rows that are looked up by node id need that column.
-      flags: { ...flags, briefAccount: flags.briefAccount === true && keys.every(isById) },
+      shape,
       keyOf: (key) => key,
       async read(run, all, values) {
-        const [found] = await run(accountsByKeys, { ...keyParts(all), ...values });
-        return { byKey: byKeys(found?.rows ?? []), found };
+        const [row] = await run(accountsByKeys(shape), { ...keyParts(all), ...values });
+        return byKeys(row?.found ?? [], ({ account }) => account);
       },
     });
   },
@@ -276,11 +316,14 @@ function matches(patterns: SQL): SQL {
     and (${own} like all(${patterns}) or (${own} || ${aliasText}) like all(${patterns})))`;
 }
 
+const relatedRows = jsonArray(jsonRelated(givenShape), { source: sql`found as accounts` });
+const relatedPage = relatedRows.value.mapWith(relatedRows.decode);
+
 const listed: Listed<typeof accounts> = {
   table: accounts,
   family: statementFamily(),
   wantedFacets: wantedTags,
-  related: selectRelated,
+  related: () => ({ related: relatedPage }),
   owner: sql`${accounts.customerId} = ${given('customerId', 'text')}`,
   filter: sql`(${given('customerId', 'text')} is null or ${accounts.customerId} = ${given('customerId', 'text')})
     and (${accounts.facets} @> ${wantedTags}) is true
@@ -319,7 +362,7 @@ export async function accountPage(
     id,
   });
   for (const row of page.rows) ctx.prime(accountByKey, byId(row.id), row);
-  primeRelated(ctx, page.rows, groupRelated(page.found as unknown as RelatedRows));
+  primeRelated(ctx, (page.found.related ?? []) as Related[], shapeOf(ctx));
   return page;
 }
 

@@ -36,7 +36,7 @@ import type { SettingRow } from '../setting/table.ts';
 import { type IdTakenError, NotAllowedInStatusError } from '../writing/errors.ts';
 import { type Written, writeOnce } from '../writing/idempotency.ts';
 import { runPatch } from '../writing/patch.ts';
-import { patchStatement } from '../writing/patch-statement.ts';
+import { patchStatements } from '../writing/patch-statement.ts';
 import { retryOnViolation } from '../writing/retry.ts';
 import { assertArchived, assertWritable, lockStatement, touchStatement } from '../writing/row-lock.ts';
 import type { EntityInput } from '../writing/rules.ts';
@@ -115,12 +115,15 @@ async function lockActiveCustomer(run: Run, id: string): Promise<void> {
   }
 }
 
-const updateAccountStatement = patchStatement({
+const updateAccountStatements = patchStatements({
   name: 'update_account',
   kind: 'ACCOUNT_UPDATED',
   table: accounts,
   keys: changeableKeys,
-  allowed: sql`not (before.status = 'ACTIVE' and 'status' = any(input."set") and input.status = 'DRAFT')`,
+  allowed: (keys) =>
+    keys.includes('status')
+      ? sql`not (before.status = 'ACTIVE' and 'status' = any(input."set") and input.status = 'DRAFT')`
+      : sql`true`,
   customerId: sql`after.customer_id`,
   accountId: sql`after.id`,
 });
@@ -152,7 +155,7 @@ function columnsToSet(input: UpdateAccountInput): Partial<AccountRow> {
 export async function updateAccount(ctx: Ctx, input: UpdateAccountInput): Promise<Written<AccountRow>> {
   const outcome = await runPatch<AccountRow>(
     ctx,
-    { statement: updateAccountStatement, mutation: 'updateAccount' },
+    { statementOf: updateAccountStatements, mutation: 'updateAccount' },
     input,
     columnsToSet(input),
   );

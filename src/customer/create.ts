@@ -29,7 +29,6 @@ import {
   type KeyValues,
   keyColumns,
   keyFields,
-  keyOutcome,
   keyPlaceholders,
   keySteps,
   keyValues,
@@ -80,7 +79,7 @@ const createCustomerStatement = statement('create_customer', (orm) => {
   const newAccount = orm
     .$with('new_account')
     .as(orm.select(insertedFrom(accounts, 'newAccount')).from(recordset(accounts, 'newAccount')));
-  const { prior, claim, isFresh } = keySteps(orm);
+  const { steps, isFresh, joins, outcome } = keySteps(orm, true);
   const customer = orm.$with('customer').as(
     orm
       .insert(customers)
@@ -101,8 +100,7 @@ const createCustomerStatement = statement('create_customer', (orm) => {
       ...[
         input,
         newAccount,
-        prior,
-        claim,
+        ...steps,
         customer,
         first.wanted,
         first.locked,
@@ -112,11 +110,9 @@ const createCustomerStatement = statement('create_customer', (orm) => {
       ],
       ...[first.setting, first.change, setting, change, record],
     )
-    .select({ customer: fieldsOf(customers, customer), ...keyOutcome })
-    .from(sql`input`)
-    .leftJoin(customer, sql`true`)
-    .leftJoin(prior, sql`true`)
-    .leftJoin(claim, sql`true`);
+    .select({ customer: fieldsOf(customers, customer), ...outcome })
+    .from(sql`input ${joins}`)
+    .leftJoin(customer, sql`true`);
 });
 
 function creationChanges(ctx: Ctx, { customer, settings, account }: CreatedCustomer) {

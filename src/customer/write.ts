@@ -16,7 +16,7 @@ import type { SettingRow } from '../setting/table.ts';
 import { NotAllowedInStatusError } from '../writing/errors.ts';
 import { type Written, writeOnce } from '../writing/idempotency.ts';
 import { runPatch } from '../writing/patch.ts';
-import { patchStatement } from '../writing/patch-statement.ts';
+import { patchStatements } from '../writing/patch-statement.ts';
 import { assertArchived, assertWritable, lockStatement, touchStatement } from '../writing/row-lock.ts';
 import type { EntityInput } from '../writing/rules.ts';
 import type { CustomerStatus, UpdateCustomerInput } from './rules.ts';
@@ -59,12 +59,12 @@ export function refreshCustomer(
     ctx.prime(settingsOfOwner, { type: 'CUSTOMER', id: customer.id }, inSettingOrder(settings));
 }
 
-const updateCustomerStatement = patchStatement({
+const updateCustomerStatements = patchStatements({
   name: 'update_customer',
   kind: 'CUSTOMER_UPDATED',
   table: customers,
   keys: changeableKeys,
-  allowed: sql`true`,
+  allowed: () => sql`true`,
   customerId: sql`after.id`,
   accountId: sql`null`,
 });
@@ -85,7 +85,7 @@ function columnsToSet({ name, primaryEmail, address, metadata }: UpdateCustomerI
 export async function updateCustomer(ctx: Ctx, input: UpdateCustomerInput): Promise<Written<CustomerRow>> {
   const outcome = await runPatch<CustomerRow>(
     ctx,
-    { statement: updateCustomerStatement, mutation: 'updateCustomer' },
+    { statementOf: updateCustomerStatements, mutation: 'updateCustomer' },
     input,
     columnsToSet(input),
   );

@@ -12,10 +12,25 @@ function decoderOf(column: PgColumn): Decode | undefined {
     : undefined;
 }
 
+/** A condition that is fixed in the text of a statement, or that a placeholder decides. */
+export type Flag = boolean | SQL;
+
+/** Returns `yes` if a condition holds, else `no`. */
+export function either(flag: Flag, yes: SQL, no: SQL = sql`null`): SQL {
+  if (typeof flag === 'boolean') return flag ? yes : no;
+  return sql`case when ${flag} then ${yes} else ${no} end`;
+}
+
 /** A subset of the columns of a table, used if `when` is true. */
 export interface Brief {
   keys: readonly string[];
-  when: SQL;
+  when: Flag;
+}
+
+/** The SQL of a JSON value, and its decoder. */
+export interface Json<Value> {
+  value: SQL;
+  decode(json: unknown): Value;
 }
 
 /** Returns a function that decodes a JSON array of these columns to a row. */
@@ -33,10 +48,9 @@ function decoderFor<Row>(table: PgTable, keys: readonly string[]) {
 }
 
 /**
- * Returns the SQL of a row as a JSON array, and its decoder. With `brief`, the row may lack the other columns, although
- * its type has them.
+ * Returns the row `from` as a JSON array. With `brief`, the row may lack the other columns, although its type has them.
  */
-function jsonRow<T extends PgTable>(table: T, from: string, brief?: Brief) {
+export function jsonRow<T extends PgTable>(table: T, from: string, brief?: Brief): Json<InferSelectModel<T>> {
   type Row = InferSelectModel<T>;
   const arrayOf = (keys: readonly string[]) => {
     const names = keys.map((key) => sql`${sql.identifier(from)}.${sql.identifier(toSnakeCase(key))}`);
@@ -46,11 +60,11 @@ function jsonRow<T extends PgTable>(table: T, from: string, brief?: Brief) {
   const decodeWhole = decoderFor<Row>(table, keys);
   const decodeBrief = decoderFor<Row>(table, brief?.keys ?? keys);
   return {
-    row: brief
-      ? sql`case when ${brief.when} then ${arrayOf(brief.keys)} else ${arrayOf(keys)} end`
-      : arrayOf(keys),
-    decode: (values: unknown[]) =>
-      values.length === keys.length ? decodeWhole(values) : decodeBrief(values),
+    value: brief ? either(brief.when, arrayOf(brief.keys), arrayOf(keys)) : arrayOf(keys),
+    decode: (json) => {
+      const values = json as unknown[];
+      return values.length === keys.length ? decodeWhole(values) : decodeBrief(values);
+    },
   };
 }
 
@@ -60,17 +74,30 @@ export function jsonJoined<T extends PgTable>(
   from: string,
   brief?: Brief,
 ): SQL<InferSelectModel<T>> {
-  const { row, decode } = jsonRow(table, from, brief);
-  return row.mapWith(decode) as SQL<InferSelectModel<T>>;
+  const { value, decode } = jsonRow(table, from, brief);
+  return value.mapWith(decode) as SQL<InferSelectModel<T>>;
 }
 
-/** Selects rows as one JSON value, which is cheaper to send and decode than a result set. */
+interface Source {
+  /** What follows `from`. */
+  source: SQL;
+  order?: SQL;
+}
+
+/** Returns JSON values as one JSON array, which is cheaper to send and decode than a result set. SQL has `null` for none. */
+export function jsonArray<Value>({ value, decode }: Json<Value>, { source, order }: Source): Json<Value[]> {
+  return {
+    value: sql`(select json_agg(${value} ${order ? sql`order by ${order}` : sql``}) from ${source})`,
+    decode: (json) => ((json ?? []) as unknown[]).map(decode),
+  };
+}
+
+/** Selects rows as one JSON value. `null` if there are none. */
 export function jsonRows<T extends PgTable>(
   table: T,
   from: string,
-  { source, order, brief }: { source: SQL; order?: SQL; brief?: Brief },
+  source: Source,
 ): SQL<InferSelectModel<T>[]> {
-  const { row, decode } = jsonRow(table, from, brief);
-  const rows = sql`(select json_agg(${row} ${order ? sql`order by ${order}` : sql``}) from ${source})`;
-  return rows.mapWith((json: unknown[][]) => json.map(decode)) as SQL<InferSelectModel<T>[]>;
+  const { value, decode } = jsonArray(jsonRow(table, from), source);
+  return value.mapWith(decode) as SQL<InferSelectModel<T>[]>;
 }

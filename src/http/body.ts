@@ -32,6 +32,7 @@ const maxTypeBytes = 1024;
 
 /** Throws BodyError 415 unless the headers announce JSON in UTF-8 without compression. */
 export function assertJson(contentType: string | undefined, contentEncoding: string | undefined): void {
+  if (contentType === 'application/json' && contentEncoding === undefined) return;
   let type: MIMEType | undefined;
   try {
     if ((contentType ?? '').length <= maxTypeBytes) type = new MIMEType(contentType ?? '');
@@ -81,6 +82,7 @@ const stringOrFraction = /"(?:[^"\\]|\\.)*"|(-?\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+)
  * `1.00000000000000000001`: it could be an id.
  */
 export function assertExact(json: string): void {
+  if (!/\d[.e]/i.test(json)) return;
   for (const [token, whole, fraction = '', exponent = '0'] of json.matchAll(stringOrFraction)) {
     if (whole === undefined || whole.length === token.length || !Number.isInteger(Number(token))) continue;
     if (Number(exponent) >= fraction.replace(/0+$/, '').length) continue;

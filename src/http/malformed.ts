@@ -16,8 +16,12 @@ function bodyOf(message: string, status = 400): string {
 
 /** Returns a host in the spelling of URLs; undefined for an invalid one. Excludes user names and escapes. */
 function hostOf(host: string): string | undefined {
-  const isHost = /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d*)?$/i.test(host) && URL.canParse(`http://${host}`);
-  return isHost ? new URL(`http://${host}`).host : undefined;
+  if (!/^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d*)?$/i.test(host)) return undefined;
+  try {
+    return new URL(`http://${host}`).host;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Headers that must be sent once: a proxy and this service may read different ones. */
@@ -48,7 +52,7 @@ export function normaliseTarget(request: IncomingMessage): string | undefined {
     headers.host = host;
   }
   const target = request.url ?? '';
-  const isPath = /^\/[^?\\]*(?:\?|$)/.test(target) && URL.canParse(`http://localhost${target}`);
+  const isPath = /^\/[^?\\]*(?:\?|$)/.test(target);
   const known = hostOf(headers.host ?? '');
   if (!isPath || known === undefined)
     return 'The target must be a path, and `Host` a host name with or without a port.';

@@ -31,14 +31,16 @@ export function keyParts(keys: readonly EntityKey[]): { ids: string[]; uuids: st
   return { ids, uuids };
 }
 
-/** Indexes rows by each of their keys. Rows can lack `nodeId` if it was not selected. */
-export function byKeys<Row extends { id: string; nodeId?: string }>(
-  rows: readonly Row[],
-): Map<EntityKey, Row> {
-  const found = new Map<EntityKey, Row>();
-  for (const row of rows) {
-    found.set(byId(row.id), row);
-    if (row.nodeId !== undefined) found.set(byUuid(row.nodeId), row);
+/** Indexes elements by each key of their rows. Rows can lack `nodeId` if it was not selected. */
+export function byKeys<T>(
+  elements: readonly T[],
+  rowOf: (element: T) => { id: string; nodeId?: string },
+): Map<EntityKey, T> {
+  const found = new Map<EntityKey, T>();
+  for (const element of elements) {
+    const { id, nodeId } = rowOf(element);
+    found.set(byId(id), element);
+    if (nodeId !== undefined) found.set(byUuid(nodeId), element);
   }
   return found;
 }

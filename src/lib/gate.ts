@@ -17,11 +17,6 @@ function createCountingGate({ width, failsAll }: GateOptions) {
   const waiting: Waiting[] = [];
   let running = 0;
 
-  async function enter(): Promise<void> {
-    if (running < width) running += 1;
-    // Work that ends passes its place on.
-    else await new Promise<void>((begin, reject) => waiting.push({ begin, reject }));
-  }
   function leave(): void {
     const next = waiting.shift();
     if (next === undefined) running -= 1;
@@ -29,7 +24,9 @@ function createCountingGate({ width, failsAll }: GateOptions) {
   }
   return {
     async run<T>(work: () => Promise<T>): Promise<T> {
-      await enter();
+      if (running < width) running += 1;
+      // Work that ends passes its place on.
+      else await new Promise<void>((begin, reject) => waiting.push({ begin, reject }));
       try {
         return await work();
       } catch (error) {

@@ -105,19 +105,21 @@ function pendingBatch<Item, Result>(
   group: Group,
   { size, maxSize }: BatchRequest<Item>,
   run: RunBatch<Item, Result>,
+  maxRunning: number,
 ): Batch {
   if (group.pending !== undefined && group.pending.size() + size > maxSize) sendBatch(group, group.pending);
   if (group.pending === undefined) {
     const batch = openBatch(run as RunBatch<unknown, unknown>, () => sendAfterBatch(group));
     group.pending = batch;
     // Sent at the end of the turn, because requests come in bursts. Two small batches at a time would cost more CPU.
-    if (group.running === 0) setImmediate(() => sendBatch(group, batch));
+    if (group.running < maxRunning) setImmediate(() => sendBatch(group, batch));
     else setTimeout(() => sendBatch(group, batch), maxWaitMs).unref();
   }
   return group.pending;
 }
 
-export function createRequestBatcher(): RequestBatcher {
+/** @param maxRunning the number of batches of a group that run at the same time */
+export function createRequestBatcher(maxRunning = 1): RequestBatcher {
   const groups = new Map<string, Group>();
   function openGroup(name: string): Group {
     const dispose = () => {
@@ -129,7 +131,7 @@ export function createRequestBatcher(): RequestBatcher {
   }
   return async (name, request, run) => {
     const group = groups.get(name) ?? openGroup(name);
-    const batch = pendingBatch(group, request, run);
+    const batch = pendingBatch(group, request, run, maxRunning);
     const remove = batch.add(request);
     request.signal.addEventListener('abort', remove);
     const result = await batch.result.finally(() => request.signal.removeEventListener('abort', remove));

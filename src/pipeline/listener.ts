@@ -32,7 +32,10 @@ function openExchange(incoming: IncomingMessage, response: ServerResponse): Exch
   const header = (name: string) => incoming.headers[name] as string | undefined;
   const cancel = createCancel();
   const { socket } = incoming;
-  const end = () => cancel.abort(new Error('The client closed the connection.'));
+  const end = () => {
+    // Nothing of the request still runs after its response.
+    if (!response.writableFinished) cancel.abort(new Error('The client closed the connection.'));
+  };
   // A response that waits behind another one of its connection does not notice that the connection closes.
   socket.once('close', end);
   response.once('close', () => {

@@ -18,6 +18,7 @@ const persistedQuery = z.object({ sha256Hash: z.string() });
 function documentIdOf({ documentId, extensions }: RawParams): string | undefined {
   if (typeof documentId === 'string' && documentId !== '') return documentId;
   const given = (extensions as { persistedQuery?: unknown } | null | undefined)?.persistedQuery;
+  if (given === undefined) return undefined;
   const parsed = persistedQuery.safeParse(given);
   return parsed.success ? parsed.data.sha256Hash : undefined;
 }

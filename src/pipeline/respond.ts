@@ -33,8 +33,8 @@ async function compressed(answer: Answer, accepted: string | undefined): Promise
 }
 
 /** Returns the functions that turn results into responses. */
-export function createRespond(options: ShownErrors) {
-  const { log } = options;
+export function createRespond({ log, exposesSchema, metrics }: ShownErrors) {
+  const options = { log, exposesSchema, metrics };
   /** Masks, names and logs the errors of a result. */
   function show({ requestId, accepts }: Exchange, result: Result): Result {
     const namesJson = accepts === undefined || accepts.json === 'application/json';

@@ -1,4 +1,5 @@
 import { type SQL, type SQLWrapper, sql } from 'drizzle-orm';
+import type { WithSubquery } from 'drizzle-orm/subquery';
 import type { Ctx, Run } from '../ctx.ts';
 import { tenantId } from '../db/rows.ts';
 import { type Orm, statement } from '../db/statement.ts';
@@ -39,11 +40,32 @@ function keyLock(key: SQLWrapper): SQL {
   return sql`hashtextextended(E'idempotency\\n' || ${key}, ${tenantId}::integer)`;
 }
 
-/**
- * Returns the CTEs that apply the keys of the CTE `input`: `prior` finds earlier results, `claim` finds keys whose
- * first request is still running. Write only the inputs for which `isFresh` holds.
- */
-export function keySteps(orm: Orm) {
+/** The parts of a statement that apply the idempotency keys of the CTE `input`. */
+interface KeySteps {
+  /** The CTEs `prior`, which finds earlier results, and `claim`, which finds keys whose first request is still running. */
+  steps: WithSubquery[];
+  /** Write only the inputs for which this holds. */
+  isFresh: SQL;
+  /** Joins the CTEs to `input`. */
+  joins: SQL;
+  /** The columns for `earlierAnswer`. */
+  outcome: { [key in keyof KeyOutcome]: SQL<KeyOutcome[key]> };
+}
+
+const withoutKeys: KeySteps = {
+  steps: [],
+  isFresh: sql`true`,
+  joins: sql``,
+  outcome: {
+    priorFingerprint: sql<null>`null`,
+    priorAnswer: sql<null>`null`,
+    claimFree: sql<null>`null`,
+  },
+};
+
+/** Returns the parts of a statement that apply idempotency keys. Without keys, they do nothing. */
+export function keySteps(orm: Orm, hasKeys: boolean): KeySteps {
+  if (!hasKeys) return withoutKeys;
   const prior = orm.$with('prior').as(
     orm
       .select({
@@ -69,7 +91,14 @@ export function keySteps(orm: Orm) {
   );
   const isFresh = sql`not exists (select from prior where prior.key = input."idempotencyKey")
     and coalesce((select claim.free from claim where claim.key = input."idempotencyKey"), true)`;
-  return { prior, claim, isFresh };
+  const joins = sql`left join prior on prior.key = input."idempotencyKey"
+    left join claim on claim.key = input."idempotencyKey"`;
+  const outcome = {
+    priorFingerprint: sql<string | null>`prior.fingerprint`,
+    priorAnswer: sql<unknown>`prior.answer`,
+    claimFree: sql<boolean | null>`claim.free`,
+  };
+  return { steps: [prior, claim], isFresh, joins, outcome };
 }
 
 /** Selects the columns of `keyColumns` in the CTE `input`. */
@@ -99,13 +128,6 @@ export function recordAnswers(orm: Orm, written: SQL, answer: SQL = sql`input."a
       .returning({ key: idempotencyRecords.key }),
   );
 }
-
-/** The columns that a statement with `keySteps` returns for `earlierAnswer`. */
-export const keyOutcome = {
-  priorFingerprint: sql<string | null>`prior.fingerprint`,
-  priorAnswer: sql<unknown>`prior.answer`,
-  claimFree: sql<boolean | null>`claim.free`,
-};
 
 /** Returns the values of the placeholders of `keySteps` and `recordAnswers`. */
 export function keyPlaceholders(ctx: Ctx): { now: string; keptSince: string } {

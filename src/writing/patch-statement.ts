@@ -6,7 +6,7 @@ import { recordset, storedKeys, tenantId } from '../db/rows.ts';
 import { type Orm, statement } from '../db/statement.ts';
 import type { ChangeKind } from '../history/rules.ts';
 import { changes } from '../history/table.ts';
-import { keyOutcome, keySteps, recordAnswers } from './idempotency.ts';
+import { keySteps, recordAnswers } from './idempotency.ts';
 
 /** A table whose rows have a tenant, an id and a version. */
 export type VersionedTable = PgTable & Record<'tenantId' | 'id' | 'version' | 'updatedAt', PgColumn>;
@@ -17,13 +17,16 @@ export function laterOf(updatedAt: PgColumn, now: SQLWrapper): SQL {
 }
 
 /** The table and the columns that a patch can change. */
-export interface Patched<T extends VersionedTable> {
+export interface Patched<T extends VersionedTable = VersionedTable> {
   name: string;
   kind: ChangeKind;
   table: T;
   keys: readonly string[];
-  /** A condition on `before`, the row as it was, and `input`. The version and the status are checked in addition. */
-  allowed: SQL;
+  /**
+   * A condition for setting these keys, on `before`, the row as it was, and `input`. The version and the status are
+   * checked in addition.
+   */
+  allowed(keys: readonly string[]): SQL;
   /** The owner of the change, from `after`. */
   customerId: SQL;
   accountId: SQL;
@@ -161,30 +164,52 @@ const refused = {
 
 export type Refused = { id: string; status: string; version: number };
 
-/** Defines the statement that updates rows, with their keys, version checks, history and idempotency records. */
-export function patchStatement<T extends VersionedTable>(patched: Patched<T>) {
-  const { table } = patched;
-  return statement(patched.name, (orm) => {
+function defineStatement(name: string, patched: Patched, hasKeys: boolean) {
+  const { table, keys } = patched;
+  return statement(name, (orm) => {
     const input = inputStep(orm, patched);
-    const { prior, claim, isFresh } = keySteps(orm);
-    const allowed = sql`${isFresh} and before.status <> 'ARCHIVED'
-      and coalesce(input."expectedVersion", before.version) = before.version and ${patched.allowed}`;
+    const repeats = keySteps(orm, hasKeys);
+    const allowed = sql`${repeats.isFresh} and before.status <> 'ARCHIVED'
+      and coalesce(input."expectedVersion", before.version) = before.version and ${patched.allowed(keys)}`;
     const { before, after, outcome } = patchSteps(orm, patched, allowed);
     const change = insertChange(orm, patched);
     const written = sql`input join outcome on outcome.id = input.id`;
     const record = recordAnswers(orm, written, rowJson('outcome', storedKeys(table)));
     return orm
-      .with(input, prior, claim, before, after, outcome, change, record)
+      .with(input, ...repeats.steps, before, after, outcome, change, ...(hasKeys ? [record] : []))
       .select({
         id: sql<string>`input.id`,
         before: refused,
         after: jsonJoined(table, 'outcome'),
-        ...keyOutcome,
+        ...repeats.outcome,
       })
-      .from(sql`input`)
+      .from(sql`input ${repeats.joins}`)
       .leftJoin(before, sql`before.id = input.id`)
-      .leftJoin(outcome, sql`outcome.id = input.id`)
-      .leftJoin(prior, sql`prior.key = input."idempotencyKey"`)
-      .leftJoin(claim, sql`claim.key = input."idempotencyKey"`);
+      .leftJoin(outcome, sql`outcome.id = input.id`);
   });
+}
+
+export type PatchStatement = ReturnType<typeof defineStatement>;
+
+/** Returns the statement for the keys that an update sets, and for updates with or without idempotency keys. */
+export type PatchStatements = (set: readonly string[], hasKeys: boolean) => PatchStatement;
+
+/**
+ * Defines the statements that update rows, with their idempotency keys, version checks, history and records. The most
+ * common updates, of one key, have lighter statements than others.
+ */
+export function patchStatements(patched: Patched): PatchStatements {
+  const { name, keys } = patched;
+  const define = (hasKeys: boolean) => {
+    const full = hasKeys ? `${name}_once` : name;
+    const ofOne = keys.map(
+      (key) => [key, defineStatement(`${full}_${key}`, { ...patched, keys: [key] }, hasKeys)] as const,
+    );
+    return { ofAll: defineStatement(full, patched, hasKeys), ofOne: new Map<string, PatchStatement>(ofOne) };
+  };
+  const [keyless, keyed] = [define(false), define(true)];
+  return (set, hasKeys) => {
+    const { ofAll, ofOne } = hasKeys ? keyed : keyless;
+    return (set.length === 1 ? ofOne.get(set[0] ?? '') : undefined) ?? ofAll;
+  };
 }

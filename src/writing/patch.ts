@@ -11,7 +11,7 @@ import {
   keyPlaceholders,
   keyValues,
 } from './idempotency.ts';
-import type { patchStatement, Refused } from './patch-statement.ts';
+import type { PatchStatement, PatchStatements, Refused } from './patch-statement.ts';
 import { retryOnViolation } from './retry.ts';
 import type { Repeatable } from './rules.ts';
 
@@ -22,8 +22,6 @@ export interface PatchInput extends Repeatable {
   id: string;
   expectedVersion?: number | null | undefined;
 }
-
-type Statement = ReturnType<typeof patchStatement>;
 
 /**
  * The outcome of a patch: the earlier result of its key, the written row, or the row that was not allowed to change.
@@ -38,7 +36,7 @@ interface Attempt {
   row: Record<string, unknown>;
 }
 
-function patchAll(run: Run, statement: Statement, attempts: readonly Attempt[]) {
+function patchAll(run: Run, statement: PatchStatement, attempts: readonly Attempt[]) {
   const ctx = attempts.at(-1)?.ctx;
   if (ctx === undefined) throw new Error('A batch needs at least one update.');
   const input = JSON.stringify(attempts.map(({ row }) => row));
@@ -60,7 +58,7 @@ function withoutDuplicates(attempts: readonly Attempt[]): Attempt[] {
 /**
  * Updates a row in one batch with concurrent requests. An attempt that must wait for another one joins the next batch.
  */
-async function patchInBatch(ctx: Ctx, statement: Statement, attempt: Attempt) {
+async function patchInBatch(ctx: Ctx, statement: PatchStatement, attempt: Attempt) {
   const request = { item: attempt, size: 1, maxSize: maxBatchSize };
   for (;;) {
     const outcomes = await writeInBatch(ctx, statement.name, request, async (run, attempts) => {
@@ -100,12 +98,13 @@ function newAttempt(ctx: Ctx, mutation: string, input: PatchInput, values: Recor
  */
 export async function runPatch<Row extends { id: string | null }>(
   ctx: Ctx,
-  { statement, mutation }: { statement: Statement; mutation: string },
+  { statementOf, mutation }: { statementOf: PatchStatements; mutation: string },
   input: PatchInput,
   values: Partial<Row>,
 ): Promise<PatchOutcome<Row>> {
   const attempt = newAttempt(ctx, mutation, input, values);
   const { key } = attempt;
+  const statement = statementOf(Object.keys(values), key.idempotencyKey !== null);
   return retryOnViolation<PatchOutcome<Row>>(
     [keyConstraint],
     async (tries) => {

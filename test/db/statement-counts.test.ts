@@ -46,7 +46,7 @@ const wholeAccount = `id name address { city } customer { id name } aliases { va
 
 /** Returns the statements that select from customers, without joins to customers. */
 const readsOfCustomers = (texts: string[]) =>
-  texts.filter((text) => /^select .* from "customers"/s.test(text));
+  texts.filter((text) => /^select [^(]* from "customers"/.test(text));
 
 describe('a mutation', () => {
   const run = (client: Client, document: string, input: object) =>

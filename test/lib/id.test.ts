@@ -53,7 +53,7 @@ it('finds rows by either id', () => {
     byId('b'),
     byUuid('a'),
   ];
-  const found = byKeys(rows);
+  const found = byKeys(rows, (row) => row);
   expect(keys.map((key) => found.get(key)?.id ?? null)).toEqual(['b', null, 'a', null, 'b', null]);
   expect(keyParts(keys)).toEqual({ ids: ['nobody', 'a', 'uuid-b', 'b'], uuids: ['uuid-b', 'a'] });
 });
