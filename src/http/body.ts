@@ -94,11 +94,11 @@ export function assertExact(json: string): void {
   }
 }
 
-function readIncoming(request: IncomingMessage): Promise<string> {
+function readIncoming(request: IncomingMessage): Promise<Uint8Array> {
   if (Number(request.headers['content-length'] ?? 0) > maxBodyBytes) return Promise.reject(tooLarge());
   // The request may have closed while its token was looked up; then no event follows.
   if (request.destroyed) return Promise.reject(brokenOff());
-  return new Promise<Buffer>((resolve, reject) => {
+  return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;
     request.on('data', (chunk: Buffer) => {
@@ -111,21 +111,23 @@ function readIncoming(request: IncomingMessage): Promise<string> {
     request.on('close', () => {
       if (!request.complete) reject(brokenOff());
     });
-  }).then(decodeText);
+  });
 }
 
+const noBytes = new Uint8Array();
+
 /**
- * Returns a function that reads the body of a request. A complete body is read at once, because its bytes use less
+ * Returns a function that reads the bytes of a request's body. A complete body is read at once, because its bytes use less
  * memory than its stream while the request waits.
  */
-export function bodyOf(request: IncomingMessage): () => Promise<string> {
+export function bodyOf(request: IncomingMessage): () => Promise<Uint8Array> {
   if (!request.complete || request.destroyed) return () => readIncoming(request);
   const body: Buffer | null = request.read();
   if (body !== null && body.length > maxBodyBytes) return () => Promise.reject(tooLarge());
   return async () => {
     // The request itself is destroyed once it has been read.
     if (request.socket.destroyed) throw brokenOff();
-    return body === null ? '' : decodeText(body);
+    return body ?? noBytes;
   };
 }
 

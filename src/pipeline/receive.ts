@@ -1,5 +1,5 @@
 import type { GraphQLError } from 'graphql';
-import { assertExact, assertJson, BodyError, excessIn, isPercentEncoded } from '../http/body.ts';
+import { assertExact, assertJson, BodyError, decodeText, excessIn, isPercentEncoded } from '../http/body.ts';
 import type { Exchange } from './exchange.ts';
 import { requestError } from './request-error.ts';
 
@@ -49,12 +49,12 @@ function parseSearch(search: string): RawParams {
  * @param search the query string of the URL, without `?`
  * @throws GraphQLError BAD_REQUEST or PAYLOAD_TOO_LARGE
  */
-export async function receive(exchange: Exchange, search: string, readBody: () => Promise<string>) {
+export async function receive(exchange: Exchange, search: string, readBody: () => Promise<Uint8Array>) {
   try {
     if (exchange.method === 'GET') return parseSearch(search);
     // This content type prevents cross-site requests without a preflight.
     assertJson(exchange.header('content-type'), exchange.header('content-encoding'));
-    return parseJson(await readBody());
+    return parseJson(decodeText(await readBody()));
   } catch (error) {
     throw error instanceof BodyError ? bodyError(error) : error;
   }

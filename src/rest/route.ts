@@ -1,3 +1,4 @@
+import type { HttpBindings } from '@hono/node-server';
 import { createRoute, type OpenAPIHono, type RouteConfig } from '@hono/zod-openapi';
 import type { Context, MiddlewareHandler } from 'hono';
 import type { Logger } from 'pino';
@@ -28,6 +29,7 @@ export interface RestOptions {
 }
 
 export interface RestEnv {
+  Bindings: HttpBindings;
   Variables: {
     options: RestOptions;
     requestId: string;
