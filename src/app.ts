@@ -94,7 +94,6 @@ function routed(
   fail: Fail,
 ): Listener {
   const toRest = getRequestListener(rest, {
-    overrideGlobalObjects: false,
     errorHandler(error) {
       throw error;
     },
