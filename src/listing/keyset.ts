@@ -1,5 +1,6 @@
 import { getTableName, type InferSelectModel, type SQL, sql } from 'drizzle-orm';
 import type { PgColumn, PgTable } from 'drizzle-orm/pg-core';
+import type { WithSubquery } from 'drizzle-orm/subquery';
 import type { Run } from '../ctx.ts';
 import { jsonRows } from '../db/json.ts';
 import { given, oneRow } from '../db/rows.ts';
@@ -105,13 +106,19 @@ export interface Paged<T extends PgTable = PgTable> {
 /** The result of a page: its rows and the related rows. `null` if there are none. */
 export type Found<Row> = [{ rows: Row[] | null } & Record<string, unknown>];
 
-/** Reads one page of the rows of a query, which has the columns of the table. `more` are further columns. */
+/** What a page is read with: a CTE that its rows come from, and further columns. */
+interface PageParts {
+  source?: WithSubquery;
+  more?: Record<string, SQL>;
+}
+
+/** Reads one page of the rows of a query, which has the columns of the table. */
 export function readPage<T extends PgTable>(
   orm: Orm,
   { table, related }: Paged<T>,
   rows: SQL,
   walk: Walk,
-  more: Record<string, SQL> = {},
+  { source, more }: PageParts = {},
 ) {
   const name = tableIdentifier(table);
   const found = orm
@@ -119,7 +126,7 @@ export function readPage<T extends PgTable>(
     .as(sql`select * from ${rows} as ${name} order by ${sortOf(walk)} limit ${pageLimit}`);
   const page = jsonRows(table, getTableName(table), { source: sql`found as ${name}`, order: sortOf(walk) });
   return orm
-    .with(found)
+    .with(...(source ? [source] : []), found)
     .select({ rows: page, ...related?.(), ...more })
     .from(oneRow) as unknown as Preparable<Found<InferSelectModel<T>>>;
 }

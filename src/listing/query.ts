@@ -74,24 +74,32 @@ function selectNearRows(listed: Listed, { driver, walk, byChange, range, limit }
   );
 }
 
-/** Returns a query of one row, the `Probe` of the near rows. */
-function probeOf(listed: Listed, list: ListWalk): SQL {
-  const name = tableIdentifier(listed.table);
-  const near = sql`select ${listed.table.searchText}, ${fullFilter(listed)} as is_match from ${selectNearRows(listed, list)} as ${name}`;
-  const pieces = sql`select json_build_array(piece, (select count(*) from near where search_text like piece)) as counted
-    from unnest(search_pieces(${patterns})) as piece`;
-  return sql`with near as materialized (${near})
-    select (select count(*) from near)::integer as scanned, (select count(*) from near where is_match)::integer as matches,
-      (select json_agg(counted) from (${pieces}) as pieces) as pieces`;
+/**
+ * Returns the CTE `near`: the near rows in their order, each with whether it matches. Its rows are read as far as they
+ * are needed.
+ */
+function nearStep(orm: Orm, listed: Listed, list: ListWalk) {
+  const rows = sql`select *, ${fullFilter(listed)} as is_match
+    from ${selectNearRows(listed, list)} as ${tableIdentifier(listed.table)}`;
+  return orm.$with('near', { rows: sql`rows` }).as(rows);
 }
+
+/** Returns a query of one row, the `Probe` of the near rows. */
+const probe = sql`select (select count(*) from near)::integer as scanned,
+  (select count(*) from near where is_match)::integer as matches,
+  (select json_agg(json_build_array(piece, (select count(*) from near where search_text like piece)))
+    from unnest(search_pieces(${patterns})) as piece) as pieces`;
 
 /** Reads one page of a filtered list by a short scan along the order. Selects a `probe` if that does not fill the page. */
 export function readNearPage<T extends ListedTable>(orm: Orm, listed: Listed<T>, list: ListWalk) {
-  const name = tableIdentifier(listed.table);
-  const rows = sql`(select * from ${selectNearRows(listed, list)} as ${name} where ${fullFilter(listed)} order by ${sortOf(list.walk)} limit ${pageLimit})`;
-  const probe = sql`(select case when (select count(*) from found) < ${pageLimit}
-    then (select to_json(probe) from (${probeOf(listed, list)}) as probe) end)`;
-  return readPage(orm, listed, rows, list.walk, { probe });
+  // The CTE is in the order of the page. A sort here would read all its rows.
+  const rows = sql`(select * from near where is_match limit ${pageLimit})`;
+  const missing = sql`(select case when (select count(*) from found) < ${pageLimit}
+    then (select to_json(probe) from (${probe}) as probe) end)`;
+  return readPage(orm, listed, rows, list.walk, {
+    source: nearStep(orm, listed, list),
+    more: { probe: missing },
+  });
 }
 
 /** Matches the rows of a filtered list by the index of a driver, and by this many words of the search. */
@@ -130,12 +138,13 @@ export function readSortedPage<T extends ListedTable>(orm: Orm, listed: Listed<T
 /** Reads what a short scan along the order shows. */
 export function readProbe(orm: Orm, listed: Listed, list: ListWalk) {
   return orm
+    .with(nearStep(orm, listed, list))
     .select({
       scanned: sql<number>`scanned`,
       matches: sql<number>`matches`,
       pieces: sql<Probe['pieces']>`pieces`,
     })
-    .from(sql`(${probeOf(listed, list)}) as probe`) as unknown as Preparable<[Probe]>;
+    .from(sql`(${probe}) as probe`) as unknown as Preparable<[Probe]>;
 }
 
 /** Counts the matches of a filtered list row by row, which is fast if most rows match. */
