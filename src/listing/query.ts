@@ -79,7 +79,8 @@ function selectNearRows(listed: Listed, { driver, walk, byChange, range, limit }
  * are needed.
  */
 function nearStep(orm: Orm, listed: Listed, list: ListWalk) {
-  const rows = sql`select *, ${fullFilter(listed)} as is_match
+  const { id, searchText } = listed.table;
+  const rows = sql`select ${id}, ${searchText}, ${fullFilter(listed)} as is_match
     from ${selectNearRows(listed, list)} as ${tableIdentifier(listed.table)}`;
   return orm.$with('near', { rows: sql`rows` }).as(rows);
 }
@@ -93,7 +94,8 @@ const probe = sql`select (select count(*) from near)::integer as scanned,
 /** Reads one page of a filtered list by a short scan along the order. Selects a `probe` if that does not fill the page. */
 export function readNearPage<T extends ListedTable>(orm: Orm, listed: Listed<T>, list: ListWalk) {
   // The CTE is in the order of the page. A sort here would read all its rows.
-  const rows = sql`(select * from near where is_match limit ${pageLimit})`;
+  const ids = sql`array(select id from near where is_match limit ${pageLimit})`;
+  const rows = sql`(select * from ${listed.table} where ${inTenant(listed)} and ${listed.table.id} = any(${ids}))`;
   const missing = sql`(select case when (select count(*) from found) < ${pageLimit}
     then (select to_json(probe) from (${probe}) as probe) end)`;
   return readPage(orm, listed, rows, list.walk, {
