@@ -294,6 +294,12 @@ export const accountByKey: Loader<EntityKey, AccountRow | null> = {
   },
 };
 
+/** Reads the rows of an account that the document selects in one statement, if they would take several. */
+export async function loadRelated(ctx: Ctx, id: string): Promise<void> {
+  const { customers, aliases, settings } = shapeOf(ctx);
+  if ([customers, aliases, settings].filter(Boolean).length > 1) await accountByKey.load(ctx, [byId(id)]);
+}
+
 /** The tag of the filter in a list, as facets have it. */
 const wantedTags = sql`(select fold_tags(${given('tags', 'text[]')}))`;
 const currency = given('currency', 'text');

@@ -40,7 +40,7 @@ import { patchStatements } from '../writing/patch-statement.ts';
 import { retryOnViolation } from '../writing/retry.ts';
 import { assertArchived, assertWritable, lockStatement, touchStatement } from '../writing/row-lock.ts';
 import type { EntityInput } from '../writing/rules.ts';
-import { accountByKey } from './read.ts';
+import { accountByKey, loadRelated } from './read.ts';
 import type { AccountStatus, UpdateAccountInput } from './rules.ts';
 import { type AccountRow, accounts, changeableKeys } from './table.ts';
 
@@ -165,6 +165,7 @@ export async function updateAccount(ctx: Ctx, input: UpdateAccountInput): Promis
     throw new NotAllowedInStatusError('Account', id, status, 'it cannot become a DRAFT again.');
   }
   refreshAccount(ctx, outcome.after);
+  await loadRelated(ctx, outcome.after.id);
   return { written: outcome.after, replayed: false };
 }
 

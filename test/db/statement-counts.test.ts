@@ -97,6 +97,25 @@ describe('a mutation', () => {
     expectStatements(await run(client, document, { id: 'A1', name: 'Changed', idempotencyKey: 'k' }), 1);
   });
 
+  it('runs two statements for updateAccount that returns every field', async () => {
+    const client = await tenantWithCustomer(service);
+    await createAccount(client, { id: 'A1', aliases: ['x'], settings });
+    const document = `mutation($input: UpdateAccountInput!) { updateAccount(input: $input) { __typename
+      ... on UpdateAccountSuccess { account { ${wholeAccount} } } } }`;
+    expectStatements(await run(client, document, { id: 'A1', name: 'Changed' }), 2);
+  });
+
+  it('leaves idempotency records out of the statements of writes without a key', async () => {
+    const client = await tenantWithCustomer(service);
+    const created = await run(client, createAccountDocument('id'), accountInput({ id: 'A1' }));
+    const document = `mutation($input: UpdateAccountInput!) { updateAccount(input: $input) { __typename
+      ... on UpdateAccountSuccess { account { id } } } }`;
+    const renamed = await run(client, document, { id: 'A1', name: 'Changed' });
+    for (const texts of [created, renamed]) expect(texts.join()).not.toContain('idempotency_records');
+    const repeatable = await run(client, document, { id: 'A1', name: 'Again', idempotencyKey: 'k' });
+    expect(repeatable.join()).toContain('idempotency_records');
+  });
+
   it('runs one statement for createCustomer with a first account', async () => {
     const client = await service.newTenant();
     const document =
@@ -187,6 +206,16 @@ describe('a batch of one document', () => {
     ];
     const texts = await costOf(large.client, document, { nodeIds, entities });
     expect(readsOfCustomers(texts), texts.join('\n')).toHaveLength(1);
+  });
+
+  it('reads only the tables of an account that the document selects', async () => {
+    const tablesOf = async (selection: string) => {
+      const [text = ''] = await costOf(large.client, `{ account(id: "${idOf(1)}") { ${selection} } }`);
+      return ['customers', 'aliases', 'settings'].filter((table) => text.includes(`"${table}"`));
+    };
+    expect(await tablesOf('id name')).toEqual([]);
+    expect(await tablesOf('customer { name }')).toEqual(['customers']);
+    expect(await tablesOf('aliases { value } settings { value }')).toEqual(['aliases', 'settings']);
   });
 
   it('reads 100 account entities with their customers in one statement', async () => {
