@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import { readAccountsInBatch, type Shape, selectAccounts, shapeName, shapeOf } from '../account/read.ts';
+import { nameOfShape, readAccountsInBatch, type Shape, selectAccounts, shapeOf } from '../account/read.ts';
 import { type AccountRow, accounts } from '../account/table.ts';
 import { inForceThen, instantKey, positionColumn, requestedNames } from '../alias/read.ts';
 import { aliases } from '../alias/table.ts';
@@ -17,7 +17,7 @@ export interface AliasKey {
 const readByAliases = statementFamily();
 
 function accountsByAliases(shape: Shape) {
-  return readByAliases(`accounts_by_aliases_${shapeName(shape)}`, (orm) =>
+  return readByAliases(nameOfShape('accounts_by_aliases', shape), (orm) =>
     orm
       .select({ found: selectAccounts(shape, sql`wanted.${positionColumn}`) })
       .from(requestedNames())

@@ -36,7 +36,7 @@ import {
   type Written,
 } from '../writing/idempotency.ts';
 import { retryOnViolation } from '../writing/retry.ts';
-import { customerByKey, joinedCustomer, relatedValues, shapeName, shapeOf } from './read.ts';
+import { customerByKey, joinedCustomer, nameOfShape, relatedValues, shapeOf } from './read.ts';
 import { type CreateAccountInput, maxAccountsPerCall } from './rules.ts';
 import { type AccountRow, accounts, snapshot } from './table.ts';
 import { explainClash, primeAccount } from './write.ts';
@@ -265,7 +265,7 @@ async function insertAll(run: Run, attempts: readonly Attempt[]): Promise<Map<At
  * request; then each request must run alone.
  */
 function insertInBatch(ctx: Ctx, attempts: readonly Attempt[]): Promise<Map<Attempt, Outcome> | undefined> {
-  const group = `create ${shapeName(shapeOf(ctx))}`;
+  const group = nameOfShape('create', shapeOf(ctx));
   const request = { item: attempts, size: attempts.length, maxSize: maxAccountsPerCall };
   return writeInBatch(ctx, group, request, (run, items) => insertAll(run, items.flat()));
 }

@@ -67,22 +67,20 @@ export function shapeOf({ selects }: Pick<Ctx, 'selects'>): Shape {
   // A selection on `Node` applies to each type that has a node id.
   const isBrief = ({ type, fields }: BriefColumns) =>
     selects.only('Node', noFields) && selects.only(type, fields);
-  const [customers, aliases] = [selects.field('Account.customer'), selects.field('Account.aliases')];
   return {
     briefAccount: isBrief(briefly.account),
-    customers,
-    briefCustomer: customers && isBrief(briefly.customer),
-    aliases,
-    briefAlias: aliases && isBrief(briefly.alias),
+    customers: selects.field('Account.customer'),
+    briefCustomer: isBrief(briefly.customer),
+    aliases: selects.field('Account.aliases'),
+    briefAlias: isBrief(briefly.alias),
     settings: selects.field('Account.settings'),
   };
 }
 
-/** Returns the part of a statement name that identifies a shape. */
-export function shapeName(shape: Shape): string {
-  return Object.values(shape)
-    .map((flag) => (flag ? '1' : '0'))
-    .join('');
+/** Returns a name that identifies a read and its shape. */
+export function nameOfShape(read: string, shape: Shape): string {
+  const selected = Object.entries(shape).filter(([, isSelected]) => isSelected);
+  return [read, ...selected.map(([name]) => name)].join('_');
 }
 
 type Flags = Record<keyof Shape, Flag>;
@@ -226,7 +224,7 @@ export async function readAccountsInBatch<Key>(
       { ...shape, ...instantsOf(items) },
     );
   const request = { item: { keys, now: ctx.now }, size: keys.length, maxSize: maxKeysTogether };
-  const byKey = await ctx.batch(`${name} ${shapeName(shape)}`, request, find);
+  const byKey = await ctx.batch(nameOfShape(name, shape), request, find);
   const found = keys.map((key) => byKey.get(keyOf(key)));
   primeRelated(
     ctx,
@@ -262,7 +260,7 @@ export const customerByKey: Loader<EntityKey, CustomerRow | null> = {
 const readByKeys = statementFamily();
 
 function accountsByKeys(shape: Shape) {
-  return readByKeys(`accounts_by_keys_${shapeName(shape)}`, (orm) =>
+  return readByKeys(nameOfShape('accounts_by_keys', shape), (orm) =>
     orm
       .select({ found: selectAccounts(shape) })
       .from(accounts)

@@ -111,14 +111,18 @@ function pendingBatch<Item, Result>(
   if (group.pending === undefined) {
     const batch = openBatch(run as RunBatch<unknown, unknown>, () => sendAfterBatch(group));
     group.pending = batch;
-    // Sent at the end of the turn, because requests come in bursts. Two small batches at a time would cost more CPU.
+    // Sent at the end of the turn, because requests come in bursts.
     if (group.running < maxRunning) setImmediate(() => sendBatch(group, batch));
     else setTimeout(() => sendBatch(group, batch), maxWaitMs).unref();
   }
   return group.pending;
 }
 
-/** @param maxRunning the number of batches of a group that run at the same time */
+/**
+ * Creates a batcher.
+ * @param maxRunning the most batches of a group that start while others run; further requests wait for one to end, but
+ *   at most `maxWaitMs`
+ */
 export function createRequestBatcher(maxRunning = 1): RequestBatcher {
   const groups = new Map<string, Group>();
   function openGroup(name: string): Group {

@@ -14,8 +14,8 @@ interface Call {
 const turn = () => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 
 /** Creates loads that tests settle. */
-function useLoads() {
-  const share = createRequestBatcher();
+function useLoads(maxRunning?: number) {
+  const share = createRequestBatcher(maxRunning);
   const calls: Call[] = [];
   const load = (asks: readonly string[], signal: CancelSignal) =>
     new Promise<string>((answer, fail) => calls.push({ asks, signal, answer, fail }));
@@ -53,6 +53,18 @@ it('sends calls during a load as one load when that ends, with the calls of that
   expect(calls[1]?.asks).toEqual(['b', 'c', 'd']);
   calls[1]?.answer('B-D');
   expect(await Promise.all(answers)).toEqual(['B-D', 'B-D', 'B-D']);
+});
+
+it('starts as many loads at a time as it may, and collects the calls beyond them', async () => {
+  const { ask, calls } = useLoads(2);
+  for (const name of ['a', 'b', 'c', 'd']) {
+    void ask(name);
+    await turn();
+  }
+  expect(calls.map(({ asks }) => asks)).toEqual([['a'], ['b']]);
+  calls[1]?.answer('B');
+  await turn();
+  expect(calls[2]?.asks).toEqual(['c', 'd']);
 });
 
 it('does not add calls to a load that has started', async () => {

@@ -37,7 +37,7 @@ it('connects the spans of Hive Gateway and the service in one trace, down to the
   const query = 'query Traced { account(id: "A") { name invoices { nodes { id } } } }';
   const { data } = await caller.ask(gateway.url, query);
   expect(data.account.name).toBe('Main');
-  const statement = () => collector.spans.find(({ name }) => name === 'accounts_by_keys');
+  const statement = () => collector.spans.find(({ name }) => name.startsWith('accounts_by_keys'));
   await until(
     async () =>
       statement() !== undefined && collector.spans.some(({ service }) => service !== 'accountgraph'),
@@ -50,7 +50,7 @@ it('connects the spans of Hive Gateway and the service in one trace, down to the
   expect(path.slice(services.indexOf('accountgraph')).map(({ name }) => name)).toEqual([
     'POST /graphql',
     expect.stringContaining('query'),
-    'accounts_by_keys',
+    expect.stringContaining('accounts_by_keys'),
   ]);
   const ofGateway = path.slice(0, services.indexOf('accountgraph'));
   expect(ofGateway.map(({ service }) => service)).not.toContain('accountgraph');
