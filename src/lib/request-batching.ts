@@ -120,8 +120,8 @@ function pendingBatch<Item, Result>(
 
 /**
  * Creates a batcher.
- * @param maxRunning the most batches of a group that start while others run; further requests wait for one to end, but
- *   at most `maxWaitMs`
+ * @param maxRunning the number of running batches of a group from which further requests wait for one to end, at most
+ *   `maxWaitMs`
  */
 export function createRequestBatcher(maxRunning = 1): RequestBatcher {
   const groups = new Map<string, Group>();
