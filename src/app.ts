@@ -93,6 +93,7 @@ function routed(
   metrics: Metrics | undefined,
   fail: Fail,
 ): Listener {
+  // This replaces the global Request and Response: results of `fetch` are no instances of them any more.
   const toRest = getRequestListener(rest, {
     errorHandler(error) {
       throw error;
