@@ -8,7 +8,8 @@ import { createSessions } from './auth/session-token.ts';
 import { createContext, createPoolShares } from './context.ts';
 import type { Caller, Selects } from './ctx.ts';
 import { type Database, type DatabaseOptions, openDatabase } from './db/client.ts';
-import { createFeed } from './history/feed.ts';
+import { createAppend } from './feed/append.ts';
+import { createLiveFeed } from './feed/live.ts';
 import { createBudgets } from './http/budget.ts';
 import { withDeadline } from './http/deadline.ts';
 import { guarded, type Listener } from './http/guard.ts';
@@ -132,14 +133,19 @@ const maxWaiting = 2000;
 /** Batches of equal requests of a tenant that run at the same time. A request that finds them all running waits. */
 const batchesAtOnce = 3;
 
-/** Runs each operation in its tenant's lane, with a timeout. */
-function createRunOperation({ poolSize, operationTimeoutMs }: AppOptions): RunOperation {
+/** Runs each operation in its tenant's lane, with a timeout. Calls `onWrite` after those that can write. */
+function createRunOperation({ poolSize, operationTimeoutMs }: AppOptions, onWrite: () => void): RunOperation {
   // One large page for each connection, or many small operations, which share statements.
   const inLane = createLanes<number>({ width: 3000 * poolSize, maxWaiting });
-  return ({ caller: { viewer, cancel }, cost, arrivedAt }, work) =>
+  const run: RunOperation = ({ caller: { viewer, cancel }, cost, arrivedAt }, work) =>
     withDeadline({ timeoutMs: operationTimeoutMs, since: arrivedAt }, cancel, () =>
       inLane(viewer.tenant.id, cost, work),
     );
+  return (operation, work) => {
+    const result = run(operation, work);
+    if (operation.canWrite) void Promise.resolve(result).then(onWrite, onWrite);
+    return result;
+  };
 }
 
 /** Logs when the database's disk starts to fail, and when it recovers. */
@@ -159,10 +165,12 @@ export function createApp(options: AppOptions) {
   metrics?.watch(pool);
   const database = tracing?.database(pool) ?? pool;
   const health = createHealth(pool);
-  const feed = createFeed({ database: pool, log });
+  const append = createAppend(pool);
+  const live = createLiveFeed({ database: pool, log, append });
   const endCleanUp = startCleanUp(database, log);
   const useLog = createUseLog(database, log);
   const shares = createPoolShares(options.poolSize);
+  const feed = { append, live };
   const parts = { database, batcher: createRequestBatcher(batchesAtOnce), log, feed, shares };
   const { issue: issueSession, verify: verifySession } = createSessions(database, options.sessionKeys);
   const callers = {
@@ -171,7 +179,7 @@ export function createApp(options: AppOptions) {
     issueSession,
     createContext: (caller: Caller, selects: Selects) => createContext(parts, caller, selects),
     spend: options.costPerMinute === 0 ? undefined : createBudgets(options.costPerMinute),
-    runOperation: createRunOperation(options),
+    runOperation: createRunOperation(options, live.noteWrite),
     restDocs: options.restDocs,
     inTurn: createLanes<string>({ width: runningPerConnection * options.poolSize, maxWaiting }),
   };
@@ -185,9 +193,9 @@ export function createApp(options: AppOptions) {
     /** Makes readiness fail while the service keeps serving. Each response closes its connection. */
     drain: health.drain,
     /** Completes all subscriptions and rejects new ones. */
-    endSubscriptions: feed.close,
+    endSubscriptions: live.close,
     async close(): Promise<void> {
-      feed.close();
+      live.close();
       await Promise.all([endCleanUp(), useLog.close()]);
       await database.close();
     },

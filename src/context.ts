@@ -1,7 +1,8 @@
 import type { Logger } from 'pino';
 import type { Caller, Ctx, Loader, Run, Selects } from './ctx.ts';
 import type { Database } from './db/client.ts';
-import type { ChangeFeed } from './history/feed.ts';
+import type { Append } from './feed/append.ts';
+import type { LiveFeed } from './feed/live.ts';
 import type { CancelSignal } from './lib/cancel.ts';
 import { UnavailableError } from './lib/errors.ts';
 import { createGate, createGates, type Gate } from './lib/gate.ts';
@@ -14,8 +15,8 @@ export interface ContextParts {
   /** undefined: requests are not batched. */
   batcher?: RequestBatcher;
   log: Logger;
-  /** undefined: there are no subscriptions. */
-  feed?: ChangeFeed;
+  /** undefined: the context cannot read the feed. */
+  feed?: { append: Append; live: LiveFeed };
   /** undefined: a request can use the whole pool. */
   shares?: PoolShares;
 }
@@ -169,7 +170,7 @@ function createLoading(ctx: () => Ctx, schedule: Schedule): Pick<Ctx, 'load' | '
 /** Returns the context of a request. Without `selects`, entities are read without related rows. */
 export function createContext(parts: ContextParts, caller: Caller, selects: Selects = selectsNothing): Ctx {
   const { log, feed } = parts;
-  const { viewer, now, requestId, renew } = caller;
+  const { viewer, now, requestId, renew, lastEventId } = caller;
   const { run, batch, transaction, schedule } = trackStatements(statementsFor(parts, caller));
   const ctx: Ctx = {
     viewer,
@@ -181,9 +182,14 @@ export function createContext(parts: ContextParts, caller: Caller, selects: Sele
     batch,
     transaction,
     ...createLoading(() => ctx, schedule),
-    async subscribeToChanges(filter) {
+    async appendChanges() {
+      if (feed === undefined) throw new Error('This context has no change feed.');
+      await feed.append();
+    },
+    async subscribeToChanges(filter, after) {
       if (feed === undefined || renew === undefined) throw new Error('This context has no change feed.');
-      return feed.subscribe({ viewer, filter, renew });
+      // A browser that reconnects sends the same arguments with a newer event id.
+      return feed.live.subscribe({ viewer, filter, renew, after: lastEventId ?? after ?? undefined });
     },
   };
   return ctx;

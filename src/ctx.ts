@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Statement } from './db/statement.ts';
-import type { ChangeFilter } from './history/rules.ts';
-import type { ChangeRow } from './history/table.ts';
+import type { ChangeFilter } from './feed/rules.ts';
+import type { FeedEntry } from './feed/table.ts';
 import type { Cancel } from './lib/cancel.ts';
 import type { BatchRequest } from './lib/request-batching.ts';
 
@@ -16,11 +16,26 @@ export interface Viewer {
   actor: string;
 }
 
+/** Consecutive changes of a subscription. Subscriptions with equal filters get the same object. */
+export interface ChangeBatch {
+  changes: readonly FeedEntry[];
+  /** The positions of the changes, encoded. */
+  ids: readonly string[];
+}
+
+/** The changes of a subscription. */
+export interface ChangeStream extends AsyncIterableIterator<ChangeBatch> {
+  /** Returns the position up to which all changes have been taken from the stream or left out by its filter. */
+  position(): string;
+}
+
 /** The part of a request that is known before its body is read. */
 export interface Caller {
   viewer: Viewer;
   /** Looks the token up again, and returns undefined if it is no longer valid. Only for responses that can last long. */
   renew?: () => Promise<Viewer | undefined>;
+  /** The `Last-Event-ID` of a client that subscribes again. */
+  lastEventId?: string | undefined;
   requestId: string;
   /** The instant of the request. */
   now: Date;
@@ -82,6 +97,10 @@ export interface Ctx {
   prime<Key, Value>(loader: Loader<Key, Value>, key: Key, value: Value): void;
   /** Clears the caches of all loaders. A write calls this before it primes the new values. */
   forget(): void;
-  /** Returns the changes of the tenant's accounts from now on. Throws SubscriptionError. */
-  subscribeToChanges(filter: ChangeFilter): Promise<AsyncIterableIterator<ChangeRow>>;
+  /** Appends the changes that have committed to the feed, so that a read has them. */
+  appendChanges(): Promise<void>;
+  /**
+   * Returns the changes of the tenant after a position, or from now on. Throws SubscriptionError and InvalidInputError.
+   */
+  subscribeToChanges(filter: ChangeFilter, after: string | null | undefined): Promise<ChangeStream>;
 }

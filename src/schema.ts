@@ -1,6 +1,7 @@
 import './account/graphql.ts';
 import './account-aliases/graphql.ts';
 import './customer/graphql.ts';
+import './feed/graphql.ts';
 import './history/graphql.ts';
 import './node/graphql.ts';
 import './owner-settings/graphql.ts';
@@ -72,7 +73,7 @@ function declaresScopes({ extensions }: Extended): boolean {
  */
 const typesWithoutScopes = new Set(
   `Address Alias BillingInformation Change Setting Tenant Viewer
-  AccountEdge AliasConnection AliasEdge ChangeConnection ChangeEdge CustomerEdge PageInfo
+  AccountEdge AliasConnection AliasEdge ChangeConnection ChangeFeedConnection ChangeFeedEdge ChangeEdge CustomerEdge PageInfo
   CreateAccountSuccess UpdateAccountSuccess ArchiveAccountSuccess RestoreAccountSuccess
   CreateCustomerSuccess UpdateCustomerSuccess ArchiveCustomerSuccess RestoreCustomerSuccess
   AddAliasesSuccess RemoveAliasesSuccess TransferAliasSuccess PutSettingsSuccess RemoveSettingsSuccess

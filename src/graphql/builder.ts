@@ -34,6 +34,7 @@ export const builder = new SchemaBuilder<{
     ID: { Input: string; Output: string };
     DateTime: { Input: Date; Output: Date };
     JSONObject: { Input: Record<string, string>; Output: Record<string, unknown> };
+    Position: { Input: string; Output: string };
   };
 }>({
   // Before zod, so that validation failures become members of the mutation's union.
@@ -100,7 +101,8 @@ builder.mutationType({
 });
 
 builder.subscriptionType({
-  description: 'Live changes, sent as server-sent events. Accept `text/event-stream`.',
+  description:
+    'Live changes, sent as server-sent events (accept `text/event-stream`) or over a WebSocket (protocol `graphql-transport-ws`).',
 });
 
 builder.globalConnectionField('totalCount', (t) =>

@@ -2,10 +2,10 @@ import { builder } from '../graphql/builder.ts';
 import { describedEnum } from '../graphql/errors.ts';
 import { toTypeId } from '../lib/id.ts';
 import { presentFields } from './present.ts';
-import { type ChangeKind, changeKinds, maxFollowersPerKey, maxWaitingChanges } from './rules.ts';
+import { type ChangeKind, changeKinds } from './rules.ts';
 import type { ChangeRow } from './table.ts';
 
-const ChangeKindEnum = describedEnum<ChangeKind>('ChangeKind', 'The kinds of changes.', changeKinds);
+export const ChangeKindEnum = describedEnum<ChangeKind>('ChangeKind', 'The kinds of changes.', changeKinds);
 
 const fieldsDescription =
   'The names are those of the API. Includes only the fields that changed; for an archive or a change of aliases or settings, all affected ones';
@@ -49,21 +49,4 @@ export const Change = builder.objectRef<ChangeRow>('Change').implement({
 export const ChangeConnection = builder.connectionObject(
   { type: Change, name: 'ChangeConnection', description: 'A page of a history.' },
   { name: 'ChangeEdge', description: 'A change in a history.' },
-);
-
-builder.subscriptionField('accountChanged', (t) =>
-  t.field({
-    authScopes: { scope: 'accounts:read' },
-    type: Change,
-    description: `All changes of accounts from now on, including their aliases and settings, within a second. The changes of one account come in the order of their versions. Changes of customers are not included. Read changes that you missed in \`history\`. Ends with \`SERVICE_UNAVAILABLE\` if more than ${maxWaitingChanges} changes wait for the client, with \`UNAUTHENTICATED\` if the token becomes invalid, and without an error if the service stops. A key can have ${maxFollowersPerKey} subscriptions; one more is refused with \`RATE_LIMITED\`.`,
-    args: {
-      accountId: t.arg.id({
-        description:
-          'Only changes of this account, which does not have to exist yet. With `customerId`, both must match.',
-      }),
-      customerId: t.arg.id({ description: "Only changes of this customer's accounts." }),
-    },
-    subscribe: (_, filter, ctx) => ctx.subscribeToChanges(filter),
-    resolve: (change) => change,
-  }),
 );

@@ -1,11 +1,8 @@
 import { sql } from 'drizzle-orm';
 import type { Ctx } from '../ctx.ts';
-import { jsonRows } from '../db/json.ts';
-import { given, oneRow, tenantId } from '../db/rows.ts';
-import { statement } from '../db/statement.ts';
+import { tenantId } from '../db/rows.ts';
 import { countOnce, encodeCursor, type ListPage, type PageArgs, parsePage } from '../lib/page.ts';
 import { keysetList, type List, runPage } from '../listing/keyset.ts';
-import { maxWaitingChanges } from './rules.ts';
 import { type ChangeRow, changes } from './table.ts';
 
 const orderName = 'changes';
@@ -30,27 +27,6 @@ async function changePage(
     count: countOnce(async () => (await ctx.run(count, values))[0]?.count ?? 0),
   };
 }
-
-/**
- * Reads the changes that became visible since a snapshot, and the current snapshot. Ids are no watermark: they are made
- * before their transactions commit. `floor` excludes rows restored from another database, whose transaction ids differ.
- */
-export const changesSince = statement(
-  'changes_since',
-  (orm) => {
-    const seen = sql`${sql.placeholder('seen')}::pg_snapshot`;
-    const source = sql`unnest(${sql.placeholder('tenantIds')}::integer[]) as followed (tenant_id), lateral (
-    select * from ${changes} where ${changes.tenantId} = followed.tenant_id and ${changes.accountId} is not null
-      and ${changes.transactionId} >= pg_snapshot_xmin(${seen})
-      and ${changes.transactionId} < pg_snapshot_xmax(pg_current_snapshot())
-      and not pg_visible_in_snapshot(${changes.transactionId}, ${seen})
-      and ${changes.id} > ${given('floor', 'uuid')}
-    order by ${changes.transactionId} limit ${sql.raw(String(maxWaitingChanges + 1))}) as fresh`;
-    const snapshot = sql<string>`pg_current_snapshot()::text`;
-    return orm.select({ snapshot, fresh: jsonRows(changes, 'fresh', { source }) }).from(oneRow);
-  },
-  { acrossTenants: 'One poll serves all subscribers. Each gets only the changes of its tenant.' },
-);
 
 const changesOfAccount = keysetList('account_changes', {
   table: changes,

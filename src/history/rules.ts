@@ -14,16 +14,4 @@ export const changeKinds = {
   SETTINGS_REMOVED: 'Settings were removed.',
 } as const;
 
-/** The most changes of a tenant that one poll delivers, and that can wait for a slow subscriber. */
-export const maxWaitingChanges = 2000;
-/** The limits of concurrent subscriptions of a key and of a replica. */
-export const maxFollowersPerKey = 50;
-export const maxFollowers = 1000;
-
-/** The changes that a subscriber gets: all, or those of an account or of the accounts of a customer. */
-export interface ChangeFilter {
-  accountId?: string | null | undefined;
-  customerId?: string | null | undefined;
-}
-
 export type ChangeKind = keyof typeof changeKinds;

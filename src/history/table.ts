@@ -39,7 +39,7 @@ export const changes = pgTable(
     version: integer().notNull(),
     before: jsonb().$type<Record<string, unknown>>(),
     after: jsonb().$type<Record<string, unknown>>(),
-    /** Lets the change feed find the rows that became visible since its last poll. */
+    /** Lets the feed find the changes that committed after a snapshot. */
     transactionId: transactionNumber().notNull().default(sql`pg_current_xact_id()`),
   },
   (t) => [
@@ -61,7 +61,7 @@ export const changes = pgTable(
     uniqueIndex('changes_customer_version_key')
       .on(t.tenantId, t.customerId, t.version)
       .where(sql`${t.accountId} is null`),
-    index('changes_feed_idx').on(t.tenantId, t.transactionId).where(sql`${t.accountId} is not null`),
+    index('changes_transaction_idx').on(t.transactionId),
     oneOfCheck('changes_kind_check', t.kind, kindWords),
   ],
 );

@@ -25,6 +25,8 @@ export interface Operation {
   /** The caller; `cancel` is aborted at the deadline. */
   caller: { viewer: Viewer; cancel: Cancel };
   cost: number;
+  /** Whether it may write. */
+  canWrite: boolean;
   /** Arrival of the request, by `performance.now()`; default: now. */
   arrivedAt?: number | undefined;
 }

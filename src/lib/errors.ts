@@ -65,10 +65,13 @@ export type SubscriptionErrorCode = 'UNAUTHENTICATED' | 'RATE_LIMITED' | 'SERVIC
 export class SubscriptionError extends Error {
   override name = 'SubscriptionError';
   readonly code: SubscriptionErrorCode;
+  /** Subscribe again after this position to miss no change. Undefined if the subscription did not begin. */
+  readonly position: string | undefined;
 
-  constructor(code: SubscriptionErrorCode, message: string) {
+  constructor(code: SubscriptionErrorCode, message: string, position?: string) {
     super(message);
     this.code = code;
+    this.position = position;
   }
 }
 

@@ -18,5 +18,13 @@ export async function authenticate(findViewer: FindViewer, exchange: Exchange): 
   const renew = () => findViewer(authorization);
   const viewer = await renew();
   if (viewer === undefined) throw unauthenticated();
-  return { viewer, renew, requestId: exchange.requestId, now: new Date(), cancel: createCancel() };
+  const lastEventId = exchange.header('last-event-id') || undefined;
+  return {
+    viewer,
+    renew,
+    lastEventId,
+    requestId: exchange.requestId,
+    now: new Date(),
+    cancel: createCancel(),
+  };
 }

@@ -1,7 +1,7 @@
 import type { GraphQLError } from 'graphql';
 import type { Decision, Spend } from '../http/budget.ts';
 import { costs, createCostOf, type Priced } from './cost.ts';
-import type { Exchange, Part, Result } from './exchange.ts';
+import { type Exchange, isEvents, type Part, type Result } from './exchange.ts';
 import { documentLimits, tooComplex } from './limits.ts';
 import { requestError } from './request-error.ts';
 
@@ -63,5 +63,6 @@ async function* firstWithCost(parts: AsyncIterable<Part>, report: (part: Part) =
 export function reportCost(exchange: Exchange, cost: number, result: Result): Result {
   if (exchange.header(costHeader) !== 'report') return result;
   const report = (part: Part) => withCost(part, cost, exchange.budget);
+  if (isEvents(result)) return result;
   return Symbol.asyncIterator in result ? firstWithCost(result, report) : report(result);
 }

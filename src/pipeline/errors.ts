@@ -11,7 +11,7 @@ import {
   UnavailableError,
 } from '../lib/errors.ts';
 import type { Metrics } from '../observe/metrics.ts';
-import type { Part, Result } from './exchange.ts';
+import type { Part } from './exchange.ts';
 import { type TopLevelCode, topLevelCodes } from './request-error.ts';
 
 const internal: TopLevelCode = 'INTERNAL_SERVER_ERROR';
@@ -44,7 +44,10 @@ export function maskError(error: unknown): GraphQLError {
     const headers = { 'retry-after': String(original.retryAfterS) };
     return show(original.message, { code: unavailable, http: { status: 503, headers } });
   }
-  if (original instanceof SubscriptionError) return show(original.message, { code: original.code });
+  if (original instanceof SubscriptionError) {
+    const { code, position } = original;
+    return show(original.message, { code, ...(position && { position }) });
+  }
   if (original instanceof DeadlineError) {
     return show(original.message, { code: timeout, http: { status: 504 } });
   }
@@ -132,7 +135,8 @@ export interface ShownErrors {
 }
 
 /** Masks, names and logs the errors of a result, or of each of its parts. */
-export function showErrors(result: Result, answered: Answered): Result {
+export function showErrors<T extends Part | AsyncIterable<Part>>(result: T, answered: Answered): T;
+export function showErrors(result: Part | AsyncIterable<Part>, answered: Answered) {
   const show = (part: Part) => shownPart(part, answered);
   return isAsyncIterable<Part>(result) ? mapAsyncIterator(result, show) : show(result);
 }

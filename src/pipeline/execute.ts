@@ -1,47 +1,29 @@
 import { SpanStatusCode } from '@opentelemetry/api';
 import { RequestCache } from '@pothos/plugin-scope-auth';
 import {
-  createSourceEventStream,
   type DocumentNode,
   type ExecutionArgs,
   type ExecutionResult,
   execute,
-  type GraphQLSchema,
+  GraphQLError,
   getOperationAST,
   getVariableValues,
   type OperationDefinitionNode,
 } from 'graphql';
-import { isAsyncIterable, isPromise, mapAsyncIterator } from 'graphql-yoga';
+import { isPromise } from 'graphql-yoga';
 import type { Caller, Ctx, Selects } from '../ctx.ts';
 import type { RunOperation } from '../http/lanes.ts';
 import type { Tracing } from '../observe/trace.ts';
 import { maskError } from './errors.ts';
-import type { Exchange, Params, Part, Result } from './exchange.ts';
+import type { Engine, Exchange, Operation, Params, Part, Result } from './exchange.ts';
 import { notAcceptable } from './negotiate.ts';
 import { requestError } from './request-error.ts';
-
-/** A schema, and the executor for `@defer` and `@stream`, which graphql-js lacks. */
-export interface Engine {
-  schema: GraphQLSchema;
-  executeInParts(args: ExecutionArgs): Result | Promise<Result>;
-  /** An object to assign the context to, because plugins identify a request by it. */
-  contextBase?: object;
-}
+import { createSubscribe } from './subscribe.ts';
 
 export interface ExecuteOptions {
   createContext(caller: Caller, selects: Selects): Ctx;
   runOperation: RunOperation;
   tracing: Tracing | undefined;
-}
-
-/** An operation that is ready to run. */
-export interface Operation {
-  document: DocumentNode;
-  definition: OperationDefinitionNode;
-  params: Params;
-  selects: Selects;
-  caller: Caller;
-  cost: number;
 }
 
 const asksForParts = /@(defer|stream)\b/;
@@ -83,14 +65,6 @@ function variablesFit({ schema }: Engine, { definition, params }: Operation): bo
   return getVariableValues(schema, variableDefinitions, params.variables ?? {}).errors === undefined;
 }
 
-/** Ends a subscription when its connection closes, also if that happened before it started. */
-function endWhenClosed<T>(events: AsyncIterableIterator<T>, { closed }: Exchange): AsyncIterableIterator<T> {
-  const end = () => void events.return?.();
-  if (closed.aborted) end();
-  else closed.addEventListener('abort', end);
-  return events;
-}
-
 /** Runs `work` in a span that has the codes of the errors in the result, or in the first of its parts. */
 function inSpan(
   tracing: Tracing,
@@ -102,12 +76,23 @@ function inSpan(
   const attributes = { 'graphql.operation.type': type, ...(name && { 'graphql.operation.name': name }) };
   return tracing.operation(name === undefined ? type : `${type} ${name}`, attributes, async (span) => {
     const result = await work();
-    const errors = isAsyncIterable(result) ? [] : (result.errors ?? []);
+    const errors = 'errors' in result ? (result.errors ?? []) : [];
     const codes = errors.map((error) => maskError(error).extensions.code as string);
     if (codes.length > 0) span.setAttribute('graphql.error.codes', codes);
     if (codes.includes('INTERNAL_SERVER_ERROR')) span.setStatus({ code: SpanStatusCode.ERROR });
     return result;
   });
+}
+
+function errorOf(error: unknown): GraphQLError {
+  if (error instanceof GraphQLError) return error;
+  const originalError = error instanceof Error ? error : new Error(String(error));
+  return new GraphQLError(originalError.message, { originalError });
+}
+
+/** Returns the result of a request that failed. */
+export function toResult(error: unknown): Part {
+  return { errors: [errorOf(error)] };
 }
 
 /** Returns a function that runs operations, each with a deadline and in the lane of its tenant. */
@@ -122,20 +107,11 @@ export function createExecute({ createContext, runOperation, tracing }: ExecuteO
       operationName: params.operationName,
     };
   }
-  async function subscribe(exchange: Exchange, engine: Engine, operation: Operation): Promise<Result> {
-    const args = argsFor(engine, operation);
-    const events = await createSourceEventStream({ ...args, options });
-    if (!isAsyncIterable(events)) return events;
-    // Each event has its own instant, and loaders without cached values.
-    const answer = (rootValue: unknown) => {
-      const caller = { ...operation.caller, now: new Date() };
-      return execute({ ...argsFor(engine, { ...operation, caller }), rootValue });
-    };
-    return mapAsyncIterator(endWhenClosed(events as AsyncIterableIterator<unknown>, exchange), answer);
-  }
+  const subscribe = createSubscribe(argsFor, options);
   return (exchange: Exchange, engine: Engine, operation: Operation): Result | Promise<Result> => {
     const { definition, params, caller, cost } = operation;
-    if (definition.operation === 'subscription') return subscribe(exchange, engine, operation);
+    if (definition.operation === 'subscription') return subscribe(exchange, engine, operation, toResult);
+    const canWrite = definition.operation === 'mutation';
     const inParts =
       exchange.accepts?.parts !== undefined &&
       asksForParts.test(params.query) &&
@@ -146,6 +122,6 @@ export function createExecute({ createContext, runOperation, tracing }: ExecuteO
         ? engine.executeInParts(argsFor(engine, operation))
         : executeWhole(argsFor(engine, operation));
     const traced = tracing === undefined ? run : () => inSpan(tracing, operation, run);
-    return runOperation({ caller, cost, arrivedAt: exchange.arrivedAt }, traced);
+    return runOperation({ caller, cost, canWrite, arrivedAt: exchange.arrivedAt }, traced);
   };
 }

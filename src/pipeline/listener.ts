@@ -7,12 +7,13 @@ import type { InLane } from '../http/lanes.ts';
 import { requestIdFrom } from '../http/request.ts';
 import { createCancel } from '../lib/cancel.ts';
 import { maskTraced } from './errors.ts';
-import type { Exchange, Result } from './exchange.ts';
+import { type Engine, type Exchange, isEvents, partsOf, type Result } from './exchange.ts';
 import { createGraphiql, type GraphiqlOptions, wantsPage } from './graphiql.ts';
 import { createPipeline, type PipelineOptions } from './pipeline.ts';
 import { type RawParams, receive } from './receive.ts';
 import { requestError } from './request-error.ts';
 import { type Answer, createRespond } from './respond.ts';
+import { createEventStream } from './transports/sse.ts';
 import { createYogaTransport, type YogaTransport } from './transports/yoga.ts';
 
 export const endpoint = '/graphql';
@@ -88,8 +89,9 @@ export function createGraphqlListener(options: GraphqlOptions) {
   const respond = createRespond(options);
   const yoga = createYogaTransport(options.buildSchema(), respond);
   const traced = createTraced(options.buildSchema, respond);
+  const sendEvents = createEventStream(respond);
   const run = createPipeline(options, yoga.engine.schema, yoga.validate);
-  const page = options.graphiql === undefined ? undefined : createGraphiql(options.graphiql);
+  const page = options.graphiql && createGraphiql(options.graphiql);
 
   /** Writes a result: in one body, or as a stream. */
   async function finish(
@@ -98,6 +100,8 @@ export function createGraphqlListener(options: GraphqlOptions) {
     exchange: Exchange,
     result: Result,
   ): Promise<void> {
+    // Not awaited: a subscription that has started is no running request of its token.
+    if (isEvents(result)) return void sendEvents(response, exchange, result).catch(() => response.destroy());
     const { accepts } = exchange;
     const isStream = isAsyncIterable(result);
     if (!isStream && accepts?.json === undefined && accepts?.whole !== undefined)
@@ -118,7 +122,7 @@ export function createGraphqlListener(options: GraphqlOptions) {
     if (exchange.header(traceHeader) !== 'ftv1')
       return finish(incoming, response, exchange, await run(exchange, yoga.engine, read));
     const { answer } = await traced();
-    const work: Parameters<typeof answer>[3]['work'] = (engine) => run(exchange, engine, read);
+    const work = async (engine: Engine) => partsOf(await run(exchange, engine, read));
     await answer(incoming, response, 'application/json', { exchange, work });
   }
 

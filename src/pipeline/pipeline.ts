@@ -1,18 +1,12 @@
-import { GraphQLError, type GraphQLSchema } from 'graphql';
+import type { GraphQLSchema } from 'graphql';
 import { isAsyncIterable, mapAsyncIterator } from 'graphql-yoga';
 import type { Spend } from '../http/budget.ts';
 import { authenticate, type FindViewer } from './authenticate.ts';
 import { createCharge, reportCost } from './charge.ts';
 import { createDocuments, type Validate } from './document.ts';
 import type { ShownErrors } from './errors.ts';
-import type { Exchange, Part, Result } from './exchange.ts';
-import {
-  assertTransport,
-  createExecute,
-  type Engine,
-  type ExecuteOptions,
-  findOperation,
-} from './execute.ts';
+import { type Engine, type Exchange, isEvents, type Part, type Result } from './exchange.ts';
+import { assertTransport, createExecute, type ExecuteOptions, findOperation, toResult } from './execute.ts';
 import type { DocumentOptions } from './manifest.ts';
 import { assertAcceptable, createNegotiate } from './negotiate.ts';
 import { createFindDocument } from './persisted.ts';
@@ -26,13 +20,6 @@ export interface PipelineOptions extends ExecuteOptions, ShownErrors {
   documents: DocumentOptions;
 }
 
-function errorOf(error: unknown): GraphQLError {
-  if (error instanceof GraphQLError) return error;
-  const originalError = error instanceof Error ? error : new Error(String(error));
-  return new GraphQLError(originalError.message, { originalError });
-}
-
-const toResult = (error: unknown): Part => ({ errors: [errorOf(error)] });
 const same = (part: Part): Part => part;
 
 /** Runs all steps of a request except the transport's. The errors of the result are not masked yet. */
@@ -70,7 +57,8 @@ export function createPipeline(options: PipelineOptions, schema: GraphQLSchema, 
   return async (exchange, engine, read) => {
     try {
       const result = await run(exchange, engine, read);
-      return isAsyncIterable(result) ? mapAsyncIterator(result, same, toResult) : result;
+      if (isEvents(result) || !isAsyncIterable(result)) return result;
+      return mapAsyncIterator(result, same, toResult);
     } catch (error) {
       return toResult(error);
     }

@@ -2,7 +2,7 @@ import { type FetchAPI, processRegularResult } from 'graphql-yoga';
 import { compress } from '../http/compression.ts';
 import { logRequest } from '../observe/log.ts';
 import { type ShownErrors, showErrors } from './errors.ts';
-import type { Exchange, Part, Result } from './exchange.ts';
+import type { Exchange, Part } from './exchange.ts';
 
 /** A response in one body. */
 export interface Answer {
@@ -36,7 +36,7 @@ async function compressed(answer: Answer, accepted: string | undefined): Promise
 export function createRespond({ log, exposesSchema, metrics }: ShownErrors) {
   const options = { log, exposesSchema, metrics };
   /** Masks, names and logs the errors of a result. */
-  function show({ requestId, accepts }: Exchange, result: Result): Result {
+  function show<T extends Part | AsyncIterable<Part>>({ requestId, accepts }: Exchange, result: T): T {
     const namesJson = accepts === undefined || accepts.json === 'application/json';
     return showErrors(result, { ...options, requestId, spec: namesJson && (accepts?.namesJson ?? false) });
   }
@@ -48,7 +48,7 @@ export function createRespond({ log, exposesSchema, metrics }: ShownErrors) {
   }
   /** Returns the response to a request whose result is in one part. */
   async function json(exchange: Exchange, result: Part): Promise<Answer> {
-    const shown = show(exchange, result) as Part;
+    const shown = show(exchange, result);
     const type = exchange.accepts?.json ?? 'application/json';
     const answer = processRegularResult(shown, plain, type) as unknown as Answer;
     Object.assign(answer.headers, headersOf(exchange));

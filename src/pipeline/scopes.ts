@@ -20,7 +20,7 @@ import {
 import type { Viewer } from '../ctx.ts';
 import { ForbiddenError } from '../lib/errors.ts';
 import { allows, type Scope, scopes } from '../lib/scope.ts';
-import type { Operation } from './execute.ts';
+import type { Operation } from './exchange.ts';
 
 /** The scopes of a type or field, or a function of the parent and the arguments. */
 type AuthScopes = object | ((parent: unknown, args: object) => object);

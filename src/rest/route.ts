@@ -76,9 +76,10 @@ const authenticated: MiddlewareHandler<RestEnv> = async (c, next) => {
 /** Charges the budget of the key, and runs the request in its tenant's lane. */
 const inLane: MiddlewareHandler<RestEnv> = async (c, next) => {
   const { ctx, cancel, options } = c.var;
-  const cost = ['GET', 'HEAD'].includes(c.req.method) ? costs.read : costs.write;
+  const canWrite = !['GET', 'HEAD'].includes(c.req.method);
+  const cost = canWrite ? costs.write : costs.read;
   charge(c, ctx.viewer, cost);
-  await options.runOperation({ caller: { viewer: ctx.viewer, cancel }, cost }, next);
+  await options.runOperation({ caller: { viewer: ctx.viewer, cancel }, cost, canWrite }, next);
 };
 
 function allowed(scopes: readonly Scope[]): MiddlewareHandler<RestEnv> {

@@ -21,7 +21,7 @@ const domains = [
   'node',
 ];
 const shared = ['lib', 'rules', 'db', 'tables', 'ctx', 'graphql', 'rest'];
-const platform = [...shared, 'listing', 'history', 'writing'];
+const platform = [...shared, 'listing', 'history', 'feed', 'writing'];
 
 /** The room of a file: a folder, a file of the root, or one of the layers that all `rules.ts` and `table.ts` files form. */
 function roomOf(path: string): string {
@@ -45,13 +45,14 @@ const allowed: Record<string, readonly string[]> = {
   embedded: ['lib', 'db'],
   listing: shared,
   history: [...shared, 'listing'],
+  feed: [...shared, 'history'],
   writing: [...shared, 'history'],
   tenant: [...shared],
   auth: [...shared, 'tenant'],
   ...Object.fromEntries(domains.map((name, index) => [name, [...platform, ...domains.slice(0, index)]])),
-  context: ['lib', 'db', 'ctx', 'history'],
+  context: ['lib', 'db', 'ctx', 'feed'],
   config: ['lib', 'db', 'auth'],
-  schema: ['graphql', 'history', 'tenant', ...domains],
+  schema: ['graphql', 'history', 'feed', 'tenant', ...domains],
   router: ['rest', 'auth', ...domains],
   app: [...platform, 'auth', 'tenant', 'http', 'observe', 'pipeline', 'context', 'schema', 'router'],
   cli: [...platform, ...domains, 'auth', 'tenant', 'embedded', 'http', 'observe', 'pipeline'].concat([

@@ -3,7 +3,7 @@ import { request } from 'node:http';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, expect, it } from 'vitest';
-import { maxFollowersPerKey } from '../../src/history/rules.ts';
+import { maxSubscriptionsPerKey } from '../../src/feed/rules.ts';
 import { openStream } from '../support/event-stream.ts';
 import { createAccount, tenantWithCustomer } from '../support/fixtures.ts';
 import { useServer } from '../support/http-server.ts';
@@ -64,7 +64,7 @@ const ways: [string, Way][] = [
 /** Opens as many subscriptions as a key may have, and returns the error code of each, or undefined. */
 async function openAll(): Promise<(string | undefined)[]> {
   const streams = await Promise.all(
-    Array.from({ length: maxFollowersPerKey }, () => openStream(socket.url, client, subscription)),
+    Array.from({ length: maxSubscriptionsPerKey }, () => openStream(socket.url, client, subscription)),
   );
   // A refusal is the first event of its stream. The others get this change.
   await createAccount(client, { id: randomUUID() });

@@ -16,6 +16,7 @@ const needed: Record<string, [Scope | undefined, string]> = {
   'Query.viewer': [undefined, '{ viewer { scopes } }'],
   'Query.node': ['accounts:read', 'query($account: ID!) { node(nodeId: $account) { nodeId } }'],
   'Query.nodes': ['customers:read', 'query($customer: ID!) { nodes(nodeIds: [$customer]) { nodeId } }'],
+  'Query.changes': ['accounts:read', '{ changes { latestPosition } }'],
   'Query.account': ['accounts:read', '{ account(id: "nobody") { id } }'],
   'Query.accountByAlias': ['accounts:read', '{ accountByAlias(alias: "nobody") { id } }'],
   'Query.accounts': ['accounts:read', '{ accounts { totalCount } }'],
@@ -73,8 +74,8 @@ describe('the scope of a root field', () => {
     const fields = [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()]
       .flatMap((type) => Object.keys(type?.getFields() ?? {}).map((field) => `${type?.name}.${field}`))
       .filter((name) => !name.startsWith('Query._'));
-    // test/history/subscription-lifecycle.test.ts tests the subscription.
-    const asked = [...Object.keys(needed), 'Subscription.accountChanged'];
+    // test/feed/subscription-lifecycle.test.ts tests the subscriptions.
+    const asked = [...Object.keys(needed), 'Subscription.accountChanged', 'Subscription.changes'];
     expect(asked.toSorted()).toEqual(fields.toSorted());
   });
 
@@ -85,7 +86,9 @@ describe('the scope of a root field', () => {
     const { errors } = await poor.send(document, variables);
     const path = field === 'nodes' ? [field, 0] : [field];
     expect(refusals(errors)).toEqual(scope === undefined ? [] : [[path, 'FORBIDDEN', scope]]);
-    const rich = await service.newKey(owner, [scope ?? 'keys:manage']);
+    // The feed has the changes of both entities.
+    const also: Scope[] = field === 'changes' ? ['customers:read'] : [];
+    const rich = await service.newKey(owner, [scope ?? 'keys:manage', ...also]);
     expect(refusals((await rich.send(document, variables)).errors)).toEqual([]);
   });
 

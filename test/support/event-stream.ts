@@ -1,17 +1,24 @@
 import type { Client, Json } from './service.ts';
 
+export interface StreamEvent {
+  event: string;
+  data: Json;
+  /** The position of the change; undefined for an error and at the end. */
+  id: string | undefined;
+}
+
 export interface Stream {
   status: number;
   headers: Headers;
   /** Returns the next event, without comments; `undefined` at the end of the response. */
-  next(): Promise<{ event: string; data: Json } | undefined>;
+  next(): Promise<StreamEvent | undefined>;
   /** Returns the data of this many `next` events. */
   take(count: number): Promise<Json[]>;
   /** Closes the connection. */
   leave(): void;
 }
 
-function parse(block: string): { event: string; data: Json } | undefined {
+function parse(block: string): StreamEvent | undefined {
   const fields = new Map(
     block
       .split('\n')
@@ -20,7 +27,7 @@ function parse(block: string): { event: string; data: Json } | undefined {
   const event = fields.get('event')?.trim();
   if (event === undefined) return undefined;
   const data = fields.get('data')?.trim() ?? '';
-  return { event, data: data === '' ? undefined : JSON.parse(data) };
+  return { event, id: fields.get('id')?.trim(), data: data === '' ? undefined : JSON.parse(data) };
 }
 
 /** Yields the events of the distinct connections mode of graphql-sse. */
@@ -44,6 +51,7 @@ export async function openStream(
   { token }: Pick<Client, 'token'>,
   query: string,
   variables: object = {},
+  headers: Record<string, string> = {},
 ): Promise<Stream> {
   const abort = new AbortController();
   const response = await fetch(url, {
@@ -52,6 +60,7 @@ export async function openStream(
       authorization: `Bearer ${token}`,
       'content-type': 'application/json',
       accept: 'text/event-stream',
+      ...headers,
     },
     body: JSON.stringify({ query, variables }),
     signal: abort.signal,

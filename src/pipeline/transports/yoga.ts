@@ -3,15 +3,16 @@ import { useDeferStream } from '@graphql-yoga/plugin-defer-stream';
 import type { GraphQLSchema } from 'graphql';
 import { createYoga, isAsyncIterable, type Plugin } from 'graphql-yoga';
 import type { Validate } from '../document.ts';
-import type { Exchange, Part, Result } from '../exchange.ts';
-import type { Engine } from '../execute.ts';
+import type { Engine, Exchange, Part } from '../exchange.ts';
 import { headersOf, type Respond } from '../respond.ts';
+
+type Parts = Part | AsyncIterable<Part>;
 
 /** The server context of yoga. */
 interface ServerContext {
   exchange: Exchange;
   /** Runs the pipeline. */
-  work(engine: Engine): Result | Promise<Result>;
+  work(engine: Engine): Parts | Promise<Parts>;
 }
 
 /** The features of yoga that are disabled, because the pipeline replaces them. */
@@ -47,7 +48,7 @@ function usePipeline(
       const { json, whole } = exchange.accepts ?? {};
       const type = whole === undefined ? (json ?? 'application/json') : json;
       if (isAsyncIterable(result) || type === undefined) {
-        setResult(respond.show(exchange, result as Result) as never);
+        setResult(respond.show(exchange, result as Parts) as never);
         return;
       }
       const toResponse: Parameters<typeof setResultProcessor>[0] = async (whole, fetchAPI) => {

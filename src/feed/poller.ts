@@ -1,0 +1,69 @@
+import type { Logger } from 'pino';
+
+/** Interval of polls while there is a reader. The changes of other replicas wait half of it on average. */
+const intervalMs = 75;
+/** Minimum time between the starts of two polls that writes of this replica cause. */
+const gatherMs = 25;
+
+export interface Poller {
+  /** Returns when a poll that begins now or later has completed. Throws the error of the poll. */
+  now(): Promise<void>;
+  /** Polls within a few milliseconds. */
+  soon(): void;
+  stop(): void;
+}
+
+/**
+ * Polls at an interval while `hasReaders` returns true, one poll at a time. A poll returns whether there is more to
+ * read at once.
+ */
+export function createPoller(poll: () => Promise<boolean>, hasReaders: () => boolean, log: Logger): Poller {
+  let running: Promise<void> | undefined;
+  let next: Promise<void> | undefined;
+  let startedAt = 0;
+  let timer: NodeJS.Timeout | undefined;
+  let dueAt = Number.POSITIVE_INFINITY;
+  let failing = false;
+
+  function schedule(at: number): void {
+    if (at >= dueAt) return;
+    clearTimeout(timer);
+    dueAt = at;
+    timer = setTimeout(pollAgain, Math.max(0, at - performance.now())).unref();
+  }
+  function stop(): void {
+    clearTimeout(timer);
+    dueAt = Number.POSITIVE_INFINITY;
+  }
+  async function pollOnce(): Promise<void> {
+    stop();
+    startedAt = performance.now();
+    let hasMore = false;
+    try {
+      hasMore = await poll();
+      failing = false;
+    } finally {
+      running = undefined;
+      if (hasReaders()) schedule(hasMore ? 0 : startedAt + intervalMs);
+    }
+  }
+  function start(): Promise<void> {
+    next = undefined;
+    running = pollOnce();
+    return running;
+  }
+  function now(): Promise<void> {
+    if (running === undefined) return start();
+    next ??= running.then(start, start);
+    return next;
+  }
+  function pollAgain(): void {
+    dueAt = Number.POSITIVE_INFINITY;
+    // The next poll sees what this one missed.
+    now().catch((error: unknown) => {
+      if (!failing) log.warn({ err: error }, 'Change feed delayed: polling failed');
+      failing = true;
+    });
+  }
+  return { now, stop, soon: () => schedule(startedAt + gatherMs) };
+}
