@@ -49,6 +49,7 @@ const allowed: Record<string, readonly string[]> = {
   writing: [...shared, 'history'],
   tenant: [...shared],
   auth: [...shared, 'tenant'],
+  webhook: [...shared],
   ...Object.fromEntries(domains.map((name, index) => [name, [...platform, ...domains.slice(0, index)]])),
   context: ['lib', 'db', 'ctx', 'feed'],
   config: ['lib', 'db', 'auth'],
