@@ -8,6 +8,11 @@ import { createSessions } from './auth/session-token.ts';
 import { createContext, createPoolShares } from './context.ts';
 import type { Caller, Selects } from './ctx.ts';
 import { type Database, type DatabaseOptions, openDatabase } from './db/client.ts';
+import { type Deliverer, startDeliverer } from './delivery/deliverer.ts';
+import { findBacklog, forgetAttempts } from './delivery/lanes.ts';
+import type { Schedule } from './delivery/schedule.ts';
+import { createSecretBox } from './delivery/secret.ts';
+import { checkTargetUrl, createSender } from './delivery/sender.ts';
 import { createAppend } from './feed/append.ts';
 import { createLiveFeed } from './feed/live.ts';
 import { createBudgets } from './http/budget.ts';
@@ -27,6 +32,14 @@ import { buildSchema } from './schema.ts';
 import { createUseLog } from './tenant/last-used.ts';
 import { forgetExpired } from './writing/expiry.ts';
 
+export interface WebhookOptions {
+  /** Keys that encrypt secrets: the first key encrypts, all keys decrypt. Empty: there are no webhooks. */
+  keys: readonly KeyObject[];
+  schedule: Schedule;
+  /** Whether endpoints can have http URLs and private addresses. */
+  allowPrivateTargets: boolean;
+}
+
 export interface AppOptions extends DatabaseOptions {
   log: Logger;
   /** Undefined if GraphiQL is off. */
@@ -44,6 +57,7 @@ export interface AppOptions extends DatabaseOptions {
   exposesSchema: boolean;
   /** Whether to serve `/docs` and `/openapi.json`. */
   restDocs: boolean;
+  webhooks: WebhookOptions;
   operationTimeoutMs: number;
   /** The cost that one key can spend per minute. 0 means no limit. */
   costPerMinute: number;
@@ -53,12 +67,16 @@ export interface AppOptions extends DatabaseOptions {
 
 const cleanUpEveryMs = 10 * 60 * 1000;
 
-/** Deletes expired idempotency keys, now and periodically. Returns a function that stops it. */
+/** Deletes expired idempotency keys and old webhook attempts, now and periodically. Returns a function that stops it. */
 function startCleanUp(database: Database, log: Logger): () => Promise<void> {
-  const cleanUp = () =>
-    forgetExpired(database).catch((error: unknown) =>
-      log.warn({ err: error }, 'Deleting expired idempotency keys failed'),
-    );
+  const cleanUp = async () => {
+    try {
+      await forgetExpired(database);
+      await forgetAttempts(database);
+    } catch (error) {
+      log.warn({ err: error }, 'Deleting expired rows failed');
+    }
+  };
   let running = cleanUp();
   const timer = setInterval(() => {
     running = cleanUp();
@@ -158,6 +176,14 @@ function logDisk(log: Logger): DatabaseOptions['onDisk'] {
   };
 }
 
+/** Returns what sends webhooks; undefined without keys. */
+function createWebhookTools({ keys, allowPrivateTargets }: WebhookOptions) {
+  if (keys.length === 0) return undefined;
+  const { seal, open } = createSecretBox(keys);
+  const { send, close } = createSender({ allowPrivateTargets });
+  return { seal, open, send, close, problemOf: (url: string) => checkTargetUrl(url, allowPrivateTargets) };
+}
+
 /** Assembles the service. `listener` handles the requests of a node:http server. */
 export function createApp(options: AppOptions) {
   const { log, tracing, metrics, verifyJwt } = options;
@@ -170,8 +196,19 @@ export function createApp(options: AppOptions) {
   const endCleanUp = startCleanUp(database, log);
   const useLog = createUseLog(database, log);
   const shares = createPoolShares(options.poolSize);
+  const tools = createWebhookTools(options.webhooks);
+  const { schedule } = options.webhooks;
+  const deliverer: Deliverer | undefined =
+    tools &&
+    startDeliverer({ database: pool, log, append, tools, schedule, onAttempt: metrics?.countAttempt });
+  metrics?.watchBacklog(() => findBacklog(pool));
+  const onWrite = () => {
+    live.noteWrite();
+    deliverer?.noteWrite();
+  };
   const feed = { append, live };
-  const parts = { database, batcher: createRequestBatcher(batchesAtOnce), log, feed, shares };
+  const batcher = createRequestBatcher(batchesAtOnce);
+  const parts = { database, batcher, log, feed, shares, webhooks: tools };
   const { issue: issueSession, verify: verifySession } = createSessions(database, options.sessionKeys);
   const callers = {
     log,
@@ -179,7 +216,7 @@ export function createApp(options: AppOptions) {
     issueSession,
     createContext: (caller: Caller, selects: Selects) => createContext(parts, caller, selects),
     spend: options.costPerMinute === 0 ? undefined : createBudgets(options.costPerMinute),
-    runOperation: createRunOperation(options, live.noteWrite),
+    runOperation: createRunOperation(options, onWrite),
     restDocs: options.restDocs,
     inTurn: createLanes<string>({ width: runningPerConnection * options.poolSize, maxWaiting }),
   };
@@ -196,7 +233,7 @@ export function createApp(options: AppOptions) {
     endSubscriptions: live.close,
     async close(): Promise<void> {
       live.close();
-      await Promise.all([endCleanUp(), useLog.close()]);
+      await Promise.all([endCleanUp(), useLog.close(), deliverer?.close()]);
       await database.close();
     },
   };

@@ -2,6 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import { resolve } from 'node:path';
 import { parseSessionKeys, sessionKeyRule } from './auth/session-keys.ts';
 import type { DatabaseLimits } from './db/client.ts';
+import { parseSchedule, type Schedule } from './delivery/schedule.ts';
 import { StartupError } from './lib/errors.ts';
 import { isLoopback } from './lib/loopback.ts';
 import { z } from './lib/zod.ts';
@@ -189,6 +190,30 @@ export const environment = z.object({
     must: 'the path of a file',
     description: 'A file with the keys, one per line, as an alternative to SESSION_KEYS.',
   }),
+  WEBHOOK_KEYS: z
+    .string()
+    .transform((value) => parseSessionKeys(value.split(',')))
+    .refine((keys) => keys !== undefined)
+    .optional()
+    .meta({
+      must: `${sessionKeyRule}, separated by commas`,
+      description:
+        'Keys that encrypt the secrets of webhook endpoints in the database. The first key encrypts; all keys decrypt. If unset, a service with its own PostgreSQL uses the file `webhook-key` in DATA_DIR, and a service with a DATABASE_URL has no webhooks.',
+    }),
+  WEBHOOK_RETRY_DELAYS: z
+    .string()
+    .prefault('5s,5m,30m,2h,5h,10h,14h,20h,24h')
+    .transform((value) => parseSchedule(value))
+    .refine((delays) => delays !== undefined)
+    .meta({
+      must: 'delays such as 5s, 30m and 2h, separated by commas',
+      description: 'The delays between the attempts to deliver a webhook, each with a jitter of 10 %.',
+    }),
+  WEBHOOK_PRIVATE_TARGETS: onOrOff().prefault('false').meta({
+    must: 'true or false',
+    description:
+      'Whether webhook endpoints can have http URLs and private addresses, for development. Never set it where others create endpoints.',
+  }),
   DRAIN_DELAY_MS: wholeNumber(0, 4000).optional().meta({
     must: 'a whole number from 0 to 4000',
     description:
@@ -231,6 +256,11 @@ export interface Config {
   jwt: JwtConfig | undefined;
   /** Undefined if the data directory holds the session key, or if the service issues no session tokens. */
   sessionKeys: readonly KeyObject[] | { file: string } | undefined;
+  /** Keys that encrypt webhook secrets. Undefined if the data directory holds one, or if there are no webhooks. */
+  webhookKeys: readonly KeyObject[] | undefined;
+  webhookDelays: Schedule;
+  /** Whether webhook endpoints can have private addresses. */
+  webhookPrivateTargets: boolean;
   /** URL that receives spans. Undefined if tracing is off. */
   collector: string | undefined;
   /** How long to keep serving after SIGTERM while `/health/ready` returns 503. */
@@ -341,6 +371,9 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Readonly<Confi
     trustedDocumentsOnly: data.TRUSTED_DOCUMENTS_ONLY,
     jwt: jwtOf(data),
     sessionKeys: sessionKeysOf(data),
+    webhookKeys: data.WEBHOOK_KEYS,
+    webhookDelays: data.WEBHOOK_RETRY_DELAYS ?? [],
+    webhookPrivateTargets: data.WEBHOOK_PRIVATE_TARGETS,
     collector: data.OTEL_EXPORTER_OTLP_ENDPOINT,
     drainDelayMs: data.DRAIN_DELAY_MS ?? (production ? 3000 : 0),
     endsWithParent: npmScripts.includes(env.npm_lifecycle_event ?? ''),

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Caller, Ctx, Loader, Run, Selects } from './ctx.ts';
+import type { Caller, Ctx, Loader, Run, Selects, WebhookTools } from './ctx.ts';
 import type { Database } from './db/client.ts';
 import type { Append } from './feed/append.ts';
 import type { LiveFeed } from './feed/live.ts';
@@ -17,6 +17,7 @@ export interface ContextParts {
   log: Logger;
   /** undefined: the context cannot read the feed. */
   feed?: { append: Append; live: LiveFeed };
+  webhooks?: WebhookTools | undefined;
   /** undefined: a request can use the whole pool. */
   shares?: PoolShares;
 }
@@ -169,7 +170,7 @@ function createLoading(ctx: () => Ctx, schedule: Schedule): Pick<Ctx, 'load' | '
 
 /** Returns the context of a request. Without `selects`, entities are read without related rows. */
 export function createContext(parts: ContextParts, caller: Caller, selects: Selects = selectsNothing): Ctx {
-  const { log, feed } = parts;
+  const { log, feed, webhooks } = parts;
   const { viewer, now, requestId, renew, lastEventId } = caller;
   const { run, batch, transaction, schedule } = trackStatements(statementsFor(parts, caller));
   const ctx: Ctx = {
@@ -181,6 +182,7 @@ export function createContext(parts: ContextParts, caller: Caller, selects: Sele
     run,
     batch,
     transaction,
+    webhooks,
     ...createLoading(() => ctx, schedule),
     async appendChanges() {
       if (feed === undefined) throw new Error('This context has no change feed.');

@@ -79,6 +79,29 @@ export interface Selects {
   only(type: string, fields: ReadonlySet<string>): boolean;
 }
 
+/** What the server needs to send webhooks. */
+export interface WebhookTools {
+  /** Encrypts a secret; `open` needs the same context. */
+  seal(secret: string, context: string): Buffer;
+  open(sealed: Buffer, context: string): string;
+  /** Returns why a URL is not allowed; undefined if it is. */
+  problemOf(url: string): string | undefined;
+  /** Sends one request. Network problems are part of the result. */
+  send(url: string, headers: Record<string, string>, body: string): Promise<SentRequest>;
+}
+
+/** The outcome of a request to an endpoint. */
+export interface SentRequest {
+  /** null: no response arrived. */
+  status: number | null;
+  /** Why the response did not arrive completely. */
+  error: string | null;
+  /** The beginning of the response body. */
+  response: string;
+  durationMs: number;
+  retryAfterMs: number | null;
+}
+
 /** The context of a request, which every command and read receives. */
 export interface Ctx {
   viewer: Viewer;
@@ -97,6 +120,8 @@ export interface Ctx {
   prime<Key, Value>(loader: Loader<Key, Value>, key: Key, value: Value): void;
   /** Clears the caches of all loaders. A write calls this before it primes the new values. */
   forget(): void;
+  /** undefined: the server has no keys to encrypt the secrets of webhooks. */
+  webhooks: WebhookTools | undefined;
   /** Appends the changes that have committed to the feed, so that a read has them. */
   appendChanges(): Promise<void>;
   /**

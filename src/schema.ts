@@ -6,6 +6,7 @@ import './history/graphql.ts';
 import './node/graphql.ts';
 import './owner-settings/graphql.ts';
 import './tenant/graphql.ts';
+import './webhook/mutations.ts';
 import './graphql/scalars.ts';
 import { printSubgraphSchema } from '@apollo/subgraph';
 import {
@@ -73,6 +74,10 @@ function declaresScopes({ extensions }: Extended): boolean {
  */
 const typesWithoutScopes = new Set(
   `Address Alias BillingInformation Change Setting Tenant Viewer
+  CreateWebhookEndpointSuccess UpdateWebhookEndpointSuccess DeleteWebhookEndpointSuccess
+  RotateWebhookSecretSuccess TestWebhookEndpointSuccess RedeliverSuccess
+  WebhookAttempt WebhookAttemptConnection WebhookAttemptEdge WebhookBacklog WebhookEndpointChange
+  WebhookEndpointChangeConnection WebhookEndpointChangeEdge WebhookEndpointEdge
   AccountEdge AliasConnection AliasEdge ChangeConnection ChangeFeedConnection ChangeFeedEdge ChangeEdge CustomerEdge PageInfo
   CreateAccountSuccess UpdateAccountSuccess ArchiveAccountSuccess RestoreAccountSuccess
   CreateCustomerSuccess UpdateCustomerSuccess ArchiveCustomerSuccess RestoreCustomerSuccess

@@ -65,34 +65,45 @@ async function openIfPresent(path: string): Promise<FileHandle | undefined> {
   }
 }
 
-/** Rejects a file that another user owns or can read, because that user could sign tokens. */
-async function readPrivateFile(file: FileHandle, path: string): Promise<KeyObject[]> {
+/** A file of keys in the data directory, and what it is for. */
+const keyFiles = {
+  session: { file: 'session-key', named: 'session key file' },
+  webhook: { file: 'webhook-key', named: 'webhook key file' },
+} as const;
+
+interface KeyFile {
+  path: string;
+  /** The file in error messages. */
+  named: string;
+}
+
+/** Rejects a file that another user owns or can read, because that user could use the keys. */
+async function readPrivateFile(file: FileHandle, { named }: KeyFile): Promise<KeyObject[]> {
   const { uid, mode } = await file.stat();
   const user = process.getuid?.();
   if (user !== undefined && (uid !== user || (mode & 0o077) !== 0)) {
     throw new StartupError(
-      `The session key file ${path} must belong to the user of the service (uid ${user}) and have mode 0600. Delete it; the next start creates another.`,
+      `${named} must belong to the user of the service (uid ${user}) and have mode 0600. Correct it, or delete it: the next start creates another.`,
     );
   }
-  return parseFile(await file.readFile('utf8'), `The session key file ${path}`);
+  return parseFile(await file.readFile('utf8'), named);
 }
 
 /**
- * Returns the keys in `<directory>/session-key`, which is created with one random key if it is missing.
+ * Returns the keys in a file of the data directory, which is created with one random key if it is missing.
  * Call it only while holding the lock of the data directory.
  * @throws StartupError if the file is unusable
  */
-export async function ensureSessionKeys(directory: string): Promise<KeyObject[]> {
-  const path = join(directory, 'session-key');
+export async function ensureKeys(directory: string, purpose: keyof typeof keyFiles): Promise<KeyObject[]> {
+  const path = join(directory, keyFiles[purpose].file);
+  const named = `The ${keyFiles[purpose].named} ${path}`;
   try {
     const found = await openIfPresent(path);
-    if (found !== undefined) return await using(found, (file) => readPrivateFile(file, path));
+    if (found !== undefined) return await using(found, (file) => readPrivateFile(file, { path, named }));
     await createFile(directory, path);
-    return await using(await open(path, 'r'), (file) => readPrivateFile(file, path));
+    return await using(await open(path, 'r'), (file) => readPrivateFile(file, { path, named }));
   } catch (error) {
     if (error instanceof StartupError) throw error;
-    throw new StartupError(`The session key file ${path} cannot be used: ${(error as Error).message}.`, {
-      cause: error,
-    });
+    throw new StartupError(`${named} cannot be used: ${(error as Error).message}.`, { cause: error });
   }
 }

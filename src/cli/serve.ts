@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { ensureSessionKeys, readSessionKeys } from '../auth/session-keys.ts';
+import { ensureKeys, readSessionKeys } from '../auth/session-keys.ts';
 import { type Config, readConfig } from '../config.ts';
 import { type Connection, type Database, openDatabase } from '../db/client.ts';
 import { applyMigrations } from '../db/migrate.ts';
@@ -70,6 +70,8 @@ interface Storage {
   token: string | undefined;
   /** Session keys in the data directory, unless others are configured. */
   sessionKeys: readonly KeyObject[] | undefined;
+  /** The webhook key in the data directory, unless others are configured. */
+  webhookKeys: readonly KeyObject[] | undefined;
   /** Undefined if the service cannot see the database's disk. */
   isDiskFull?: () => boolean;
   close(): Promise<void>;
@@ -102,7 +104,13 @@ async function openStorage(config: Config, log: Logger): Promise<Storage> {
   if (config.databaseUrl !== undefined) {
     const connection = { url: config.databaseUrl };
     const token = await prepare(config, connection, log);
-    return { connection, token, sessionKeys: undefined, close: () => Promise.resolve() };
+    return {
+      connection,
+      token,
+      sessionKeys: undefined,
+      webhookKeys: undefined,
+      close: () => Promise.resolve(),
+    };
   }
   const embedded = await startEmbedded({
     dataDir: config.dataDir,
@@ -112,8 +120,9 @@ async function openStorage(config: Config, log: Logger): Promise<Storage> {
   try {
     const { connection, isDiskFull, stop } = embedded;
     const token = await prepare(config, connection, log);
-    const sessionKeys = config.sessionKeys ? undefined : await ensureSessionKeys(config.dataDir);
-    return { connection, token, sessionKeys, isDiskFull, close: stop };
+    const sessionKeys = config.sessionKeys ? undefined : await ensureKeys(config.dataDir, 'session');
+    const webhookKeys = config.webhookKeys ? undefined : await ensureKeys(config.dataDir, 'webhook');
+    return { connection, token, sessionKeys, webhookKeys, isDiskFull, close: stop };
   } catch (error) {
     await embedded.stop();
     throw error;
@@ -214,7 +223,12 @@ async function start(config: Config): Promise<(signal: StopSignal) => Promise<vo
   const graphiql = !config.graphiql ? undefined : { tabs: exampleTabs, token };
   const observed = { log, tracing: traces?.tracing, metrics: counted?.metrics };
   const sessionKeys = trust.sessionKeys ?? storage.sessionKeys ?? [];
-  const parts = { ...observed, ...trust, connection, isDiskFull, graphiql, sessionKeys };
+  const webhooks = {
+    keys: config.webhookKeys ?? storage.webhookKeys ?? [],
+    schedule: config.webhookDelays,
+    allowPrivateTargets: config.webhookPrivateTargets,
+  };
+  const parts = { ...observed, ...trust, connection, isDiskFull, graphiql, sessionKeys, webhooks };
   const app = createApp({ ...config, ...config.database, ...parts });
   const server = createHttpServer(connections, app.listener);
   const close = async () => {

@@ -7,9 +7,11 @@ type Decode = (value: unknown) => unknown;
 
 /** Returns the function that decodes the JSON of a column; undefined if it needs no decoding. */
 function decoderOf(column: PgColumn): Decode | undefined {
-  return column.getSQLType().startsWith('timestamp')
-    ? (value) => (value === null ? null : column.mapFromDriverValue(value))
-    : undefined;
+  const type = column.getSQLType();
+  if (type === 'bytea')
+    return (value) => (value === null ? null : Buffer.from(String(value).slice(2), 'hex'));
+  if (!type.startsWith('timestamp')) return undefined;
+  return (value) => (value === null ? null : column.mapFromDriverValue(value));
 }
 
 /** A condition that is fixed in the text of a statement, or that a placeholder decides. */

@@ -36,7 +36,7 @@ export interface Cluster {
 
 /** The entries of the data directory that the service creates, and `lost+found`. */
 const ownEntries =
-  /^(postgres|postgres\.log|postgres-password(\.new)?|session-key|demo-token|service\.\w+|initdb-\w+|lost\+found)$/;
+  /^(postgres|postgres\.log|postgres-password(\.new)?|session-key|webhook-key|demo-token|service\.\w+|initdb-\w+|lost\+found)$/;
 
 /**
  * Creates the data directory if it is missing, and closes it to other users.

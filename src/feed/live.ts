@@ -154,7 +154,7 @@ export function createLiveFeed({
     renewTokens(actives);
     return found.some((news) => endOf(news).position < (news.head?.position ?? 0));
   }
-  const poller = createPoller(poll, () => actives.size > 0, log);
+  const poller = createPoller(poll, { hasReaders: () => actives.size > 0, log });
 
   async function begin(active: Active, after: GivenPosition | undefined): Promise<Subscriber> {
     // From the place where this poll ends, new changes are offered.

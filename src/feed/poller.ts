@@ -13,11 +13,21 @@ export interface Poller {
   stop(): void;
 }
 
+interface PollerOptions {
+  hasReaders(): boolean;
+  /** Interval of polls while there is no reader. Undefined: there are none. */
+  idleMs?: number;
+  log: Logger;
+}
+
 /**
  * Polls at an interval while `hasReaders` returns true, one poll at a time. A poll returns whether there is more to
  * read at once.
  */
-export function createPoller(poll: () => Promise<boolean>, hasReaders: () => boolean, log: Logger): Poller {
+export function createPoller(
+  poll: () => Promise<boolean>,
+  { hasReaders, idleMs, log }: PollerOptions,
+): Poller {
   let running: Promise<void> | undefined;
   let next: Promise<void> | undefined;
   let startedAt = 0;
@@ -45,6 +55,7 @@ export function createPoller(poll: () => Promise<boolean>, hasReaders: () => boo
     } finally {
       running = undefined;
       if (hasReaders()) schedule(hasMore ? 0 : startedAt + intervalMs);
+      else if (idleMs !== undefined) schedule(startedAt + idleMs);
     }
   }
   function start(): Promise<void> {

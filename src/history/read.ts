@@ -10,7 +10,7 @@ const orderName = 'changes';
 const newestFirst = { by: changes.version, type: 'integer', direction: 'DESC' } as const;
 
 /** Returns whether a cursor's value is a version: a positive 32-bit integer. */
-function isVersion(value: string): boolean {
+export function isVersion(value: string): boolean {
   return /^[1-9]\d{0,9}$/.test(value) && Number(value) < 2 ** 31;
 }
 

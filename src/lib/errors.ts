@@ -127,7 +127,7 @@ export class InvalidInputError extends AppError {
 }
 
 export type EntityType = 'Account' | 'Customer';
-export type NamedType = EntityType | 'Alias' | 'Setting';
+export type NamedType = EntityType | 'Alias' | 'Setting' | 'WebhookEndpoint';
 
 export class NotFoundError extends AppError {
   readonly code = 'NOT_FOUND';
@@ -135,7 +135,8 @@ export class NotFoundError extends AppError {
   readonly id: string;
 
   constructor(type: NamedType, id: string, where = '') {
-    super(`There is no ${type.toLowerCase()} ${JSON.stringify(id)}${where}.`);
+    const words = type.replace(/\B[A-Z]/g, ' $&').toLowerCase();
+    super(`There is no ${words} ${JSON.stringify(id)}${where}.`);
     this.type = type;
     this.id = id;
   }

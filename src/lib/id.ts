@@ -8,6 +8,8 @@ const prefixes = {
   Alias: 'alias',
   Change: 'change',
   ApiKey: 'key',
+  WebhookEndpoint: 'endpoint',
+  WebhookAttempt: 'attempt',
 } as const;
 
 export type IdType = keyof typeof prefixes;

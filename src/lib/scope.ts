@@ -7,6 +7,7 @@ export const scopes = [
   'customers:read',
   'customers:write',
   'keys:manage',
+  'webhooks:manage',
 ] as const;
 
 export type Scope = (typeof scopes)[number];

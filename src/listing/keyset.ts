@@ -19,7 +19,7 @@ export type Direction = 'ASC' | 'DESC';
 /** A total order of the rows of a table: a value, and a column that breaks ties. */
 export interface Order {
   by: SQL | PgColumn;
-  type: 'text' | 'timestamptz' | 'integer';
+  type: 'text' | 'timestamptz' | 'integer' | 'uuid';
   direction: Direction;
   /** Always ascending. Absent if `by` is unique. */
   tie?: PgColumn;

@@ -12,8 +12,19 @@ export interface Metrics {
   countError(code: string): void;
   /** Reports the connections of a database. */
   watch(database: Database): void;
+  /** Counts a request to a webhook endpoint. */
+  countAttempt(succeeded: boolean): void;
+  /** Reports what webhook endpoints have not received yet. */
+  watchBacklog(read: () => Promise<WebhookBacklog>): void;
   /** Serves scrapes at every path. */
   answer: Listener;
+}
+
+/** What webhook endpoints have not received yet. */
+export interface WebhookBacklog {
+  /** The entries of the feed that have not been passed to lanes, summed over endpoints. */
+  positions: number;
+  lanes: { state: 'waiting' | 'retrying' | 'blocked'; count: number; seconds: number }[];
 }
 
 const secondsUpTo = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -56,6 +67,35 @@ function measureRequests(registers: Registry[]): Metrics['listener'] {
   };
 }
 
+/** Reads the backlog of webhooks at each scrape. The values are those of the whole database, not of this replica. */
+function watchBacklog(registers: Registry[], read: () => Promise<WebhookBacklog>): void {
+  const lanes = new Gauge({
+    name: 'webhook_lanes',
+    help: 'Accounts and customers whose changes an endpoint has not received yet.',
+    labelNames: ['state'],
+    registers,
+  });
+  const seconds = new Gauge({
+    name: 'webhook_lag_seconds',
+    help: 'Time since the lane that has waited longest fell behind.',
+    labelNames: ['state'],
+    registers,
+  });
+  new Gauge({
+    name: 'webhook_lag_positions',
+    help: 'Changes that have not been passed to the lanes of endpoints.',
+    registers,
+    async collect() {
+      const backlog = await read();
+      this.set(backlog.positions);
+      for (const { state, ...lane } of backlog.lanes) {
+        lanes.set({ state }, lane.count);
+        seconds.set({ state }, lane.seconds);
+      }
+    },
+  });
+}
+
 export function createMetrics(): Metrics {
   const registry = new Registry();
   const registers = [registry];
@@ -66,7 +106,15 @@ export function createMetrics(): Metrics {
     labelNames: ['code'],
     registers,
   });
+  const attempts = new Counter({
+    name: 'webhook_attempts_total',
+    help: 'Requests to webhook endpoints.',
+    labelNames: ['result'],
+    registers,
+  });
   return {
+    countAttempt: (succeeded) => attempts.inc({ result: succeeded ? 'success' : 'failure' }),
+    watchBacklog: (read) => watchBacklog(registers, read),
     listener: measureRequests(registers),
     countError: (code) => errors.inc({ code }),
     watch: (database) => watchDatabase(registers, database),

@@ -8,7 +8,7 @@ import {
 } from 'graphql';
 import { describe, expect, it } from 'vitest';
 import { buildSchema } from '../../src/schema.ts';
-import { mutationNames } from '../support/mutations.ts';
+import { mutationNames, webhookMutationNames } from '../support/mutations.ts';
 
 const schema = buildSchema();
 
@@ -29,7 +29,9 @@ function inputFieldsOf({ args }: Mutation) {
 const typeOf = (field: { type: unknown } | undefined) => String(field?.type);
 
 it('has a test case for every mutation', () => {
-  expect(mutations.map(({ name }) => name).toSorted()).toEqual(mutationNames.toSorted());
+  expect(mutations.map(({ name }) => name).toSorted()).toEqual(
+    [...mutationNames, ...webhookMutationNames].toSorted(),
+  );
 });
 
 describe.each(mutations.map((field) => [field.name, field] as const))('%s', (name, mutation) => {
@@ -54,7 +56,7 @@ describe.each(mutations.map((field) => [field.name, field] as const))('%s', (nam
   it('accepts an idempotency key and, if it changes an entity, an expected version', () => {
     const fields = inputFieldsOf(mutation);
     expect(typeOf(fields.idempotencyKey)).toBe('String');
-    const versioned = /^(update|archive|restore)/.test(name);
+    const versioned = /^(update|archive|restore|delete|rotate)/.test(name);
     expect(typeOf(fields.expectedVersion)).toBe(versioned ? 'Int' : 'undefined');
     if (versioned) expect(membersOf(mutation).map(String)).toContain('VersionConflictError');
   });

@@ -113,3 +113,13 @@ export function atOnce<T>(count: number, send: (runner: number) => Promise<T>): 
 export const accepted = (results: Json[]): Json[] =>
   results.filter((result) => result.replayed !== undefined);
 export const refused = (results: Json[]): Json[] => results.filter((result) => result.replayed === undefined);
+
+/** The mutations of webhook endpoints, which test/webhook tests. */
+export const webhookMutationNames = [
+  'createWebhookEndpoint',
+  'updateWebhookEndpoint',
+  'deleteWebhookEndpoint',
+  'rotateWebhookSecret',
+  'testWebhookEndpoint',
+  'redeliver',
+] as const;

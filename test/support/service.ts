@@ -124,6 +124,7 @@ export function openApp(connection: Connection, options: Partial<AppOptions> = {
       restDocs: true,
       operationTimeoutMs: 10_000,
       sessionKeys: [sessionKey],
+      webhooks: { keys: [sessionKey], schedule: [10, 20], allowPrivateTargets: true },
       costPerMinute: 0,
       corsOrigins: [],
       ...options,

@@ -2,7 +2,7 @@ import { createSecretKey, randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseSessionKeys } from '../../src/auth/session-keys.ts';
-import { createSecretBox } from '../../src/webhook/secret.ts';
+import { createSecretBox } from '../../src/delivery/secret.ts';
 
 const newKey = () => randomBytes(32);
 const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';

@@ -8,7 +8,7 @@ import {
   parseSecret,
   type SigningSecret,
   signatureHeaders,
-} from '../../src/webhook/signature.ts';
+} from '../../src/delivery/signature.ts';
 
 /** The keys and signatures of Svix's own tests. The second signature is also the example of the specification. */
 const published = {

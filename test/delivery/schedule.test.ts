@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { defaultSchedule, nextDelayMs, parseSchedule } from '../../src/webhook/schedule.ts';
+import { defaultSchedule, nextDelayMs, parseSchedule } from '../../src/delivery/schedule.ts';
 
 const middle = () => 0.5;
 

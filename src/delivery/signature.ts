@@ -98,3 +98,31 @@ export function signatureHeaders({ id, timestamp, body, secrets }: Message) {
   ]);
   return { 'webhook-id': id, 'webhook-timestamp': seconds, 'webhook-signature': signatures.join(' ') };
 }
+
+/** Returns what binds the encrypted secret of an endpoint to it. */
+export function secretContext({ tenantId, id }: { tenantId: number; id: string }): string {
+  return `${tenantId}/${id}`;
+}
+
+/** The encrypted secrets of an endpoint. */
+export interface SealedSecrets {
+  tenantId: number;
+  id: string;
+  secret: Buffer;
+  previousSecret: Buffer | null;
+  previousSecretExpiresAt: Date | null;
+}
+
+/** Returns the keys that sign an attempt, newest first. `open` decrypts. */
+export function signingKeysOf(
+  endpoint: SealedSecrets,
+  open: (sealed: Buffer, context: string) => string,
+  now: Date,
+): SigningKeys[] {
+  const { secret, previousSecret, previousSecretExpiresAt } = endpoint;
+  const overlaps =
+    previousSecret !== null && previousSecretExpiresAt !== null && previousSecretExpiresAt > now;
+  return [secret, ...(overlaps ? [previousSecret] : [])].map((sealed) =>
+    parseSecret(JSON.parse(open(sealed, secretContext(endpoint))) as SigningSecret),
+  );
+}

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { eventType, type WebhookChange, webhookBody } from '../../src/delivery/payload.ts';
 import { type ChangeKind, changeKinds } from '../../src/history/rules.ts';
-import { eventType, type WebhookChange, webhookBody } from '../../src/webhook/payload.ts';
 
 const change = (changes: Partial<WebhookChange> = {}): WebhookChange => ({
   id: 'change_01m84fadmwe03rqpvwbebaam9z',

@@ -1,7 +1,7 @@
 import type { LookupAddress } from 'node:dns';
 import { isIPv6, type LookupFunction } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { checkTargetUrl, createSender } from '../../src/webhook/sender.ts';
+import { checkTargetUrl, createSender } from '../../src/delivery/sender.ts';
 import { openHttps } from './servers.ts';
 
 /** Addresses that are not public, in the form that the URL parser and the DNS lookup give them. */

@@ -2,7 +2,7 @@ import type { RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { createSender, type SenderOptions } from '../../src/webhook/sender.ts';
+import { createSender, type SenderOptions } from '../../src/delivery/sender.ts';
 import { freePort } from '../support/ports.ts';
 import { openHttp, openHttps, openTcp } from './servers.ts';
 

@@ -1,0 +1,282 @@
+import type { Logger } from 'pino';
+import type { SentRequest, WebhookTools } from '../ctx.ts';
+import type { Database } from '../db/client.ts';
+import type { Append } from '../feed/append.ts';
+import { createPoller } from '../feed/poller.ts';
+import { encodePosition } from '../feed/position.ts';
+import type { FeedEntry } from '../feed/table.ts';
+import { presentFields } from '../history/present.ts';
+import { newUuid, toTypeId } from '../lib/id.ts';
+import type { EndpointRow } from '../webhook/table.ts';
+import {
+  type ClaimedLane,
+  claimedChanges,
+  claimLanes,
+  deleteEmptyLanes,
+  disableEndpoint,
+  dispatchEntries,
+  endLease,
+  extendLease,
+  hasEndpoints,
+  type LaneOutcome,
+  recordAttempts,
+  releaseLanes,
+  slowDown,
+} from './lanes.ts';
+import { webhookBody } from './payload.ts';
+import { nextDelayMs, type Schedule } from './schedule.ts';
+import { type SigningKeys, signatureHeaders, signingKeysOf } from './signature.ts';
+
+/** Requests of this replica that run at the same time: in all, and to one endpoint. */
+const maxRequests = 64;
+const maxRequestsPerEndpoint = 8;
+/** A replica without a lease loses its lanes. It extends the lease well before the end. */
+const leaseMs = 8000;
+const extendEveryMs = 2000;
+/** Interval of looking for new endpoints while there are none. */
+const idleMs = 1000;
+/** How long an endpoint waits that answers 429, 502 or 504 without `Retry-After`. */
+const slowDownMs = 10_000;
+
+export interface DelivererOptions {
+  database: Database;
+  log: Logger;
+  append: Append;
+  tools: WebhookTools & { close(): void };
+  schedule: Schedule;
+  /** Called for each request to an endpoint. */
+  onAttempt?: ((succeeded: boolean) => void) | undefined;
+}
+
+/** Delivers the changes of the feed to webhook endpoints. */
+export interface Deliverer {
+  /** Notes that this replica may have written a change. */
+  noteWrite(): void;
+  /** Ends when the running requests have ended and their outcomes are stored. */
+  close(): Promise<void>;
+}
+
+interface AttemptRecord {
+  tenantId: number;
+  endpointId: string;
+  id: string;
+  changeId: string;
+  attempt: number;
+  at: string;
+  durationMs: number;
+  status: number | null;
+  error: string | null;
+  response: string;
+}
+
+const isSuccess = ({ status }: Pick<SentRequest, 'status'>): boolean =>
+  status !== null && status >= 200 && status < 300;
+
+/** Returns how long an endpoint asked to wait; undefined if it did not. */
+function waitOf({ status, retryAfterMs }: Pick<SentRequest, 'status' | 'retryAfterMs'>): number | undefined {
+  if (status === 429 || status === 502 || status === 504) return retryAfterMs ?? slowDownMs;
+  return status === 503 ? (retryAfterMs ?? undefined) : undefined;
+}
+
+function bodyOf(entry: FeedEntry, { payload }: EndpointRow): string {
+  const position = encodePosition({ position: entry.position, changeId: entry.id });
+  const fields = { before: presentFields(entry.before), after: presentFields(entry.after) };
+  return webhookBody({ ...entry, ...fields, id: toTypeId('Change', entry.id), position }, payload);
+}
+
+/** The outcome of a claimed lane. */
+interface Delivery {
+  outcome: LaneOutcome;
+  records: AttemptRecord[];
+  /** The failed request that ended the delivery. */
+  failure: SentRequest | undefined;
+}
+
+/** Returns a function that delivers the changes of a lane in their order, until one fails. */
+function createLaneDelivery({ tools, schedule }: DelivererOptions, isClosing: () => boolean) {
+  async function send({ endpoint }: ClaimedLane, entry: FeedEntry, secrets: SigningKeys[]) {
+    const at = new Date();
+    const body = bodyOf(entry, endpoint);
+    const headers = signatureHeaders({ id: toTypeId('Change', entry.id), timestamp: at, body, secrets });
+    return { at: at.toISOString(), sent: await tools.send(endpoint.url, headers, body) };
+  }
+  /** Returns when the change is tried again, or that it is skipped or blocks its lane. */
+  function afterFailure(sent: SentRequest, failed: number, { onExhausted }: EndpointRow) {
+    const delayMs = nextDelayMs(schedule, failed);
+    const waitMs = Math.max(delayMs ?? 0, waitOf(sent) ?? 0);
+    if (delayMs !== undefined)
+      return { skips: false, nextAttemptAt: new Date(Date.now() + waitMs).toISOString() };
+    const skips = onExhausted === 'SKIP';
+    return { skips, nextAttemptAt: skips ? new Date().toISOString() : 'infinity' };
+  }
+
+  return async (lane: ClaimedLane): Promise<Delivery> => {
+    const { tenantId, endpointId, isAccount, entityId, endpoint, entries, againRequests } = lane;
+    const secrets = signingKeysOf(endpoint, tools.open, new Date());
+    const records: AttemptRecord[] = [];
+    let failed = lane.attempts;
+    let delivered: number | null = null;
+    const outcome = (upTo: number | null, attempts: number, nextAttemptAt = new Date().toISOString()) => ({
+      ...{ tenantId, endpointId, isAccount, entityId, againRequests },
+      ...{ delivered: upTo, attempts, nextAttemptAt },
+    });
+    for (const entry of entries) {
+      const { sent, at } = await send(lane, entry, secrets);
+      // A replica that stops cuts its requests. That is no failure of the endpoint.
+      if (isClosing() && !isSuccess(sent))
+        return { outcome: outcome(delivered, failed), records, failure: undefined };
+      const { durationMs, status, error, response } = sent;
+      const attempt = { attempt: failed + 1, at, durationMs, status, error, response };
+      records.push({ tenantId, endpointId, id: newUuid(), changeId: entry.id, ...attempt });
+      if (!isSuccess(sent)) {
+        failed += 1;
+        const { skips, nextAttemptAt } = afterFailure(sent, failed, endpoint);
+        const [upTo, attempts] = skips ? [entry.version, 0] : [delivered, failed];
+        return { outcome: outcome(upTo, attempts, nextAttemptAt), records, failure: sent };
+      }
+      failed = 0;
+      delivered = entry.version;
+      if (isClosing()) break;
+    }
+    // With fewer changes than a claim can have, the filter leaves out the rest.
+    const isComplete = entries.length < claimedChanges && (delivered ?? 0) === (entries.at(-1)?.version ?? 0);
+    return { outcome: outcome(isComplete ? lane.until : delivered, 0), records, failure: undefined };
+  };
+}
+
+/** Returns a function that stores the outcomes of deliveries, those of several in one go, until it succeeds. */
+function createOutcomes(database: Database, holder: string, log: Logger) {
+  let waiting: Delivery[] = [];
+  let running: Promise<void> | undefined;
+
+  async function store(): Promise<void> {
+    while (waiting.length > 0) {
+      const batch = waiting;
+      waiting = [];
+      try {
+        const outcomes = JSON.stringify(batch.map(({ outcome }) => outcome));
+        const attempts = JSON.stringify(batch.flatMap(({ records }) => records));
+        await database.run(recordAttempts, { attempts });
+        await database.run(releaseLanes, { outcomes, holder });
+        await database.run(deleteEmptyLanes, { outcomes });
+      } catch (error) {
+        waiting = [...batch, ...waiting];
+        throw error;
+      }
+    }
+  }
+  return {
+    add: (delivery: Delivery) => waiting.push(delivery),
+    /** Stores what is waiting. A failure is logged, and the outcomes are stored the next time. */
+    async flush(): Promise<void> {
+      running ??= store()
+        .catch((error: unknown) => log.warn({ err: error }, 'Storing the outcomes of webhooks failed'))
+        .finally(() => {
+          running = undefined;
+        });
+      await running;
+    },
+  };
+}
+
+/** Disables an endpoint that is gone, and makes one wait that asks for it. */
+async function heed(database: Database, { endpoint }: ClaimedLane, sent: SentRequest): Promise<void> {
+  const { tenantId: tenant, id } = endpoint;
+  if (sent.status === 410) await database.run(disableEndpoint, { tenant, id, changeId: newUuid() });
+  const delayMs = waitOf(sent);
+  if (delayMs !== undefined) await database.run(slowDown, { tenant, id, delayMs });
+}
+
+/** The outcome of a lane that this replica could not deliver. */
+function putOff(lane: ClaimedLane): Delivery {
+  const { tenantId, endpointId, isAccount, entityId, attempts, againRequests } = lane;
+  const nextAttemptAt = new Date(Date.now() + slowDownMs).toISOString();
+  const outcome = {
+    tenantId,
+    endpointId,
+    isAccount,
+    entityId,
+    attempts,
+    againRequests,
+    delivered: null,
+    nextAttemptAt,
+  };
+  return { outcome, records: [], failure: undefined };
+}
+
+/** Starts to deliver webhooks. Replicas share the work: a lane belongs to the replica that has claimed it. */
+export function startDeliverer(options: DelivererOptions): Deliverer {
+  const { database, log, append, tools, onAttempt } = options;
+  const holder = newUuid();
+  const running = new Map<Promise<void>, string>();
+  const outcomes = createOutcomes(database, holder, log);
+  let extendedAt = Number.NEGATIVE_INFINITY;
+  let isActive = false;
+  let isClosing = false;
+  const deliver = createLaneDelivery(options, () => isClosing);
+
+  async function work(lane: ClaimedLane): Promise<void> {
+    try {
+      const delivery = await deliver(lane);
+      for (const record of delivery.records) onAttempt?.(isSuccess(record));
+      outcomes.add(delivery);
+      if (delivery.failure !== undefined) await heed(database, lane, delivery.failure);
+    } catch (error) {
+      log.error(
+        { err: error, endpoint: toTypeId('WebhookEndpoint', lane.endpointId) },
+        'Delivering webhooks failed',
+      );
+      outcomes.add(putOff(lane));
+    }
+    await outcomes.flush();
+  }
+  function begin(lane: ClaimedLane): void {
+    const job = work(lane).finally(() => {
+      running.delete(job);
+      if (!isClosing) poller.soon();
+    });
+    running.set(job, lane.endpointId);
+  }
+  async function claim(): Promise<number> {
+    const limit = maxRequests - running.size;
+    if (limit === 0) return 0;
+    const busy: Record<string, number> = {};
+    for (const id of running.values()) busy[id] = (busy[id] ?? 0) + 1;
+    const values = { holder, limit, perEndpoint: maxRequestsPerEndpoint, busy: JSON.stringify(busy) };
+    const lanes = await database.run(claimLanes, values);
+    for (const lane of lanes) begin(lane);
+    return lanes.length;
+  }
+  async function extend(): Promise<void> {
+    if (performance.now() - extendedAt < extendEveryMs) return;
+    await database.run(extendLease, { holder, leaseMs });
+    extendedAt = performance.now();
+  }
+  async function poll(): Promise<boolean> {
+    if (isClosing) return false;
+    const [found] = await database.run(hasEndpoints, {});
+    isActive = found?.exists === true;
+    if (!isActive) return false;
+    await extend();
+    await append();
+    const moved = await database.run(dispatchEntries, {});
+    await outcomes.flush();
+    const claimed = await claim();
+    return moved.some(({ hasMore }) => hasMore) || (claimed > 0 && running.size < maxRequests);
+  }
+  const poller = createPoller(poll, { hasReaders: () => isActive || running.size > 0, idleMs, log });
+  poller.soon();
+  return {
+    noteWrite() {
+      if (isActive) poller.soon();
+    },
+    async close() {
+      isClosing = true;
+      poller.stop();
+      tools.close();
+      await Promise.all(running.keys());
+      await outcomes.flush();
+      await database.run(endLease, { holder }).catch(() => undefined);
+    },
+  };
+}

@@ -1,0 +1,366 @@
+import { sql } from 'drizzle-orm';
+import type { Database } from '../db/client.ts';
+import { jsonRow } from '../db/json.ts';
+import { given } from '../db/rows.ts';
+import { statement } from '../db/statement.ts';
+import type { FeedEntry } from '../feed/table.ts';
+import { feed } from '../feed/table.ts';
+import { changes } from '../history/table.ts';
+import {
+  type EndpointRow,
+  webhookAttempts,
+  webhookEndpointChanges,
+  webhookEndpoints,
+  webhookLanes,
+  webhookLeases,
+} from '../webhook/table.ts';
+
+/** The most entries of the feed that one statement looks at for an endpoint, and the endpoints of one statement. */
+const dispatchedEntries = 500;
+const dispatchedEndpoints = 10;
+/** The most changes that are delivered for a claim of a lane. */
+export const claimedChanges = 20;
+
+const acrossTenants =
+  'One replica delivers for all tenants. Each endpoint gets only the changes of its tenant.';
+
+/** The condition that the row `change` matches the filter of the row `endpoint`. */
+export const isSelected = sql`(endpoint.customer_id is null or change.customer_id = endpoint.customer_id)
+  and (endpoint.kinds is null or change.kind = any(endpoint.kinds))`;
+
+/**
+ * Moves endpoints along the feed: adds the matching entries to the lanes of their accounts and customers. Endpoints
+ * that another replica moves are skipped. Returns a row for each endpoint that has moved.
+ */
+export const dispatchEntries = statement(
+  'dispatch_webhooks',
+  (orm) => {
+    const behind = orm.$with('behind', { one: sql`1` }).as(sql`
+      select endpoint.tenant_id, endpoint.id, endpoint.position, endpoint.customer_id, endpoint.kinds, head.position as head,
+        least(head.position, endpoint.position + ${sql.raw(String(dispatchedEntries))}) as until
+      from ${webhookEndpoints} as endpoint, lateral (select max(newest.position) as position from ${feed} as newest
+        where newest.tenant_id = endpoint.tenant_id) as head
+      where endpoint.status = 'ENABLED' and endpoint.position < head.position
+      limit ${sql.raw(String(dispatchedEndpoints))} for update of endpoint skip locked`);
+    const lanes = orm.$with('lanes', { one: sql`1` }).as(sql`
+      insert into ${webhookLanes} (tenant_id, endpoint_id, is_account, entity_id, next_version, last_version,
+        attempts, next_attempt_at, behind_since)
+      select endpoint.tenant_id, endpoint.id, change.account_id is not null, coalesce(change.account_id, change.customer_id),
+        min(change.version), max(change.version), 0, now(), now()
+      from behind as endpoint, ${feed} as place, lateral (select * from ${changes}
+        where ${changes.tenantId} = place.tenant_id and ${changes.id} = place.change_id offset 0) as change
+      where place.tenant_id = endpoint.tenant_id and place.position > endpoint.position and place.position <= endpoint.until
+        and ${isSelected}
+      group by 1, 2, 3, 4
+      on conflict (tenant_id, endpoint_id, is_account, entity_id) do update set
+        next_version = coalesce(webhook_lanes.next_version, excluded.next_version), last_version = excluded.last_version
+      returning 1`);
+    const moved = orm.$with('moved', { one: sql`1` }).as(sql`
+      update ${webhookEndpoints} as endpoint set position = behind.until from behind
+      where endpoint.tenant_id = behind.tenant_id and endpoint.id = behind.id returning 1`);
+    return orm.with(behind, lanes, moved).select({ hasMore: sql<boolean>`head > until` }).from(sql`behind`);
+  },
+  { acrossTenants },
+);
+
+export interface LaneKey {
+  tenantId: number;
+  endpointId: string;
+  isAccount: boolean;
+  entityId: string;
+}
+
+/** A lane that this replica delivers, and its next changes. */
+export interface ClaimedLane extends LaneKey {
+  endpoint: EndpointRow;
+  attempts: number;
+  againRequests: number;
+  /** The last version to deliver or to deliver again. */
+  until: number;
+  entries: FeedEntry[];
+}
+
+const change = jsonRow(changes, 'entry');
+const endpointOf = jsonRow(webhookEndpoints, 'endpoint');
+
+/** The versions of a lane that are due. */
+const isDue = sql`(${changes.version} between lane.next_version and lane.last_version
+  or ${changes.version} between lane.again_from and lane.again_to)`;
+const firstVersion = sql`${changes.version} >= least(lane.next_version, lane.again_from)`;
+
+/** Selects the next changes of a lane by the index of its entity, with their positions. */
+const entriesOfLane = sql`(select coalesce(json_agg(json_build_array(entry.position, ${change.value}) order by entry.version), '[]')
+  from (select found.*, place.position from (
+    (select * from ${changes} where lane.is_account and ${changes.tenantId} = lane.tenant_id
+      and ${changes.accountId} = lane.entity_id and ${firstVersion} and ${isDue}
+      and (endpoint.kinds is null or ${changes.kind} = any(endpoint.kinds))
+      order by ${changes.version} limit ${sql.raw(String(claimedChanges))})
+    union all
+    (select * from ${changes} where not lane.is_account and ${changes.tenantId} = lane.tenant_id
+      and ${changes.customerId} = lane.entity_id and ${changes.accountId} is null and ${firstVersion} and ${isDue}
+      and (endpoint.kinds is null or ${changes.kind} = any(endpoint.kinds))
+      order by ${changes.version} limit ${sql.raw(String(claimedChanges))})
+  ) as found, lateral (select placed.position from ${feed} as placed
+    where placed.tenant_id = found.tenant_id and placed.change_id = found.id offset 0) as place) as entry)`;
+
+const decodeEntries = (json: unknown): FeedEntry[] =>
+  (json as [number, unknown][]).map(([position, row]) => ({ ...change.decode(row), position }));
+
+/**
+ * Claims lanes that are due, of endpoints that accept requests. A lane whose replica has lost its lease is free.
+ * `busy` has the number of lanes of each endpoint that this replica is delivering.
+ */
+export const claimLanes = statement(
+  'claim_webhook_lanes',
+  (orm) => {
+    const due = orm.$with('due', { one: sql`1` }).as(sql`
+      select lane.tenant_id, lane.endpoint_id, lane.is_account, lane.entity_id
+      from ${webhookEndpoints} as endpoint, lateral (
+        select waiting.* from ${webhookLanes} as waiting
+        where waiting.tenant_id = endpoint.tenant_id and waiting.endpoint_id = endpoint.id
+          and waiting.next_attempt_at <= now() and (waiting.claimed_by is null or not exists (
+            select from ${webhookLeases} as lease where lease.id = waiting.claimed_by and lease.expires_at > now()))
+        order by waiting.next_attempt_at
+        limit greatest(0, ${given('perEndpoint', 'integer')} - coalesce((${given('busy', 'jsonb')} ->> endpoint.id::text)::integer, 0))
+        for update skip locked) as lane
+      where endpoint.status = 'ENABLED' and (endpoint.not_before is null or endpoint.not_before <= now())
+      limit ${given('limit', 'integer')}`);
+    const lane = orm.$with('lane', { one: sql`1` }).as(sql`
+      update ${webhookLanes} as lane set claimed_by = ${given('holder', 'uuid')} from due
+      where lane.tenant_id = due.tenant_id and lane.endpoint_id = due.endpoint_id
+        and lane.is_account = due.is_account and lane.entity_id = due.entity_id returning lane.*`);
+    return orm
+      .with(due, lane)
+      .select({
+        tenantId: sql<number>`lane.tenant_id`,
+        endpointId: sql<string>`lane.endpoint_id`,
+        isAccount: sql<boolean>`lane.is_account`,
+        entityId: sql<string>`lane.entity_id`,
+        attempts: sql<number>`lane.attempts::integer`,
+        againRequests: sql<number>`lane.again_requests`,
+        until: sql<number>`greatest(lane.last_version, lane.again_to)`,
+        endpoint: sql`${endpointOf.value}`.mapWith(endpointOf.decode) as ReturnType<typeof sql<EndpointRow>>,
+        entries: entriesOfLane.mapWith(decodeEntries) as ReturnType<typeof sql<FeedEntry[]>>,
+      })
+      .from(sql`lane, ${webhookEndpoints} as endpoint`)
+      .where(sql`endpoint.tenant_id = lane.tenant_id and endpoint.id = lane.endpoint_id`);
+  },
+  { acrossTenants },
+);
+
+/** What happened to a claimed lane. */
+export interface LaneOutcome extends LaneKey {
+  /** All versions up to this one are delivered or skipped; null: none. */
+  delivered: number | null;
+  /** Failed attempts of the change that is next. */
+  attempts: number;
+  againRequests: number;
+  /** `infinity`: the lane is blocked. */
+  nextAttemptAt: string;
+}
+
+const isRequestedSince = sql`${webhookLanes.againRequests} <> outcome."againRequests"`;
+
+/** Stores the outcomes of claimed lanes, and frees them. */
+export const releaseLanes = statement(
+  'release_webhook_lanes',
+  (orm) =>
+    orm
+      .update(webhookLanes)
+      .set({
+        nextVersion: sql`case when ${webhookLanes.nextVersion} is null or outcome."delivered" >= ${webhookLanes.lastVersion}
+          then null else greatest(${webhookLanes.nextVersion}, outcome."delivered" + 1) end`,
+        againFrom: sql`case when ${isRequestedSince} then ${webhookLanes.againFrom}
+          when ${webhookLanes.againFrom} is null or outcome."delivered" >= ${webhookLanes.againTo} then null
+          else greatest(${webhookLanes.againFrom}, outcome."delivered" + 1) end`,
+        againTo: sql`case when ${isRequestedSince} or outcome."delivered" is null
+          or outcome."delivered" < ${webhookLanes.againTo} then ${webhookLanes.againTo} end`,
+        attempts: sql`outcome."attempts"`,
+        nextAttemptAt: sql`outcome."nextAttemptAt"`,
+        claimedBy: null,
+      })
+      .from(
+        sql`json_to_recordset(${sql.placeholder('outcomes')}) as outcome ("tenantId" integer, "endpointId" uuid,
+          "isAccount" boolean, "entityId" text, "delivered" integer, "attempts" smallint, "nextAttemptAt" timestamptz,
+          "againRequests" integer)`,
+      )
+      .where(
+        sql`${webhookLanes.tenantId} = outcome."tenantId" and ${webhookLanes.endpointId} = outcome."endpointId"
+          and ${webhookLanes.isAccount} = outcome."isAccount" and ${webhookLanes.entityId} = outcome."entityId"
+          and ${webhookLanes.claimedBy} = ${given('holder', 'uuid')}`,
+      ),
+  { acrossTenants },
+);
+
+/** Deletes lanes that have nothing left to deliver. The dispatch of a new change makes them have something again. */
+export const deleteEmptyLanes = statement(
+  'delete_empty_webhook_lanes',
+  (orm) =>
+    orm.delete(webhookLanes).where(
+      sql`(${webhookLanes.tenantId}, ${webhookLanes.endpointId}, ${webhookLanes.isAccount}, ${webhookLanes.entityId}) in (
+        select "tenantId", "endpointId", "isAccount", "entityId" from json_to_recordset(${sql.placeholder('outcomes')})
+          as outcome ("tenantId" integer, "endpointId" uuid, "isAccount" boolean, "entityId" text))
+        and ${webhookLanes.nextVersion} is null and ${webhookLanes.againFrom} is null and ${webhookLanes.claimedBy} is null`,
+    ),
+  { acrossTenants },
+);
+
+/** Stores attempts of endpoints that still exist. */
+export const recordAttempts = statement(
+  'record_webhook_attempts',
+  (orm) =>
+    orm.insert(webhookAttempts).select(
+      orm
+        .select({
+          tenantId: sql`attempt."tenantId"`.as('tenantId'),
+          endpointId: sql`attempt."endpointId"`.as('endpointId'),
+          id: sql`attempt."id"`.as('id'),
+          changeId: sql`attempt."changeId"`.as('changeId'),
+          attempt: sql`attempt."attempt"`.as('attempt'),
+          at: sql`attempt."at"`.as('at'),
+          durationMs: sql`attempt."durationMs"`.as('durationMs'),
+          status: sql`attempt."status"`.as('status'),
+          error: sql`attempt."error"`.as('error'),
+          response: sql`attempt."response"`.as('response'),
+        })
+        .from(
+          sql`json_to_recordset(${sql.placeholder('attempts')}) as attempt ("tenantId" integer, "endpointId" uuid, "id" uuid,
+            "changeId" uuid, "attempt" smallint, "at" timestamptz, "durationMs" integer, "status" smallint, "error" text,
+            "response" text)`,
+        )
+        .where(
+          sql`exists (select from ${webhookEndpoints} as endpoint where endpoint.tenant_id = attempt."tenantId"
+            and endpoint.id = attempt."endpointId" for key share)`,
+        ) as never,
+    ),
+  { acrossTenants },
+);
+
+/** Makes an endpoint wait. */
+export const slowDown = statement(
+  'slow_down_webhooks',
+  (orm) =>
+    orm
+      .update(webhookEndpoints)
+      .set({
+        notBefore: sql`greatest(${webhookEndpoints.notBefore}, now() + ${given('delayMs', 'integer')} * interval '1 ms')`,
+      })
+      .where(
+        sql`${webhookEndpoints.tenantId} = ${given('tenant', 'integer')} and ${webhookEndpoints.id} = ${given('id', 'uuid')}`,
+      ),
+  { acrossTenants },
+);
+
+/** Disables an endpoint that is gone, and records it in its history. */
+export const disableEndpoint = statement(
+  'disable_webhook_endpoint',
+  (orm) => {
+    const disabled = orm.$with('disabled', { one: sql`1` }).as(sql`
+      update ${webhookEndpoints} set status = 'DISABLED', disabled_reason = 'The endpoint answered 410 Gone.',
+        version = version + 1, updated_at = now()
+      where tenant_id = ${given('tenant', 'integer')} and id = ${given('id', 'uuid')} and status = 'ENABLED'
+      returning tenant_id, id, version`);
+    const recorded = orm.$with('recorded', { one: sql`1` }).as(sql`
+      insert into ${webhookEndpointChanges} (tenant_id, id, endpoint_id, kind, at, actor, request_id, version, before, after)
+      select tenant_id, ${given('changeId', 'uuid')}, id, 'WEBHOOK_ENDPOINT_UPDATED', now(), 'service', '410 Gone', version,
+        '{"status":"ENABLED"}', '{"status":"DISABLED"}' from disabled returning 1`);
+    return orm.with(disabled, recorded).select({ count: sql<number>`count(*)::integer` }).from(sql`disabled`);
+  },
+  { acrossTenants },
+);
+
+/** Extends the lease of a replica. */
+export const extendLease = statement(
+  'extend_webhook_lease',
+  (orm) =>
+    orm
+      .insert(webhookLeases)
+      .values({
+        id: sql`${given('holder', 'uuid')}`,
+        expiresAt: sql`now() + ${given('leaseMs', 'integer')} * interval '1 ms'`,
+      })
+      .onConflictDoUpdate({ target: webhookLeases.id, set: { expiresAt: sql`excluded.expires_at` } }),
+  { acrossTenants },
+);
+
+export const endLease = statement(
+  'end_webhook_lease',
+  (orm) =>
+    orm
+      .delete(webhookLeases)
+      .where(
+        sql`${webhookLeases.id} = ${given('holder', 'uuid')} or ${webhookLeases.expiresAt} < now() - interval '1 hour'`,
+      ),
+  { acrossTenants },
+);
+
+export const hasEndpoints = statement(
+  'has_webhook_endpoints',
+  (orm) =>
+    orm
+      .select({
+        exists: sql<boolean>`exists (select from ${webhookEndpoints} where ${webhookEndpoints.status} = 'ENABLED')`,
+      })
+      .from(sql`(values (1)) as one`),
+  { acrossTenants },
+);
+
+const backlogOfAll = statement(
+  'webhook_backlog_of_all',
+  (orm) => {
+    const state = sql`case when ${webhookLanes.nextAttemptAt} = 'infinity' then 'blocked'
+      when ${webhookLanes.attempts} > 0 then 'retrying' else 'waiting' end`;
+    return orm
+      .select({
+        positions: sql<number>`(select coalesce(sum(head.position - endpoint.position), 0)
+          from ${webhookEndpoints} as endpoint, lateral (select max(newest.position) as position from ${feed} as newest
+            where newest.tenant_id = endpoint.tenant_id) as head where endpoint.status = 'ENABLED')`.mapWith(
+          Number,
+        ),
+        lanes: sql<LaneState[]>`(select coalesce(json_agg(by_state), '[]') from (select ${state} as state,
+          count(*)::integer as count, extract(epoch from now() - min(${webhookLanes.behindSince}))::float as seconds
+          from ${webhookLanes} group by 1) as by_state)`,
+      })
+      .from(sql`(values (1)) as one`);
+  },
+  { acrossTenants },
+);
+
+interface LaneState {
+  state: 'waiting' | 'retrying' | 'blocked';
+  count: number;
+  seconds: number;
+}
+
+/** Returns what the endpoints of all tenants have not received yet. */
+export async function findBacklog(database: Database): Promise<{ positions: number; lanes: LaneState[] }> {
+  const [found] = await database.run(backlogOfAll, {});
+  const known = new Map(found?.lanes.map((lane) => [lane.state, lane]));
+  const lanes = (['waiting', 'retrying', 'blocked'] as const).map(
+    (state) => known.get(state) ?? { state, count: 0, seconds: 0 },
+  );
+  return { positions: found?.positions ?? 0, lanes };
+}
+
+/** Small enough to keep the transaction short. */
+const forgottenAtOnce = 2000;
+const attemptsKeptDays = 30;
+
+const forgetBatch = statement(
+  'forget_webhook_attempts',
+  (orm) =>
+    orm
+      .delete(webhookAttempts)
+      .where(
+        sql`(tenant_id, endpoint_id, id) in (select tenant_id, endpoint_id, id from ${webhookAttempts}
+          where at < now() - ${sql.raw(String(attemptsKeptDays))} * interval '1 day'
+          order by at limit ${sql.raw(String(forgottenAtOnce))} for update skip locked)`,
+      )
+      .returning({ id: webhookAttempts.id }),
+  { acrossTenants },
+);
+
+/** Deletes the attempts of all tenants that are older than 30 days. */
+export async function forgetAttempts(database: Database): Promise<void> {
+  while ((await database.run(forgetBatch, {})).length === forgottenAtOnce);
+}
