@@ -9,7 +9,7 @@ import { createContext, createPoolShares } from './context.ts';
 import type { Caller, Selects } from './ctx.ts';
 import { type Database, type DatabaseOptions, openDatabase } from './db/client.ts';
 import { type Deliverer, startDeliverer } from './delivery/deliverer.ts';
-import { findBacklog, forgetAttempts } from './delivery/lanes.ts';
+import { findBacklog, findDeliveryStatus, forgetAttempts } from './delivery/lanes.ts';
 import type { Schedule } from './delivery/schedule.ts';
 import { createSecretBox } from './delivery/secret.ts';
 import { checkTargetUrl, createSender } from './delivery/sender.ts';
@@ -190,7 +190,7 @@ export function createApp(options: AppOptions) {
   const pool = openDatabase({ ...options, onDisk: logDisk(log) });
   metrics?.watch(pool);
   const database = tracing?.database(pool) ?? pool;
-  const health = createHealth(pool);
+  const health = createHealth(pool, () => findDeliveryStatus(pool));
   const append = createAppend(pool);
   const live = createLiveFeed({ database: pool, log, append });
   const endCleanUp = startCleanUp(database, log);

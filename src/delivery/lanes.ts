@@ -305,6 +305,27 @@ export const hasEndpoints = statement(
   { acrossTenants },
 );
 
+const leaseStatus = statement(
+  'webhook_lease_status',
+  (orm) =>
+    orm
+      .select({
+        hasEndpoints: sql<boolean>`exists (select from ${webhookEndpoints} where ${webhookEndpoints.status} = 'ENABLED')`,
+        hasLease: sql<boolean>`exists (select from ${webhookLeases} where ${webhookLeases.expiresAt} > now())`,
+      })
+      .from(sql`(values (1)) as one`),
+  { acrossTenants },
+);
+
+/** Returns whether any replica delivers webhooks. */
+export async function findDeliveryStatus(
+  database: Database,
+): Promise<'delivering' | 'not delivering' | 'idle'> {
+  const [found] = await database.run(leaseStatus, {});
+  if (found?.hasEndpoints !== true) return 'idle';
+  return found.hasLease ? 'delivering' : 'not delivering';
+}
+
 const backlogOfAll = statement(
   'webhook_backlog_of_all',
   (orm) => {

@@ -12,7 +12,10 @@ type Disk = Extract<Readiness, `disk ${string}`>;
 const freshForMs = 1000;
 const probePatienceMs = 2000;
 
-const paths = ['/health/live', '/health/ready'];
+const paths = ['/health/live', '/health/ready', '/health/webhooks'];
+
+/** Whether webhooks are delivered: by any replica, by none although there are endpoints, or there are no endpoints. */
+export type DeliveryStatus = 'delivering' | 'not delivering' | 'idle';
 
 /**
  * Returns a function that tells whether the service can serve. Responses to requests prove that the database works, so
@@ -50,15 +53,23 @@ function createReadiness(database: Database): () => Promise<Readiness> {
 
 const headers = { 'content-type': 'application/json', 'cache-control': 'no-store' };
 
-/** Serves `/health/live` and `/health/ready`. No other handler sees these requests. */
-export function createHealth(database: Database) {
+/** Serves the health checks. No other handler sees these requests. */
+export function createHealth(database: Database, findDelivery: () => Promise<DeliveryStatus>) {
   const readiness = createReadiness(database);
   let draining = false;
 
+  const response = (code: number, status: string) => ({
+    status: code,
+    body: `${JSON.stringify({ status })}\n`,
+  });
   async function answer(path: string): Promise<{ status: number; body: string }> {
-    const status = path === '/health/live' ? 'alive' : draining ? 'draining' : await readiness();
-    const good = status === 'alive' || status === 'ready';
-    return { status: good ? 200 : 503, body: `${JSON.stringify({ status })}\n` };
+    if (path === '/health/live') return response(200, 'alive');
+    if (path === '/health/webhooks') {
+      const status = await findDelivery().catch(() => 'no database');
+      return response(status === 'delivering' || status === 'idle' ? 200 : 503, status);
+    }
+    const status = draining ? 'draining' : await readiness();
+    return response(status === 'ready' ? 200 : 503, status);
   }
   return {
     /** Makes `/health/ready` return 503 from now on. */

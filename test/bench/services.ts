@@ -105,6 +105,8 @@ function environment(port: number, metricsPort: number, url: string): Record<str
     DATABASE_POOL_SIZE: String(poolSize),
     // The budget is counted but never spent.
     RATE_LIMIT: '999999999',
+    WEBHOOK_KEYS: 'k'.repeat(32),
+    WEBHOOK_PRIVATE_TARGETS: 'true',
   };
 }
 

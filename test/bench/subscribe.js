@@ -45,11 +45,11 @@ function subscribe(url, headers, query, onChange) {
 
 const percentile = (sorted, share) => sorted[Math.floor(sorted.length * share)] ?? 0;
 
-async function run({ url, clients, query, count, seconds }) {
+async function run({ urls, clients, query, count, seconds }) {
   const delays = [];
   const onChange = (sent) => delays.push(performance.timeOrigin + performance.now() - sent);
   const all = Array.from({ length: count }, (_, index) =>
-    subscribe(url, clients[index % clients.length], query, onChange),
+    subscribe(urls[index % urls.length], clients[(index >> 1) % clients.length], query, onChange),
   );
   await Promise.all(all.map(({ opened }) => opened));
   console.log('"open"');
@@ -60,7 +60,10 @@ async function run({ url, clients, query, count, seconds }) {
   const ended = all.filter(({ isOpen }) => !isOpen()).length;
   for (const one of all) one.close();
   const sorted = delays.toSorted((a, b) => a - b);
-  return { delivered: sorted.length, p50: percentile(sorted, 0.5), p99: percentile(sorted, 0.99), ended };
+  return {
+    ...{ delivered: sorted.length, ended, p50: percentile(sorted, 0.5) },
+    ...{ p95: percentile(sorted, 0.95), p99: percentile(sorted, 0.99) },
+  };
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
