@@ -18,7 +18,7 @@ const long = [
   'test/contract/**/*.test.ts',
   'test/db/pool.test.ts',
   'test/faults/**/*.test.ts',
-  'test/history/subscription-*.test.ts',
+  'test/feed/subscription-*.test.ts',
   'test/listing/filtered-orders.test.ts',
   'test/listing/large-tenant.test.ts',
   'test/pipeline/differential-long.test.ts',

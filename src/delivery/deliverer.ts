@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 import type { SentRequest, WebhookTools } from '../ctx.ts';
 import type { Database } from '../db/client.ts';
@@ -92,8 +93,23 @@ interface Delivery {
   failure: SentRequest | undefined;
 }
 
+/** Returns a function that decrypts and parses the secrets of an endpoint, those in use once. */
+function createKeys({ open }: WebhookTools) {
+  const known = new LRUCache<string, SigningKeys[]>({ max: 1000 });
+  return (endpoint: EndpointRow): SigningKeys[] => {
+    const now = new Date();
+    const { secret, previousSecret, previousSecretExpiresAt: expiresAt } = endpoint;
+    const isRotating = expiresAt !== null && expiresAt > now;
+    const key = `${secret.toString('base64')} ${isRotating ? previousSecret?.toString('base64') : ''}`;
+    const keys = known.get(key) ?? signingKeysOf(endpoint, open, now);
+    known.set(key, keys);
+    return keys;
+  };
+}
+
 /** Returns a function that delivers the changes of a lane in their order, until one fails. */
 function createLaneDelivery({ tools, schedule }: DelivererOptions, isClosing: () => boolean) {
+  const keysOf = createKeys(tools);
   async function send({ endpoint }: ClaimedLane, entry: FeedEntry, secrets: SigningKeys[]) {
     const at = new Date();
     const body = bodyOf(entry, endpoint);
@@ -112,7 +128,7 @@ function createLaneDelivery({ tools, schedule }: DelivererOptions, isClosing: ()
 
   return async (lane: ClaimedLane): Promise<Delivery> => {
     const { tenantId, endpointId, isAccount, entityId, endpoint, entries, againRequests } = lane;
-    const secrets = signingKeysOf(endpoint, tools.open, new Date());
+    const secrets = keysOf(endpoint);
     const records: AttemptRecord[] = [];
     let failed = lane.attempts;
     let delivered: number | null = null;
