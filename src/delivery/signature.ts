@@ -4,7 +4,6 @@ import {
   createPublicKey,
   createSecretKey,
   generateKeyPairSync,
-  type JsonWebKey,
   type KeyObject,
   randomBytes,
   sign,
@@ -42,7 +41,7 @@ export function newHmacSecret(): string {
 }
 
 /** Returns the two halves of an ed25519 key: the private seed and the public key. */
-function halvesOf({ d = '', x = '' }: JsonWebKey): [seed: Buffer, publicKey: Buffer] {
+function halvesOf({ d = '', x = '' }: { d?: string; x?: string }): [seed: Buffer, publicKey: Buffer] {
   return [Buffer.from(d, 'base64url'), Buffer.from(x, 'base64url')];
 }
 
