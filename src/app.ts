@@ -11,8 +11,7 @@ import { type Database, type DatabaseOptions, openDatabase } from './db/client.t
 import { type Deliverer, startDeliverer } from './delivery/deliverer.ts';
 import { findBacklog, findDeliveryStatus, forgetAttempts } from './delivery/lanes.ts';
 import type { Schedule } from './delivery/schedule.ts';
-import { createSecretBox } from './delivery/secret.ts';
-import { checkTargetUrl, createSender } from './delivery/sender.ts';
+import { createWebhookTools, type WebhookToolsOptions } from './delivery/tools.ts';
 import { createAppend } from './feed/append.ts';
 import { createLiveFeed } from './feed/live.ts';
 import { createBudgets } from './http/budget.ts';
@@ -32,13 +31,9 @@ import { buildSchema } from './schema.ts';
 import { createUseLog } from './tenant/last-used.ts';
 import { forgetExpired } from './writing/expiry.ts';
 
-export interface WebhookOptions {
-  /** Keys that encrypt secrets: the first key encrypts, all keys decrypt. Empty: there are no webhooks. */
-  keys: readonly KeyObject[];
+export type WebhookOptions = Pick<WebhookToolsOptions, 'keys' | 'allowPrivateTargets'> & {
   schedule: Schedule;
-  /** Whether endpoints can have http URLs and private addresses. */
-  allowPrivateTargets: boolean;
-}
+};
 
 export interface AppOptions extends DatabaseOptions {
   log: Logger;
@@ -176,14 +171,6 @@ function logDisk(log: Logger): DatabaseOptions['onDisk'] {
   };
 }
 
-/** Returns what sends webhooks; undefined without keys. */
-function createWebhookTools({ keys, allowPrivateTargets }: WebhookOptions) {
-  if (keys.length === 0) return undefined;
-  const { seal, open } = createSecretBox(keys);
-  const { send, close } = createSender({ allowPrivateTargets });
-  return { seal, open, send, close, problemOf: (url: string) => checkTargetUrl(url, allowPrivateTargets) };
-}
-
 /** Assembles the service. `listener` handles the requests of a node:http server. */
 export function createApp(options: AppOptions) {
   const { log, tracing, metrics, verifyJwt } = options;
@@ -196,11 +183,15 @@ export function createApp(options: AppOptions) {
   const endCleanUp = startCleanUp(database, log);
   const useLog = createUseLog(database, log);
   const shares = createPoolShares(options.poolSize);
-  const tools = createWebhookTools(options.webhooks);
-  const { schedule } = options.webhooks;
+  const tools = createWebhookTools({ ...options, ...options.webhooks });
   const deliverer: Deliverer | undefined =
     tools &&
-    startDeliverer({ database: pool, log, append, tools, schedule, onAttempt: metrics?.countAttempt });
+    startDeliverer({
+      ...{ database: pool, log, append },
+      tools: tools.forDelivery,
+      schedule: options.webhooks.schedule,
+      onAttempt: metrics?.countAttempt,
+    });
   metrics?.watchBacklog(() => findBacklog(pool));
   const onWrite = () => {
     live.noteWrite();
@@ -208,7 +199,7 @@ export function createApp(options: AppOptions) {
   };
   const feed = { append, live };
   const batcher = createRequestBatcher(batchesAtOnce);
-  const parts = { database, batcher, log, feed, shares, webhooks: tools };
+  const parts = { database, batcher, log, feed, shares, webhooks: tools?.forRequests };
   const { issue: issueSession, verify: verifySession } = createSessions(database, options.sessionKeys);
   const callers = {
     log,
@@ -233,6 +224,7 @@ export function createApp(options: AppOptions) {
     endSubscriptions: live.close,
     async close(): Promise<void> {
       live.close();
+      tools?.closeTests();
       await Promise.all([endCleanUp(), useLog.close(), deliverer?.close()]);
       await database.close();
     },

@@ -43,7 +43,7 @@ export interface DelivererOptions {
   database: Database;
   log: Logger;
   append: Append;
-  tools: WebhookTools & { close(): void };
+  tools: Pick<WebhookTools, 'open' | 'send'> & { close(): void };
   schedule: Schedule;
   /** Called for each request to an endpoint. */
   onAttempt?: ((succeeded: boolean) => void) | undefined;
@@ -94,7 +94,7 @@ interface Delivery {
 }
 
 /** Returns a function that decrypts and parses the secrets of an endpoint, those in use once. */
-function createKeys({ open }: WebhookTools) {
+function createKeys({ open }: Pick<WebhookTools, 'open'>) {
   const known = new LRUCache<string, SigningKeys[]>({ max: 1000 });
   return (endpoint: EndpointRow): SigningKeys[] => {
     const now = new Date();
