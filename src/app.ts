@@ -180,6 +180,8 @@ export function createApp(options: AppOptions) {
   const health = createHealth(pool, () => findDeliveryStatus(pool));
   const append = createAppend(pool);
   const live = createLiveFeed({ database: pool, log, append });
+  // Changes that an earlier version or a killed replica has left.
+  live.noteWrite();
   const endCleanUp = startCleanUp(database, log);
   const useLog = createUseLog(database, log);
   const shares = createPoolShares(options.poolSize);
