@@ -386,3 +386,11 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Readonly<Confi
     costPerMinute: data.RATE_LIMIT,
   });
 }
+
+/** Reads the variables of `accountgraph listen`, a client of the service. An empty value counts as absent. */
+export function readClientConfig(env: NodeJS.ProcessEnv = process.env) {
+  return {
+    token: env.ACCOUNTGRAPH_TOKEN || undefined,
+    secret: env.ACCOUNTGRAPH_WEBHOOK_SECRET || undefined,
+  };
+}

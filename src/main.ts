@@ -20,6 +20,7 @@ const commands: Readonly<Record<string, Command>> = {
   migrate: plain(async () => (await import('./cli/migrate.ts')).migrateCommand),
   tenants: async (args) => (await import('./cli/tenants.ts')).tenantsCommand(args),
   keys: async (args) => (await import('./cli/keys.ts')).keysCommand(args),
+  listen: async (args) => (await import('./cli/listen.ts')).listenCommand(args),
   schema: plain(async () => (await import('./cli/schema.ts')).schemaCommand),
   help: () => console.log(usage),
   '--help': () => console.log(usage),
