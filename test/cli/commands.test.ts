@@ -41,6 +41,8 @@ describe.concurrent('a command', { timeout: 60_000 }, () => {
     [['serve', '--port', '80'], 'Unexpected argument "--port". Usage:'],
     [['keys', 'create', '--tenant', 'acme'], 'Usage:'],
     [['keys', 'list', '--tenant'], "Option '--tenant <value>' argument missing. Usage:"],
+    [['listen', '--after', 'AAAA'], 'Usage:'],
+    [['listen', '--forward-to', 'http://localhost:3000', 'now'], 'Usage:'],
     [['tenants', 'create', 'acme', '--color', 'red'], "Unknown option '--color'. Usage:"],
   ])('prints the usage for %j', async (args, line) => {
     const { code, stdout, stderr } = await programs.run(args, env);
@@ -58,7 +60,7 @@ describe.concurrent('a command', { timeout: 60_000 }, () => {
     ],
     [
       ['keys', 'create', '--tenant', 'nobody', '--name', 'x', '--scopes', 'accounts:read,everything'],
-      'The scopes must be one of accounts:read, accounts:write, customers:read, customers:write, keys:manage.',
+      'The scopes must be one of accounts:read, accounts:write, customers:read, customers:write, keys:manage, webhooks:manage.',
     ],
     [['keys', 'revoke', 'key_nothing'], 'No active key has the id "key_nothing".'],
   ])('rejects %j in one sentence', async (args, sentence) => {
@@ -73,7 +75,7 @@ describe.concurrent('a command', { timeout: 60_000 }, () => {
     const listed = answerOf(await programs.run(['keys', 'list', '--tenant', 'scoped'], env));
     expect(listed.split('\n').map((line) => line.split('\t').slice(1, 3))).toEqual([
       ['some', 'customers:read,accounts:read'],
-      ['all', 'accounts:read,accounts:write,customers:read,customers:write,keys:manage'],
+      ['all', 'accounts:read,accounts:write,customers:read,customers:write,keys:manage,webhooks:manage'],
     ]);
   });
 

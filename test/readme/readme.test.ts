@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { parse, validate } from 'graphql';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { environment } from '../../src/config.ts';
+import { z } from '../../src/lib/zod.ts';
 import { documentLimits } from '../../src/pipeline/limits.ts';
 import { topLevelCodes } from '../../src/pipeline/request-error.ts';
 import { restCodes } from '../../src/rest/errors.ts';
@@ -149,10 +150,13 @@ describe('the documentation', { timeout: 180_000 }, () => {
   });
 
   it('lists every environment variable', () => {
-    const defaults: Record<string, unknown> = environment.parse({});
+    // As they are written, before they are parsed.
+    const { properties = {} } = z.toJSONSchema(environment, { io: 'input' });
     const rows = Object.entries(environment.shape).map(([name, schema]) => {
       const { must, description } = schema.meta() ?? {};
-      const otherwise = defaults[name] === undefined ? 'none' : `\`${defaults[name]}\``;
+      const given = properties[name];
+      const byDefault = typeof given === 'object' ? given.default : undefined;
+      const otherwise = byDefault === undefined ? 'none' : `\`${byDefault}\``;
       return [`\`${name}\``, otherwise, must, description];
     });
     expect(tableBelow('docs/operations.md', 'Configuration')).toEqual(rows);
