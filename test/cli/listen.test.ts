@@ -45,7 +45,7 @@ async function latestPosition(): Promise<string> {
 async function listen(path: string, args: string[] = [], more: Record<string, string> = {}) {
   const given = { ACCOUNTGRAPH_TOKEN: service.token ?? '', ...more };
   const target = path.startsWith('http') ? path : receiver.url(path);
-  const program = programs.begin(['listen', '--forward-to', target, '--url', service.url, ...args], given);
+  const program = programs.open(['listen', '--forward-to', target, '--url', service.url, ...args], given);
   await until(async () => {
     if (program.child.exitCode !== null) throw new Error((await program.ended).stderr);
     return program.output.stdout.includes('Public key: ');

@@ -90,8 +90,8 @@ export function usePrograms() {
     serve: (env: Env, command = main) => whenReady(begin(command, { PORT: '0', ...env })),
     /** Starts a program without waiting for it. */
     start: (command: string[], env: Env) => begin(command, { PORT: '0', ...env }).child,
-    /** Starts a command without waiting for its end. */
-    begin: (args: string[], env: Env) => begin([...main, ...args], env),
+    /** Starts a command, or another program with these arguments, without waiting for its end. */
+    open: (args: string[], env: Env, command = main) => begin([...command, ...args], env),
     /** Runs a command to its end. */
     run: (args: string[], env: Env) => begin([...main, ...args], { PORT: '0', ...env }).ended,
     /** Runs a shell command to its end. */
