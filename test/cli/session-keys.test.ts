@@ -75,7 +75,7 @@ describe('the session key of the embedded database', patience, () => {
     const env = { DATA_DIR: programs.path('open') };
     const file = join(env.DATA_DIR, 'session-key');
     await during(env, newSession);
-    const refusal = `The session key file ${file} must belong to the user of the service (uid ${process.getuid?.()}) and have mode 0600. Delete it; the next start creates another.`;
+    const refusal = `The session key file ${file} must belong to the user of the service (uid ${process.getuid?.()}) and have mode 0600. Correct it, or delete it: the next start creates another.`;
     await chmod(file, 0o640);
     expect(sentenceOf(await programs.run([], env))).toBe(refusal);
     await chmod(file, 0o600);
