@@ -67,23 +67,32 @@ async function openIfPresent(path: string): Promise<FileHandle | undefined> {
 
 /** A file of keys in the data directory, and what it is for. */
 const keyFiles = {
-  session: { file: 'session-key', named: 'session key file' },
-  webhook: { file: 'webhook-key', named: 'webhook key file' },
+  session: {
+    file: 'session-key',
+    named: 'session key file',
+    advice: 'Correct it, or delete it: the next start creates another.',
+  },
+  webhook: {
+    file: 'webhook-key',
+    named: 'webhook key file',
+    advice: 'Correct it. Do not delete it: without it, no webhook endpoint has a usable secret.',
+  },
 } as const;
 
 interface KeyFile {
-  path: string;
   /** The file in error messages. */
   named: string;
+  /** What to do about a file that others can read. */
+  advice: string;
 }
 
 /** Rejects a file that another user owns or can read, because that user could use the keys. */
-async function readPrivateFile(file: FileHandle, { named }: KeyFile): Promise<KeyObject[]> {
+async function readPrivateFile(file: FileHandle, { named, advice }: KeyFile): Promise<KeyObject[]> {
   const { uid, mode } = await file.stat();
   const user = process.getuid?.();
   if (user !== undefined && (uid !== user || (mode & 0o077) !== 0)) {
     throw new StartupError(
-      `${named} must belong to the user of the service (uid ${user}) and have mode 0600. Correct it, or delete it: the next start creates another.`,
+      `${named} must belong to the user of the service (uid ${user}) and have mode 0600. ${advice}`,
     );
   }
   return parseFile(await file.readFile('utf8'), named);
@@ -97,11 +106,12 @@ async function readPrivateFile(file: FileHandle, { named }: KeyFile): Promise<Ke
 export async function ensureKeys(directory: string, purpose: keyof typeof keyFiles): Promise<KeyObject[]> {
   const path = join(directory, keyFiles[purpose].file);
   const named = `The ${keyFiles[purpose].named} ${path}`;
+  const { advice } = keyFiles[purpose];
   try {
     const found = await openIfPresent(path);
-    if (found !== undefined) return await using(found, (file) => readPrivateFile(file, { path, named }));
+    if (found !== undefined) return await using(found, (file) => readPrivateFile(file, { named, advice }));
     await createFile(directory, path);
-    return await using(await open(path, 'r'), (file) => readPrivateFile(file, { path, named }));
+    return await using(await open(path, 'r'), (file) => readPrivateFile(file, { named, advice }));
   } catch (error) {
     if (error instanceof StartupError) throw error;
     throw new StartupError(`${named} cannot be used: ${(error as Error).message}.`, { cause: error });

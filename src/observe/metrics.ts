@@ -67,33 +67,47 @@ function measureRequests(registers: Registry[]): Metrics['listener'] {
   };
 }
 
-/** Reads the backlog of webhooks at each scrape. The values are those of the whole database, not of this replica. */
+/**
+ * Reads the backlog of webhooks at each scrape. The values are those of the whole database, not of this replica. If the
+ * database is unavailable, they are those of the last scrape.
+ */
 function watchBacklog(registers: Registry[], read: () => Promise<WebhookBacklog>): void {
-  const lanes = new Gauge({
-    name: 'webhook_lanes',
-    help: 'Accounts and customers whose changes an endpoint has not received yet.',
-    labelNames: ['state'],
-    registers,
-  });
-  const seconds = new Gauge({
-    name: 'webhook_lag_seconds',
-    help: 'Time since the lane that has waited longest fell behind.',
-    labelNames: ['state'],
-    registers,
-  });
+  let reading: Promise<WebhookBacklog | undefined> | undefined;
+  /** Reads once for all gauges of a scrape. */
+  const readOnce = () => {
+    reading ??= read()
+      .catch(() => undefined)
+      .finally(() => {
+        reading = undefined;
+      });
+    return reading;
+  };
   new Gauge({
     name: 'webhook_lag_positions',
     help: 'Changes that have not been passed to the lanes of endpoints.',
     registers,
     async collect() {
-      const backlog = await read();
-      this.set(backlog.positions);
-      for (const { state, ...lane } of backlog.lanes) {
-        lanes.set({ state }, lane.count);
-        seconds.set({ state }, lane.seconds);
-      }
+      const backlog = await readOnce();
+      if (backlog !== undefined) this.set(backlog.positions);
     },
   });
+  const byState = (name: string, help: string, numberOf: (lane: WebhookBacklog['lanes'][number]) => number) =>
+    new Gauge({
+      ...{ name, help, labelNames: ['state'], registers },
+      async collect() {
+        for (const lane of (await readOnce())?.lanes ?? []) this.set({ state: lane.state }, numberOf(lane));
+      },
+    });
+  byState(
+    'webhook_lanes',
+    'Accounts and customers whose changes an endpoint has not received yet.',
+    ({ count }) => count,
+  );
+  byState(
+    'webhook_lag_seconds',
+    'Time since the lane that has waited longest fell behind.',
+    ({ seconds }) => seconds,
+  );
 }
 
 export function createMetrics(): Metrics {
