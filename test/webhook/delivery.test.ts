@@ -4,54 +4,20 @@ import { Webhook } from 'standardwebhooks';
 import { describe, expect, it, vi } from 'vitest';
 import { tenantWithAccounts } from '../support/fixtures.ts';
 import { mutate } from '../support/mutations.ts';
-import { type Client, type Json, openApp, useService } from '../support/service.ts';
-import { type Received, useReceiver } from '../support/webhook-receiver.ts';
+import { type Json, openApp, useService } from '../support/service.ts';
+import { useReceiver } from '../support/webhook-receiver.ts';
+import {
+  createEndpoint,
+  findEndpoint,
+  newPath,
+  rename,
+  settled,
+  tryWebhooks,
+  versionsOf,
+} from '../support/webhooks.ts';
 
 const service = useService();
 const receiver = useReceiver();
-
-const endpointFields = 'nodeId status disabledReason version position backlog { positions lanes blocked }';
-
-async function run(client: Client, name: string, input: object, fields: string): Promise<Json> {
-  const type = name === 'redeliver' ? 'Redeliver' : name.charAt(0).toUpperCase() + name.slice(1);
-  const document = `mutation($input: ${type}Input!) { ${name}(input: $input) {
-    __typename ... on ${type}Success { ${fields} } ... on Error { code message } ... on InvalidInputError { issues { path code message } } } }`;
-  const { data, errors } = await client.send(document, { input });
-  expect(errors).toBeUndefined();
-  return data[name];
-}
-
-async function createEndpoint(client: Client, input: object): Promise<Json> {
-  const created = await run(
-    client,
-    'createWebhookEndpoint',
-    input,
-    `webhookEndpoint { ${endpointFields} } secret replayed`,
-  );
-  expect(created).toMatchObject({ __typename: 'CreateWebhookEndpointSuccess', replayed: false });
-  return { ...created.webhookEndpoint, secret: created.secret };
-}
-
-async function endpoint(client: Client, nodeId: string, fields = endpointFields): Promise<Json> {
-  const document = `query($nodeId: ID!) { webhookEndpoint(nodeId: $nodeId) { ${fields} } }`;
-  const { data, errors } = await client.send(document, { nodeId });
-  expect(errors).toBeUndefined();
-  return data.webhookEndpoint;
-}
-
-const idle = { positions: 0, lanes: 0, blocked: 0 };
-/** Waits until an endpoint has nothing left to receive. */
-async function settled(client: Client, { nodeId }: Json): Promise<void> {
-  // Appends what has been written.
-  await client.send('{ changes { latestPosition } }');
-  await vi.waitFor(async () => expect((await endpoint(client, nodeId)).backlog).toEqual(idle), 20_000);
-}
-
-const newPath = () => randomUUID();
-const versionsOf = (requests: Received[], accountId: string) =>
-  requests.filter(({ body }) => body.data.accountId === accountId).map(({ body }) => body.data.sequence);
-
-const rename = (client: Client, id: string, name: string) => mutate(client, 'updateAccount', { id, name });
 
 describe('an endpoint', () => {
   it('receives changes with their fields, signed as Standard Webhooks specifies', async () => {
@@ -169,7 +135,7 @@ describe('a failing endpoint', () => {
     expect(new Set(ids.slice(0, 3)).size).toBe(1);
     for (const { headers, text } of receiver.received(path))
       new Webhook(created.secret).verify(text, headers);
-    const { attempts } = await endpoint(
+    const { attempts } = await findEndpoint(
       client,
       created.nodeId,
       'attempts { nodes { changeId attempt status response error } }',
@@ -207,7 +173,7 @@ describe('a failing endpoint', () => {
     const created = await createEndpoint(client, { url: receiver.url(path), onExhausted: 'BLOCK' });
     for (const name of ['One', 'Two']) for (const id of ['A1', 'A2']) await rename(client, id, name);
     await vi.waitFor(async () => {
-      const { backlog } = await endpoint(client, created.nodeId);
+      const { backlog } = await findEndpoint(client, created.nodeId);
       expect(backlog).toEqual({ positions: 0, lanes: 1, blocked: 1 });
     }, 20_000);
     expect(versionsOf(receiver.received(path), 'A1')).toEqual([2, 2, 2]);
@@ -216,7 +182,7 @@ describe('a failing endpoint', () => {
     const [first] = receiver.received(path).filter(({ body }) => body.data.accountId === 'A1');
     const { position } = first?.body.data ?? {};
     const input = { nodeId: created.nodeId, from: position, to: position };
-    expect(await run(client, 'redeliver', input, 'replayed')).toMatchObject({ replayed: false });
+    expect(await tryWebhooks(client, 'redeliver', input)).toMatchObject({ replayed: false });
     await settled(client, created);
     expect(versionsOf(receiver.received(path), 'A1')).toEqual([2, 2, 2, 2, 3]);
   });
@@ -229,11 +195,11 @@ describe('a failing endpoint', () => {
     const created = await createEndpoint(client, { url: receiver.url(path) });
     await rename(client, 'A1', 'One');
     await vi.waitFor(
-      async () => expect((await endpoint(client, created.nodeId)).status).toBe('DISABLED'),
+      async () => expect((await findEndpoint(client, created.nodeId)).status).toBe('DISABLED'),
       20_000,
     );
     await rename(client, 'A1', 'Two');
-    const { disabledReason, history, version } = await endpoint(
+    const { disabledReason, history, version } = await findEndpoint(
       client,
       created.nodeId,
       'disabledReason version history { nodes { kind actor version } }',
@@ -242,10 +208,10 @@ describe('a failing endpoint', () => {
     expect(history.nodes[0]).toEqual({ kind: 'WEBHOOK_ENDPOINT_UPDATED', actor: 'service', version });
     status = 200;
     const before = receiver.received(path).length;
-    await run(client, 'updateWebhookEndpoint', { nodeId: created.nodeId, status: 'ENABLED' }, 'replayed');
+    await tryWebhooks(client, 'updateWebhookEndpoint', { nodeId: created.nodeId, status: 'ENABLED' });
     await settled(client, created);
     expect(versionsOf(receiver.received(path), 'A1').slice(before)).toEqual([2, 3]);
-    expect((await endpoint(client, created.nodeId)).disabledReason).toBeNull();
+    expect((await findEndpoint(client, created.nodeId)).disabledReason).toBeNull();
   });
 
   it('is left alone as long as it asks for', async () => {
@@ -269,7 +235,7 @@ describe('a failing endpoint', () => {
     await rename(client, 'A2', 'Three');
     await settled(client, other);
     expect(receiver.received(path)).toHaveLength(1);
-    expect((await endpoint(client, created.nodeId)).backlog.lanes).toBe(2);
+    expect((await findEndpoint(client, created.nodeId)).backlog.lanes).toBe(2);
   });
 });
 
@@ -303,7 +269,7 @@ it('redelivers a range in the order of versions, with newer changes after it', a
   const positionOf = (id: string, version: number) =>
     sent.find(({ body }) => body.data.accountId === id && body.data.sequence === version)?.body.data.position;
   const input = { nodeId: created.nodeId, from: positionOf('A1', 3), to: positionOf('A2', 3) };
-  expect((await run(client, 'redeliver', input, 'replayed')).__typename).toBe('RedeliverSuccess');
+  expect((await tryWebhooks(client, 'redeliver', input)).__typename).toBe('RedeliverSuccess');
   await settled(client, created);
   await rename(client, 'A1', 'Four');
   await settled(client, created);
