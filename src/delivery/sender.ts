@@ -268,19 +268,25 @@ export function createSender(options: SenderOptions): Sender {
     allowPrivateIPAddress: allowPrivateTargets,
     allowMetaIPAddress: allowPrivateTargets,
   });
+  let isClosed = false;
   return {
     async send(url, headers, body) {
       const startedAt = performance.now();
       const reply: Reply = { status: null, retryAfterMs: null, body: Buffer.alloc(0) };
       const error = await errorOf(timeoutMs, async (signal) => {
         const target = parseTarget(url, allowPrivateTargets);
-        await exchange(() => openRequest(agents, target, headers, signal), body, reply);
+        const open = () => {
+          if (isClosed) throw new AttemptError('The service is stopping');
+          return openRequest(agents, target, headers, signal);
+        };
+        await exchange(open, body, reply);
       });
       const durationMs = Math.round(performance.now() - startedAt);
       const { status, retryAfterMs } = reply;
       return { status, error, response: textOf(reply.body), durationMs, retryAfterMs };
     },
     close() {
+      isClosed = true;
       agents.http.destroy();
       agents.https.destroy();
     },

@@ -156,6 +156,22 @@ describe('send', () => {
     const { url } = await openHttp(() => sender.close());
     expect(await sender.send(url, {}, '{}')).toMatchObject({ status: null, error: closedEarly });
   });
+
+  it('sends no request again when the sender is closed', async () => {
+    const sender = newSender();
+    let count = 0;
+    const { url } = await openHttp((request, response) => {
+      count += 1;
+      if (count === 1) answerWith(200)(request, response);
+      else sender.close();
+    });
+    expect(await sender.send(url, {}, '{}')).toMatchObject({ status: 200 });
+    expect(await sender.send(url, {}, '{}')).toMatchObject({
+      status: null,
+      error: 'The service is stopping',
+    });
+    expect(count).toBe(2);
+  });
 });
 
 describe('the response', () => {
