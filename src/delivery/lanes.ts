@@ -175,8 +175,8 @@ export const releaseLanes = statement(
           else greatest(${webhookLanes.againFrom}, outcome."delivered" + 1) end`,
         againTo: sql`case when ${isRequestedSince} or outcome."delivered" is null
           or outcome."delivered" < ${webhookLanes.againTo} then ${webhookLanes.againTo} end`,
-        attempts: sql`outcome."attempts"`,
-        nextAttemptAt: sql`outcome."nextAttemptAt"`,
+        attempts: sql`case when ${isRequestedSince} then ${webhookLanes.attempts} else outcome."attempts" end`,
+        nextAttemptAt: sql`case when ${isRequestedSince} then ${webhookLanes.nextAttemptAt} else outcome."nextAttemptAt" end`,
         claimedBy: null,
       })
       .from(
