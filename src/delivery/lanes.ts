@@ -205,34 +205,37 @@ export const deleteEmptyLanes = statement(
   { acrossTenants },
 );
 
-/** Stores attempts of endpoints that still exist. */
+/** Stores attempts of endpoints that still exist. Attempts that are stored already are left out. */
 export const recordAttempts = statement(
   'record_webhook_attempts',
   (orm) =>
-    orm.insert(webhookAttempts).select(
-      orm
-        .select({
-          tenantId: sql`attempt."tenantId"`.as('tenantId'),
-          endpointId: sql`attempt."endpointId"`.as('endpointId'),
-          id: sql`attempt."id"`.as('id'),
-          changeId: sql`attempt."changeId"`.as('changeId'),
-          attempt: sql`attempt."attempt"`.as('attempt'),
-          at: sql`attempt."at"`.as('at'),
-          durationMs: sql`attempt."durationMs"`.as('durationMs'),
-          status: sql`attempt."status"`.as('status'),
-          error: sql`attempt."error"`.as('error'),
-          response: sql`attempt."response"`.as('response'),
-        })
-        .from(
-          sql`json_to_recordset(${sql.placeholder('attempts')}) as attempt ("tenantId" integer, "endpointId" uuid, "id" uuid,
+    orm
+      .insert(webhookAttempts)
+      .select(
+        orm
+          .select({
+            tenantId: sql`attempt."tenantId"`.as('tenantId'),
+            endpointId: sql`attempt."endpointId"`.as('endpointId'),
+            id: sql`attempt."id"`.as('id'),
+            changeId: sql`attempt."changeId"`.as('changeId'),
+            attempt: sql`attempt."attempt"`.as('attempt'),
+            at: sql`attempt."at"`.as('at'),
+            durationMs: sql`attempt."durationMs"`.as('durationMs'),
+            status: sql`attempt."status"`.as('status'),
+            error: sql`attempt."error"`.as('error'),
+            response: sql`attempt."response"`.as('response'),
+          })
+          .from(
+            sql`json_to_recordset(${sql.placeholder('attempts')}) as attempt ("tenantId" integer, "endpointId" uuid, "id" uuid,
             "changeId" uuid, "attempt" smallint, "at" timestamptz, "durationMs" integer, "status" smallint, "error" text,
             "response" text)`,
-        )
-        .where(
-          sql`exists (select from ${webhookEndpoints} as endpoint where endpoint.tenant_id = attempt."tenantId"
+          )
+          .where(
+            sql`exists (select from ${webhookEndpoints} as endpoint where endpoint.tenant_id = attempt."tenantId"
             and endpoint.id = attempt."endpointId" for key share)`,
-        ) as never,
-    ),
+          ) as never,
+      )
+      .onConflictDoNothing(),
   { acrossTenants },
 );
 
