@@ -156,7 +156,8 @@ function createLaneDelivery({ tools, schedule }: DelivererOptions, isClosing: ()
     }
     // With fewer changes than a claim can have, the filter leaves out the rest.
     const isComplete = entries.length < claimedChanges && (delivered ?? 0) === (entries.at(-1)?.version ?? 0);
-    return { outcome: outcome(isComplete ? lane.until : delivered, 0), records, failure: undefined };
+    const ended = isComplete ? outcome(lane.until ?? delivered, 0) : outcome(delivered, failed);
+    return { outcome: ended, records, failure: undefined };
   };
 }
 

@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../db/client.ts';
 import { jsonRow } from '../db/json.ts';
 import { given } from '../db/rows.ts';
@@ -75,8 +75,8 @@ export interface ClaimedLane extends LaneKey {
   endpoint: EndpointRow;
   attempts: number;
   againRequests: number;
-  /** The last version to deliver or to deliver again. */
-  until: number;
+  /** The last version to deliver or to deliver again; null if the statement did not see it yet. */
+  until: number | null;
   entries: FeedEntry[];
 }
 
@@ -105,6 +105,14 @@ const entriesOfLane = sql`(select coalesce(json_agg(json_build_array(entry.posit
 
 const decodeEntries = (json: unknown): FeedEntry[] =>
   (json as [number, unknown][]).map(([position, row]) => ({ ...change.decode(row), position }));
+/** The row of a lane can be newer than the snapshot of the statement, which then lacks the last change. */
+const seen = (isOfEntity: SQL) => sql`(select ${changes.version} from ${changes} where
+  ${changes.tenantId} = lane.tenant_id and ${isOfEntity} and ${changes.version} = greatest(lane.last_version, lane.again_to)
+  and exists (select from ${feed} as placed where placed.tenant_id = lane.tenant_id and placed.change_id = ${changes.id}))`;
+const lastVersionSeen = sql<number | null>`case when lane.is_account
+  then ${seen(sql`${changes.accountId} = lane.entity_id`)}
+  else ${seen(sql`${changes.customerId} = lane.entity_id and ${changes.accountId} is null`)} end`;
+
 
 /**
  * Claims lanes that are due, of endpoints that accept requests. A lane whose replica has lost its lease is free.
@@ -138,7 +146,7 @@ export const claimLanes = statement(
         entityId: sql<string>`lane.entity_id`,
         attempts: sql<number>`lane.attempts::integer`,
         againRequests: sql<number>`lane.again_requests`,
-        until: sql<number>`greatest(lane.last_version, lane.again_to)`,
+        until: lastVersionSeen,
         endpoint: sql`${endpointOf.value}`.mapWith(endpointOf.decode) as ReturnType<typeof sql<EndpointRow>>,
         entries: entriesOfLane.mapWith(decodeEntries) as ReturnType<typeof sql<FeedEntry[]>>,
       })
