@@ -87,24 +87,24 @@ const endpointOf = jsonRow(webhookEndpoints, 'endpoint');
 const isDue = sql`(${changes.version} between lane.next_version and lane.last_version
   or ${changes.version} between lane.again_from and lane.again_to)`;
 const firstVersion = sql`${changes.version} >= least(lane.next_version, lane.again_from)`;
+/** The filter may have changed since the lane got these versions. */
+const isStillSelected = sql`(endpoint.customer_id is null or ${changes.customerId} = endpoint.customer_id)
+  and (endpoint.kinds is null or ${changes.kind} = any(endpoint.kinds))`;
 
 /** Selects the next changes of a lane by the index of its entity, with their positions. */
 const entriesOfLane = sql`(select coalesce(json_agg(json_build_array(entry.position, ${change.value}) order by entry.version), '[]')
   from (select found.*, place.position from (
     (select * from ${changes} where lane.is_account and ${changes.tenantId} = lane.tenant_id
-      and ${changes.accountId} = lane.entity_id and ${firstVersion} and ${isDue}
-      and (endpoint.kinds is null or ${changes.kind} = any(endpoint.kinds))
+      and ${changes.accountId} = lane.entity_id and ${firstVersion} and ${isDue} and ${isStillSelected}
       order by ${changes.version} limit ${sql.raw(String(claimedChanges))})
     union all
     (select * from ${changes} where not lane.is_account and ${changes.tenantId} = lane.tenant_id
       and ${changes.customerId} = lane.entity_id and ${changes.accountId} is null and ${firstVersion} and ${isDue}
-      and (endpoint.kinds is null or ${changes.kind} = any(endpoint.kinds))
+      and ${isStillSelected}
       order by ${changes.version} limit ${sql.raw(String(claimedChanges))})
   ) as found, lateral (select placed.position from ${feed} as placed
     where placed.tenant_id = found.tenant_id and placed.change_id = found.id offset 0) as place) as entry)`;
 
-const decodeEntries = (json: unknown): FeedEntry[] =>
-  (json as [number, unknown][]).map(([position, row]) => ({ ...change.decode(row), position }));
 /** The row of a lane can be newer than the snapshot of the statement, which then lacks the last change. */
 const seen = (isOfEntity: SQL) => sql`(select ${changes.version} from ${changes} where
   ${changes.tenantId} = lane.tenant_id and ${isOfEntity} and ${changes.version} = greatest(lane.last_version, lane.again_to)
@@ -113,6 +113,8 @@ const lastVersionSeen = sql<number | null>`case when lane.is_account
   then ${seen(sql`${changes.accountId} = lane.entity_id`)}
   else ${seen(sql`${changes.customerId} = lane.entity_id and ${changes.accountId} is null`)} end`;
 
+const decodeEntries = (json: unknown): FeedEntry[] =>
+  (json as [number, unknown][]).map(([position, row]) => ({ ...change.decode(row), position }));
 
 /**
  * Claims lanes that are due, of endpoints that accept requests. A lane whose replica has lost its lease is free.
