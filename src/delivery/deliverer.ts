@@ -18,6 +18,7 @@ import {
   dispatchEntries,
   endLease,
   extendLease,
+  findUnchanged,
   hasEndpoints,
   type LaneOutcome,
   recordAttempts,
@@ -107,14 +108,25 @@ function createKeys({ open }: Pick<WebhookTools, 'open'>) {
   };
 }
 
-/** Returns a function that delivers the changes of a lane in their order, until one fails. */
-function createLaneDelivery({ tools, schedule }: DelivererOptions, isClosing: () => boolean) {
+/**
+ * Returns a function that delivers the changes of a lane in their order, until one fails, the endpoint is changed or the
+ * replica stops.
+ */
+function createLaneDelivery({ database, tools, schedule }: DelivererOptions, isClosing: () => boolean) {
   const keysOf = createKeys(tools);
   async function send({ endpoint }: ClaimedLane, entry: FeedEntry, secrets: SigningKeys[]) {
     const at = new Date();
     const body = bodyOf(entry, endpoint);
     const headers = signatureHeaders({ id: toTypeId('Change', entry.id), timestamp: at, body, secrets });
     return { at: at.toISOString(), sent: await tools.send(endpoint.url, headers, body) };
+  }
+  /** The claim has checked the endpoint for the first entry. A failure also stops, to keep the outcome until here. */
+  async function mustStop({ endpoint, entries }: ClaimedLane, entry: FeedEntry): Promise<boolean> {
+    if (isClosing()) return true;
+    if (entry === entries[0]) return false;
+    const { tenantId: tenant, id, version } = endpoint;
+    const found = await database.run(findUnchanged, { tenant, id, version }).catch(() => []);
+    return found.length === 0;
   }
   /** Returns when the change is tried again, or that it is skipped or blocks its lane. */
   function afterFailure(sent: SentRequest, failed: number, { onExhausted }: EndpointRow) {
@@ -137,6 +149,7 @@ function createLaneDelivery({ tools, schedule }: DelivererOptions, isClosing: ()
       ...{ delivered: upTo, attempts, nextAttemptAt },
     });
     for (const entry of entries) {
+      if (await mustStop(lane, entry)) break;
       const { sent, at } = await send(lane, entry, secrets);
       // A replica that stops cuts its requests. That is no failure of the endpoint.
       if (isClosing() && !isSuccess(sent))
@@ -152,7 +165,6 @@ function createLaneDelivery({ tools, schedule }: DelivererOptions, isClosing: ()
       }
       failed = 0;
       delivered = entry.version;
-      if (isClosing()) break;
     }
     // With fewer changes than a claim can have, the filter leaves out the rest.
     const isComplete = entries.length < claimedChanges && (delivered ?? 0) === (entries.at(-1)?.version ?? 0);
@@ -198,10 +210,10 @@ function createOutcomes(database: Database, holder: string, log: Logger) {
 
 /** Disables an endpoint that is gone, and makes one wait that asks for it. */
 async function heed(database: Database, { endpoint }: ClaimedLane, sent: SentRequest): Promise<void> {
-  const { tenantId: tenant, id } = endpoint;
-  if (sent.status === 410) await database.run(disableEndpoint, { tenant, id, changeId: newUuid() });
+  const { tenantId: tenant, id, url } = endpoint;
+  if (sent.status === 410) await database.run(disableEndpoint, { tenant, id, url, changeId: newUuid() });
   const delayMs = waitOf(sent);
-  if (delayMs !== undefined) await database.run(slowDown, { tenant, id, delayMs });
+  if (delayMs !== undefined) await database.run(slowDown, { tenant, id, url, delayMs });
 }
 
 /** The outcome of a lane that this replica could not deliver. */
@@ -232,19 +244,28 @@ export function startDeliverer(options: DelivererOptions): Deliverer {
   let isClosing = false;
   const deliver = createLaneDelivery(options, () => isClosing);
 
-  async function work(lane: ClaimedLane): Promise<void> {
+  function logFailure(error: unknown, { endpointId }: ClaimedLane): void {
+    log.error(
+      { err: error, endpoint: toTypeId('WebhookEndpoint', endpointId) },
+      'Delivering webhooks failed',
+    );
+  }
+  async function tryDelivery(lane: ClaimedLane): Promise<Delivery> {
     try {
-      const delivery = await deliver(lane);
-      for (const record of delivery.records) onAttempt?.(isSuccess(record));
-      outcomes.add(delivery);
-      if (delivery.failure !== undefined) await heed(database, lane, delivery.failure);
+      return await deliver(lane);
     } catch (error) {
-      log.error(
-        { err: error, endpoint: toTypeId('WebhookEndpoint', lane.endpointId) },
-        'Delivering webhooks failed',
-      );
-      outcomes.add(putOff(lane));
+      logFailure(error, lane);
+      return putOff(lane);
     }
+  }
+  async function work(lane: ClaimedLane): Promise<void> {
+    const delivery = await tryDelivery(lane);
+    const { records, failure } = delivery;
+    for (const record of records) onAttempt?.(isSuccess(record));
+    // Before the lane is free, so that no replica sends to an endpoint that is gone.
+    if (failure !== undefined)
+      await heed(database, lane, failure).catch((error: unknown) => logFailure(error, lane));
+    outcomes.add(delivery);
     await outcomes.flush();
   }
   function begin(lane: ClaimedLane): void {

@@ -249,6 +249,9 @@ export const recordAttempts = statement(
   { acrossTenants },
 );
 
+/** The endpoint of a request, if it still has the URL that was answered. */
+const isAnswered = sql`tenant_id = ${given('tenant', 'integer')} and id = ${given('id', 'uuid')} and url = ${given('url', 'text')}`;
+
 /** Makes an endpoint wait. */
 export const slowDown = statement(
   'slow_down_webhooks',
@@ -258,9 +261,19 @@ export const slowDown = statement(
       .set({
         notBefore: sql`greatest(${webhookEndpoints.notBefore}, now() + ${given('delayMs', 'integer')} * interval '1 ms')`,
       })
-      .where(
-        sql`${webhookEndpoints.tenantId} = ${given('tenant', 'integer')} and ${webhookEndpoints.id} = ${given('id', 'uuid')}`,
-      ),
+      .where(isAnswered),
+  { acrossTenants },
+);
+
+/** Returns a row if an endpoint has not been changed since this version and accepts requests. */
+export const findUnchanged = statement(
+  'find_unchanged_webhook_endpoint',
+  (orm) =>
+    orm
+      .select({ id: webhookEndpoints.id })
+      .from(webhookEndpoints)
+      .where(sql`tenant_id = ${given('tenant', 'integer')} and id = ${given('id', 'uuid')}
+        and version = ${given('version', 'integer')} and (not_before is null or not_before <= now())`),
   { acrossTenants },
 );
 
@@ -271,7 +284,7 @@ export const disableEndpoint = statement(
     const disabled = orm.$with('disabled', { one: sql`1` }).as(sql`
       update ${webhookEndpoints} set status = 'DISABLED', disabled_reason = 'The endpoint answered 410 Gone.',
         version = version + 1, updated_at = now()
-      where tenant_id = ${given('tenant', 'integer')} and id = ${given('id', 'uuid')} and status = 'ENABLED'
+      where ${isAnswered} and status = 'ENABLED'
       returning tenant_id, id, version`);
     const recorded = orm.$with('recorded', { one: sql`1` }).as(sql`
       insert into ${webhookEndpointChanges} (tenant_id, id, endpoint_id, kind, at, actor, request_id, version, before, after)
