@@ -294,11 +294,12 @@ export function startDeliverer(options: DelivererOptions): Deliverer {
     if (isClosing) return false;
     const [found] = await database.run(hasEndpoints, {});
     isActive = found?.exists === true;
+    if (isActive || running.size > 0) await extend();
     if (!isActive) return false;
-    await extend();
     await append();
     const moved = await database.run(dispatchEntries, {});
     await outcomes.flush();
+    if (isClosing) return false;
     const claimed = await claim();
     return moved.some(({ hasMore }) => hasMore) || (claimed > 0 && running.size < maxRequests);
   }
@@ -310,8 +311,8 @@ export function startDeliverer(options: DelivererOptions): Deliverer {
     },
     async close() {
       isClosing = true;
-      poller.stop();
       tools.close();
+      await poller.stop();
       await Promise.all(running.keys());
       await outcomes.flush();
       await database.run(endLease, { holder }).catch(() => undefined);

@@ -10,7 +10,8 @@ export interface Poller {
   now(): Promise<void>;
   /** Polls within a few milliseconds. */
   soon(): void;
-  stop(): void;
+  /** Starts no more polls. Returns when the running one has ended. */
+  stop(): Promise<void>;
 }
 
 interface PollerOptions {
@@ -34,19 +35,25 @@ export function createPoller(
   let timer: NodeJS.Timeout | undefined;
   let dueAt = Number.POSITIVE_INFINITY;
   let failing = false;
+  let isStopped = false;
 
   function schedule(at: number): void {
-    if (at >= dueAt) return;
+    if (isStopped || at >= dueAt) return;
     clearTimeout(timer);
     dueAt = at;
     timer = setTimeout(pollAgain, Math.max(0, at - performance.now())).unref();
   }
-  function stop(): void {
+  function unschedule(): void {
     clearTimeout(timer);
     dueAt = Number.POSITIVE_INFINITY;
   }
+  async function stop(): Promise<void> {
+    isStopped = true;
+    unschedule();
+    await (next ?? running)?.catch(() => undefined);
+  }
   async function pollOnce(): Promise<void> {
-    stop();
+    unschedule();
     startedAt = performance.now();
     let hasMore = false;
     try {
