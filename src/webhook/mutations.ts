@@ -51,7 +51,8 @@ builder.mutationField('createWebhookEndpoint', (t) =>
       }),
     },
     errors: {
-      types: [...commonErrors, LimitExceededError],
+      // A repeated request whose endpoint has been deleted.
+      types: [...commonErrors, NotFoundError, LimitExceededError],
       union: { name: 'CreateWebhookEndpointResult', description: 'The new endpoint, or the error.' },
     },
     resolve: (_, { input }, ctx) => createEndpoint(ctx, input),

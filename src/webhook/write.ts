@@ -196,7 +196,7 @@ async function withSecret(
 export const reviveNodeId = (answer: unknown): string => String(answer);
 export const nodeIdOf = ({ id }: { id: string }): string => toTypeId('WebhookEndpoint', id);
 
-/** Creates an endpoint. Throws InvalidInputError, LimitExceededError or IdempotencyError. */
+/** Creates an endpoint. Throws InvalidInputError, NotFoundError, LimitExceededError or IdempotencyError. */
 export async function createEndpoint(
   ctx: Ctx,
   input: CreateInput,
