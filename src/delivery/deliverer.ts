@@ -216,6 +216,11 @@ async function heed(database: Database, { endpoint }: ClaimedLane, sent: SentReq
   if (delayMs !== undefined) await database.run(slowDown, { tenant, id, url, delayMs });
 }
 
+function logFailure(log: Logger, { endpointId }: ClaimedLane): (error: unknown) => void {
+  const endpoint = toTypeId('WebhookEndpoint', endpointId);
+  return (error) => log.error({ err: error, endpoint }, 'Delivering webhooks failed');
+}
+
 /** The outcome of a lane that this replica could not deliver. */
 function putOff(lane: ClaimedLane): Delivery {
   const { tenantId, endpointId, isAccount, entityId, attempts, againRequests } = lane;
@@ -244,27 +249,16 @@ export function startDeliverer(options: DelivererOptions): Deliverer {
   let isClosing = false;
   const deliver = createLaneDelivery(options, () => isClosing);
 
-  function logFailure(error: unknown, { endpointId }: ClaimedLane): void {
-    log.error(
-      { err: error, endpoint: toTypeId('WebhookEndpoint', endpointId) },
-      'Delivering webhooks failed',
-    );
-  }
-  async function tryDelivery(lane: ClaimedLane): Promise<Delivery> {
-    try {
-      return await deliver(lane);
-    } catch (error) {
-      logFailure(error, lane);
-      return putOff(lane);
-    }
-  }
   async function work(lane: ClaimedLane): Promise<void> {
-    const delivery = await tryDelivery(lane);
+    const fail = logFailure(log, lane);
+    const delivery = await deliver(lane).catch((error: unknown) => {
+      fail(error);
+      return putOff(lane);
+    });
     const { records, failure } = delivery;
     for (const record of records) onAttempt?.(isSuccess(record));
     // Before the lane is free, so that no replica sends to an endpoint that is gone.
-    if (failure !== undefined)
-      await heed(database, lane, failure).catch((error: unknown) => logFailure(error, lane));
+    if (failure !== undefined) await heed(database, lane, failure).catch(fail);
     outcomes.add(delivery);
     await outcomes.flush();
   }
