@@ -65,6 +65,7 @@ export function createSubscriber({ first, isNewest, read, onEnd }: SubscriberOpt
       // From here on, new changes are offered.
       isReplaying = !isNewest(queued);
       if (offer.changes.length > 0) queue.push(offer);
+      waiting += offer.changes.length;
     }
   }
   async function take(): Promise<Offer | undefined> {
