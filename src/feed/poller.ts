@@ -71,8 +71,10 @@ export function createPoller(
     return running;
   }
   function now(): Promise<void> {
+    // First: the next poll may be about to start, after the running one has ended.
+    if (next !== undefined) return next;
     if (running === undefined) return start();
-    next ??= running.then(start, start);
+    next = running.then(start, start);
     return next;
   }
   function pollAgain(): void {
