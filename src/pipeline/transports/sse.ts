@@ -26,7 +26,7 @@ function drained(response: ServerResponse): Promise<void> {
 
 /**
  * Returns a function that sends the events of a subscription in the distinct connections mode of graphql-sse, and the
- * position of each as its id. A batch is encoded once for all subscriptions that share it.
+ * position of each as its id. A batch without errors is encoded once for all subscriptions that share it.
  */
 export function createEventStream(respond: Respond) {
   const encoded = new WeakMap<readonly Event[], Buffer>();
@@ -39,7 +39,8 @@ export function createEventStream(respond: Respond) {
       return `${line}event: next\ndata: ${JSON.stringify(respond.show(exchange, result))}\n\n`;
     });
     const bytes = Buffer.from(texts.join(''));
-    encoded.set(batch, bytes);
+    // Errors have the id of the request.
+    if (batch.every(({ result }) => result.errors === undefined)) encoded.set(batch, bytes);
     return bytes;
   }
 
