@@ -112,7 +112,7 @@ export interface SealedSecrets {
   previousSecretExpiresAt: Date | null;
 }
 
-/** Returns the keys that sign an attempt, newest first. `open` decrypts. */
+/** Returns the keys that sign an attempt, newest first. `open` decrypts. A previous secret that it cannot decrypt is left out. */
 export function signingKeysOf(
   endpoint: SealedSecrets,
   open: (sealed: Buffer, context: string) => string,
@@ -121,7 +121,13 @@ export function signingKeysOf(
   const { secret, previousSecret, previousSecretExpiresAt } = endpoint;
   const overlaps =
     previousSecret !== null && previousSecretExpiresAt !== null && previousSecretExpiresAt > now;
-  return [secret, ...(overlaps ? [previousSecret] : [])].map((sealed) =>
-    parseSecret(JSON.parse(open(sealed, secretContext(endpoint))) as SigningSecret),
-  );
+  const parse = (sealed: Buffer) =>
+    parseSecret(JSON.parse(open(sealed, secretContext(endpoint))) as SigningSecret);
+  const current = parse(secret);
+  if (!overlaps) return [current];
+  try {
+    return [current, parse(previousSecret)];
+  } catch {
+    return [current];
+  }
 }

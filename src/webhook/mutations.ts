@@ -37,9 +37,14 @@ function endpointSuccess(name: string, description: string) {
 
 const changeErrors = [...commonErrors, NotFoundError, VersionConflictError];
 
+/** An endpoint receives what these scopes can read. */
+const manageAndRead = {
+  $all: { ...manage, $all: { scope: 'accounts:read', $all: { scope: 'customers:read' } } },
+} as const;
+
 builder.mutationField('createWebhookEndpoint', (t) =>
   t.field({
-    authScopes: manage,
+    authScopes: manageAndRead,
     type: secretSuccess('CreateWebhookEndpointSuccess', 'The endpoint was created.'),
     description: `Creates a webhook endpoint. The result has its secret, which is shown only once. A tenant can have ${rules.maxEndpoints} endpoints.`,
     args: {
@@ -61,7 +66,7 @@ builder.mutationField('createWebhookEndpoint', (t) =>
 
 builder.mutationField('updateWebhookEndpoint', (t) =>
   t.field({
-    authScopes: manage,
+    authScopes: manageAndRead,
     type: endpointSuccess('UpdateWebhookEndpointSuccess', 'The endpoint was changed.'),
     description:
       'Changes a webhook endpoint. A new filter applies to all changes that have not been delivered yet.',
@@ -170,7 +175,7 @@ builder.mutationField('testWebhookEndpoint', (t) =>
 
 builder.mutationField('redeliver', (t) =>
   t.field({
-    authScopes: manage,
+    authScopes: manageAndRead,
     type: endpointSuccess('RedeliverSuccess', 'The changes will be delivered again.'),
     description:
       'Delivers the changes of a range of positions again, with the same `webhook-id`, in the order of their versions. Newer changes of their accounts wait meanwhile. Also continues accounts that are blocked. Changes that the filter of the endpoint leaves out are not included.',

@@ -94,8 +94,9 @@ describe('the scope of a root field', () => {
     const { errors } = await poor.send(document, variables);
     const path = field === 'nodes' ? [field, 0] : [field];
     expect(refusals(errors)).toEqual(scope === undefined ? [] : [[path, 'FORBIDDEN', scope]]);
-    // The feed has the changes of both entities.
-    const also: Scope[] = field === 'changes' ? ['customers:read'] : [];
+    // The feed has the changes of both entities, and endpoints receive them.
+    const readsBoth = /^(changes|createWebhookEndpoint|updateWebhookEndpoint|redeliver)$/.test(field ?? '');
+    const also: Scope[] = readsBoth ? ['accounts:read', 'customers:read'] : [];
     const rich = await service.newKey(owner, [scope ?? 'keys:manage', ...also]);
     expect(refusals((await rich.send(document, variables)).errors)).toEqual([]);
   });

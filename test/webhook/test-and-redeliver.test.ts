@@ -106,7 +106,7 @@ describe('testWebhookEndpoint', () => {
       return { status: 200 };
     });
     const { nodeId } = await createEndpoint(client, { url: receiver.url(path) });
-    const timedOut = { status: null, error: 'Timed out after 2 s', response: '' };
+    const timedOut = { status: null, error: 'Timed out after 3.2 s', response: '' };
     await withReplica(
       service,
       async (replica) => {
