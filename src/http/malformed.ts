@@ -5,12 +5,20 @@ import {
   type Server,
   type ServerOptions,
   type ServerResponse,
+  STATUS_CODES,
 } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { ignoreUpgrade, isWebSocket, type UpgradeListener } from './upgrade.ts';
+
+const codes: Record<number, string> = {
+  403: 'FORBIDDEN',
+  500: 'INTERNAL_SERVER_ERROR',
+  503: 'SERVICE_UNAVAILABLE',
+};
 
 /** The body of a refusal, readable by GraphQL and REST clients. */
 function bodyOf(message: string, status = 400): string {
-  const code = status >= 500 ? 'INTERNAL_SERVER_ERROR' : 'BAD_REQUEST';
+  const code = codes[status] ?? 'BAD_REQUEST';
   return JSON.stringify({ message, errors: [{ message, extensions: { code } }] });
 }
 
@@ -73,22 +81,38 @@ const refusals: Record<string, [status: string, message: string]> = {
   ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'The request did not arrive in time.'],
 };
 
+function endWith(socket: Duplex, status: string, body: string, more: readonly string[] = []): void {
+  const length = `content-length: ${Buffer.byteLength(body)}`;
+  const lines = [status, 'content-type: application/json', length, 'connection: close', ...more];
+  socket.end(`HTTP/1.1 ${lines.join('\r\n')}\r\n\r\n${body}`);
+}
+
 function endSocket(socket: Duplex, status: string, message: string): void {
   const written = 'bytesWritten' in socket ? Number(socket.bytesWritten) : 0;
   // After a response has begun, another would look like its rest.
-  if (!socket.writable || written > 0) {
-    socket.destroy();
-    return;
-  }
-  const body = bodyOf(message);
-  const headers = ['content-type: application/json', `content-length: ${body.length}`, 'connection: close'];
-  socket.end(`HTTP/1.1 ${[status, ...headers].join('\r\n')}\r\n\r\n${body}`);
+  if (!socket.writable || written > 0) socket.destroy();
+  else endWith(socket, status, bodyOf(message));
 }
 
-/** Returns a server that answers all invalid requests with JSON. Node's own responses to them would be empty. */
-export function createHttpServer(options: ServerOptions, listener: RequestListener): Server {
+/** Refuses a WebSocket handshake, and closes its connection. */
+export function refuseUpgrade(socket: Duplex, status: number, message: string): void {
+  // Node.js has removed its own listeners, and an error without a listener would end the process.
+  socket.on('error', () => socket.destroy()).once('finish', () => socket.destroy());
+  const version = status === 400 ? ['sec-websocket-version: 13'] : [];
+  endWith(socket, `${status} ${STATUS_CODES[status]}`, bodyOf(message, status), version);
+}
+
+/**
+ * Returns a server that answers all invalid requests with JSON. Node's own responses to them would be empty. `upgrade`
+ * gets the WebSocket handshakes.
+ */
+export function createHttpServer(
+  options: ServerOptions,
+  listener: RequestListener,
+  upgrade?: UpgradeListener,
+): Server {
   // `normaliseTarget` refuses a request without `Host`.
-  return createServer({ ...options, requireHostHeader: false }, listener)
+  const server = createServer({ ...options, requireHostHeader: false }, listener)
     .on('clientError', ({ code = '' }: NodeJS.ErrnoException, socket) => {
       endSocket(socket, ...(refusals[code] ?? ['400 Bad Request', 'This is not an HTTP request.']));
     })
@@ -98,4 +122,9 @@ export function createHttpServer(options: ServerOptions, listener: RequestListen
     .on('connect', (_, socket) => {
       endSocket(socket, '405 Method Not Allowed', 'This service is not a proxy.');
     });
+  if (upgrade === undefined) return server;
+  return server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    if (isWebSocket(request)) upgrade(request, socket, head);
+    else ignoreUpgrade(server, request, socket, head);
+  });
 }
