@@ -18,13 +18,14 @@ import { createBudgets } from './http/budget.ts';
 import { withDeadline } from './http/deadline.ts';
 import { guarded, type Listener } from './http/guard.ts';
 import { createLanes, type RunOperation } from './http/lanes.ts';
-import { normaliseTarget, refuse } from './http/malformed.ts';
+import { normaliseTarget, refuse, refuseUpgrade } from './http/malformed.ts';
+import type { UpgradeListener } from './http/upgrade.ts';
 import { createRequestBatcher } from './lib/request-batching.ts';
 import { createHealth } from './observe/health.ts';
 import type { Metrics } from './observe/metrics.ts';
 import type { Tracing } from './observe/trace.ts';
 import type { GraphiqlOptions } from './pipeline/graphiql.ts';
-import { createGraphqlListener, endpoint } from './pipeline/listener.ts';
+import { createGraphqlTransports, endpoint } from './pipeline/listener.ts';
 import type { DocumentOptions } from './pipeline/manifest.ts';
 import { createRouter } from './router.ts';
 import { buildSchema } from './schema.ts';
@@ -139,6 +140,20 @@ function rejectMalformed(listener: Listener): Listener {
   };
 }
 
+/** Rejects malformed handshakes, and logs unexpected errors. */
+function safeUpgrade(upgrade: UpgradeListener, log: Logger): UpgradeListener {
+  return (request, socket, head) => {
+    try {
+      const problem = normaliseTarget(request);
+      if (problem === undefined) upgrade(request, socket, head);
+      else refuseUpgrade(socket, 400, problem);
+    } catch (error) {
+      log.error({ err: error }, 'Unexpected error while opening a WebSocket');
+      socket.destroy();
+    }
+  };
+}
+
 /** Concurrent requests of one token, for each database connection. */
 const runningPerConnection = 20;
 /** How many requests of one token, and operations of one tenant, can wait for the running ones. */
@@ -171,7 +186,7 @@ function logDisk(log: Logger): DatabaseOptions['onDisk'] {
   };
 }
 
-/** Assembles the service. `listener` handles the requests of a node:http server. */
+/** Assembles the service. `listener` handles the requests of a node:http server, and `upgrade` its WebSockets. */
 export function createApp(options: AppOptions) {
   const { log, tracing, metrics, verifyJwt } = options;
   const pool = openDatabase({ ...options, onDisk: logDisk(log) });
@@ -213,19 +228,31 @@ export function createApp(options: AppOptions) {
     restDocs: options.restDocs,
     inTurn: createLanes<string>({ width: runningPerConnection * options.poolSize, maxWaiting }),
   };
-  const graphql = createGraphqlListener({ ...options, ...callers, buildSchema });
+  const { listener: graphql, sockets } = createGraphqlTransports({ ...options, ...callers, buildSchema });
   const fail = createFail(log);
   const listener = routed(graphql, createRouter(callers).fetch, metrics, fail);
   const observed = health.listener(tracing?.listener(listener) ?? listener);
   return {
     listener: catchErrors(guarded(rejectMalformed(observed), options.corsOrigins), fail),
+    upgrade: safeUpgrade(sockets.upgrade, log),
     database,
-    /** Makes readiness fail while the service keeps serving. Each response closes its connection. */
-    drain: health.drain,
+    /**
+     * Makes readiness fail while the service keeps serving. Each response closes its connection, and new WebSockets are
+     * refused.
+     */
+    drain(): void {
+      health.drain();
+      sockets.drain();
+    },
     /** Completes all subscriptions and rejects new ones. */
     endSubscriptions: live.close,
+    /** Closes each WebSocket when its operations have ended. */
+    closeSockets: sockets.close,
+    /** Closes all WebSockets immediately. */
+    terminateSockets: sockets.terminate,
     async close(): Promise<void> {
       live.close();
+      sockets.terminate();
       tools?.closeTests();
       await Promise.all([endCleanUp(), useLog.close(), deliverer?.close()]);
       await database.close();

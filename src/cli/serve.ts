@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import type { createApp } from '../app.ts';
 import { ensureKeys, readSessionKeys } from '../auth/session-keys.ts';
 import { type Config, readConfig } from '../config.ts';
 import { type Connection, type Database, openDatabase } from '../db/client.ts';
@@ -38,6 +39,7 @@ const connections = {
 };
 
 type StopSignal = keyof typeof finishMs;
+type App = ReturnType<typeof createApp>;
 
 interface Address {
   host: string;
@@ -151,11 +153,15 @@ function announce({ url, metricsUrl, token, hasGraphiql }: Announced): void {
 }
 
 /** Stops accepting connections, and waits for running requests. Closes the remaining connections after `finishMs`. */
-async function closeServer(server: Server, signal: StopSignal): Promise<void> {
+async function closeServer(server: Server, app: App, signal: StopSignal): Promise<void> {
+  app.closeSockets();
   const closed = new Promise((resolve) => server.close(resolve));
   // Keep-alive connections would stay open after their response.
   const sweep = setInterval(() => server.closeIdleConnections(), 20);
-  const cut = setTimeout(() => server.closeAllConnections(), finishMs[signal]);
+  const cut = setTimeout(() => {
+    server.closeAllConnections();
+    app.terminateSockets();
+  }, finishMs[signal]);
   await closed;
   clearInterval(sweep);
   clearTimeout(cut);
@@ -230,7 +236,7 @@ async function start(config: Config): Promise<(signal: StopSignal) => Promise<vo
   };
   const parts = { ...observed, ...trust, connection, isDiskFull, graphiql, sessionKeys, webhooks };
   const app = createApp({ ...config, ...config.database, ...parts });
-  const server = createHttpServer(connections, app.listener);
+  const server = createHttpServer(connections, app.listener, app.upgrade);
   const close = async () => {
     counted?.server.close().closeAllConnections();
     await Promise.race([Promise.all([app.close(), traces?.close()]), sleep(poolPatienceMs)]);
@@ -248,7 +254,7 @@ async function start(config: Config): Promise<(signal: StopSignal) => Promise<vo
     if (signal === 'SIGTERM') await sleep(config.drainDelayMs);
     // After the delay, so that clients that subscribe again reach another replica.
     app.endSubscriptions();
-    await closeServer(server, signal);
+    await closeServer(server, app, signal);
     await close();
   };
 }

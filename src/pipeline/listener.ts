@@ -4,7 +4,9 @@ import { isAsyncIterable } from 'graphql-yoga';
 import type { Logger } from 'pino';
 import { bodyOf, dropRest } from '../http/body.ts';
 import type { InLane } from '../http/lanes.ts';
+import { refuseUpgrade } from '../http/malformed.ts';
 import { requestIdFrom } from '../http/request.ts';
+import type { UpgradeListener } from '../http/upgrade.ts';
 import { createCancel } from '../lib/cancel.ts';
 import { maskTraced } from './errors.ts';
 import { type Engine, type Exchange, isEvents, partsOf, type Result } from './exchange.ts';
@@ -14,6 +16,7 @@ import { type RawParams, receive } from './receive.ts';
 import { requestError } from './request-error.ts';
 import { type Answer, createRespond } from './respond.ts';
 import { createEventStream } from './transports/sse.ts';
+import { createWebSockets } from './transports/websocket.ts';
 import { createYogaTransport, type YogaTransport } from './transports/yoga.ts';
 
 export const endpoint = '/graphql';
@@ -26,6 +29,8 @@ export interface GraphqlOptions extends PipelineOptions {
   inTurn: InLane<string>;
   /** undefined: no GraphiQL. */
   graphiql: GraphiqlOptions | undefined;
+  /** Origins whose scripts can open WebSockets. */
+  corsOrigins: readonly string[];
 }
 
 /** Returns the exchange of a request of node:http. */
@@ -65,8 +70,8 @@ function split(url: string): [path: string, search: string] {
   return at < 0 ? [url, ''] : [url.slice(0, at), url.slice(at + 1)];
 }
 
-const unknownPath = () =>
-  requestError('BAD_REQUEST', `There is nothing at this path. GraphQL is at ${endpoint}.`, 404);
+const nothingHere = `There is nothing at this path. GraphQL is at ${endpoint}.`;
+const unknownPath = () => requestError('BAD_REQUEST', nothingHere, 404);
 const wrongMethod = () =>
   requestError('BAD_REQUEST', 'Send GraphQL requests by POST or GET.', 405, { allow: methods.join(', ') });
 
@@ -84,14 +89,26 @@ function createTraced(buildSchema: () => GraphQLSchema, respond: ReturnType<type
   };
 }
 
-/** Returns the listener of the GraphQL API, for a server of node:http. `url` is a path with a query string. */
-export function createGraphqlListener(options: GraphqlOptions) {
+/** Refuses the handshakes at other paths. */
+function atEndpoint(upgrade: UpgradeListener): UpgradeListener {
+  return (request, socket, head) => {
+    if (split(request.url ?? '')[0] === endpoint) upgrade(request, socket, head);
+    else refuseUpgrade(socket, 404, nothingHere);
+  };
+}
+
+/**
+ * Returns the GraphQL API for a server of node:http: the listener of its requests, and its WebSockets. `url` of a request
+ * is a path with a query string.
+ */
+export function createGraphqlTransports(options: GraphqlOptions) {
   const respond = createRespond(options);
   const yoga = createYogaTransport(options.buildSchema(), respond);
   const traced = createTraced(options.buildSchema, respond);
   const sendEvents = createEventStream(respond);
   const run = createPipeline(options, yoga.engine.schema, yoga.validate);
   const page = options.graphiql && createGraphiql(options.graphiql);
+  const sockets = createWebSockets({ ...options, engine: yoga.engine, run, respond });
 
   /** Writes a result: in one body, or as a stream. */
   async function finish(
@@ -161,5 +178,5 @@ export function createGraphqlListener(options: GraphqlOptions) {
     await new Promise((resolve) => setImmediate(resolve));
     return serveInTurn(incoming, response, exchange, search);
   }
-  return answer;
+  return { listener: answer, sockets: { ...sockets, upgrade: atEndpoint(sockets.upgrade) } };
 }

@@ -5,7 +5,7 @@ import { requestError } from './request-error.ts';
 
 const badRequest = (message: string, status = 400) => requestError('BAD_REQUEST', message, status);
 
-function bodyError({ message, status }: BodyError): GraphQLError {
+export function bodyError({ message, status }: BodyError): GraphQLError {
   return requestError(status === 413 ? 'PAYLOAD_TOO_LARGE' : 'BAD_REQUEST', message, status);
 }
 

@@ -6,7 +6,7 @@ import { pino } from 'pino';
 import { afterEach, expect, it } from 'vitest';
 import type { Caller, Ctx, Viewer } from '../../src/ctx.ts';
 import { createLanes, type RunOperation } from '../../src/http/lanes.ts';
-import { createGraphqlListener } from '../../src/pipeline/listener.ts';
+import { createGraphqlTransports } from '../../src/pipeline/listener.ts';
 import { useServer } from '../support/http-server.ts';
 
 const begun: string[] = [];
@@ -23,8 +23,9 @@ async function hold({ caller }: { caller: object }, work: () => unknown): Promis
   return work();
 }
 
-const listener = createGraphqlListener({
+const { listener } = createGraphqlTransports({
   authenticate: async () => viewer,
+  corsOrigins: [],
   buildSchema: () => buildASTSchema(parse('type Query { a: Int }')),
   createContext: () => ({}) as Ctx,
   runOperation: hold as RunOperation,

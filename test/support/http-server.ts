@@ -1,9 +1,10 @@
 import { once } from 'node:events';
-import { type IncomingMessage, type RequestListener, request as send } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type IncomingMessage, type RequestListener, type Server, request as send } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll } from 'vitest';
 import { createHttpServer } from '../../src/http/malformed.ts';
+import type { UpgradeListener } from '../../src/http/upgrade.ts';
 
 const withoutBody = [204, 304];
 
@@ -44,10 +45,24 @@ function createHold(listener: RequestListener) {
   };
 }
 
+/** Closes a server with all its connections, also those of WebSockets. */
+function createClose(server: Server): () => Promise<void> {
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  return async () => {
+    for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => server.close(resolve));
+  };
+}
+
 /** Opens a `node:http` server on a free port like that of `npm start`. */
-export async function openServer(listener: RequestListener) {
+export async function openServer(listener: RequestListener, upgrade: UpgradeListener) {
   const hold = createHold(listener);
-  const server = createHttpServer({}, hold.listener);
+  const server = createHttpServer({}, hold.listener, upgrade);
+  const close = createClose(server);
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const { port } = server.address() as AddressInfo;
   return {
@@ -71,27 +86,22 @@ export async function openServer(listener: RequestListener) {
       const [incoming] = (await once(call, 'response')) as [IncomingMessage];
       return toResponse(incoming);
     },
-    async close(): Promise<void> {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
+    close,
   };
 }
 
 export type TestServer = Awaited<ReturnType<typeof openServer>>;
 
-/** Serves a listener on a free port during the tests of a file. */
-export function useServer(listener: RequestListener) {
-  const server = createHttpServer({}, listener);
+/** Serves a listener on a free port during the tests of a file. Without `upgrade`, it ignores upgrade requests. */
+export function useServer(listener: RequestListener, upgrade?: UpgradeListener) {
+  const server = createHttpServer({}, listener, upgrade);
+  const close = createClose(server);
   let url = '';
   beforeAll(async () => {
     await once(server.listen(0, '127.0.0.1'), 'listening');
     url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`;
   });
-  afterAll(() => {
-    server.closeAllConnections();
-    server.close();
-  });
+  afterAll(close);
   return {
     get url() {
       return url;

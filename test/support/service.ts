@@ -49,6 +49,8 @@ export interface Service {
   gather: App['gather'];
   /** The listener for a `node:http` server. */
   listener: App['listener'];
+  /** Handles the WebSocket handshakes of a `node:http` server. */
+  upgrade: App['upgrade'];
   /** The connection for a second replica. */
   connection: Connection;
   endSubscriptions: App['endSubscriptions'];
@@ -135,7 +137,7 @@ export function openApp(connection: Connection, options: Partial<AppOptions> = {
 function withServer(app: ReturnType<typeof createApp>): App {
   let server: Promise<TestServer> | undefined;
   const open = () => {
-    server ??= openServer(app.listener);
+    server ??= openServer(app.listener, app.upgrade);
     return server;
   };
   return {
@@ -172,6 +174,7 @@ export function useService(options: Partial<AppOptions> = {}): Service {
     fetch: (request, streams) => app.fetch(request, streams),
     gather: (count) => app.gather(count),
     listener: (request, response) => app.listener(request, response),
+    upgrade: (request, socket, head) => app.upgrade(request, socket, head),
     endSubscriptions: () => app.endSubscriptions(),
     get connection() {
       return connection;
