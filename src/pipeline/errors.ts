@@ -1,4 +1,4 @@
-import { GraphQLError } from 'graphql';
+import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import { isAsyncIterable, mapAsyncIterator } from 'graphql-yoga';
 import type { Logger } from 'pino';
 import {
@@ -139,4 +139,21 @@ export function showErrors<T extends Part | AsyncIterable<Part>>(result: T, answ
 export function showErrors(result: Part | AsyncIterable<Part>, answered: Answered) {
   const show = (part: Part) => shownPart(part, answered);
   return isAsyncIterable<Part>(result) ? mapAsyncIterator(result, show) : show(result);
+}
+
+/** Returns an error as clients get it, without the instructions for HTTP. */
+export function formatError(error: GraphQLError): GraphQLFormattedError {
+  const { extensions, ...formatted } = error.toJSON();
+  const { http, unexpected, ...shown } = extensions ?? {};
+  return { ...formatted, extensions: shown };
+}
+
+/** Returns a result with its errors as clients get them. */
+export function formatPart<T extends Pick<Part, 'errors' | 'incremental'>>(part: T): T {
+  const { errors, incremental } = part;
+  return {
+    ...part,
+    ...(errors && { errors: errors.map(formatError) }),
+    ...(incremental && { incremental: incremental.map(formatPart) }),
+  };
 }

@@ -121,6 +121,13 @@ describe('a subscription that is rejected', () => {
   });
 });
 
+it('sends errors without instructions for HTTP', async () => {
+  const client = await tenantWithAccounts(service);
+  const stream = await openStream(socket.url, client, follow, {}, { 'last-event-id': 'wrong' });
+  const event = await stream.next();
+  expect(Object.keys(event?.data.errors[0].extensions).toSorted()).toEqual(['code', 'issues', 'requestId']);
+});
+
 it('returns an error for the fields of an event that the key may not read', async () => {
   const client = await tenantWithAccounts(service);
   const reader = await service.newKey(client, ['accounts:read']);

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { formatPart } from '../errors.ts';
 import type { Event, Events, Exchange } from '../exchange.ts';
 import { headersOf, type Respond } from '../respond.ts';
 
@@ -36,7 +37,7 @@ export function createEventStream(respond: Respond) {
     if (known !== undefined) return known;
     const texts = batch.map(({ id, result }) => {
       const line = id === undefined ? '' : `id: ${id}\n`;
-      return `${line}event: next\ndata: ${JSON.stringify(respond.show(exchange, result))}\n\n`;
+      return `${line}event: next\ndata: ${JSON.stringify(formatPart(respond.show(exchange, result)))}\n\n`;
     });
     const bytes = Buffer.from(texts.join(''));
     // Errors have the id of the request.

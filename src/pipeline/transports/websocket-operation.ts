@@ -1,4 +1,4 @@
-import type { GraphQLError, GraphQLFormattedError } from 'graphql';
+import type { GraphQLError } from 'graphql';
 import { isAsyncIterable } from 'graphql-yoga';
 import type { Cancel } from '../../lib/cancel.ts';
 import { isEvents, type Part, type Result } from '../exchange.ts';
@@ -13,23 +13,6 @@ export class OperationError extends Error {
     super('The operation failed.');
     this.errors = errors;
   }
-}
-
-/** Returns an error as clients get it, without the instructions for HTTP. */
-export function formatError(error: GraphQLError): GraphQLFormattedError {
-  const { extensions, ...formatted } = error.toJSON();
-  const { http, unexpected, ...shown } = extensions ?? {};
-  return { ...formatted, extensions: shown };
-}
-
-/** Returns a result with its errors as clients get them. */
-export function formatPart<T extends Pick<Part, 'errors' | 'incremental'>>(part: T): T {
-  const { errors, incremental } = part;
-  return {
-    ...part,
-    ...(errors && { errors: errors.map(formatError) }),
-    ...(incremental && { incremental: incremental.map(formatPart) }),
-  };
 }
 
 interface OperationOptions {

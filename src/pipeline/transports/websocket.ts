@@ -11,13 +11,14 @@ import { requestIdFrom } from '../../http/request.ts';
 import { canConnect, type UpgradeListener } from '../../http/upgrade.ts';
 import { createCancel } from '../../lib/cancel.ts';
 import type { FindViewer } from '../authenticate.ts';
+import { formatError, formatPart } from '../errors.ts';
 import type { Engine, Exchange, Part, Result } from '../exchange.ts';
 import { toResult } from '../execute.ts';
 import type { Run } from '../pipeline.ts';
 import { bodyError, type RawParams } from '../receive.ts';
 import { requestError } from '../request-error.ts';
 import type { Respond } from '../respond.ts';
-import { createOperation, formatError, formatPart, OperationError } from './websocket-operation.ts';
+import { createOperation, OperationError } from './websocket-operation.ts';
 
 /** The most WebSockets of a process, and the most operations of one that run at the same time. */
 const maxSockets = 2000;
