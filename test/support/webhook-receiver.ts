@@ -16,19 +16,22 @@ interface Reply {
   body?: string;
 }
 
+/** Returns how to answer a request. `isOpen` returns whether the sender still waits for the response. */
+type Answer = (request: Received, isOpen: () => boolean) => Reply | Promise<Reply>;
+
 export interface Receiver {
   /** Returns a URL that only one test uses. */
   url(path: string): string;
   /** Returns the requests to a path, in order of their arrival. */
   received(path: string): Received[];
   /** Sets how a path answers; by default, 204. */
-  reply(path: string, answer: (request: Received) => Reply | Promise<Reply>): void;
+  reply(path: string, answer: Answer): void;
 }
 
 /** Runs an HTTP server that records webhooks, for the tests of a file. */
 export function useReceiver(): Receiver {
   const requests = new Map<string, Received[]>();
-  const replies = new Map<string, (request: Received) => Reply | Promise<Reply>>();
+  const replies = new Map<string, Answer>();
   let origin = '';
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
@@ -39,7 +42,12 @@ export function useReceiver(): Receiver {
       const headers = request.headers as Record<string, string>;
       const received: Received = { path, headers, text, body: JSON.parse(text) };
       requests.set(path, [...(requests.get(path) ?? []), received]);
-      const { status, headers: sent, body } = (await replies.get(path)?.(received)) ?? { status: 204 };
+      const isOpen = () => !response.destroyed;
+      const {
+        status,
+        headers: sent,
+        body,
+      } = (await replies.get(path)?.(received, isOpen)) ?? { status: 204 };
       response.writeHead(status, sent).end(body);
     };
     request.on('end', () => void answer());
