@@ -72,11 +72,12 @@ describe('subscriptions with the same document', () => {
 
   it('get the changes and entities of their own tenant', async () => {
     const clients = [await tenantWithAccounts(service), await tenantWithAccounts(service)];
-    const document = 'subscription { changes { version account { name } } }';
+    const document = 'subscription { changes { after account { name } } }';
     const streams = await Promise.all([...clients, ...clients].map((client) => open(client, document)));
     for (const [index, client] of clients.entries()) await rename(client, 'A1', `Of tenant ${index}`);
-    const names = (await Promise.all(streams.map(next))).map(({ data }) => data.changes.account.name);
-    expect(names).toEqual(['Of tenant 0', 'Of tenant 1', 'Of tenant 0', 'Of tenant 1']);
+    const seen = (await Promise.all(streams.map(next))).map(({ data }) => data.changes);
+    const names = ['Of tenant 0', 'Of tenant 1', 'Of tenant 0', 'Of tenant 1'];
+    expect(seen).toEqual(names.map((name) => ({ after: { name }, account: { name } })));
     leave(streams);
   });
 
