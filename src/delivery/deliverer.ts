@@ -16,6 +16,7 @@ import {
   deleteEmptyLanes,
   disableEndpoint,
   dispatchEntries,
+  dispatchedEndpoints,
   endLease,
   extendLease,
   findUnchanged,
@@ -30,7 +31,7 @@ import { nextDelayMs, type Schedule } from './schedule.ts';
 import { type SigningKeys, signatureHeaders, signingKeysOf } from './signature.ts';
 
 /** Requests of this replica that run at the same time: in all, and to one endpoint. */
-const maxRequests = 64;
+const maxRequests = 256;
 const maxRequestsPerEndpoint = 8;
 /** A replica without a lease loses its lanes. It extends the lease well before the end. */
 const leaseMs = 8000;
@@ -174,8 +175,8 @@ function createLaneDelivery({ database, tools, schedule }: DelivererOptions, isC
 }
 
 /** Returns a function that stores the outcomes of deliveries, those of several in one go, until it succeeds. */
-function createOutcomes(database: Database, holder: string, log: Logger) {
-  let waiting: Delivery[] = [];
+function createOutcomes(database: Database, log: Logger) {
+  let waiting: (Delivery & { claimedBy: string })[] = [];
   let running: Promise<void> | undefined;
 
   async function store(): Promise<void> {
@@ -183,10 +184,10 @@ function createOutcomes(database: Database, holder: string, log: Logger) {
       const batch = waiting;
       waiting = [];
       try {
-        const outcomes = JSON.stringify(batch.map(({ outcome }) => outcome));
+        const outcomes = JSON.stringify(batch.map(({ outcome, claimedBy }) => ({ ...outcome, claimedBy })));
         const attempts = JSON.stringify(batch.flatMap(({ records }) => records));
         await database.run(recordAttempts, { attempts });
-        await database.run(releaseLanes, { outcomes, holder });
+        await database.run(releaseLanes, { outcomes });
         await database.run(deleteEmptyLanes, { outcomes });
       } catch (error) {
         waiting = [...batch, ...waiting];
@@ -195,7 +196,8 @@ function createOutcomes(database: Database, holder: string, log: Logger) {
     }
   }
   return {
-    add: (delivery: Delivery) => waiting.push(delivery),
+    /** `claimedBy` is the lease with which the lane was claimed. */
+    add: (delivery: Delivery, claimedBy: string) => waiting.push({ ...delivery, claimedBy }),
     /** Stores what is waiting. A failure is logged, and the outcomes are stored the next time. */
     async flush(): Promise<void> {
       running ??= store()
@@ -238,19 +240,46 @@ function putOff(lane: ClaimedLane): Delivery {
   return { outcome, records: [], failure: undefined };
 }
 
+/**
+ * Returns how many requests to one endpoint can run beside this many in all. The fewer are left, the fewer an endpoint
+ * gets, so that endpoints that do not answer leave some for the others.
+ */
+export function requestsPerEndpoint(running: number): number {
+  if (running < maxRequests / 2) return maxRequestsPerEndpoint;
+  return running < (maxRequests * 3) / 4 ? 2 : 1;
+}
+
+/** Creates the lease of a replica, which begins when it is extended. */
+function createLease(database: Database) {
+  let id = newUuid();
+  let extendedAt = Number.NEGATIVE_INFINITY;
+  return {
+    id: () => id,
+    async extend(): Promise<void> {
+      const now = performance.now();
+      if (now - extendedAt < extendEveryMs) return;
+      // Another replica may have the lanes of the old lease, so late outcomes must not free them.
+      if (now - extendedAt > leaseMs) id = newUuid();
+      await database.run(extendLease, { holder: id, leaseMs });
+      extendedAt = now;
+    },
+    end: () => database.run(endLease, { holder: id }),
+  };
+}
+
 /** Starts to deliver webhooks. Replicas share the work: a lane belongs to the replica that has claimed it. */
 export function startDeliverer(options: DelivererOptions): Deliverer {
   const { database, log, append, tools, onAttempt } = options;
-  const holder = newUuid();
+  const lease = createLease(database);
   const running = new Map<Promise<void>, string>();
-  const outcomes = createOutcomes(database, holder, log);
-  let extendedAt = Number.NEGATIVE_INFINITY;
+  const outcomes = createOutcomes(database, log);
   let isActive = false;
   let isClosing = false;
   const deliver = createLaneDelivery(options, () => isClosing);
 
   async function work(lane: ClaimedLane): Promise<void> {
     const fail = logFailure(log, lane);
+    const claimedBy = lease.id();
     const delivery = await deliver(lane).catch((error: unknown) => {
       fail(error);
       return putOff(lane);
@@ -259,7 +288,7 @@ export function startDeliverer(options: DelivererOptions): Deliverer {
     for (const record of records) onAttempt?.(isSuccess(record));
     // Before the lane is free, so that no replica sends to an endpoint that is gone.
     if (failure !== undefined) await heed(database, lane, failure).catch(fail);
-    outcomes.add(delivery);
+    outcomes.add(delivery, claimedBy);
     await outcomes.flush();
   }
   function begin(lane: ClaimedLane): void {
@@ -274,28 +303,29 @@ export function startDeliverer(options: DelivererOptions): Deliverer {
     if (limit === 0) return 0;
     const busy: Record<string, number> = {};
     for (const id of running.values()) busy[id] = (busy[id] ?? 0) + 1;
-    const values = { holder, limit, perEndpoint: maxRequestsPerEndpoint, busy: JSON.stringify(busy) };
+    const values = {
+      holder: lease.id(),
+      limit,
+      perEndpoint: requestsPerEndpoint(running.size),
+      busy: JSON.stringify(busy),
+    };
     const lanes = await database.run(claimLanes, values);
     for (const lane of lanes) begin(lane);
     return lanes.length;
-  }
-  async function extend(): Promise<void> {
-    if (performance.now() - extendedAt < extendEveryMs) return;
-    await database.run(extendLease, { holder, leaseMs });
-    extendedAt = performance.now();
   }
   async function poll(): Promise<boolean> {
     if (isClosing) return false;
     const [found] = await database.run(hasEndpoints, {});
     isActive = found?.exists === true;
-    if (isActive || running.size > 0) await extend();
+    if (isActive || running.size > 0) await lease.extend();
     if (!isActive) return false;
     await append();
     const moved = await database.run(dispatchEntries, {});
     await outcomes.flush();
     if (isClosing) return false;
     const claimed = await claim();
-    return moved.some(({ hasMore }) => hasMore) || (claimed > 0 && running.size < maxRequests);
+    const mayHaveMore = moved.length === dispatchedEndpoints || moved.some(({ hasMore }) => hasMore);
+    return mayHaveMore || (claimed > 0 && running.size < maxRequests);
   }
   const poller = createPoller(poll, { hasReaders: () => isActive || running.size > 0, idleMs, log });
   poller.soon();
@@ -309,7 +339,7 @@ export function startDeliverer(options: DelivererOptions): Deliverer {
       await poller.stop();
       await Promise.all(running.keys());
       await outcomes.flush();
-      await database.run(endLease, { holder }).catch(() => undefined);
+      await lease.end().catch(() => undefined);
     },
   };
 }

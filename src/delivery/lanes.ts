@@ -16,7 +16,7 @@ import {
 
 /** The most entries of the feed that one statement looks at for an endpoint, and the endpoints of one statement. */
 const dispatchedEntries = 500;
-const dispatchedEndpoints = 10;
+export const dispatchedEndpoints = 10;
 /** The most changes that are delivered for a claim of a lane. */
 export const claimedChanges = 20;
 
@@ -191,12 +191,12 @@ export const releaseLanes = statement(
       .from(
         sql`json_to_recordset(${sql.placeholder('outcomes')}) as outcome ("tenantId" integer, "endpointId" uuid,
           "isAccount" boolean, "entityId" text, "delivered" integer, "attempts" smallint, "nextAttemptAt" timestamptz,
-          "againRequests" integer)`,
+          "againRequests" integer, "claimedBy" uuid)`,
       )
       .where(
         sql`${webhookLanes.tenantId} = outcome."tenantId" and ${webhookLanes.endpointId} = outcome."endpointId"
           and ${webhookLanes.isAccount} = outcome."isAccount" and ${webhookLanes.entityId} = outcome."entityId"
-          and ${webhookLanes.claimedBy} = ${given('holder', 'uuid')}`,
+          and ${webhookLanes.claimedBy} = outcome."claimedBy"`,
       ),
   { acrossTenants },
 );

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 /** Interval of polls while there is a reader. The changes of other replicas wait half of it on average. */
 const intervalMs = 75;
 /** Minimum time between the starts of two polls that writes of this replica cause. */
-const gatherMs = 25;
+const gatherMs = 50;
 
 export interface Poller {
   /** Returns when a poll that begins now or later has completed. Throws the error of the poll. */
