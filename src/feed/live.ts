@@ -200,7 +200,7 @@ export function createLiveFeed({
       isClosed = true;
       late.stop();
       for (const { subscriber } of actives) subscriber?.end();
-      poller.stop();
+      void poller.stop();
     },
   };
 }
