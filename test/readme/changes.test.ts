@@ -30,7 +30,9 @@ function block(language: string, name = ''): string {
 
 /** Runs a JavaScript block of the page with Node.js against the service of this test. */
 function run(name: string, more: Record<string, string> = {}) {
-  const code = block('js', name).replace('http://127.0.0.1:4000/graphql', service.url);
+  const code = block('js', name)
+    .replace('http://127.0.0.1:4000/graphql', service.url)
+    .replace('ws://127.0.0.1:4000/graphql', service.url.replace('http', 'ws'));
   expect(code).not.toBe('');
   const given = { TOKEN: service.token ?? '', ...more };
   const program = programs.open(['--input-type=module', '--eval', code], given, [process.execPath]);
@@ -95,6 +97,19 @@ describe('the guide to changes', { timeout: 60_000 }, () => {
       'ACCOUNT_CREATED SUBSCRIBED 1',
       'ACCOUNT_UPDATED SUBSCRIBED 2',
       'ACCOUNT_UPDATED SUBSCRIBED 3',
+    ]);
+    subscriber.stop();
+  });
+
+  it('has a subscriber over WebSocket that continues after a position', async () => {
+    const position = await latestPosition();
+    await createAccount('CONNECTED');
+    const subscriber = run('websocket', { POSITION: position });
+    await subscriber.printed(1);
+    await rename('CONNECTED', 'Live');
+    expect(await subscriber.printed(2)).toEqual([
+      'ACCOUNT_CREATED CONNECTED 1',
+      'ACCOUNT_UPDATED CONNECTED 2',
     ]);
     subscriber.stop();
   });
