@@ -40,10 +40,15 @@ export default [
               'PageInfo',
               'Tenant',
               'Viewer',
+              'WebhookBacklog',
+              // Named by its node id only: nobody chooses its id.
+              'WebhookEndpoint',
             ],
           },
         },
       ],
+      // The feed is read forward only.
+      '@graphql-eslint/relay-arguments': ['error', { includeBoth: false }],
       '@graphql-eslint/relay-edge-types': [
         'error',
         {
