@@ -51,11 +51,24 @@ function createReadiness(database: Database): () => Promise<Readiness> {
   };
 }
 
+/** Returns a function that finds the status of webhooks at most once per second, however often it is called. */
+function createDeliveryStatus(findDelivery: () => Promise<DeliveryStatus>) {
+  let probe: { since: number; outcome: Promise<DeliveryStatus | 'no database'> } | undefined;
+  return () => {
+    if (probe === undefined || performance.now() - probe.since > freshForMs) {
+      const outcome = findDelivery().catch(() => 'no database' as const);
+      probe = { since: performance.now(), outcome };
+    }
+    return probe.outcome;
+  };
+}
+
 const headers = { 'content-type': 'application/json', 'cache-control': 'no-store' };
 
 /** Serves the health checks. No other handler sees these requests. */
 export function createHealth(database: Database, findDelivery: () => Promise<DeliveryStatus>) {
   const readiness = createReadiness(database);
+  const deliveryStatus = createDeliveryStatus(findDelivery);
   let draining = false;
 
   const response = (code: number, status: string) => ({
@@ -65,7 +78,7 @@ export function createHealth(database: Database, findDelivery: () => Promise<Del
   async function answer(path: string): Promise<{ status: number; body: string }> {
     if (path === '/health/live') return response(200, 'alive');
     if (path === '/health/webhooks') {
-      const status = await findDelivery().catch(() => 'no database');
+      const status = await deliveryStatus();
       return response(status === 'delivering' || status === 'idle' ? 200 : 503, status);
     }
     const status = draining ? 'draining' : await readiness();
