@@ -105,7 +105,7 @@ export function createGraphqlTransports(options: GraphqlOptions) {
   const respond = createRespond(options);
   const yoga = createYogaTransport(options.buildSchema(), respond);
   const traced = createTraced(options.buildSchema, respond);
-  const sendEvents = createEventStream(respond);
+  const sendEvents = createEventStream(respond, options.log);
   const run = createPipeline(options, yoga.engine.schema, yoga.validate);
   const page = options.graphiql && createGraphiql(options.graphiql);
   const sockets = createWebSockets({ ...options, engine: yoga.engine, run, respond });
@@ -118,7 +118,7 @@ export function createGraphqlTransports(options: GraphqlOptions) {
     result: Result,
   ): Promise<void> {
     // Not awaited: a subscription that has started is no running request of its token.
-    if (isEvents(result)) return void sendEvents(response, exchange, result).catch(() => response.destroy());
+    if (isEvents(result)) return void sendEvents(response, exchange, result);
     const { accepts } = exchange;
     const isStream = isAsyncIterable(result);
     if (!isStream && accepts?.json === undefined && accepts?.whole !== undefined)

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import type { Logger } from 'pino';
 import { formatPart } from '../errors.ts';
 import type { Event, Events, Exchange } from '../exchange.ts';
 import { headersOf, type Respond } from '../respond.ts';
@@ -29,7 +30,7 @@ function drained(response: ServerResponse): Promise<void> {
  * Returns a function that sends the events of a subscription in the distinct connections mode of graphql-sse, and the
  * position of each as its id. A batch without errors is encoded once for all subscriptions that share it.
  */
-export function createEventStream(respond: Respond) {
+export function createEventStream(respond: Respond, log: Logger) {
   const encoded = new WeakMap<readonly Event[], Buffer>();
 
   function encode(exchange: Exchange, batch: readonly Event[]): Buffer {
@@ -60,6 +61,9 @@ export function createEventStream(respond: Respond) {
         if (response.destroyed) break;
       }
       if (!response.destroyed) response.end('event: complete\ndata:\n\n');
+    } catch (error) {
+      log.error({ err: error, requestId: exchange.requestId }, 'Unexpected error while sending events');
+      response.destroy();
     } finally {
       clearInterval(heartbeat);
     }
