@@ -1,8 +1,9 @@
+import { GraphQLError } from 'graphql';
 import { builder } from '../graphql/builder.ts';
 import { Change, ChangeKindEnum } from '../history/graphql.ts';
 import { entityReference } from '../lib/fields.ts';
 import { defaultPageSize, maxPageSize, parsePage } from '../lib/page.ts';
-import { encodePosition, parsePosition } from './position.ts';
+import { encodePosition } from './position.ts';
 import { positionOfChange, readFeed } from './read.ts';
 import { changeFilter, maxSubscriptionsPerKey, maxWaitingChanges } from './rules.ts';
 import type { FeedEntry, FeedPage } from './table.ts';
@@ -11,7 +12,12 @@ builder.scalarType('Position', {
   description:
     'A place in the feed of a tenant: all changes up to it have been read. Opaque, and valid as long as the history. The positions of a tenant are in the order of its changes, but their texts do not sort.',
   serialize: (value) => String(value),
-  parseValue: (value) => (typeof value === 'string' ? value : parsePosition('').text),
+  parseValue(value) {
+    if (typeof value === 'string') return value;
+    throw new GraphQLError(
+      `Position cannot represent ${JSON.stringify(value)}. Send a position as a string.`,
+    );
+  },
 });
 
 export const ChangeFilterInput = builder.inputType('ChangeFilter', {
