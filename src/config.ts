@@ -34,6 +34,15 @@ function onOrOff() {
   return z.enum(['true', 'false']).transform((value) => value === 'true');
 }
 
+function keyList(description: string) {
+  return z
+    .string()
+    .transform((value) => parseSessionKeys(value.split(',')))
+    .refine((keys) => keys !== undefined)
+    .optional()
+    .meta({ must: `${sessionKeyRule}, separated by commas`, description });
+}
+
 const isOrigin = (text: string): boolean => URL.canParse(text) && new URL(text).origin === text;
 
 /** Every environment variable that the service reads. `must` completes the sentence "VARIABLE must be …". */
@@ -176,30 +185,16 @@ export const environment = z.object({
     must: 'the name of a claim',
     description: 'The claim that holds the scopes: a list, or a string separated by spaces.',
   }),
-  SESSION_KEYS: z
-    .string()
-    .transform((value) => parseSessionKeys(value.split(',')))
-    .refine((keys) => keys !== undefined)
-    .optional()
-    .meta({
-      must: `${sessionKeyRule}, separated by commas`,
-      description:
-        'Secrets that sign and verify the tokens of `POST /authenticate`. The first key signs; all keys verify. If unset, a service with its own PostgreSQL uses the file `session-key` in DATA_DIR, and a service with a DATABASE_URL issues no tokens.',
-    }),
+  SESSION_KEYS: keyList(
+    'Secrets that sign and verify the tokens of `POST /authenticate`. The first key signs; all keys verify. If unset, a service with its own PostgreSQL uses the file `session-key` in DATA_DIR, and a service with a DATABASE_URL issues no tokens.',
+  ),
   SESSION_KEYS_FILE: z.string().optional().meta({
     must: 'the path of a file',
     description: 'A file with the keys, one per line, as an alternative to SESSION_KEYS.',
   }),
-  WEBHOOK_KEYS: z
-    .string()
-    .transform((value) => parseSessionKeys(value.split(',')))
-    .refine((keys) => keys !== undefined)
-    .optional()
-    .meta({
-      must: `${sessionKeyRule}, separated by commas`,
-      description:
-        'Keys that encrypt the secrets of webhook endpoints in the database. The first key encrypts; all keys decrypt. If unset, a service with its own PostgreSQL uses the file `webhook-key` in DATA_DIR, and a service with a DATABASE_URL has no webhooks.',
-    }),
+  WEBHOOK_KEYS: keyList(
+    'Keys that encrypt the secrets of webhook endpoints in the database. The first key encrypts; all keys decrypt. If unset, a service with its own PostgreSQL uses the file `webhook-key` in DATA_DIR, and a service with a DATABASE_URL has no webhooks.',
+  ),
   WEBHOOK_RETRY_DELAYS: z
     .string()
     .prefault('5s,5m,30m,2h,5h,10h,14h,20h,24h')

@@ -90,15 +90,16 @@ export interface WebhookTools {
   send(url: string, headers: Record<string, string>, body: string): Promise<SentRequest>;
 }
 
-/** The outcome of a request to an endpoint. */
+/** The outcome of a request to an endpoint. It succeeded if `status` is 2xx, even if the rest of the body did not arrive. */
 export interface SentRequest {
   /** null: no response arrived. */
   status: number | null;
   /** Why the response did not arrive completely. */
   error: string | null;
-  /** The beginning of the response body. */
+  /** The first 1,024 bytes of the response body as text without NUL characters. */
   response: string;
   durationMs: number;
+  /** The `Retry-After` header, at most 24 hours. */
   retryAfterMs: number | null;
 }
 

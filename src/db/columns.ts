@@ -45,6 +45,9 @@ export function boundColumn(none: '-infinity' | 'infinity') {
   })();
 }
 
+/** Defines a column for bytes. */
+export const bytesColumn = customType<{ data: Buffer }>({ dataType: () => 'bytea' });
+
 /** Defines a CHECK of a rule's minimum length. The column type has its maximum. */
 export function minLengthCheck(name: string, column: AnyPgColumn, rule: z.ZodType) {
   return check(name, sql`char_length(${column}) >= ${sql.raw(String(jsonSchemaOf(rule).minLength))}`);

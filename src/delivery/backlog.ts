@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { Database } from '../db/client.ts';
+import { oneRow } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
 import { feed } from '../feed/table.ts';
 import { webhookAttempts, webhookEndpoints, webhookLanes, webhookLeases } from '../webhook/table.ts';
@@ -14,7 +15,7 @@ const leaseStatus = statement(
         hasEndpoints: sql<boolean>`exists (select from ${webhookEndpoints} where ${webhookEndpoints.status} = 'ENABLED')`,
         hasLease: sql<boolean>`exists (select from ${webhookLeases} where ${webhookLeases.expiresAt} > now())`,
       })
-      .from(sql`(values (1)) as one`),
+      .from(oneRow),
   { acrossTenants },
 );
 
@@ -43,7 +44,7 @@ const backlogOfAll = statement(
           count(*)::integer as count, extract(epoch from now() - min(${webhookLanes.behindSince}))::float as seconds
           from ${webhookLanes} group by 1) as by_state)`,
       })
-      .from(sql`(values (1)) as one`);
+      .from(oneRow);
   },
   { acrossTenants },
 );

@@ -1,9 +1,9 @@
 import { type SQL, sql } from 'drizzle-orm';
 import { jsonRow } from '../db/json.ts';
-import { given } from '../db/rows.ts';
+import { given, oneRow } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
-import type { FeedEntry } from '../feed/table.ts';
-import { feed } from '../feed/table.ts';
+import { changeAt } from '../feed/read.ts';
+import { type FeedEntry, feed } from '../feed/table.ts';
 import { changes } from '../history/table.ts';
 import {
   type EndpointRow,
@@ -46,8 +46,7 @@ export const dispatchEntries = statement(
         attempts, next_attempt_at, behind_since)
       select endpoint.tenant_id, endpoint.id, change.account_id is not null, coalesce(change.account_id, change.customer_id),
         min(change.version), max(change.version), 0, now(), now()
-      from behind as endpoint, ${feed} as place, lateral (select * from ${changes}
-        where ${changes.tenantId} = place.tenant_id and ${changes.id} = place.change_id offset 0) as change
+      from behind as endpoint, ${feed} as place, ${changeAt} as change
       where place.tenant_id = endpoint.tenant_id and place.position > endpoint.position and place.position <= endpoint.until
         and ${isSelected}
       group by 1, 2, 3, 4
@@ -82,35 +81,26 @@ export interface ClaimedLane extends LaneKey {
 const change = jsonRow(changes, 'entry');
 const endpointOf = jsonRow(webhookEndpoints, 'endpoint');
 
-/** The versions of a lane that are due. */
-const isDue = sql`(${changes.version} between lane.next_version and lane.last_version
-  or ${changes.version} between lane.again_from and lane.again_to)`;
-const firstVersion = sql`${changes.version} >= least(lane.next_version, lane.again_from)`;
-/** The filter may have changed since the lane got these versions. */
-const isStillSelected = sql`(endpoint.customer_id is null or ${changes.customerId} = endpoint.customer_id)
-  and (endpoint.kinds is null or ${changes.kind} = any(endpoint.kinds))`;
+/** Selects the first versions of the entity of a lane that are due. The filter may have changed since the lane got them. */
+const firstDue = (isOfEntity: SQL) => sql`(select change.* from ${changes} as change
+  where change.tenant_id = lane.tenant_id and ${isOfEntity} and ${isSelected}
+    and change.version >= least(lane.next_version, lane.again_from)
+    and (change.version between lane.next_version and lane.last_version
+      or change.version between lane.again_from and lane.again_to)
+  order by change.version limit ${sql.raw(String(claimedChanges))})`;
+const ofAccount = sql`lane.is_account and change.account_id = lane.entity_id`;
+const ofCustomer = sql`not lane.is_account and change.customer_id = lane.entity_id and change.account_id is null`;
 
 /** Selects the next changes of a lane by the index of its entity, with their positions. */
 const entriesOfLane = sql`(select coalesce(json_agg(json_build_array(entry.position, ${change.value}) order by entry.version), '[]')
-  from (select found.*, place.position from (
-    (select * from ${changes} where lane.is_account and ${changes.tenantId} = lane.tenant_id
-      and ${changes.accountId} = lane.entity_id and ${firstVersion} and ${isDue} and ${isStillSelected}
-      order by ${changes.version} limit ${sql.raw(String(claimedChanges))})
-    union all
-    (select * from ${changes} where not lane.is_account and ${changes.tenantId} = lane.tenant_id
-      and ${changes.customerId} = lane.entity_id and ${changes.accountId} is null and ${firstVersion} and ${isDue}
-      and ${isStillSelected}
-      order by ${changes.version} limit ${sql.raw(String(claimedChanges))})
-  ) as found, lateral (select placed.position from ${feed} as placed
+  from (select found.*, place.position from (${firstDue(ofAccount)} union all ${firstDue(ofCustomer)}) as found, lateral (select placed.position from ${feed} as placed
     where placed.tenant_id = found.tenant_id and placed.change_id = found.id offset 0) as place) as entry)`;
 
 /** The row of a lane can be newer than the snapshot of the statement, which then lacks the last change. */
-const seen = (isOfEntity: SQL) => sql`(select ${changes.version} from ${changes} where
-  ${changes.tenantId} = lane.tenant_id and ${isOfEntity} and ${changes.version} = greatest(lane.last_version, lane.again_to)
-  and exists (select from ${feed} as placed where placed.tenant_id = lane.tenant_id and placed.change_id = ${changes.id}))`;
-const lastVersionSeen = sql<number | null>`case when lane.is_account
-  then ${seen(sql`${changes.accountId} = lane.entity_id`)}
-  else ${seen(sql`${changes.customerId} = lane.entity_id and ${changes.accountId} is null`)} end`;
+const seen = (isOfEntity: SQL) => sql`(select change.version from ${changes} as change where
+  change.tenant_id = lane.tenant_id and ${isOfEntity} and change.version = greatest(lane.last_version, lane.again_to)
+  and exists (select from ${feed} as placed where placed.tenant_id = lane.tenant_id and placed.change_id = change.id))`;
+const lastVersionSeen = sql<number | null>`coalesce(${seen(ofAccount)}, ${seen(ofCustomer)})`;
 
 const decodeEntries = (json: unknown): FeedEntry[] =>
   (json as [number, unknown][]).map(([position, row]) => ({ ...change.decode(row), position }));
@@ -326,6 +316,6 @@ export const hasEndpoints = statement(
       .select({
         exists: sql<boolean>`exists (select from ${webhookEndpoints} where ${webhookEndpoints.status} = 'ENABLED')`,
       })
-      .from(sql`(values (1)) as one`),
+      .from(oneRow),
   { acrossTenants },
 );

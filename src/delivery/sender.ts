@@ -4,6 +4,7 @@ import { request as httpsRequest } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { RequestFilteringHttpAgent, RequestFilteringHttpsAgent } from 'request-filtering-agent';
+import type { SentRequest } from '../ctx.ts';
 
 const maxUrlLength = 2000;
 const maxReadBytes = 64 * 1024;
@@ -16,22 +17,9 @@ const connectAttemptMs = 3000;
 
 type Headers = Readonly<Record<string, string>>;
 
-/** The outcome of one request. It succeeded if `status` is 2xx, even if the response body did not arrive. */
-export interface Attempt {
-  /** null: no response arrived. */
-  status: number | null;
-  /** Why the response, or the rest of its body, did not arrive. */
-  error: string | null;
-  /** The first 1,024 bytes of the response body as text without NUL characters. */
-  response: string;
-  durationMs: number;
-  /** The `Retry-After` header, at most 24 hours. */
-  retryAfterMs: number | null;
-}
-
 export interface Sender {
   /** Sends a POST request with a JSON body. Follows no redirects. Network problems are part of the result. Throws TypeError for invalid headers. */
-  send(url: string, headers: Headers, body: string): Promise<Attempt>;
+  send(url: string, headers: Headers, body: string): Promise<SentRequest>;
   /** Closes all connections. Requests that still run end with an error. */
   close(): void;
 }

@@ -29,8 +29,8 @@ const matchesInSql = sql`(not ${given('accountsOnly', 'boolean')} or change.acco
   and (${given('customerId', 'text')} is null or change.customer_id = ${given('customerId', 'text')})
   and (${given('kinds', 'text[]')} is null or change.kind = any(${given('kinds', 'text[]')}))`;
 
-/** The change of an entry. `offset 0` makes the planner look each up by its key, also before it has statistics. */
-const changeAt = sql`lateral (select * from ${changes}
+/** The change of the entry `place`. `offset 0` makes the planner look each up by its key, also before it has statistics. */
+export const changeAt = sql`lateral (select * from ${changes}
   where ${changes.tenantId} = place.tenant_id and ${changes.id} = place.change_id offset 0)`;
 
 const change = jsonRow(changes, 'entry');

@@ -1,7 +1,6 @@
 import { sql } from 'drizzle-orm';
 import {
   check,
-  customType,
   foreignKey,
   integer,
   pgTable,
@@ -11,12 +10,10 @@ import {
   unique,
   uuid,
 } from 'drizzle-orm/pg-core';
-import { betweenCheck, instantColumn, textColumn } from '../db/columns.ts';
+import { betweenCheck, bytesColumn, instantColumn, textColumn } from '../db/columns.ts';
 import { currency, netTermDays } from '../lib/fields.ts';
 import { scopes } from '../lib/scope.ts';
 import * as rules from './rules.ts';
-
-const bytes = customType<{ data: Buffer }>({ dataType: () => 'bytea' });
 
 export const tenants = pgTable(
   'tenants',
@@ -40,7 +37,7 @@ export const apiKeys = pgTable(
     id: uuid().notNull(),
     name: textColumn(rules.keyName).notNull(),
     /** SHA-256 of the token, which is shown once and not stored. */
-    tokenHash: bytes().notNull(),
+    tokenHash: bytesColumn().notNull(),
     scopes: text().array().notNull(),
     createdAt: instantColumn().notNull(),
     /** Null if the key never expires. */

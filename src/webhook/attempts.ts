@@ -6,8 +6,8 @@ import { statement } from '../db/statement.ts';
 import { isSelected } from '../delivery/lanes.ts';
 import { signatureHeaders, signingKeysOf } from '../delivery/signature.ts';
 import { assertPosition, type GivenPosition, parsePosition } from '../feed/position.ts';
+import { changeAt } from '../feed/read.ts';
 import { feed } from '../feed/table.ts';
-import { changes } from '../history/table.ts';
 import { NotFoundError } from '../lib/errors.ts';
 import { newUuid, toTypeId } from '../lib/id.ts';
 import { type Written, writeOnce } from '../writing/idempotency.ts';
@@ -123,8 +123,7 @@ const requestAgain = statement('redeliver_webhooks', (orm) =>
           behindSince: sql`${given('now', 'timestamptz')}`.as('behindSince'),
           claimedBy: sql`null::uuid`.as('claimedBy'),
         })
-        .from(sql`${webhookEndpoints} as endpoint, ${feed} as place, lateral (select * from ${changes}
-          where ${changes.tenantId} = place.tenant_id and ${changes.id} = place.change_id offset 0) as change`)
+        .from(sql`${webhookEndpoints} as endpoint, ${feed} as place, ${changeAt} as change`)
         .where(
           sql`endpoint.tenant_id = ${tenantId} and endpoint.id = ${given('id', 'uuid')}
             and place.tenant_id = ${tenantId} and place.position >= ${given('from', 'bigint')}

@@ -1,7 +1,6 @@
 import {
   bigint,
   boolean,
-  customType,
   foreignKey,
   index,
   integer,
@@ -14,13 +13,11 @@ import {
   uuid,
   varchar,
 } from 'drizzle-orm/pg-core';
-import { boundColumn, idColumn, instantColumn, oneOfCheck, textColumn } from '../db/columns.ts';
+import { boundColumn, bytesColumn, idColumn, instantColumn, oneOfCheck, textColumn } from '../db/columns.ts';
 import type { ChangeKind } from '../history/rules.ts';
 import { entityId } from '../lib/fields.ts';
 import { tenants } from '../tenant/table.ts';
 import * as rules from './rules.ts';
-
-const bytes = customType<{ data: Buffer }>({ dataType: () => 'bytea' });
 
 const statusWords = Object.keys(rules.statuses) as [rules.EndpointStatus];
 const payloadWords = Object.keys(rules.payloads) as [rules.Payload];
@@ -45,8 +42,8 @@ export const webhookEndpoints = pgTable(
     /** Why the service disabled the endpoint; null if it did not. */
     disabledReason: varchar({ length: 200 }),
     /** Encrypted signing secrets: the current one, and the previous one until it expires. */
-    secret: bytes().notNull(),
-    previousSecret: bytes(),
+    secret: bytesColumn().notNull(),
+    previousSecret: bytesColumn(),
     previousSecretExpiresAt: instantColumn(),
     publicKey: varchar({ length: 60 }).notNull(),
     /** All entries of the feed up to this position have been delivered or are in a lane. */

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { Ctx, Run, WebhookTools } from '../ctx.ts';
-import { given, tenantId } from '../db/rows.ts';
+import { given, oneRow, tenantId } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
 import { newEd25519Keys, newHmacSecret, type SigningSecret, secretContext } from '../delivery/signature.ts';
 import { assertPosition, parsePosition } from '../feed/position.ts';
@@ -140,7 +140,7 @@ const lockEndpoints = statement('lock_webhook_endpoints', (orm) =>
     .select({
       locked: sql`pg_advisory_xact_lock(hashtextextended('webhook endpoints', ${tenantId}::integer))`,
     })
-    .from(sql`(values (1)) as one`),
+    .from(oneRow),
 );
 
 const headOfFeed = statement('head_of_feed', (orm) =>

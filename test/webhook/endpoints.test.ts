@@ -305,7 +305,7 @@ describe('a key', () => {
       expect((await only.send(document)).errors).toBeUndefined();
     }
     expect((await only.send('{ account(id: "A1") { id } }')).errors[0].extensions.code).toBe('FORBIDDEN');
-    // An endpoint receives all changes, so whoever decides where they go must be able to read them.
+    // An endpoint receives all changes, so a key that decides where they go must be able to read them.
     const reading = { createWebhookEndpoint: true, updateWebhookEndpoint: true, redeliver: true };
     for (const [name, input] of inputs.filter(([one]) => one in reading)) {
       const { errors } = await only.send(webhookMutation(name, 'replayed'), { input });
