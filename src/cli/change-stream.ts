@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import type { WebhookChange } from '../delivery/payload.ts';
-import { StartupError } from '../lib/errors.ts';
+import { StartupError, UnreachableError } from '../lib/errors.ts';
 
 /** The service sends a comment every 12 s, so a connection that is silent for longer is lost. */
 const silenceMs = 40_000;
@@ -96,7 +96,7 @@ export async function readPosition(
     return after ?? changes.latestPosition;
   } catch (error) {
     if (!(error instanceof ConnectionError)) throw error;
-    throw new StartupError(`${error.message} Start the service, or set --url.`);
+    throw new UnreachableError(`${error.message} Start the service, or set --url.`);
   }
 }
 

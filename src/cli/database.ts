@@ -4,7 +4,7 @@ import type { Config } from '../config.ts';
 import { type Connection, type Database, openDatabase } from '../db/client.ts';
 import { applyMigrations, countMissingMigrations } from '../db/migrate.ts';
 import { runningEmbedded, startEmbedded } from '../embedded/postgres.ts';
-import { StartupError } from '../lib/errors.ts';
+import { StartupError, UnreachableError } from '../lib/errors.ts';
 import { findRoute } from './pooler.ts';
 
 const oldestVersion = 15;
@@ -20,6 +20,9 @@ interface SystemError {
 function isDatabaseError(error: unknown): error is SystemError {
   return error instanceof Error && typeof (error as SystemError).code === 'string';
 }
+
+/** Whether PostgreSQL refuses the role, its password or the database, or a statement. */
+const isPermanent = ({ code = '' }: SystemError): boolean => /^(28|3D|42)/.test(code);
 
 function nameOf(url: string): string {
   const { host, pathname } = new URL(url);
@@ -37,7 +40,8 @@ export function databaseProblem(error: unknown, { databaseUrl }: Config): unknow
   const cause = rootOf(error);
   if (!isDatabaseError(cause)) return error;
   const advice = /unsupported startup parameter/.test(cause.message) ? ` ${poolerAdvice}` : '';
-  return new StartupError(`${nameOf(databaseUrl)} cannot be used: ${cause.message || cause.code}.${advice}`);
+  const message = `${nameOf(databaseUrl)} cannot be used: ${cause.message || cause.code}.${advice}`;
+  return isPermanent(cause) ? new StartupError(message) : new UnreachableError(message);
 }
 
 /** @throws StartupError if the PostgreSQL version is too old */

@@ -1,5 +1,5 @@
 import { readConfig } from '../config.ts';
-import { StartupError } from '../lib/errors.ts';
+import { UsageError } from '../lib/errors.ts';
 import { toTypeId } from '../lib/id.ts';
 import { scopes as allScopes } from '../lib/scope.ts';
 import { issuesOf } from '../lib/wording.ts';
@@ -7,38 +7,33 @@ import type { z } from '../lib/zod.ts';
 import { keysOfTenant, type ListedKey } from '../tenant/read.ts';
 import * as rules from '../tenant/rules.ts';
 import { createKey, requireTenant, revokeKey } from '../tenant/write.ts';
-import { parseArguments, usageError } from './arguments.ts';
 import { withDatabase } from './database.ts';
-import { keysUsage } from './usage.ts';
+import { type Printed, printResult, printRows } from './output.ts';
 
-/** Parses a value of the command line. Throws StartupError if it breaks the rule. */
+/** Parses a value of the command line. Throws UsageError if it breaks the rule. */
 function checked<T>(rule: z.ZodType<T>, what: string, value: unknown): T {
   const parsed = rule.safeParse(value);
   if (parsed.success) return parsed.data;
-  throw new StartupError(
+  throw new UsageError(
     `The ${what} ${issuesOf(parsed.error)
       .map(({ message }) => message)
       .join('; ')}.`,
   );
 }
 
-interface NewKey {
-  tenant: string;
-  name: string;
-  scopes: string | undefined;
-  expires: string | undefined;
-}
+type NewKey = Printed & { tenant: string; name: string; scopes?: string; expires?: string };
 
-async function create(given: NewKey): Promise<void> {
-  const name = checked(rules.keyName, 'name', given.name);
+/** `accountgraph keys create`. */
+export async function createKeyCommand(options: NewKey): Promise<void> {
+  const name = checked(rules.keyName, 'name', options.name);
   const scopes =
-    given.scopes === undefined ? allScopes : checked(rules.scopes, 'scopes', given.scopes.split(','));
-  const expiresAt = given.expires === undefined ? null : checked(rules.expiry, 'expiry', given.expires);
-  const { id, token } = await withDatabase(readConfig(), async (database) => {
-    const tenant = await requireTenant(database, given.tenant);
+    options.scopes === undefined ? allScopes : checked(rules.scopes, 'scopes', options.scopes.split(','));
+  const expiresAt = options.expires === undefined ? null : checked(rules.expiry, 'expiry', options.expires);
+  const key = await withDatabase(readConfig(), async (database) => {
+    const tenant = await requireTenant(database, options.tenant);
     return createKey(database, tenant.id, name, scopes, expiresAt);
   });
-  console.log(`Created the key ${id}. Its token is shown only once:\n${token}`);
+  printResult(key, `Created the key ${key.id}. Its token is shown only once:\n${key.token}`, options);
 }
 
 function stateOf({ revokedAt, expiresAt }: ListedKey): string {
@@ -46,39 +41,31 @@ function stateOf({ revokedAt, expiresAt }: ListedKey): string {
   return expiresAt !== null && expiresAt <= new Date() ? 'expired' : 'active';
 }
 
-function lineOf(key: ListedKey): string {
-  const { id, name, scopes, createdAt, expiresAt, lastUsedAt } = key;
-  const created = `created ${createdAt.toISOString()}`;
-  const expires = expiresAt === null ? 'never expires' : `expires ${expiresAt.toISOString()}`;
-  const used = lastUsedAt === null ? 'never used' : `last used ${lastUsedAt.toISOString()}`;
-  return [toTypeId('ApiKey', id), name, scopes.join(','), created, expires, used, stateOf(key)].join('\t');
-}
-
-async function list(tenantName: string): Promise<void> {
+/** `accountgraph keys list`. */
+export async function listKeysCommand(options: Printed & { tenant: string }): Promise<void> {
   const keys = await withDatabase(readConfig(), async (database) => {
-    const tenant = await requireTenant(database, tenantName);
+    const tenant = await requireTenant(database, options.tenant);
     return database.run(keysOfTenant, { tenantId: tenant.id });
   });
-  for (const key of keys) console.log(lineOf(key));
+  printRows(
+    keys.map((key) => ({ ...key, id: toTypeId('ApiKey', key.id) })),
+    {
+      Id: ({ id }) => id,
+      Name: ({ name }) => name,
+      Scopes: ({ scopes }) => scopes.join(','),
+      Created: ({ createdAt }) => `created ${createdAt.toISOString()}`,
+      Expires: ({ expiresAt }) =>
+        expiresAt === null ? 'never expires' : `expires ${expiresAt.toISOString()}`,
+      'Last used': ({ lastUsedAt }) =>
+        lastUsedAt === null ? 'never used' : `last used ${lastUsedAt.toISOString()}`,
+      State: stateOf,
+    },
+    options,
+  );
 }
 
-/** `accountgraph keys create|list|revoke`. */
-export async function keysCommand(args: string[]): Promise<void> {
-  const options = {
-    tenant: { type: 'string' },
-    name: { type: 'string' },
-    scopes: { type: 'string' },
-    expires: { type: 'string' },
-  } as const;
-  const { positionals, values } = parseArguments(args, options, keysUsage);
-  const [action, keyId, ...rest] = positionals;
-  const { tenant, name, scopes, expires } = values;
-  if (action === 'create' && tenant !== undefined && name !== undefined && keyId === undefined) {
-    await create({ tenant, name, scopes, expires });
-  } else if (action === 'list' && tenant !== undefined && keyId === undefined) {
-    await list(tenant);
-  } else if (action === 'revoke' && keyId !== undefined && rest.length === 0) {
-    await withDatabase(readConfig(), (database) => revokeKey(database, keyId));
-    console.log(`Revoked the key ${keyId}.`);
-  } else throw usageError(keysUsage);
+/** `accountgraph keys revoke`. */
+export async function revokeKeyCommand(id: string, options: Printed): Promise<void> {
+  await withDatabase(readConfig(), (database) => revokeKey(database, id));
+  printResult({ id, revoked: true }, `Revoked the key ${id}.`, options);
 }

@@ -4,6 +4,18 @@
  */
 export class StartupError extends Error {
   override name = 'StartupError';
+  /** The exit code of the process. */
+  readonly exitCode: number = 1;
+}
+
+/** The command line is wrong. */
+export class UsageError extends StartupError {
+  override readonly exitCode = 2;
+}
+
+/** The database or the service cannot be reached, so the same command may succeed later. */
+export class UnreachableError extends StartupError {
+  override readonly exitCode = 3;
 }
 
 export const errorCodes = {

@@ -1,4 +1,6 @@
 import { sql } from 'drizzle-orm';
+import { accounts } from '../account/table.ts';
+import { customers } from '../customer/table.ts';
 import { statement } from '../db/statement.ts';
 import { type ApiKeyRow, apiKeys, tenants } from './table.ts';
 
@@ -72,4 +74,20 @@ export const keysOfTenant = statement('keys_of_tenant', (orm) =>
 
 export const allTenants = statement('all_tenants', (orm) => orm.select().from(tenants).orderBy(tenants.id), {
   acrossTenants: 'The command line lists all tenants.',
+});
+
+/** The numbers of rows of a tenant, also of archived customers and accounts. */
+export const tenantSize = statement('tenant_size', (orm) => {
+  const tenantId = sql.placeholder('tenantId');
+  return orm
+    .select({
+      activeKeys: sql<number>`count(*)::integer`,
+      customers: sql<number>`(select count(*)::integer from ${customers} as c where c.tenant_id = ${tenantId})`,
+      accounts: sql<number>`(select count(*)::integer from ${accounts} as a where a.tenant_id = ${tenantId})`,
+    })
+    .from(apiKeys)
+    .where(
+      sql`${apiKeys.tenantId} = ${tenantId} and ${apiKeys.revokedAt} is null
+        and (${apiKeys.expiresAt} is null or ${apiKeys.expiresAt} > now())`,
+    );
 });

@@ -9,6 +9,20 @@ const programs = usePrograms();
 const server = usePostgres();
 let env: { DATABASE_URL: string };
 
+const helped = [
+  ['serve'],
+  ['migrate'],
+  ['schema'],
+  ['tenants', 'create'],
+  ['tenants', 'list'],
+  ['tenants', 'show'],
+  ['keys', 'create'],
+  ['keys', 'list'],
+  ['keys', 'revoke'],
+  ['listen'],
+  ['completion'],
+];
+
 beforeAll(async () => {
   env = { DATABASE_URL: await server.create(templateName) };
 });
@@ -27,33 +41,89 @@ describe.concurrent('a command', { timeout: 60_000 }, () => {
     });
     expect(code).toBe(1);
     expect(stderr).toMatch(/^Error: it broke$/m);
-    expect(stderr).toMatch(/^ +at schemaCommand \(.*\/src\/cli\/schema\.ts:5:/m);
+    expect(stderr).toMatch(/^ +at (Module\.)?schemaCommand \(.*\/src\/cli\/schema\.ts:5:/m);
   });
 
-  it('prints the usage for help', async () => {
-    expect(answerOf(await programs.run(['help'], {}))).toMatch(
-      /^accountgraph \[serve\]\naccountgraph migrate\n/,
+  it.each(helped)('prints help with examples for %j', async (...args) => {
+    const help = answerOf(await programs.run([...args, '--help'], {}));
+    expect(help).toMatch(new RegExp(`^Usage: accountgraph ${args.join(' ')}`));
+    expect(help).toMatch(/\n\nExamples:\n {2}\$ \S/);
+  });
+
+  it('lists every command in the help of the program', async () => {
+    const help = answerOf(await programs.run(['help'], {}));
+    expect(help).toMatch(/^Usage: accountgraph \[options\] \[command\]\n/);
+    const names = [...help.matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => name);
+    expect(names).toEqual([...new Set(helped.map(([name]) => name)), 'help']);
+    expect(help).toContain(
+      'Exit codes: 0 done, 1 refused, 2 wrong usage, 3 database or service unavailable.',
     );
   });
 
+  it('prints the version of the package', async () => {
+    const { version } = JSON.parse(await readFile(join(import.meta.dirname, '../../package.json'), 'utf8'));
+    expect(answerOf(await programs.run(['--version'], {}))).toBe(version);
+  });
+
   it.each([
-    [['bogus'], 'Unknown command "bogus". Usage:'],
-    [['serve', '--port', '80'], 'Unexpected argument "--port". Usage:'],
-    [['keys', 'create', '--tenant', 'acme'], 'Usage:'],
-    [['keys', 'list', '--tenant'], "Option '--tenant <value>' argument missing. Usage:"],
-    [['listen', '--after', 'AAAA'], 'Usage:'],
-    [['listen', '--forward-to', 'http://localhost:3000', 'now'], 'Usage:'],
-    [['tenants', 'create', 'acme', '--color', 'red'], "Unknown option '--color'. Usage:"],
-  ])('prints the usage for %j', async (args, line) => {
+    [['bogus'], "error: unknown command 'bogus'"],
+    [['serve', '--port', '80'], "error: unknown option '--port'"],
+    [['keys', 'create', '--tenant', 'acme'], "error: required option '--name <name>' not specified"],
+    [['keys', 'list', '--tenant'], "error: option '--tenant <name>' argument missing"],
+    [['keys', 'revoke'], "error: missing required argument 'key id'"],
+    [['listen', '--after', 'AAAA'], "error: required option '--forward-to <url>' not specified"],
+    [
+      ['listen', '--forward-to', 'http://localhost:3000', 'now'],
+      "error: too many arguments for 'listen'. Expected 0 arguments but got 1.",
+    ],
+    [['tenants', 'create', 'acme', '--color', 'red'], "error: unknown option '--color'"],
+  ])('explains the wrong usage %j with exit code 2', async (args, line) => {
     const { code, stdout, stderr } = await programs.run(args, env);
-    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-    expect(stderr.split('\n')[0]).toBe(line);
-    expect(stderr).not.toMatch(/^ +at /m);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toBe(`${line}\nRun the command with --help to see its options.\n`);
+  });
+
+  it.each([
+    [['tenant', 'list'], '(Did you mean tenants?)'],
+    [['keys', 'lst'], '(Did you mean list?)'],
+    [['migrate', '--chek'], '(Did you mean --check?)'],
+  ])('suggests the right name for %j', async (args, suggestion) => {
+    const { code, stderr } = await programs.run(args, env);
+    expect(code).toBe(2);
+    expect(stderr).toContain(`\n${suggestion}\n`);
+  });
+
+  it.each(['bash', 'zsh', 'fish'])('prints a completion script for %s', async (shell) => {
+    const script = answerOf(await programs.run(['completion', shell], {}));
+    expect(script).toContain(`# ${shell} completion for accountgraph`);
+    expect(script).toContain('accountgraph complete --');
+  });
+
+  it.each([
+    [['ten'], ['tenants']],
+    [
+      ['tenants', ''],
+      ['create', 'list', 'show', 'help'],
+    ],
+    [
+      ['migrate', '--'],
+      ['--check', '--json', '--help'],
+    ],
+  ])('completes %j', async (words, completions) => {
+    const printed = answerOf(await programs.run(['complete', '--', ...words], {}));
+    const found = printed.split('\n').filter((line) => !line.startsWith(':'));
+    expect(found.map((line) => line.split('\t')[0])).toEqual(completions);
   });
 
   it.each([
     [['tenants', 'create', 'Acme Inc'], 'name must be 1 to 50 lower-case letters, digits and hyphens.'],
     [['keys', 'create', '--tenant', 'nobody', '--name', 'x'], 'Tenant "nobody" does not exist.'],
+    [['keys', 'revoke', 'key_nothing'], 'No active key has the id "key_nothing".'],
+  ])('rejects %j in one sentence', async (args, sentence) => {
+    expect(sentenceOf(await programs.run(args, env))).toBe(sentence);
+  });
+
+  it.each([
     [
       ['keys', 'create', '--tenant', 'nobody', '--name', ''],
       'The name must have 1 to 100 characters, has 0.',
@@ -62,9 +132,31 @@ describe.concurrent('a command', { timeout: 60_000 }, () => {
       ['keys', 'create', '--tenant', 'nobody', '--name', 'x', '--scopes', 'accounts:read,everything'],
       'The scopes must be one of accounts:read, accounts:write, customers:read, customers:write, keys:manage, webhooks:manage.',
     ],
-    [['keys', 'revoke', 'key_nothing'], 'No active key has the id "key_nothing".'],
-  ])('rejects %j in one sentence', async (args, sentence) => {
-    expect(sentenceOf(await programs.run(args, env))).toBe(sentence);
+  ])('rejects %j in one sentence as wrong usage', async (args, sentence) => {
+    expect(sentenceOf(await programs.run(args, env), 2)).toBe(sentence);
+  });
+
+  it('prints JSON with --json', async () => {
+    const json = async (...args: string[]) =>
+      JSON.parse(answerOf(await programs.run([...args, '--json'], env)));
+    expect(await json('tenants', 'create', 'jason', '--net-term-days', '7')).toMatchObject({
+      name: 'jason',
+      baseCurrency: 'USD',
+      netTermDays: 7,
+    });
+    expect(await json('tenants', 'list')).toContainEqual(expect.objectContaining({ name: 'jason' }));
+    const key = await json('keys', 'create', '--tenant', 'jason', '--name', 'a');
+    expect(key).toEqual({ id: expect.stringMatching(/^key_/), token: expect.stringMatching(/^agk_/) });
+    const listed = await json('keys', 'list', '--tenant', 'jason');
+    expect(listed).toMatchObject([{ id: key.id, name: 'a', expiresAt: null, lastUsedAt: null }]);
+    expect(await json('tenants', 'show', 'jason')).toMatchObject({
+      customers: 0,
+      accounts: 0,
+      activeKeys: 1,
+    });
+    expect(await json('keys', 'revoke', key.id)).toEqual({ id: key.id, revoked: true });
+    expect(await json('tenants', 'show', 'jason')).toMatchObject({ activeKeys: 0 });
+    expect(await json('migrate', '--check')).toEqual({ missing: 0 });
   });
 
   it('creates a key with scopes, which keys list prints', async () => {
@@ -83,7 +175,7 @@ describe.concurrent('a command', { timeout: 60_000 }, () => {
     'rejects the expiry %s in one sentence',
     async (expiry) => {
       const args = ['keys', 'create', '--tenant', 'nobody', '--name', 'x', '--expires', expiry];
-      expect(sentenceOf(await programs.run(args, env))).toBe(
+      expect(sentenceOf(await programs.run(args, env), 2)).toBe(
         'The expiry must be in the future, and must be days such as 90d, a date such as 2030-01-31, or an instant such as 2030-01-31T12:00:00Z.',
       );
     },

@@ -208,21 +208,22 @@ describe('listen', { timeout: 120_000 }, () => {
   });
 
   it.each([
-    [['--token', 'agk_wrong'], refusedToken],
-    [['--after', 'wrong'], /^The service refuses the request \(BAD_REQUEST\): after must be a position /],
+    [['--token', 'agk_wrong'], 1, refusedToken],
+    [['--after', 'wrong'], 1, /^The service refuses the request \(BAD_REQUEST\): after must be a position /],
     [
       ['--after', 'AAAAAAADiMp9Iqi__rk'],
+      1,
       /\(BAD_REQUEST\): after is not a position in the feed of your tenant/,
     ],
-    [['--url', 'http://127.0.0.1:9/graphql'], /is unreachable: .* Start the service, or set --url\.$/],
-    [['--secret', 'whsec_short'], /^The secret must be whsec_ and 24 to 64 bytes in base64\./],
-    [['--forward-to', 'localhost:3000'], /^The option --forward-to must be an https or http URL\.$/],
-    [['--url', 'ws://127.0.0.1:4000'], /^The option --url must be an https or http URL\.$/],
-    [['--token', ''], /^The token is missing\. Set --token or ACCOUNTGRAPH_TOKEN /],
-  ])('rejects %j in one sentence', async (args, sentence) => {
+    [['--url', 'http://127.0.0.1:9/graphql'], 3, /is unreachable: .* Start the service, or set --url\.$/],
+    [['--secret', 'whsec_short'], 2, /^The secret must be whsec_ and 24 to 64 bytes in base64\./],
+    [['--forward-to', 'localhost:3000'], 2, /^The option --forward-to must be an https or http URL\.$/],
+    [['--url', 'ws://127.0.0.1:4000'], 2, /^The option --url must be an https or http URL\.$/],
+    [['--token', ''], 2, /^The token is missing\. Set --token or ACCOUNTGRAPH_TOKEN /],
+  ])('rejects %j in one sentence with exit code %d', async (args, code, sentence) => {
     const given = ['listen', '--forward-to', receiver.url('none'), '--url', service.url];
     const token = { ACCOUNTGRAPH_TOKEN: service.token ?? '' };
-    const said = sentenceOf(await programs.run([...given, ...args], token));
+    const said = sentenceOf(await programs.run([...given, ...args], token), code);
     expect(said).toMatch(sentence);
   });
 

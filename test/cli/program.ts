@@ -99,11 +99,11 @@ export function usePrograms() {
   };
 }
 
-/** Fails unless a program failed with one sentence on standard error, and returns the sentence. */
-export function sentenceOf({ code, stdout, stderr }: Ended): string {
+/** Fails unless a program failed with one sentence on standard error and this exit code. Returns the sentence. */
+export function sentenceOf({ code, stdout, stderr }: Ended, expectedCode = 1): string {
   expect(stderr).toMatch(/^\w[^\n]+\.\n$/);
   expect(stdout).toBe('');
-  expect(code).toBe(1);
+  expect(code).toBe(expectedCode);
   return stderr.trim();
 }
 

@@ -29,7 +29,7 @@ describe.concurrent('the error of a start or a command', patience, () => {
 
   it('names an unreachable DATABASE_URL without its password', async () => {
     const env = { DATABASE_URL: 'postgres://me:secret@127.0.0.1:1/accounts' };
-    expect(sentenceOf(await programs.run([], env))).toBe(
+    expect(sentenceOf(await programs.run([], env), 3)).toBe(
       'The database accounts at 127.0.0.1:1 (DATABASE_URL) cannot be used: connect ECONNREFUSED 127.0.0.1:1.',
     );
   });
