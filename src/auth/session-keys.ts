@@ -1,5 +1,5 @@
 import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
-import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StartupError } from '../lib/errors.ts';
 
@@ -22,18 +22,6 @@ function parseFile(text: string, named: string): KeyObject[] {
   if (keys === undefined)
     throw new StartupError(`${named} must hold ${sessionKeyRule} other than commas, one per line.`);
   return keys;
-}
-
-/**
- * Returns the keys in the file that SESSION_KEYS_FILE names.
- * @throws StartupError if the file cannot be read or holds anything but keys
- */
-export async function readSessionKeys(path: string): Promise<KeyObject[]> {
-  const named = `SESSION_KEYS_FILE names ${path}, which`;
-  const text = await readFile(path, 'utf8').catch((error: Error) => {
-    throw new StartupError(`${named} cannot be read: ${error.message}.`);
-  });
-  return parseFile(text, named);
 }
 
 /** Writes a temporary file and renames it, so that a crash never leaves half a key. */

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { createApp } from '../app.ts';
-import { ensureKeys, readSessionKeys } from '../auth/session-keys.ts';
+import { ensureKeys } from '../auth/session-keys.ts';
 import { type Config, readConfig } from '../config.ts';
 import { type Connection, type Database, openDatabase } from '../db/client.ts';
 import { applyMigrations } from '../db/migrate.ts';
@@ -204,16 +204,14 @@ function urlOf({ host, port }: Pick<Address, 'host' | 'port'>): string {
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-/** Reads the trusted documents, the JWT verifier and the session keys. */
+/** Reads the trusted documents and the JWT verifier. */
 async function readTrust(config: Config, log: Logger) {
   const documents = {
     trusted: await readTrustedDocuments(config.trustedDocuments),
     trustedOnly: config.trustedDocumentsOnly,
   };
   const verifyJwt = config.jwt && (await (await import('../auth/jwt.ts')).createJwtVerifier(config.jwt, log));
-  const { sessionKeys: keys } = config;
-  const sessionKeys = keys && 'file' in keys ? await readSessionKeys(keys.file) : keys;
-  return { documents, verifyJwt, sessionKeys };
+  return { documents, verifyJwt };
 }
 
 /** Starts the service. Returns a function that stops it. */
@@ -228,7 +226,7 @@ async function start(config: Config): Promise<(signal: StopSignal) => Promise<vo
   const { connection, token, isDiskFull } = storage;
   const graphiql = !config.graphiql ? undefined : { tabs: exampleTabs, token };
   const observed = { log, tracing: traces?.tracing, metrics: counted?.metrics };
-  const sessionKeys = trust.sessionKeys ?? storage.sessionKeys ?? [];
+  const sessionKeys = config.sessionKeys ?? storage.sessionKeys ?? [];
   const webhooks = {
     keys: config.webhookKeys ?? storage.webhookKeys ?? [],
     schedule: config.webhookDelays,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { ConfigError } from '../../src/config/variables.ts';
 import { readConfig } from '../../src/config.ts';
-import { StartupError } from '../../src/lib/errors.ts';
 
 it('has defaults for every variable', () => {
   expect(readConfig({})).toMatchObject({
@@ -95,7 +95,13 @@ it.each([
   ['LOG_LEVEL', ['loud'], 'trace, debug, info, warn, error, fatal or silent'],
   [
     'DATABASE_URL',
-    ['nowhere', 'mysql://host/db', 'postgres://me:p#w@host/db'],
+    [
+      'nowhere',
+      'mysql://host/db',
+      'postgres://me:p#w@host/db',
+      'postgres://me:1#w@host/db',
+      'postgres://me:1/w@host/db',
+    ],
     'a URL such as postgres://user:password@host:5432/database',
   ],
 ])('rejects %s with the values %j', (name, values, must) => {
@@ -134,36 +140,30 @@ it.each([
   );
 });
 
+it('names all conflicts between variables', () => {
+  const env = { TRUSTED_DOCUMENTS_ONLY: 'true', JWT_ISSUER: 'me', DATABASE_LOCK_TIMEOUT_MS: '3000' };
+  const problems = [
+    'TRUSTED_DOCUMENTS_ONLY=true requires TRUSTED_DOCUMENTS.',
+    'DATABASE_LOCK_TIMEOUT_MS must not be longer than DATABASE_STATEMENT_TIMEOUT_MS, because a statement waits for locks while it runs.',
+    'To accept JWTs, set JWT_ISSUER, JWT_AUDIENCE, and one of JWT_JWKS_URL and JWT_KEY_FILE.',
+  ];
+  expect(() => readConfig(env)).toThrow(new ConfigError(problems));
+});
+
 describe('SESSION_KEYS', () => {
   const [first, second] = ['1'.repeat(32), `${'=/+'.repeat(20)}!`];
 
   it('returns keys in order and ignores spaces around commas', () => {
-    const { sessionKeys } = readConfig({ SESSION_KEYS: `${first}, ${second},` });
-    const texts = Array.isArray(sessionKeys) ? sessionKeys.map((key) => key.export().toString()) : [];
-    expect(texts).toEqual([first, second]);
-  });
-
-  it('resolves SESSION_KEYS_FILE to an absolute path', () => {
-    const { sessionKeys } = readConfig({ SESSION_KEYS_FILE: 'keys.txt' });
-    expect(sessionKeys).toEqual({ file: expect.stringMatching(/^\/.*\/keys\.txt$/) });
+    const { sessionKeys = [] } = readConfig({ SESSION_KEYS: `${first}, ${second},` });
+    expect(sessionKeys.map((key) => key.export().toString())).toEqual([first, second]);
   });
 
   it.each(['Hunter2'.repeat(4), `${first},Hunter2`, `Hunter2 ${first}`, `Hunter2é${first}`, ','])(
     'refuses %j and does not repeat it',
     (value) => {
-      const read = () => readConfig({ SESSION_KEYS: value });
-      expect(read).toThrow(
-        new StartupError(
-          'SESSION_KEYS must be keys of at least 32 visible ASCII characters, separated by commas.',
-        ),
-      );
+      const problem =
+        'SESSION_KEYS must be keys of at least 32 visible ASCII characters, separated by commas or line breaks.';
+      expect(() => readConfig({ SESSION_KEYS: value })).toThrow(new ConfigError([problem]));
     },
   );
-
-  it('cannot be combined with SESSION_KEYS_FILE', () => {
-    const both = { SESSION_KEYS: first, SESSION_KEYS_FILE: 'keys.txt' };
-    expect(() => readConfig(both)).toThrow(
-      new StartupError('Set only one of SESSION_KEYS and SESSION_KEYS_FILE.'),
-    );
-  });
 });

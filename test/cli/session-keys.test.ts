@@ -150,7 +150,7 @@ describe('a service with DATABASE_URL', patience, () => {
     const short = programs.path('short');
     await writeFile(short, `${'k'.repeat(32)}\nHunter2\n`);
     expect(sentenceOf(await programs.run([], { ...env, SESSION_KEYS_FILE: short }))).toBe(
-      `SESSION_KEYS_FILE names ${short}, which must hold keys of at least 32 visible ASCII characters other than commas, one per line.`,
+      `SESSION_KEYS_FILE names ${short}, which must hold keys of at least 32 visible ASCII characters, separated by commas or line breaks.`,
     );
   });
 });

@@ -13,8 +13,8 @@ describe.concurrent('the error of a start or a command', patience, () => {
   it('names every invalid variable', async () => {
     const env = { PORT: 'abc', MIGRATE: 'yes', DATABASE_URL: 'nowhere', DATA_DIR: programs.path('unused') };
     expect(sentenceOf(await programs.run([], env))).toBe(
-      'PORT must be a whole number from 0 to 65535; ' +
-        'DATABASE_URL must be a URL such as postgres://user:password@host:5432/database; ' +
+      'PORT must be a whole number from 0 to 65535. ' +
+        'DATABASE_URL must be a URL such as postgres://user:password@host:5432/database. ' +
         'MIGRATE must be true or false.',
     );
   });

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Webhook } from 'standardwebhooks';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { environment } from '../../src/config.ts';
+import { environment } from '../../src/config/environment.ts';
 import { defaultSchedule } from '../../src/delivery/schedule.ts';
 import { maxSubscriptions, maxSubscriptionsPerKey, maxWaitingChanges } from '../../src/feed/rules.ts';
 import { maxPageSize } from '../../src/lib/page.ts';

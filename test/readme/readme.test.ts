@@ -2,8 +2,6 @@ import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parse, validate } from 'graphql';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { environment } from '../../src/config.ts';
-import { z } from '../../src/lib/zod.ts';
 import { documentLimits } from '../../src/pipeline/limits.ts';
 import { topLevelCodes } from '../../src/pipeline/request-error.ts';
 import { restCodes } from '../../src/rest/errors.ts';
@@ -147,19 +145,6 @@ describe('the documentation', { timeout: 180_000 }, () => {
 
   it('has a README of at most 12 kB', () => {
     expect(textOf('README.md').length).toBeLessThanOrEqual(12_000);
-  });
-
-  it('lists every environment variable', () => {
-    // As they are written, before they are parsed.
-    const { properties = {} } = z.toJSONSchema(environment, { io: 'input' });
-    const rows = Object.entries(environment.shape).map(([name, schema]) => {
-      const { must, description } = schema.meta() ?? {};
-      const given = properties[name];
-      const byDefault = typeof given === 'object' ? given.default : undefined;
-      const otherwise = byDefault === undefined ? 'none' : `\`${byDefault}\``;
-      return [`\`${name}\``, otherwise, must, description];
-    });
-    expect(tableBelow('docs/operations.md', 'Configuration')).toEqual(rows);
   });
 
   it('lists every limit of documents', () => {
