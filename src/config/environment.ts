@@ -13,17 +13,26 @@ function wholeNumber(min: number, max: number) {
     .pipe(z.number().min(min).max(max));
 }
 
-/** Returns false if a `/` or `#` in the password made its rest a part of the path, which error messages name. */
-function hasEncodedPassword(url: string): boolean {
-  if (!URL.canParse(url)) return false;
-  const { pathname, hash } = new URL(url);
-  return !pathname.includes('@') && hash === '';
+/**
+ * Returns whether the parts of a URL are percent-encoded. A `/` or `#` in the password would make its rest a part of
+ * the path, which error messages name.
+ */
+function isEncoded(url: string): boolean {
+  try {
+    decodeURIComponent(url);
+    const { pathname, hash } = new URL(url);
+    return !pathname.includes('@') && hash === '';
+  } catch {
+    return false;
+  }
 }
 
 /** Whether keys from this URL are safe from tampering: unencrypted responses can be replaced on the network. */
 function isSafeUrl(url: string): boolean {
   if (!URL.canParse(url)) return false;
-  const { protocol, hostname } = new URL(url);
+  const { protocol, hostname, username, password } = new URL(url);
+  // fetch refuses a URL with credentials.
+  if (username !== '' || password !== '') return false;
   return protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname.replace(/^\[|\]$/g, '')));
 }
 
@@ -71,7 +80,7 @@ const addresses = {
 const database = {
   DATABASE_URL: z
     .url({ protocol: /^postgres(ql)?$/ })
-    .refine(hasEncodedPassword)
+    .refine(isEncoded)
     .optional()
     .meta({
       secret: true,
@@ -176,7 +185,7 @@ const jwts = {
     .transform((url) => new URL(url))
     .optional()
     .meta({
-      must: 'an https URL, or an http URL of this machine',
+      must: 'an https URL, or an http URL of this machine, without a user name',
       description:
         'The JWKS URL of the JWT issuer. If set, the service accepts its JWTs as well as API keys.',
     }),

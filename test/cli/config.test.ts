@@ -89,8 +89,14 @@ it.each([
   ['NODE_ENV', ['staging'], 'development, production or test'],
   [
     'JWT_JWKS_URL',
-    ['keys', 'http://issuer.example/jwks', 'ftp://issuer.example/jwks', 'http://127.0.0.1.example/jwks'],
-    'an https URL, or an http URL of this machine',
+    [
+      'keys',
+      'http://issuer.example/jwks',
+      'ftp://issuer.example/jwks',
+      'http://127.0.0.1.example/jwks',
+      'https://me:secret@issuer.example/jwks',
+    ],
+    'an https URL, or an http URL of this machine, without a user name',
   ],
   ['LOG_LEVEL', ['loud'], 'trace, debug, info, warn, error, fatal or silent'],
   [
@@ -101,6 +107,7 @@ it.each([
       'postgres://me:p#w@host/db',
       'postgres://me:1#w@host/db',
       'postgres://me:1/w@host/db',
+      'postgres://me:100%@host/db',
     ],
     'a URL such as postgres://user:password@host:5432/database',
   ],
