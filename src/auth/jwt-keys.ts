@@ -107,3 +107,26 @@ async function fileKeys(path: string): Promise<JWTVerifyGetKey> {
 export function readKeys(source: KeySource): Promise<JWTVerifyGetKey> {
   return 'url' in source ? Promise.resolve(remoteKeys(source.url)) : fileKeys(source.file);
 }
+
+function reasonOf(error: unknown): string {
+  const { name, cause } = error as Error;
+  if (name === 'TimeoutError') return `did not respond within ${fetchTimeoutMs / 1000} s`;
+  if (error instanceof SyntaxError || error instanceof z.ZodError) return 'did not return a JWKS';
+  return cause instanceof Error ? `is unreachable: ${cause.message}` : 'is unreachable';
+}
+
+/** Fetches the keys of a JWKS URL once. Returns why no token can be verified with them; undefined if some can. */
+export async function findIssuerProblem(url: URL): Promise<string | undefined> {
+  try {
+    const signal = AbortSignal.timeout(fetchTimeoutMs);
+    const response = await fetch(url, { signal, redirect: 'manual' });
+    if (response.status !== 200) {
+      await response.body?.cancel();
+      return `returned status ${response.status}`;
+    }
+    const { keys } = z.object({ keys: z.array(z.unknown()) }).parse(await response.json());
+    return keys.some((key) => publicKey.safeParse(key).success) ? undefined : 'has no public key';
+  } catch (error) {
+    return reasonOf(error);
+  }
+}

@@ -1,11 +1,11 @@
 import { sql } from 'drizzle-orm';
-import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { type Connection, type Database, openDatabase } from '../db/client.ts';
-import { applyMigrations, countMissingMigrations } from '../db/migrate.ts';
+import { applyMigrations, compareMigrations } from '../db/migrate.ts';
 import { runningEmbedded, startEmbedded } from '../embedded/postgres.ts';
 import { StartupError, UnreachableError } from '../lib/errors.ts';
-import { findRoute } from './pooler.ts';
+import { countOf } from '../lib/wording.ts';
+import { findRoute, type Route } from './pooler.ts';
 
 const oldestVersion = 15;
 
@@ -17,21 +17,36 @@ interface SystemError {
 }
 
 /** Whether the driver or PostgreSQL reported the error. Errors of the service's own code have no code. */
-function isDatabaseError(error: unknown): error is SystemError {
+export function isDatabaseError(error: unknown): error is SystemError {
   return error instanceof Error && typeof (error as SystemError).code === 'string';
 }
 
 /** Whether PostgreSQL refuses the role, its password or the database, or a statement. */
 const isPermanent = ({ code = '' }: SystemError): boolean => /^(28|3D|42)/.test(code);
 
-function nameOf(url: string): string {
+/** Returns a name of the database for messages, without user and password. */
+export function nameOf(url: string): string {
   const { host, pathname } = new URL(url);
   return `The database ${decodeURIComponent(pathname.slice(1))} at ${host || 'localhost'} (DATABASE_URL)`;
 }
 
 /** Returns the original error, which Drizzle and the pool wrap. */
-function rootOf(error: unknown): unknown {
+export function rootOf(error: unknown): unknown {
   return error instanceof Error && error.cause !== undefined ? rootOf(error.cause) : error;
+}
+
+/** What to do about errors of a database, by code. */
+const adviceByCode: [RegExp, string][] = [
+  [/^E[A-Z]+$|^CONNECT/, 'Start the database, or correct DATABASE_URL.'],
+  [/^28/, 'Correct the user and the password in DATABASE_URL.'],
+  [/^3D000$/, 'Create the database, or correct its name in DATABASE_URL.'],
+  [/^42501$/, 'Grant its role this right, or use the role that owns the tables.'],
+  [/^53300$/, 'Close other connections, or raise the limit.'],
+];
+
+function adviceFor({ code = '', message }: SystemError): string {
+  if (/unsupported startup parameter/.test(message)) return poolerAdvice;
+  return adviceByCode.find(([codes]) => codes.test(code))?.[1] ?? 'See the log of the database.';
 }
 
 /** Converts a database error to a StartupError that says why the database cannot be used. Returns other errors. */
@@ -39,8 +54,8 @@ export function databaseProblem(error: unknown, { databaseUrl }: Config): unknow
   if (error instanceof StartupError || databaseUrl === undefined) return error;
   const cause = rootOf(error);
   if (!isDatabaseError(cause)) return error;
-  const advice = /unsupported startup parameter/.test(cause.message) ? ` ${poolerAdvice}` : '';
-  const message = `${nameOf(databaseUrl)} cannot be used: ${cause.message || cause.code}.${advice}`;
+  const reason = cause.message || cause.code;
+  const message = `${nameOf(databaseUrl)} cannot be used: ${reason}. ${adviceFor(cause)}`;
   return isPermanent(cause) ? new StartupError(message) : new UnreachableError(message);
 }
 
@@ -56,27 +71,30 @@ export async function requireVersion({ orm }: Database, { databaseUrl }: Config)
   );
 }
 
-/** Throws StartupError if a pooler loses prepared statements. Warns if it may lose them. */
-export async function requireStatementsKept({ databaseUrl, database }: Config, log: Logger): Promise<void> {
-  if (databaseUrl === undefined || !database.prepare) return;
+export const unknownPooler = {
+  message: 'There is a pooler between the service and the database.',
+  advice: 'If it runs in transaction mode, set DATABASE_PREPARE=false.',
+};
+
+/**
+ * Returns how the service reaches the database, if it uses prepared statements.
+ * @throws StartupError if a pooler loses prepared statements
+ */
+export async function requireStatementsKept({ databaseUrl, database }: Config): Promise<Route | undefined> {
+  if (databaseUrl === undefined || !database.prepare) return undefined;
   const route = await findRoute(databaseUrl, database.limits.connectTimeoutMs);
   if (route === 'loses statements')
     throw new StartupError(`${nameOf(databaseUrl)} loses prepared statements. ${poolerAdvice}`);
-  if (route === 'unknown pooler') {
-    log.warn(
-      'There is a pooler between the service and the database. If it runs in transaction mode, set DATABASE_PREPARE=false.',
-    );
-  }
+  return route;
 }
+
+export const migrateAdvice = 'Run `accountgraph migrate`, or set MIGRATE=true to migrate at startup.';
 
 /** @throws StartupError if the database lacks a migration */
 export async function requireMigrated(database: Database): Promise<void> {
-  const missing = await countMissingMigrations(database);
+  const { missing } = await compareMigrations(database);
   if (missing === 0) return;
-  const number = missing === 1 ? '1 migration' : `${missing} migrations`;
-  throw new StartupError(
-    `The database lacks ${number}. Run \`accountgraph migrate\`, or set MIGRATE=true to migrate at startup.`,
-  );
+  throw new StartupError(`The database lacks ${countOf(missing, 'migration')}. ${migrateAdvice}`);
 }
 
 /** Finds the database of a command: the one at DATABASE_URL, or the embedded one, which it starts if necessary. */

@@ -16,7 +16,13 @@ import { isLoopback } from '../lib/loopback.ts';
 import { createLog } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { readTrustedDocuments } from '../pipeline/manifest.ts';
-import { databaseProblem, requireMigrated, requireStatementsKept, requireVersion } from './database.ts';
+import {
+  databaseProblem,
+  requireMigrated,
+  requireStatementsKept,
+  requireVersion,
+  unknownPooler,
+} from './database.ts';
 import { ensureDemo, revokeDemo } from './demo.ts';
 import { exampleTabs } from './examples.ts';
 
@@ -91,7 +97,8 @@ async function prepare(config: Config, connection: Connection, log: Logger): Pro
   const database = openDatabase({ connection, poolSize: 2, prepare: config.database.prepare });
   try {
     await requireVersion(database, config);
-    await requireStatementsKept(config, log);
+    const route = await requireStatementsKept(config);
+    if (route === 'unknown pooler') log.warn(`${unknownPooler.message} ${unknownPooler.advice}`);
     await (config.migrate ? applyMigrations : requireMigrated)(database);
     return await demoToken(config, database, log);
   } catch (error) {

@@ -119,10 +119,26 @@ function migrationTimes(): number[] {
   return journal.entries.map((entry) => entry.when);
 }
 
-/** Returns the number of migrations that the database lacks. */
-export async function countMissingMigrations({ orm }: Database): Promise<number> {
+/** Returns how many migrations the database lacks, and how many it has from a newer version. */
+export async function compareMigrations({
+  orm,
+}: Pick<Database, 'orm'>): Promise<{ missing: number; newer: number }> {
   const applied = await newestApplied(orm);
-  return migrationTimes().filter((when) => when > applied).length;
+  const times = migrationTimes();
+  const newest = Math.max(...times);
+  const missing = times.filter((when) => when > applied).length;
+  if (applied <= newest) return { missing, newer: 0 };
+  const [row] = await orm.execute<{ count: number }>(
+    sql`select count(*)::integer as count from drizzle.__drizzle_migrations where created_at > ${newest}`,
+  );
+  return { missing, newer: row?.count ?? 0 };
+}
+
+/** Returns the extensions that the migrations create. */
+export function requiredExtensions(): string[] {
+  const text = readMigrationFiles({ migrationsFolder }).flatMap((migration) => migration.sql);
+  const names = text.flatMap((part) => [...part.matchAll(/^CREATE EXTENSION IF NOT EXISTS (\w+)/gm)]);
+  return [...new Set(names.map(([, name = '']) => name))];
 }
 
 const newestMigration = statement(

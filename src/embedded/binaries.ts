@@ -32,15 +32,29 @@ export interface Binaries {
  */
 export async function findBinaries(asOther: boolean): Promise<Binaries> {
   const native = packagedFiles();
-  const manifest = await readFile(join(native, '..', 'package.json'), 'utf8');
-  const version = /"version":\s*"([^"]+)"/.exec(manifest)?.[1] ?? 'unknown';
+  const version = await packagedVersion();
   const usable = (!asOther || (await reachableByOthers(native))) && (await repair(native, asOther));
   const home = usable ? native : await sharedCopy(native, version, asOther);
   return {
     initdb: join(home, 'bin', 'initdb'),
     postgres: join(home, 'bin', 'postgres'),
-    major: version.split('.')[0] ?? version,
+    major: majorOf(version),
   };
+}
+
+const majorOf = (version: string): string => version.split('.')[0] ?? version;
+
+async function packagedVersion(): Promise<string> {
+  const manifest = await readFile(join(packagedFiles(), '..', 'package.json'), 'utf8');
+  return /"version":\s*"([^"]+)"/.exec(manifest)?.[1] ?? 'unknown';
+}
+
+/**
+ * Returns the major version of PostgreSQL's programs for this platform.
+ * @throws StartupError if their package is missing
+ */
+export async function packagedMajor(): Promise<string> {
+  return majorOf(await packagedVersion());
 }
 
 function packagedFiles(): string {

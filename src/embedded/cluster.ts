@@ -50,25 +50,36 @@ export async function prepareDirectory(dataDir: string, onNotice?: (text: string
     await access(`${dataDir}/.`, constants.R_OK | constants.W_OK | constants.X_OK);
     await closeDirectory(dataDir, onNotice);
   } catch (error) {
-    if (error instanceof StartupError) throw error;
-    throw new StartupError(
-      `The data directory ${dataDir} cannot be used (${reasonOf(error)}). Make it writable for this user, or point DATA_DIR at another directory.`,
-      { cause: error },
-    );
+    throw error instanceof StartupError ? error : unusable(dataDir, error);
   }
+}
+
+export function unusable(dataDir: string, error: unknown): StartupError {
+  return new StartupError(
+    `The data directory ${dataDir} cannot be used (${reasonOf(error)}). Make it writable for this user, or point DATA_DIR at another directory.`,
+    { cause: error },
+  );
+}
+
+/**
+ * Returns the permissions of a directory that other users can access; undefined if it is closed.
+ * @throws StartupError if other programs may need access
+ */
+export async function openPermissions(dataDir: string): Promise<string | undefined> {
+  const { mode, uid } = await stat(dataDir);
+  if ((mode & 0o077) === 0) return undefined;
+  const permissions = (mode & 0o7777).toString(8).padStart(4, '0');
+  const isOwn = uid === process.getuid?.() && (await readdir(dataDir)).every((name) => ownEntries.test(name));
+  if (isOwn) return permissions;
+  throw new StartupError(
+    `Other users can access the data directory ${dataDir} (mode ${permissions}), which belongs to another user or has other files. Close it with "chmod 700 ${dataDir}", or point DATA_DIR at a directory used only by the service.`,
+  );
 }
 
 /** Closes a directory to other users, unless other programs may need access. */
 async function closeDirectory(dataDir: string, onNotice?: (text: string) => void): Promise<void> {
-  const { mode, uid } = await stat(dataDir);
-  if ((mode & 0o077) === 0) return;
-  const permissions = (mode & 0o7777).toString(8).padStart(4, '0');
-  const isOwn = uid === process.getuid?.() && (await readdir(dataDir)).every((name) => ownEntries.test(name));
-  if (!isOwn) {
-    throw new StartupError(
-      `Other users can access the data directory ${dataDir} (mode ${permissions}), which belongs to another user or has other files. Close it with "chmod 700 ${dataDir}", or point DATA_DIR at a directory used only by the service.`,
-    );
-  }
+  const permissions = await openPermissions(dataDir);
+  if (permissions === undefined) return;
   await chmod(dataDir, 0o700);
   onNotice?.(
     `Other users could access the data directory ${dataDir} (mode ${permissions}). It is now closed.`,
@@ -89,28 +100,36 @@ async function makeDirectory(path: string, parentMade = false): Promise<void> {
 }
 
 /**
- * Creates the database on first use. An interrupted start leaves only a temporary directory behind. The caller must
- * hold the lock.
- * @throws StartupError if the data has another PostgreSQL version, or the database cannot be created
+ * Returns whether a directory has a database.
+ * @throws StartupError if it has one of another PostgreSQL version, or other files
  */
-export async function ensureDatabase(cluster: Cluster): Promise<void> {
-  const { dataDir, directory, binaries } = cluster;
+export async function hasDatabase(directory: string, major: string): Promise<boolean> {
   const version = await readFile(join(directory, 'PG_VERSION'), 'utf8').catch(unlessCode('ENOENT'));
-  if (version !== undefined && version.trim() !== binaries.major) {
+  if (version !== undefined && version.trim() !== major) {
     throw new StartupError(
-      `The database in ${directory} was created by PostgreSQL ${version.trim()}, but this service includes PostgreSQL ${binaries.major}. Move the data with pg_dump, or point DATA_DIR at another directory.`,
+      `The database in ${directory} was created by PostgreSQL ${version.trim()}, but this service includes PostgreSQL ${major}. Move the data with pg_dump, or point DATA_DIR at another directory.`,
     );
   }
-  if (version !== undefined) return;
-  const stale = (await readdir(dataDir)).filter((name) => name.startsWith('initdb-'));
-  await Promise.all(
-    stale.map((name) => rm(join(dataDir, name), { recursive: true, force: true, maxRetries: 5 })),
-  );
-  if ((await readdir(directory).catch(unlessCode('ENOENT')))?.length) {
+  if (version === undefined && (await readdir(directory).catch(unlessCode('ENOENT')))?.length) {
     throw new StartupError(
       `The directory ${directory} has files that are not a PostgreSQL database. Remove them, or point DATA_DIR at another directory.`,
     );
   }
+  return version !== undefined;
+}
+
+/**
+ * Creates the database on first use. An interrupted start leaves only a temporary directory behind. The caller must
+ * hold the lock.
+ * @throws StartupError if the directory is unusable, or the database cannot be created
+ */
+export async function ensureDatabase(cluster: Cluster): Promise<void> {
+  const { dataDir, directory, binaries } = cluster;
+  if (await hasDatabase(directory, binaries.major)) return;
+  const stale = (await readdir(dataDir)).filter((name) => name.startsWith('initdb-'));
+  await Promise.all(
+    stale.map((name) => rm(join(dataDir, name), { recursive: true, force: true, maxRetries: 5 })),
+  );
   await initialise(cluster);
 }
 
@@ -159,7 +178,7 @@ async function initdb(cluster: Cluster, [characterType, ...others] = characterTy
 }
 
 /** Throws StartupError if the user has no name, which initdb needs. A container's `--user 1234` has none. */
-function requireUserName(): void {
+export function requireUserName(): void {
   try {
     userInfo();
   } catch (error) {

@@ -14,10 +14,15 @@ const tooSmall: Record<string, { code: IssueCode; unit: string }> = {
   set: { code: 'TOO_FEW', unit: 'element' },
 };
 
+/** Returns, for example, `1 element` or `2 elements`. */
+export function countOf(count: number | bigint, unit: string): string {
+  return `${count} ${unit}${Number(count) === 1 ? '' : 's'}`;
+}
+
 /** Returns, for example, `must be at most 365` or `must have at least 1 element`. */
 function limitMessage(limit: string, count: number | bigint, unit: string): string {
   if (unit === '') return `must be ${limit} ${count}`;
-  return `must have ${limit} ${count} ${unit}${Number(count) === 1 ? '' : 's'}`;
+  return `must have ${limit} ${countOf(count, unit)}`;
 }
 
 function describeIssue(issue: RawIssue): { code: IssueCode; message: string } {

@@ -30,14 +30,14 @@ describe.concurrent('the error of a start or a command', patience, () => {
   it('names an unreachable DATABASE_URL without its password', async () => {
     const env = { DATABASE_URL: 'postgres://me:secret@127.0.0.1:1/accounts' };
     expect(sentenceOf(await programs.run([], env), 3)).toBe(
-      'The database accounts at 127.0.0.1:1 (DATABASE_URL) cannot be used: connect ECONNREFUSED 127.0.0.1:1.',
+      'The database accounts at 127.0.0.1:1 (DATABASE_URL) cannot be used: connect ECONNREFUSED 127.0.0.1:1. Start the database, or correct DATABASE_URL.',
     );
   });
 
   it('names a database that does not exist', async () => {
     const sentence = sentenceOf(await programs.run(['migrate'], { DATABASE_URL: server.urlOf('nothing') }));
     expect(sentence).toMatch(
-      /^The database nothing at .* cannot be used: database "nothing" does not exist\.$/,
+      /^The database nothing at .* cannot be used: database "nothing" does not exist\. Create the database, or /,
     );
   });
 

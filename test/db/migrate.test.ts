@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { sql } from 'drizzle-orm';
 import { afterEach, beforeEach, expect, inject, it } from 'vitest';
 import { type Database, openDatabase } from '../../src/db/client.ts';
-import { applyMigrations, countMissingMigrations } from '../../src/db/migrate.ts';
+import { applyMigrations, compareMigrations } from '../../src/db/migrate.ts';
 
 const migrations = join(import.meta.dirname, '..', '..', 'migrations');
 
@@ -90,7 +90,7 @@ it('keeps every row in each migration of a populated database', async () => {
     expect(await applyMigrations(database, await firstMigrations(count))).toBe(1);
     expect({ after: entries[count - 1]?.tag, ...(await rowCounts()) }).toMatchObject({ ...before });
   }
-  expect(await countMissingMigrations(database)).toBe(0);
+  expect(await compareMigrations(database)).toEqual({ missing: 0, newer: 0 });
   expect(await applyMigrations(database)).toBe(0);
 });
 
@@ -152,7 +152,7 @@ it('does not fail the writes of the previous version, while it runs and afterwar
   await applyMigrations(database);
   migrated = true;
   await Promise.all(writing);
-  expect(await countMissingMigrations(database)).toBe(0);
+  expect(await compareMigrations(database)).toEqual({ missing: 0, newer: 0 });
   const after = await rowCounts();
   for (const table of ['accounts', 'aliases', 'settings', 'changes', 'idempotency_records']) {
     expect({ table, rows: after?.[table] }).toEqual({ table, rows: Number(before?.[table]) + written });
@@ -186,7 +186,7 @@ it('leaves no partial migration if it is killed, and finishes in the next run', 
   await holding;
   expect(await rowCounts()).toEqual(before);
   const { entries } = await journal();
-  expect(await countMissingMigrations(database)).toBe(entries.length - 1);
+  expect(await compareMigrations(database)).toEqual({ missing: entries.length - 1, newer: 0 });
   expect(await applyMigrations(database)).toBe(entries.length - 1);
   expect(await rowCounts()).toEqual(before);
 });
@@ -225,7 +225,7 @@ it('replaces the invalid index of an interrupted build, and blocks no write mean
   expect(await killed).toBe('killed');
   const invalid = `select indexrelid::regclass::text as name from pg_index where not indisvalid`;
   expect(await database.orm.execute(invalid)).toEqual([{ name: 'accounts_search_idx' }]);
-  const missing = await countMissingMigrations(database);
+  const { missing } = await compareMigrations(database);
   release();
   await holding;
   expect(await applyMigrations(database)).toBe(missing);
