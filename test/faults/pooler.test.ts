@@ -1,4 +1,5 @@
 import { afterEach, expect, inject, it } from 'vitest';
+import { runChecks } from '../../src/cli/doctor.ts';
 import { usePostgres } from '../cli/postgres.ts';
 import { sentenceOf, usePrograms } from '../cli/program.ts';
 import { until } from '../db/processes.ts';
@@ -31,7 +32,7 @@ const ignored =
 it('fails to start with prepared statements behind PgBouncer', patience, async () => {
   const { DATABASE_URL } = await behindPgBouncer();
   expect(sentenceOf(await programs.run([], { DATABASE_URL }))).toMatch(
-    /behind which DATABASE_PREPARE must be false\.$/,
+    / unsupported startup parameter: \w+\. Set DATABASE_PREPARE=false behind a pooler /,
   );
 });
 
@@ -48,6 +49,22 @@ it('warns if it cannot detect whether a pooler keeps prepared statements', patie
     code: 0,
     stderr: expect.stringContaining('DATABASE_PREPARE=false'),
   });
+});
+
+it('is reported by runChecks', patience, async () => {
+  const check = async (settings: string, more: Record<string, string> = {}) => {
+    const { DATABASE_URL } = await behindPgBouncer(settings);
+    const checks = await runChecks({ DATABASE_URL, ...more });
+    return checks.filter(({ status }) => status !== 'ok').map(({ name, message }) => `${name}: ${message}`);
+  };
+  expect(await check('')).toEqual([expect.stringMatching(/^database: .* unsupported startup parameter: /)]);
+  expect(await check(`ignore_startup_parameters = ${ignored}`)).toEqual([
+    expect.stringMatching(/^prepared statements: .* loses prepared statements\.$/),
+  ]);
+  expect(await check(`ignore_startup_parameters = ${ignored}\npool_mode = session`)).toEqual([
+    'prepared statements: There is a pooler between the service and the database.',
+  ]);
+  expect(await check('', { DATABASE_PREPARE: 'false' })).toEqual([]);
 });
 
 it(

@@ -1,0 +1,46 @@
+import { ConfigError } from '../config/variables.ts';
+import { type Config, readConfig } from '../config.ts';
+import { type Check, isProblem, ok, problem } from './checks/check.ts';
+import { checkDatabase } from './checks/database.ts';
+import { checkEmbedded } from './checks/embedded.ts';
+import { checkIssuer, checkKeys, checkTrustedDocuments } from './checks/trust.ts';
+
+function explainConfig(error: unknown): Check[] {
+  if (!(error instanceof ConfigError)) throw error;
+  const advice = 'Correct the variables. docs/operations.md lists what each of them must be.';
+  return error.problems.map((message) => problem('configuration', message, advice));
+}
+
+/** Checks the database at DATABASE_URL, or the embedded one, which it does not start. */
+async function checkStorage(config: Config, now: () => number): Promise<Check[]> {
+  if (config.databaseUrl !== undefined) return checkDatabase(config, { url: config.databaseUrl }, now);
+  const { checks, connection } = await checkEmbedded(config);
+  return connection === undefined ? checks : [...checks, ...(await checkDatabase(config, connection, now))];
+}
+
+/**
+ * Checks whether the service can run with its configuration and database. Changes nothing. Leaves out checks that
+ * depend on a failed one.
+ * @param env undefined: the environment of this process
+ * @param now the time of this machine in milliseconds
+ */
+export async function runChecks(env?: NodeJS.ProcessEnv, now: () => number = Date.now): Promise<Check[]> {
+  let config: Config;
+  try {
+    config = readConfig(env);
+  } catch (error) {
+    return explainConfig(error);
+  }
+  const [storage, issuer, documents] = await Promise.all([
+    checkStorage(config, now),
+    checkIssuer(config),
+    checkTrustedDocuments(config),
+  ]);
+  const configuration = ok('configuration', 'Every variable is valid.');
+  return [configuration, ...storage, ...checkKeys(config), ...issuer, ...documents];
+}
+
+/** Returns whether the service cannot run until a problem is solved. */
+export function mustAct(checks: readonly Check[]): boolean {
+  return checks.some(isProblem);
+}
