@@ -1,6 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm';
 import { toAddressColumns } from '../address/rules.ts';
-import { isInForce, searchedValues, settleClaims, spansOf } from '../alias/rules.ts';
+import { isInForce, type SettledClaims, searchedValues, settleClaims, spansOf } from '../alias/rules.ts';
 import { aliases } from '../alias/table.ts';
 import {
   aliasHistory,
@@ -17,17 +17,13 @@ import { insertedFrom, joined, recordset, revive, tenantId } from '../db/rows.ts
 import { type Orm, type Statement, statement } from '../db/statement.ts';
 import { changeRow, insertChanges } from '../history/write.ts';
 import { byId } from '../lib/entity-key.ts';
-import { AppError, NotFoundError } from '../lib/errors.ts';
+import { type AppError, NotFoundError } from '../lib/errors.ts';
 import { newUuid } from '../lib/id.ts';
 import { insertSettings, type NewSetting, newSettings, settingHistory } from '../setting/write.ts';
-import { writeInBatch } from '../writing/batch.ts';
-import { IdempotencyError, NotAllowedInStatusError } from '../writing/errors.ts';
+import { NotAllowedInStatusError } from '../writing/errors.ts';
 import {
-  earlierAnswer,
-  findEarlierAnswers,
   type KeyValues,
   keyColumns,
-  keyConstraint,
   keyFields,
   keyPlaceholders,
   keySteps,
@@ -35,9 +31,9 @@ import {
   recordAnswers,
   type Written,
 } from '../writing/idempotency.ts';
-import { retryOnViolation } from '../writing/retry.ts';
+import { byPlace, latestCtx, onlyResult, type WriteResult, writeEach } from '../writing/write-each.ts';
 import { customerByKey, joinedCustomer, nameOfShape, relatedValues, shapeOf } from './read.ts';
-import { type CreateAccountInput, maxAccountsPerCall } from './rules.ts';
+import type { CreateAccountInput } from './rules.ts';
 import { type AccountRow, accounts, snapshot } from './table.ts';
 import { explainClash, primeAccount } from './write.ts';
 
@@ -158,7 +154,7 @@ export function createSteps(orm: Orm, from: string, where: SQL) {
   );
   const setting = insertSettings(orm, { name: 'setting', ownerType: 'ACCOUNT', ids });
   const change = insertChanges(orm, 'change', sql`"newChange"."accountId" in (${ids})`);
-  return { wanted, locked, account, claimed, forgotten, setting, change };
+  return { wanted, locked, isLocked, account, claimed, forgotten, setting, change };
 }
 
 function defineStatement(name: string, hasKeys: boolean) {
@@ -186,12 +182,16 @@ function defineStatement(name: string, hasKeys: boolean) {
           .for('share'),
       );
     const { steps, isFresh, joins, outcome } = keySteps(orm, hasKeys);
-    const { wanted, locked, account, ...others } = createSteps(orm, 'input', isFresh);
+    const { wanted, locked, account, claimed, forgotten, setting, change } = createSteps(
+      orm,
+      'input',
+      isFresh,
+    );
     const record = recordAnswers(orm, sql`input join account on account.id = input.id`);
     return orm
       .with(
         ...[input, wanted, customer, ...steps, locked, account],
-        ...[...Object.values(others), ...(hasKeys ? [record] : [])],
+        ...[claimed, forgotten, setting, change, ...(hasKeys ? [record] : [])],
       )
       .select({
         place: sql<number>`input.place`,
@@ -242,13 +242,10 @@ function setClaims(attempt: Attempt, claims: NewAlias[]): void {
   attempt.key = keyValues('createAccount', attempt.input, attempt.rows);
 }
 
-export type CreateResult = Written<CreatedAccount> | AppError;
-
 type Outcome = typeof createStatement extends Statement<(infer Row)[]> ? Row : never;
 
-/** Creates all accounts in one statement. If one violates a constraint, throws and writes nothing. */
-async function insertAll(run: Run, attempts: readonly Attempt[]): Promise<Map<Attempt, Outcome>> {
-  const ctx = attempts.at(-1)?.ctx ?? throwMissingResult();
+async function insertAccounts(run: Run, attempts: readonly Attempt[]): Promise<Map<Attempt, Outcome>> {
+  const ctx = latestCtx(attempts);
   const hasKeys = attempts.some(({ key }) => key.idempotencyKey !== null);
   const input = attempts.map(({ rows, key }, place) => ({ ...rows.account, ...key, place }));
   const outcomes = await run(hasKeys ? createOnceStatement : createStatement, {
@@ -257,59 +254,14 @@ async function insertAll(run: Run, attempts: readonly Attempt[]): Promise<Map<At
     ...creationRecords(attempts),
     input: JSON.stringify(input),
   });
-  return new Map(outcomes.map((outcome) => [attempts[outcome.place] ?? throwMissingResult(), outcome]));
-}
-
-/**
- * Creates the accounts in one batch with concurrent requests. Returns `undefined` if the batch failed because of one
- * request; then each request must run alone.
- */
-function insertInBatch(ctx: Ctx, attempts: readonly Attempt[]): Promise<Map<Attempt, Outcome> | undefined> {
-  const group = nameOfShape('create', shapeOf(ctx));
-  const request = { item: attempts, size: attempts.length, maxSize: maxAccountsPerCall };
-  return writeInBatch(ctx, group, request, (run, items) => insertAll(run, items.flat()));
-}
-
-function resultOf(
-  ctx: Ctx,
-  { input, rows, key }: Attempt,
-  outcome: Outcome = throwMissingResult(),
-): CreateResult {
-  const earlier = earlierAnswer(outcome, key);
-  if (earlier instanceof AppError) return earlier;
-  if (earlier !== undefined) return replayOf(ctx, earlier);
-  const customer = joined(outcome.customer);
-  if (outcome.accountId === null || customer === null) return customerProblem(customer, input.customerId);
-  ctx.prime(customerByKey, byId(customer.id), customer);
-  primeCreated(ctx, rows);
-  return { written: rows, replayed: false };
-}
-
-/**
- * Returns the results of attempts that an earlier request has completed. Their accounts exist, so they would look like
- * conflicts.
- */
-async function findReplays(ctx: Ctx, attempts: Attempt[]): Promise<Map<Attempt, CreateResult>> {
-  const answers = await findEarlierAnswers(
-    ctx,
-    attempts.map(({ key }) => key),
-  );
-  const found = attempts.flatMap((attempt): [Attempt, CreateResult][] => {
-    const answer = answers.get(attempt.key.idempotencyKey ?? '');
-    if (answer === undefined) return [];
-    return [[attempt, answer instanceof AppError ? answer : replayOf(ctx, answer)]];
-  });
-  return new Map(found);
-}
-
-function replayOf(ctx: Ctx, answer: unknown): Written<CreatedAccount> {
-  const written = reviveCreated(answer);
-  primeCreated(ctx, written);
-  return { written, replayed: true };
+  return byPlace(attempts, outcomes);
 }
 
 /** Returns the attempts that their customer does not allow. They write nothing, so they claim no names. */
-async function findRefusedByCustomer(ctx: Ctx, attempts: Attempt[]): Promise<Map<Attempt, AppError>> {
+async function findRefusedByCustomer(
+  ctx: Ctx,
+  attempts: readonly Attempt[],
+): Promise<Map<Attempt, AppError>> {
   ctx.forget();
   const unowned = new Map<Attempt, AppError>();
   const check = async (attempt: Attempt) => {
@@ -322,79 +274,69 @@ async function findRefusedByCustomer(ctx: Ctx, attempts: Attempt[]): Promise<Map
 }
 
 /**
- * Settles the claims against existing ones and those of earlier attempts. Returns the refused attempts: their customer
- * does not allow them, or a name is in use.
+ * Reads the claims that overlap those of new accounts. Returns a function that settles the accounts one after another,
+ * also against those that it has settled.
  */
-async function settleAttempts(ctx: Ctx, attempts: Attempt[]): Promise<Map<Attempt, AppError>> {
+export async function claimSettler(
+  ctx: Ctx,
+  claims: NewAlias[],
+): Promise<(claims: NewAlias[]) => SettledClaims<NewAlias>> {
+  const existing = await findConflictingClaims(ctx, claims);
+  return (next) => {
+    const settled = settleClaims(next, existing, ctx.now);
+    if (settled.clashes.length === 0) existing.push(...settled.claims);
+    return settled;
+  };
+}
+
+/** Returns the refused attempts: their customer does not allow them, or a name is in use. */
+async function settleAttempts(ctx: Ctx, attempts: readonly Attempt[]): Promise<Map<Attempt, AppError>> {
   const refused = await findRefusedByCustomer(ctx, attempts);
   const owned = attempts.filter((attempt) => !refused.has(attempt));
-  const existing = await findConflictingClaims(
+  const settle = await claimSettler(
     ctx,
     owned.flatMap(({ claims }) => claims),
   );
-  for (const attempt of owned) {
-    const settled = settleClaims(attempt.claims, existing, ctx.now);
-    if (settled.clashes.length > 0) refused.set(attempt, await explainClash(ctx, attempt.input.id, settled));
-    else {
-      setClaims(attempt, settled.claims);
-      existing.push(...settled.claims);
-    }
-  }
+  const check = async (attempt: Attempt) => {
+    // Before the first await, so that the attempts are settled in their order.
+    const settled = settle(attempt.claims);
+    if (settled.clashes.length === 0) setClaims(attempt, settled.claims);
+    else refused.set(attempt, await explainClash(ctx, attempt.input.id, settled));
+  };
+  await Promise.all(owned.map(check));
   return refused;
-}
-
-/** Refuses inputs that repeat an idempotency key of the same request: the first one has no result yet. */
-function refuseRepeatedKeys(attempts: Attempt[], results: Map<Attempt, CreateResult>): void {
-  const seen = new Map<string, KeyValues>();
-  for (const attempt of attempts) {
-    const { idempotencyKey, fingerprint } = attempt.key;
-    if (idempotencyKey === null) continue;
-    const first = seen.get(idempotencyKey);
-    if (first === undefined) seen.set(idempotencyKey, attempt.key);
-    else {
-      const same = first.fingerprint === fingerprint;
-      results.set(attempt, new IdempotencyError(same ? 'IDEMPOTENCY_IN_PROGRESS' : 'IDEMPOTENCY_KEY_REUSED'));
-    }
-  }
 }
 
 /**
  * Creates accounts with their aliases, settings and history, all in one statement. A refused account does not affect
- * the others: the statement runs again without it. Returns the results in the order of the inputs.
+ * the others. Returns the results in the order of the inputs.
  */
-export async function createAccounts(ctx: Ctx, inputs: CreateAccountInput[]): Promise<CreateResult[]> {
+export function createAccounts(
+  ctx: Ctx,
+  inputs: readonly CreateAccountInput[],
+): Promise<WriteResult<CreatedAccount>[]> {
   const attempts = inputs.map((input) => newAttempt(ctx, input));
-  const results = new Map<Attempt, CreateResult>();
-  refuseRepeatedKeys(attempts, results);
-
-  const isOpen = (attempt: Attempt) => !results.has(attempt);
-  const insertOpen = async (tries: number) => {
-    const open = attempts.filter(isOpen);
-    if (open.length === 0) return results;
-    const batched = tries === 1 ? await insertInBatch(ctx, open) : undefined;
-    const outcomes = batched ?? (await insertAll(ctx.run, open));
-    ctx.forget();
-    for (const attempt of open) results.set(attempt, resultOf(ctx, attempt, outcomes.get(attempt)));
-    return results;
-  };
-  await retryOnViolation([...takenConstraints, keyConstraint], insertOpen, async () => {
-    const open = attempts.filter(isOpen);
-    const answered = await findReplays(ctx, open);
-    const settled = answered.size > 0 ? answered : await settleAttempts(ctx, open);
-    for (const [attempt, result] of settled) results.set(attempt, result);
-    return undefined;
+  return writeEach<Attempt, Outcome, CreatedAccount>(ctx, attempts, {
+    group: nameOfShape('create', shapeOf(ctx)),
+    constraints: takenConstraints,
+    write: insertAccounts,
+    rowOf({ input, rows }, { accountId, customer }) {
+      const owner = joined(customer);
+      if (accountId === null || owner === null) throw customerProblem(owner, input.customerId);
+      ctx.prime(customerByKey, byId(owner.id), owner);
+      primeCreated(ctx, rows);
+      return rows;
+    },
+    revive(answer) {
+      const rows = reviveCreated(answer);
+      primeCreated(ctx, rows);
+      return rows;
+    },
+    settle: (open) => settleAttempts(ctx, open),
   });
-  return attempts.map((attempt) => results.get(attempt) ?? throwMissingResult());
-}
-
-function throwMissingResult(): never {
-  throw new Error('An input has no result.');
 }
 
 /** Creates one account. Throws the AppError that explains a refusal. */
 export async function createAccount(ctx: Ctx, input: CreateAccountInput): Promise<Written<CreatedAccount>> {
-  const [result] = await createAccounts(ctx, [input]);
-  if (result === undefined) return throwMissingResult();
-  if (result instanceof AppError) throw result;
-  return result;
+  return onlyResult(await createAccounts(ctx, [input]));
 }

@@ -7,17 +7,23 @@ import { describeRule } from '../graphql/describe.ts';
 import { Change, ChangeConnection } from '../history/graphql.ts';
 import { accountChanges } from '../history/read.ts';
 import { byId, entityKeyOf } from '../lib/entity-key.ts';
-import { InvalidInputError, NotFoundError } from '../lib/errors.ts';
+import { NotFoundError } from '../lib/errors.ts';
 import { metadata } from '../lib/fields.ts';
 import { toTypeId } from '../lib/id.ts';
 import { requireScope } from '../lib/scope.ts';
-import { issuesOf } from '../lib/wording.ts';
 import { orderDescription } from '../listing/inputs.ts';
 import { IdTakenError, NotAllowedInStatusError } from '../writing/errors.ts';
-import { changeErrors, commonErrors, replayedDescription } from '../writing/graphql.ts';
+import {
+  changeErrors,
+  commonErrors,
+  inputCount,
+  replayedDescription,
+  validInputCount,
+  writeValid,
+} from '../writing/graphql.ts';
 import type { Written } from '../writing/idempotency.ts';
 import { entityInput } from '../writing/rules.ts';
-import { createAccount, createAccounts } from './create.ts';
+import { type CreatedAccount, createAccount, createAccounts } from './create.ts';
 import {
   AccountFilter,
   AccountOrder,
@@ -206,6 +212,11 @@ const createAccountResult = {
   union: { name: 'CreateAccountResult', description: 'The new account, or the error.' },
 };
 
+const toCreated = ({ written, replayed }: Written<CreatedAccount>) => ({
+  account: written.account,
+  replayed,
+});
+
 builder.mutationField('createAccount', (t) =>
   t.field({
     authScopes: { scope: 'accounts:write' },
@@ -221,10 +232,7 @@ builder.mutationField('createAccount', (t) =>
       }),
     },
     errors: createAccountResult,
-    resolve: async (_, { input }, ctx) => {
-      const { written, replayed } = await createAccount(ctx, input);
-      return { account: written.account, replayed };
-    },
+    resolve: async (_, { input }, ctx) => toCreated(await createAccount(ctx, input)),
   }),
 );
 
@@ -232,36 +240,37 @@ builder.mutationField('createAccounts', (t) =>
   t.field({
     authScopes: { scope: 'accounts:write' },
     type: [CreateAccountSuccess],
-    description: `Creates ${rules.minAccountsPerCall} to ${rules.maxAccountsPerCall} accounts, each independently: a refused one does not affect the others. The results have the order of the inputs.`,
+    description: `Creates ${inputCount} accounts, each independently: a refused one does not affect the others. The results have the order of the inputs.`,
     args: {
       inputs: t.arg({
         type: [CreateAccountInput],
         required: true,
-        validate: { minLength: rules.minAccountsPerCall, maxLength: rules.maxAccountsPerCall },
-        description: `The new accounts, ${rules.minAccountsPerCall} to ${rules.maxAccountsPerCall}. The customers must exist.`,
+        validate: validInputCount,
+        description: `The new accounts, ${inputCount}. The customers must exist.`,
       }),
     },
     itemErrors: createAccountResult,
-    resolve: async (_, { inputs }, ctx) => {
-      const parsed = inputs.map((input) => rules.createAccountInput.safeParse(input));
-      const valid = parsed.flatMap((one) => (one.success ? [one.data] : []));
-      const results = (await createAccounts(ctx, valid)).values();
-      return parsed.map((one) => {
-        // The errors plugin accepts errors as items, though its types do not.
-        if (!one.success) return new InvalidInputError(issuesOf(one.error)) as never;
-        const { value: result } = results.next();
-        if (result === undefined) throw new Error('An input has no result.');
-        if (result instanceof Error) return result as never;
-        return { account: result.written.account, replayed: result.replayed };
-      });
-    },
+    resolve: (_, { inputs }, ctx) =>
+      writeValid(rules.createAccountInput, inputs, (valid) => createAccounts(ctx, valid), toCreated),
   }),
 );
+
+const UpdateAccountSuccess = accountSuccess(
+  'UpdateAccountSuccess',
+  'The account was changed.',
+  'The account as it is now.',
+);
+
+const updateAccountResult = {
+  types: changeErrors,
+  result: { name: 'UpdateAccountSuccess' },
+  union: { name: 'UpdateAccountResult', description: 'The changed account, or the error.' },
+};
 
 builder.mutationField('updateAccount', (t) =>
   t.field({
     authScopes: { scope: 'accounts:write' },
-    type: accountSuccess('UpdateAccountSuccess', 'The account was changed.', 'The account as it is now.'),
+    type: UpdateAccountSuccess,
     description: 'Changes fields of an account. An archived one must be restored first.',
     args: {
       input: t.arg({
@@ -271,10 +280,7 @@ builder.mutationField('updateAccount', (t) =>
         description: 'The changes.',
       }),
     },
-    errors: {
-      types: changeErrors,
-      union: { name: 'UpdateAccountResult', description: 'The changed account, or the error.' },
-    },
+    errors: updateAccountResult,
     resolve: async (_, { input }, ctx) => toAccountSuccess(await updateAccount(ctx, input)),
   }),
 );

@@ -292,10 +292,11 @@ export const accountByKey: Loader<EntityKey, AccountRow | null> = {
   },
 };
 
-/** Reads the rows of an account that the document selects in one statement, if they would take several. */
-export async function loadRelated(ctx: Ctx, id: string): Promise<void> {
+/** Reads the rows of accounts that the document selects in one statement, if they would take several. */
+export async function loadRelated(ctx: Ctx, ids: readonly string[]): Promise<void> {
   const { customers, aliases, settings } = shapeOf(ctx);
-  if ([customers, aliases, settings].filter(Boolean).length > 1) await accountByKey.load(ctx, [byId(id)]);
+  const hasSeveral = [customers, aliases, settings].filter(Boolean).length > 1;
+  if (hasSeveral && ids.length > 0) await accountByKey.load(ctx, ids.map(byId));
 }
 
 /** The tag of the filter in a list, as facets have it. */

@@ -87,9 +87,6 @@ export const createAccountInput = z
   })
   .check(alias.checkAliasLists);
 
-export const minAccountsPerCall = 1;
-export const maxAccountsPerCall = 100;
-
 export type CreateAccountInput = z.output<typeof createAccountInput>;
 
 export const updateStatus = z

@@ -30,16 +30,18 @@ import type { ChangeKind } from '../history/rules.ts';
 import { changes } from '../history/table.ts';
 import { changeRow, recordChanges } from '../history/write.ts';
 import { byId, byUuid } from '../lib/entity-key.ts';
+import { AppError } from '../lib/errors.ts';
 import { settingsOfOwner } from '../setting/read.ts';
 import { inSettingOrder } from '../setting/rules.ts';
 import type { SettingRow } from '../setting/table.ts';
 import { type IdTakenError, NotAllowedInStatusError } from '../writing/errors.ts';
 import { type Written, writeOnce } from '../writing/idempotency.ts';
-import { runPatch } from '../writing/patch.ts';
+import { type Patches, runPatches } from '../writing/patch.ts';
 import { patchStatements } from '../writing/patch-statement.ts';
 import { retryOnViolation } from '../writing/retry.ts';
 import { assertArchived, assertWritable, lockStatement, touchStatement } from '../writing/row-lock.ts';
 import type { EntityInput } from '../writing/rules.ts';
+import { onlyResult, type WriteResult } from '../writing/write-each.ts';
 import { accountByKey, loadRelated } from './read.ts';
 import type { AccountStatus, UpdateAccountInput } from './rules.ts';
 import { type AccountRow, accounts, changeableKeys } from './table.ts';
@@ -151,25 +153,42 @@ function columnsToSet(input: UpdateAccountInput): Partial<AccountRow> {
   };
 }
 
-/** Changes fields of an account in one statement. Throws the AppError that explains a refusal. */
-export async function updateAccount(ctx: Ctx, input: UpdateAccountInput): Promise<Written<AccountRow>> {
-  const outcome = await runPatch<AccountRow>(
-    ctx,
-    { statementOf: updateAccountStatements, mutation: 'updateAccount' },
-    input,
-    columnsToSet(input),
-  );
-  if ('answer' in outcome) return { written: reviveAccount(outcome.answer), replayed: true };
-  if ('refused' in outcome) {
-    const { id, status } = assertWritable('Account', outcome.refused, input);
+const reviveAccount = (answer: unknown) => revive(accounts, answer);
+
+const accountPatches: Patches<UpdateAccountInput, AccountRow> = {
+  mutation: 'updateAccount',
+  statementOf: updateAccountStatements,
+  columnsToSet,
+  revive: reviveAccount,
+  refuse(row, input) {
+    const { id, status } = assertWritable('Account', row, input);
     throw new NotAllowedInStatusError('Account', id, status, 'it cannot become a DRAFT again.');
-  }
-  refreshAccount(ctx, outcome.after);
-  await loadRelated(ctx, outcome.after.id);
-  return { written: outcome.after, replayed: false };
+  },
+};
+
+/**
+ * Changes fields of accounts in one statement. A refused input does not affect the others. Inputs with the same id run one
+ * after another, in a statement each. Returns the results in the order of the inputs.
+ */
+export async function updateAccounts(
+  ctx: Ctx,
+  inputs: readonly UpdateAccountInput[],
+): Promise<WriteResult<AccountRow>[]> {
+  const results = await runPatches(ctx, accountPatches, inputs);
+  const written = results.flatMap((result) =>
+    result instanceof AppError || result.replayed ? [] : [result.written],
+  );
+  // An account that was written twice has its last row.
+  const current = new Map(written.map((account) => [account.id, account]));
+  for (const account of current.values()) primeAccount(ctx, account);
+  await loadRelated(ctx, [...current.keys()]);
+  return results;
 }
 
-const reviveAccount = (answer: unknown) => revive(accounts, answer);
+/** Changes fields of an account. Throws the AppError that explains a refusal. */
+export async function updateAccount(ctx: Ctx, input: UpdateAccountInput): Promise<Written<AccountRow>> {
+  return onlyResult(await updateAccounts(ctx, [input]));
+}
 
 /** Archives an account. Its aliases end, and it accepts only a restore. */
 export async function archiveAccount(ctx: Ctx, input: EntityInput): Promise<Written<AccountRow>> {

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
 import {
   type CreatedAccount,
+  claimSettler,
   createSteps,
   creationChange,
   newAccountRows,
@@ -12,20 +13,17 @@ import { customerByKey } from '../account/read.ts';
 import { accounts } from '../account/table.ts';
 import { explainClash } from '../account/write.ts';
 import { toAddressColumns } from '../address/rules.ts';
-import { settleClaims } from '../alias/rules.ts';
-import { aliasRecords, findConflictingClaims } from '../alias/write.ts';
-import type { Ctx } from '../ctx.ts';
-import { isViolation } from '../db/constraint.ts';
-import { fieldsOf, insertedFrom, recordset, revive } from '../db/rows.ts';
-import { statement } from '../db/statement.ts';
+import { aliasRecords, type NewAlias } from '../alias/write.ts';
+import type { Ctx, Run } from '../ctx.ts';
+import { insertedFrom, recordset, revive } from '../db/rows.ts';
+import { type Statement, statement } from '../db/statement.ts';
 import { changeRow, insertChanges } from '../history/write.ts';
 import { byId } from '../lib/entity-key.ts';
-import { AppError } from '../lib/errors.ts';
+import type { AppError } from '../lib/errors.ts';
 import { newUuid } from '../lib/id.ts';
 import { insertSettings, type NewSetting, newSettings, settingHistory } from '../setting/write.ts';
 import { IdTakenError } from '../writing/errors.ts';
 import {
-  earlierAnswer,
   type KeyValues,
   keyColumns,
   keyFields,
@@ -35,10 +33,10 @@ import {
   recordAnswers,
   type Written,
 } from '../writing/idempotency.ts';
-import { writeKeyed } from '../writing/retry.ts';
+import { byPlace, latestCtx, onlyResult, type WriteResult, writeEach } from '../writing/write-each.ts';
 import type { CreateCustomerInput } from './rules.ts';
 import { type CustomerRow, customers, snapshot } from './table.ts';
-import { refreshCustomer } from './write.ts';
+import { primeCustomer } from './write.ts';
 
 /** A new customer with its settings and, if given, its first account. */
 export interface CreatedCustomer {
@@ -68,25 +66,34 @@ function newCustomer(ctx: Ctx, input: CreateCustomerInput): CreatedCustomer {
   };
 }
 
-const createCustomerStatement = statement('create_customer', (orm) => {
-  const input = orm
-    .$with('input')
-    .as(
-      orm
-        .select({ ...insertedFrom(customers, 'input'), ...keyFields })
-        .from(recordset(customers, 'input', keyColumns)),
-    );
+const createCustomersStatement = statement('create_customers', (orm) => {
+  const input = orm.$with('input').as(
+    orm
+      .select({
+        ...insertedFrom(customers, 'input'),
+        ...keyFields,
+        place: sql<number>`input.place`.as('place'),
+      })
+      .from(recordset(customers, 'input', { ...keyColumns, place: 'integer' })),
+  );
   const newAccount = orm
     .$with('new_account')
     .as(orm.select(insertedFrom(accounts, 'newAccount')).from(recordset(accounts, 'newAccount')));
   const { steps, isFresh, joins, outcome } = keySteps(orm, true);
+  const first = createSteps(orm, 'new_account', sql`true`);
+  // All writers lock names first, and then insert customers in the same order, so that they cannot deadlock.
   const customer = orm.$with('customer').as(
     orm
       .insert(customers)
-      .select(orm.select(insertedFrom(customers, 'input')).from(sql`input`).where(isFresh))
-      .returning(),
+      .select(
+        orm
+          .select(insertedFrom(customers, 'input'))
+          .from(sql`input`)
+          .where(sql`${first.isLocked} and ${isFresh}`)
+          .orderBy(sql`input.id`),
+      )
+      .returning({ id: customers.id, status: customers.status }),
   );
-  const first = createSteps(orm, 'new_account', sql`true`);
   const ids = sql`select customer.id from customer`;
   const setting = insertSettings(orm, { name: 'customer_setting', ownerType: 'CUSTOMER', ids });
   const change = insertChanges(
@@ -97,22 +104,16 @@ const createCustomerStatement = statement('create_customer', (orm) => {
   const record = recordAnswers(orm, sql`input join customer on customer.id = input.id`);
   return orm
     .with(
-      ...[
-        input,
-        newAccount,
-        ...steps,
-        customer,
-        first.wanted,
-        first.locked,
-        first.account,
-        first.claimed,
-        first.forgotten,
-      ],
-      ...[first.setting, first.change, setting, change, record],
+      ...[input, newAccount, ...steps, first.wanted, first.locked, customer, first.account],
+      ...[first.claimed, first.forgotten, first.setting, first.change, setting, change, record],
     )
-    .select({ customer: fieldsOf(customers, customer), ...outcome })
+    .select({
+      place: sql<number>`input.place`,
+      customerId: sql<string | null>`customer.id`,
+      ...outcome,
+    })
     .from(sql`input ${joins}`)
-    .leftJoin(customer, sql`true`);
+    .leftJoin(customer, sql`customer.id = input.id`);
 });
 
 function creationChanges(ctx: Ctx, { customer, settings, account }: CreatedCustomer) {
@@ -136,71 +137,111 @@ function reviveCustomer(answer: unknown): CreatedCustomer {
   };
 }
 
-async function insertCustomer(
-  ctx: Ctx,
-  rows: CreatedCustomer,
-  key: KeyValues,
-): Promise<Written<CreatedCustomer>> {
-  const accountRows = rows.account === null ? [] : [rows.account];
-  const [outcome] = await ctx.run(createCustomerStatement, {
-    ...keyPlaceholders(ctx),
-    input: JSON.stringify([{ ...rows.customer, ...key }]),
-    newAccount: JSON.stringify(accountRows.map((one) => one.account)),
-    newAlias: aliasRecords(accountRows.flatMap((one) => one.aliases)),
-    newSetting: JSON.stringify([...rows.settings, ...accountRows.flatMap((one) => one.settings)]),
-    newChange: JSON.stringify(creationChanges(ctx, rows)),
+interface Attempt {
+  ctx: Ctx;
+  input: CreateCustomerInput;
+  /** The claims of the first account as given in the input. `rows` has them as they are written. */
+  claims: NewAlias[];
+  rows: CreatedCustomer;
+  key: KeyValues;
+}
+
+function newAttempt(ctx: Ctx, input: CreateCustomerInput): Attempt {
+  const rows = newCustomer(ctx, input);
+  const key = keyValues('createCustomer', input, rows);
+  return { ctx, input, claims: rows.account?.aliases ?? [], rows, key };
+}
+
+function setClaims(attempt: Attempt, account: CreatedAccount, claims: NewAlias[]): void {
+  attempt.rows = { ...attempt.rows, account: { ...account, aliases: claims } };
+  attempt.key = keyValues('createCustomer', attempt.input, attempt.rows);
+}
+
+type Outcome = typeof createCustomersStatement extends Statement<(infer Row)[]> ? Row : never;
+
+async function insertCustomers(run: Run, attempts: readonly Attempt[]): Promise<Map<Attempt, Outcome>> {
+  const input = attempts.map(({ rows, key }, place) => ({ ...rows.customer, ...key, place }));
+  const firsts = attempts.flatMap(({ rows }) => rows.account ?? []);
+  const settings = [...attempts.map(({ rows }) => rows), ...firsts].flatMap((owner) => owner.settings);
+  const outcomes = await run(createCustomersStatement, {
+    ...keyPlaceholders(latestCtx(attempts)),
+    input: JSON.stringify(input),
+    newAccount: JSON.stringify(firsts.map(({ account }) => account)),
+    newAlias: aliasRecords(firsts.flatMap(({ aliases }) => aliases)),
+    newSetting: JSON.stringify(settings),
+    newChange: JSON.stringify(attempts.flatMap(({ ctx, rows }) => creationChanges(ctx, rows))),
   });
-  if (outcome === undefined) throw new Error('The statement returned no row for its input.');
-  const earlier = earlierAnswer(outcome, key);
-  if (earlier instanceof AppError) throw earlier;
-  if (earlier !== undefined) return { written: reviveCustomer(earlier), replayed: true };
-  return { written: { ...rows, customer: outcome.customer }, replayed: false };
+  return byPlace(attempts, outcomes);
+}
+
+/** Returns the refused attempts: the customer's id, or a name of the first account, is in use. */
+async function settleAttempts(ctx: Ctx, attempts: readonly Attempt[]): Promise<Map<Attempt, AppError>> {
+  ctx.forget();
+  const holders = await Promise.all(
+    attempts.map(async ({ input }) => ctx.load(customerByKey, byId(input.id))),
+  );
+  const settle = await claimSettler(
+    ctx,
+    attempts.flatMap(({ claims }) => claims),
+  );
+  const refused = new Map<Attempt, AppError>();
+  const taken = new Map(holders.flatMap((holder) => (holder === null ? [] : [[holder.id, holder.status]])));
+  const check = async (attempt: Attempt) => {
+    const { id } = attempt.input;
+    const { account } = attempt.rows;
+    // Before the first await, so that the attempts are settled in their order.
+    const status = taken.get(id);
+    if (status !== undefined) {
+      refused.set(attempt, new IdTakenError('Customer', id, null, status === 'ARCHIVED'));
+      return;
+    }
+    const settled = settle(attempt.claims);
+    if (account !== null && settled.clashes.length > 0) {
+      refused.set(attempt, await explainClash(ctx, account.account.id, settled));
+      return;
+    }
+    taken.set(id, 'ACTIVE');
+    if (account !== null) setClaims(attempt, account, settled.claims);
+  };
+  await Promise.all(attempts.map(check));
+  return refused;
+}
+
+/** Primes the loaders with a new customer and its account, so that the response needs no further statement. */
+function showCreated(ctx: Ctx, created: CreatedCustomer): CreatedCustomer {
+  const { customer, settings, account } = created;
+  const { tenantId } = customer;
+  primeCustomer(ctx, customer, { settings: settings.map((setting) => ({ ...setting, tenantId })) });
+  if (account !== null) primeCreated(ctx, account);
+  return created;
 }
 
 /**
- * Returns the rows with the alias starts that existing spans allow. Throws the reason if a constraint cannot be
- * satisfied.
+ * Creates customers with their settings, their history and, if given, their first accounts, all in one statement. A
+ * refused customer does not affect the others. Returns the results in the order of the inputs.
  */
-async function settle(ctx: Ctx, rows: CreatedCustomer, error: unknown): Promise<CreatedCustomer> {
-  if (isViolation(error, ['customers_pkey'])) {
-    const { id } = rows.customer;
-    const holder = await ctx.load(customerByKey, byId(id));
-    throw new IdTakenError('Customer', id, null, holder?.status === 'ARCHIVED');
-  }
-  const { account } = rows;
-  if (account === null) return rows;
-  const settled = settleClaims(account.aliases, await findConflictingClaims(ctx, account.aliases), ctx.now);
-  if (settled.clashes.length > 0) throw await explainClash(ctx, account.account.id, settled);
-  return { ...rows, account: { ...account, aliases: settled.claims } };
+export function createCustomers(
+  ctx: Ctx,
+  inputs: readonly CreateCustomerInput[],
+): Promise<WriteResult<CreatedCustomer>[]> {
+  const attempts = inputs.map((input) => newAttempt(ctx, input));
+  return writeEach<Attempt, Outcome, CreatedCustomer>(ctx, attempts, {
+    group: 'create_customers',
+    constraints: ['customers_pkey', ...takenConstraints],
+    write: insertCustomers,
+    rowOf({ rows }, { customerId }) {
+      if (customerId === null) throw new Error('A customer was neither created nor refused.');
+      return showCreated(ctx, rows);
+    },
+    revive: (answer) => showCreated(ctx, reviveCustomer(answer)),
+    settle: (open) => settleAttempts(ctx, open),
+  });
 }
 
-/**
- * Creates a customer with its settings, its history and, if given, its first account, in one statement. Throws the
- * AppError that explains a refusal.
- */
+/** Creates one customer. Throws the AppError that explains a refusal. */
 export async function createCustomer(
   ctx: Ctx,
   input: CreateCustomerInput,
 ): Promise<Written<CreatedCustomer>> {
-  const given = newCustomer(ctx, input);
-  let rows = given;
-  const created = await writeKeyed(ctx, {
-    key: keyValues('createCustomer', input, given),
-    constraints: ['customers_pkey', ...takenConstraints],
-    write: () => insertCustomer(ctx, rows, keyValues('createCustomer', input, rows)),
-    revive: reviveCustomer,
-    async settle(violation) {
-      rows = await settle(ctx, given, violation);
-    },
-  });
-  return showCreated(ctx, created);
-}
-
-/** Primes the loaders with a new customer and its account, so that the response needs no further statement. */
-function showCreated(ctx: Ctx, result: Written<CreatedCustomer>): Written<CreatedCustomer> {
-  const { customer, settings, account } = result.written;
-  const { tenantId } = customer;
-  refreshCustomer(ctx, customer, { settings: settings.map((setting) => ({ ...setting, tenantId })) });
-  if (account !== null) primeCreated(ctx, account);
-  return result;
+  return onlyResult(await createCustomers(ctx, [input]));
 }

@@ -18,7 +18,7 @@ import { IdTakenError } from '../writing/errors.ts';
 import { changeErrors, commonErrors, replayedDescription } from '../writing/graphql.ts';
 import type { Written } from '../writing/idempotency.ts';
 import { entityInput } from '../writing/rules.ts';
-import { createCustomer } from './create.ts';
+import { type CreatedCustomer, createCustomer } from './create.ts';
 import {
   ArchiveCustomerInput,
   CreateCustomerInput,
@@ -189,16 +189,38 @@ function toCustomerSuccess({ written, replayed }: Written<CustomerRow>) {
   return { customer: written, replayed };
 }
 
+const CreateCustomerSuccess = customerSuccess(
+  'CreateCustomerSuccess',
+  'The customer was created, with its first account if one was given.',
+  'The new customer.',
+);
+
+const createCustomerResult = {
+  types: [...commonErrors, IdTakenError, AliasTakenError],
+  result: { name: 'CreateCustomerSuccess' },
+  union: { name: 'CreateCustomerResult', description: 'The new customer, or the error.' },
+};
+
+const toCreated = ({ written, replayed }: Written<CreatedCustomer>) => ({
+  customer: written.customer,
+  replayed,
+});
+
+/** Returns the scopes that new customers need. */
+function creationScopes(inputs: readonly { account?: unknown }[]) {
+  const hasAccount = inputs.some(({ account }) => account);
+  return {
+    $all: {
+      scope: 'customers:write' as const,
+      $all: hasAccount ? { scope: 'accounts:write' as const } : { key: true },
+    },
+  };
+}
+
 builder.mutationField('createCustomer', (t) =>
   t.field({
-    authScopes: (_, { input }) => ({
-      $all: { scope: 'customers:write', $all: input.account ? { scope: 'accounts:write' } : { key: true } },
-    }),
-    type: customerSuccess(
-      'CreateCustomerSuccess',
-      'The customer was created, with its first account if one was given.',
-      'The new customer.',
-    ),
+    authScopes: (_, { input }) => creationScopes([input]),
+    type: CreateCustomerSuccess,
     description:
       'Creates a customer and, if `account` is given, its first account. If any part is refused, nothing is created.',
     args: {
@@ -209,14 +231,8 @@ builder.mutationField('createCustomer', (t) =>
         description: 'The new customer.',
       }),
     },
-    errors: {
-      types: [...commonErrors, IdTakenError, AliasTakenError],
-      union: { name: 'CreateCustomerResult', description: 'The new customer, or the error.' },
-    },
-    resolve: async (_, { input }, ctx) => {
-      const { written, replayed } = await createCustomer(ctx, input);
-      return { customer: written.customer, replayed };
-    },
+    errors: createCustomerResult,
+    resolve: async (_, { input }, ctx) => toCreated(await createCustomer(ctx, input)),
   }),
 );
 

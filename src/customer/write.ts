@@ -15,10 +15,11 @@ import { inSettingOrder } from '../setting/rules.ts';
 import type { SettingRow } from '../setting/table.ts';
 import { NotAllowedInStatusError } from '../writing/errors.ts';
 import { type Written, writeOnce } from '../writing/idempotency.ts';
-import { runPatch } from '../writing/patch.ts';
+import { type Patches, runPatches } from '../writing/patch.ts';
 import { patchStatements } from '../writing/patch-statement.ts';
 import { assertArchived, assertWritable, lockStatement, touchStatement } from '../writing/row-lock.ts';
 import type { EntityInput } from '../writing/rules.ts';
+import { onlyResult } from '../writing/write-each.ts';
 import type { CustomerStatus, UpdateCustomerInput } from './rules.ts';
 import { type CustomerRow, changeableKeys, customers } from './table.ts';
 
@@ -47,16 +48,21 @@ export async function touchCustomer(
   return row;
 }
 
-/** Clears the loaders and primes them with a customer after a write. */
-export function refreshCustomer(
-  ctx: Ctx,
-  customer: CustomerRow,
-  { settings }: { settings?: SettingRow[] | undefined } = {},
-): void {
-  ctx.forget();
+interface Belongings {
+  settings?: SettingRow[] | undefined;
+}
+
+/** Primes the loaders with a customer and its settings. */
+export function primeCustomer(ctx: Ctx, customer: CustomerRow, { settings }: Belongings = {}): void {
   for (const key of [byId(customer.id), byUuid(customer.nodeId)]) ctx.prime(customerByKey, key, customer);
   if (settings !== undefined)
     ctx.prime(settingsOfOwner, { type: 'CUSTOMER', id: customer.id }, inSettingOrder(settings));
+}
+
+/** Clears the loaders and primes them with a customer after a write. */
+export function refreshCustomer(ctx: Ctx, customer: CustomerRow, belongings?: Belongings): void {
+  ctx.forget();
+  primeCustomer(ctx, customer, belongings);
 }
 
 const updateCustomerStatements = patchStatements({
@@ -81,21 +87,22 @@ function columnsToSet({ name, primaryEmail, address, metadata }: UpdateCustomerI
   };
 }
 
+const customerPatches: Patches<UpdateCustomerInput, CustomerRow> = {
+  mutation: 'updateCustomer',
+  statementOf: updateCustomerStatements,
+  columnsToSet,
+  revive: reviveCustomer,
+  refuse(row, input) {
+    assertWritable('Customer', row, input);
+    throw new Error('The update of a customer returned neither a row nor a reason.');
+  },
+};
+
 /** Changes fields of a customer in one statement. Throws the AppError that explains a refusal. */
 export async function updateCustomer(ctx: Ctx, input: UpdateCustomerInput): Promise<Written<CustomerRow>> {
-  const outcome = await runPatch<CustomerRow>(
-    ctx,
-    { statementOf: updateCustomerStatements, mutation: 'updateCustomer' },
-    input,
-    columnsToSet(input),
-  );
-  if ('answer' in outcome) return { written: reviveCustomer(outcome.answer), replayed: true };
-  if ('refused' in outcome) {
-    assertWritable('Customer', outcome.refused, input);
-    throw new Error('The update of a customer returned neither a row nor a reason.');
-  }
-  refreshCustomer(ctx, outcome.after);
-  return { written: outcome.after, replayed: false };
+  const result = onlyResult(await runPatches(ctx, customerPatches, [input]));
+  if (!result.replayed) primeCustomer(ctx, result.written);
+  return result;
 }
 
 const namedAtMost = 10;

@@ -3,6 +3,8 @@ import { describeRule } from '../graphql/describe.ts';
 import { ErrorInterface } from '../graphql/errors.ts';
 import { InvalidInputError, NotFoundError } from '../lib/errors.ts';
 import { expectedVersion } from '../lib/fields.ts';
+import { issuesOf } from '../lib/wording.ts';
+import type { z } from '../lib/zod.ts';
 import {
   IdempotencyError,
   IdTakenError,
@@ -10,7 +12,9 @@ import {
   NotAllowedInStatusError,
   VersionConflictError,
 } from './errors.ts';
-import { idempotencyKey } from './rules.ts';
+import type { Written } from './idempotency.ts';
+import { idempotencyKey, inputsPerCall } from './rules.ts';
+import type { WriteResult } from './write-each.ts';
 
 type InputFields = PothosSchemaTypes.InputFieldBuilder<typeof builder.$inferSchemaTypes, 'InputObject'>;
 
@@ -99,3 +103,26 @@ export const changeErrors = [...commonErrors, NotFoundError, VersionConflictErro
 
 export const replayedDescription =
   'Whether this is the first result of the same idempotency key. Data that the first request did not change is current.';
+
+/** The number of inputs of a mutation of several entities, in words. */
+export const inputCount = `${inputsPerCall.min} to ${inputsPerCall.max}`;
+/** The validation of these inputs. Each of them is validated alone by `writeValid`. */
+export const validInputCount = { minLength: inputsPerCall.min, maxLength: inputsPerCall.max };
+
+/** Writes the valid inputs. Returns a success or an error for each input, in the order of the inputs. */
+export async function writeValid<Input, Row, Success>(
+  rule: z.ZodType<Input>,
+  inputs: readonly unknown[],
+  write: (valid: Input[]) => Promise<WriteResult<Row>[]>,
+  toSuccess: (written: Written<Row>) => Success,
+): Promise<Success[]> {
+  const parsed = inputs.map((input) => rule.safeParse(input));
+  const results = (await write(parsed.flatMap((one) => (one.success ? [one.data] : [])))).values();
+  return parsed.map((one) => {
+    // The errors plugin accepts errors as items, though its types do not.
+    if (!one.success) return new InvalidInputError(issuesOf(one.error)) as never;
+    const { value: result } = results.next();
+    if (result === undefined) throw new Error('An input has no result.');
+    return result instanceof Error ? (result as never) : toSuccess(result);
+  });
+}

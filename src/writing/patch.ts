@@ -1,122 +1,97 @@
 import type { Ctx, Run } from '../ctx.ts';
 import { joined } from '../db/rows.ts';
-import { AppError } from '../lib/errors.ts';
+import type { Statement } from '../db/statement.ts';
 import { newUuid } from '../lib/id.ts';
-import { writeInBatch } from './batch.ts';
-import {
-  earlierAnswer,
-  findEarlierAnswers,
-  type KeyValues,
-  keyConstraint,
-  keyPlaceholders,
-  keyValues,
-} from './idempotency.ts';
+import { type KeyValues, keyPlaceholders, keyValues } from './idempotency.ts';
 import type { PatchStatement, PatchStatements, Refused } from './patch-statement.ts';
-import { retryOnViolation } from './retry.ts';
 import type { Repeatable } from './rules.ts';
-
-/** The most updates in a batch. */
-const maxBatchSize = 100;
+import { latestCtx, type WriteResult, writeEach } from './write-each.ts';
 
 export interface PatchInput extends Repeatable {
   id: string;
   expectedVersion?: number | null | undefined;
 }
 
-/**
- * The outcome of a patch: the earlier result of its key, the written row, or the row that was not allowed to change.
- */
-export type PatchOutcome<Row> = { answer: unknown } | { after: Row } | { refused: Refused | null };
+/** The updates of a table. */
+export interface Patches<Input extends PatchInput, Row> {
+  /** The mutation, for the fingerprint of an idempotency key. */
+  mutation: string;
+  statementOf: PatchStatements;
+  /** Returns the columns to set. Others keep their values. */
+  columnsToSet(input: Input): Partial<Row>;
+  /** Returns the row of an earlier result. */
+  revive(answer: unknown): Row;
+  /** Throws the AppError that explains why the row was not allowed to change. */
+  refuse(row: Refused | null, input: Input): never;
+}
 
-interface Attempt {
+interface Attempt<Input extends PatchInput> {
   ctx: Ctx;
-  id: string;
+  input: Input;
   key: KeyValues;
+  /** The columns to set. */
+  set: string[];
   /** The input of the statement. */
   row: Record<string, unknown>;
 }
 
-function patchAll(run: Run, statement: PatchStatement, attempts: readonly Attempt[]) {
-  const ctx = attempts.at(-1)?.ctx;
-  if (ctx === undefined) throw new Error('A batch needs at least one update.');
-  const input = JSON.stringify(attempts.map(({ row }) => row));
-  return run(statement, { ...keyPlaceholders(ctx), input });
-}
-
-/** Returns the attempts whose id and key no earlier attempt has. Updates of the same row must run one after another. */
-function withoutDuplicates(attempts: readonly Attempt[]): Attempt[] {
-  const ids = new Set<string>();
-  const keys = new Set<string>();
-  return attempts.filter(({ id, key: { idempotencyKey } }) => {
-    if (ids.has(id) || keys.has(idempotencyKey ?? '')) return false;
-    ids.add(id);
-    if (idempotencyKey !== null) keys.add(idempotencyKey);
-    return true;
-  });
-}
-
-/**
- * Updates a row in one batch with concurrent requests. An attempt that must wait for another one joins the next batch.
- */
-async function patchInBatch(ctx: Ctx, statement: PatchStatement, attempt: Attempt) {
-  const request = { item: attempt, size: 1, maxSize: maxBatchSize };
-  for (;;) {
-    const outcomes = await writeInBatch(ctx, statement.name, request, async (run, attempts) => {
-      const firsts = withoutDuplicates(attempts);
-      const rows = await patchAll(run, statement, firsts);
-      const byId = new Map(rows.map((row) => [row.id, row]));
-      return new Map(firsts.map((first) => [first, byId.get(first.id)]));
-    });
-    if (outcomes === undefined || outcomes.has(attempt)) return outcomes?.get(attempt);
-  }
-}
-
-function outcomeOf<Row extends { id: string | null }>(
-  { key }: Attempt,
-  row: Awaited<ReturnType<typeof patchAll>>[number],
-): PatchOutcome<Row> {
-  const earlier = earlierAnswer(row, key);
-  if (earlier instanceof AppError) throw earlier;
-  if (earlier !== undefined) return { answer: earlier };
-  const { before, after } = row as unknown as { before: Refused | null; after: Row | null };
-  const written = joined(after);
-  return written === null ? { refused: joined(before) } : { after: written };
-}
-
-function newAttempt(ctx: Ctx, mutation: string, input: PatchInput, values: Record<string, unknown>): Attempt {
+function newAttempt<Input extends PatchInput, Row>(
+  ctx: Ctx,
+  { mutation, columnsToSet }: Patches<Input, Row>,
+  input: Input,
+): Attempt<Input> {
   const { id, expectedVersion } = input;
+  const values = columnsToSet(input);
+  const set = Object.keys(values);
   const { idempotencyKey, fingerprint } = keyValues(mutation, input, null);
   const key = { idempotencyKey, fingerprint };
   const change = { changeId: newUuid(), at: ctx.now, actor: ctx.viewer.actor, requestId: ctx.requestId };
-  const row = { ...values, ...key, ...change, id, set: Object.keys(values), expectedVersion };
-  return { ctx, id, key: { ...key, answer: null }, row };
+  const row = { ...values, ...key, ...change, id, set, expectedVersion };
+  return { ctx, input, key: { ...key, answer: null }, set, row };
+}
+
+type Outcome = PatchStatement extends Statement<(infer Row)[]> ? Row : never;
+
+async function patchAll<A extends Attempt<PatchInput>>(
+  run: Run,
+  statement: PatchStatement,
+  attempts: readonly A[],
+): Promise<Map<A, Outcome>> {
+  const input = JSON.stringify(attempts.map(({ row }) => row));
+  const rows = await run(statement, { ...keyPlaceholders(latestCtx(attempts)), input });
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  return new Map(
+    attempts.map((attempt) => {
+      const row = byId.get(attempt.input.id);
+      if (row === undefined) throw new Error('The statement returned no row for its input.');
+      return [attempt, row];
+    }),
+  );
 }
 
 /**
- * Runs a patch. `values` are the columns to set; others keep their values. Throws IdempotencyError. The caller explains
- * other refusals.
+ * Changes fields of rows in one statement. Inputs with the same id run one after another, in a statement each. Returns the
+ * results in the order of the inputs.
  */
-export async function runPatch<Row extends { id: string | null }>(
+export function runPatches<Input extends PatchInput, Row extends { id: string | null }>(
   ctx: Ctx,
-  { statementOf, mutation }: { statementOf: PatchStatements; mutation: string },
-  input: PatchInput,
-  values: Partial<Row>,
-): Promise<PatchOutcome<Row>> {
-  const attempt = newAttempt(ctx, mutation, input, values);
-  const { key } = attempt;
-  const statement = statementOf(Object.keys(values), key.idempotencyKey !== null);
-  return retryOnViolation<PatchOutcome<Row>>(
-    [keyConstraint],
-    async (tries) => {
-      const batched = tries === 1 ? await patchInBatch(ctx, statement, attempt) : undefined;
-      const row = batched ?? (await patchAll(ctx.run, statement, [attempt]))[0];
-      if (row === undefined) throw new Error('The statement returned no row for its input.');
-      return outcomeOf(attempt, row);
+  patches: Patches<Input, Row>,
+  inputs: readonly Input[],
+): Promise<WriteResult<Row>[]> {
+  const { statementOf, revive, refuse } = patches;
+  const attempts = inputs.map((input) => newAttempt(ctx, patches, input));
+  const set = new Set(attempts.flatMap((attempt) => attempt.set));
+  const hasKeys = attempts.some(({ key }) => key.idempotencyKey !== null);
+  const statement = statementOf([...set], hasKeys);
+  return writeEach<Attempt<Input>, Outcome, Row>(ctx, attempts, {
+    group: statement.name,
+    constraints: [],
+    write: (run, all) => patchAll(run, statement, all),
+    rowOf({ input }, outcome) {
+      const { before, after } = outcome as unknown as { before: Refused | null; after: Row | null };
+      return joined(after) ?? refuse(joined(before), input);
     },
-    async () => {
-      const answer = (await findEarlierAnswers(ctx, [key])).get(key.idempotencyKey ?? '');
-      if (answer instanceof AppError) throw answer;
-      return answer === undefined ? undefined : { answer };
-    },
-  );
+    revive,
+    settle: async () => new Map(),
+  });
 }

@@ -5,6 +5,9 @@ import { z } from '../lib/zod.ts';
 
 export const keptForMs = 24 * 60 * 60 * 1000;
 
+/** The number of inputs that a mutation of several entities takes, and the most that one statement writes. */
+export const inputsPerCall = { min: 1, max: 100 };
+
 export const idempotencyKey = z
   .string()
   .check((payload) => {
