@@ -37,7 +37,7 @@ import { accountByKey, accountPage } from './read.ts';
 import * as rules from './rules.ts';
 import { accountFilter } from './rules.ts';
 import type { AccountRow } from './table.ts';
-import { archiveAccount, restoreAccount, updateAccount } from './write.ts';
+import { archiveAccount, restoreAccount, updateAccount, updateAccounts } from './write.ts';
 
 const BillingInformation = builder
   .objectRef<{ emailRecipients: string[]; additionalEmailRecipients: string[] }>('BillingInformation')
@@ -282,6 +282,25 @@ builder.mutationField('updateAccount', (t) =>
     },
     errors: updateAccountResult,
     resolve: async (_, { input }, ctx) => toAccountSuccess(await updateAccount(ctx, input)),
+  }),
+);
+
+builder.mutationField('updateAccounts', (t) =>
+  t.field({
+    authScopes: { scope: 'accounts:write' },
+    type: [UpdateAccountSuccess],
+    description: `Changes fields of ${inputCount} accounts, each independently: a refused change does not affect the others. Changes of the same account are applied in the order of the inputs, so \`expectedVersion\` must be the version after the earlier ones. The results have the order of the inputs.`,
+    args: {
+      inputs: t.arg({
+        type: [UpdateAccountInput],
+        required: true,
+        validate: validInputCount,
+        description: `The changes, ${inputCount}.`,
+      }),
+    },
+    itemErrors: updateAccountResult,
+    resolve: (_, { inputs }, ctx) =>
+      writeValid(rules.updateAccountInput, inputs, (valid) => updateAccounts(ctx, valid), toAccountSuccess),
   }),
 );
 

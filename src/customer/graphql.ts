@@ -15,10 +15,17 @@ import { toTypeId } from '../lib/id.ts';
 import { requireScope } from '../lib/scope.ts';
 import { orderDescription } from '../listing/inputs.ts';
 import { IdTakenError } from '../writing/errors.ts';
-import { changeErrors, commonErrors, replayedDescription } from '../writing/graphql.ts';
+import {
+  changeErrors,
+  commonErrors,
+  inputCount,
+  replayedDescription,
+  validInputCount,
+  writeValid,
+} from '../writing/graphql.ts';
 import type { Written } from '../writing/idempotency.ts';
 import { entityInput } from '../writing/rules.ts';
-import { type CreatedCustomer, createCustomer } from './create.ts';
+import { type CreatedCustomer, createCustomer, createCustomers } from './create.ts';
 import {
   ArchiveCustomerInput,
   CreateCustomerInput,
@@ -233,6 +240,25 @@ builder.mutationField('createCustomer', (t) =>
     },
     errors: createCustomerResult,
     resolve: async (_, { input }, ctx) => toCreated(await createCustomer(ctx, input)),
+  }),
+);
+
+builder.mutationField('createCustomers', (t) =>
+  t.field({
+    authScopes: (_, { inputs }) => creationScopes(inputs),
+    type: [CreateCustomerSuccess],
+    description: `Creates ${inputCount} customers, each with its first account if \`account\` is given, and each independently: a refused one does not affect the others. The results have the order of the inputs.`,
+    args: {
+      inputs: t.arg({
+        type: [CreateCustomerInput],
+        required: true,
+        validate: validInputCount,
+        description: `The new customers, ${inputCount}.`,
+      }),
+    },
+    itemErrors: createCustomerResult,
+    resolve: (_, { inputs }, ctx) =>
+      writeValid(rules.createCustomerInput, inputs, (valid) => createCustomers(ctx, valid), toCreated),
   }),
 );
 

@@ -81,6 +81,22 @@ describe('the query plan', () => {
         },
       },
     ],
+    [
+      'createCustomers',
+      'mutation($inputs: [CreateCustomerInput!]!) { createCustomers(inputs: $inputs) { __typename } }',
+      {
+        inputs: [
+          {
+            id: 'new',
+            name: 'New',
+            primaryEmail: 'a@b.example',
+            address: { country: 'US' },
+            account: { id: 'first', name: 'First', aliases: ['first-alias'] },
+            idempotencyKey: 'create-customers',
+          },
+        ],
+      },
+    ],
   ])('has no sequential scan for %s', async (_, document, variables) => {
     expect(await planOf(document, variables)).not.toMatch(
       /Seq Scan on (accounts|customers|aliases|settings|changes|feed)\b/,

@@ -8,7 +8,7 @@ import {
 } from 'graphql';
 import { describe, expect, it } from 'vitest';
 import { buildSchema } from '../../src/schema.ts';
-import { mutationNames, webhookMutationNames } from '../support/mutations.ts';
+import { isBulk, mutationNames, typePrefixOf, webhookMutationNames } from '../support/mutations.ts';
 
 const schema = buildSchema();
 
@@ -35,13 +35,11 @@ it('has a test case for every mutation', () => {
 });
 
 describe.each(mutations.map((field) => [field.name, field] as const))('%s', (name, mutation) => {
-  // createAccounts returns the union of createAccount.
-  const type =
-    name === 'createAccounts' ? 'CreateAccount' : `${name.charAt(0).toUpperCase()}${name.slice(1)}`;
+  // A mutation of several inputs returns the union of the mutation of one.
+  const type = typePrefixOf(name);
 
   it('returns a non-null union whose success has replayed', () => {
-    const list = name === 'createAccounts';
-    expect(typeOf(mutation)).toBe(list ? `[${type}Result!]!` : `${type}Result!`);
+    expect(typeOf(mutation)).toBe(isBulk(name) ? `[${type}Result!]!` : `${type}Result!`);
     const success = membersOf(mutation).find((member) => member.name === `${type}Success`);
     expect(typeOf(success?.getFields().replayed)).toBe('Boolean!');
   });

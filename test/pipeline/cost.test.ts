@@ -65,16 +65,27 @@ describe('the cost of a request', () => {
     expect(await costOf(query, { n: null })).toBe(page(20));
   });
 
-  it('counts lists of ids, inputs and representations by their length', async () => {
+  it('counts lists of ids and representations by their length', async () => {
     const nodes = 'query($ids: [ID!]!) { nodes(nodeIds: $ids) { nodeId } }';
     expect(await costOf(nodes, { ids: Array(30).fill(nodeId) })).toBe(50 + 1 + 30 * 2);
     const entities =
       'query($all: [_Any!]!) { _entities(representations: $all) { ... on Account { id name } } }';
     const all = Array(30).fill({ __typename: 'Account', id: 'A1' });
     expect(await costOf(entities, { all })).toBe(50 + 1 + 30 * 3);
-    const create = 'mutation($all: [CreateAccountInput!]!) { createAccounts(inputs: $all) { __typename } }';
-    const inputs = listOf(3, (n) => ({ id: `N${n}`, name: 'New', customerId: 'C1' }));
-    expect(await costOf(create, { all: inputs })).toBe(50 + 1 + 3 * (100 + 2));
+  });
+
+  it.each([
+    ['createAccounts', 'CreateAccountInput', { name: 'New', customerId: 'C1' }],
+    [
+      'createCustomers',
+      'CreateCustomerInput',
+      { name: 'New', primaryEmail: 'a@b.example', address: { country: 'US' } },
+    ],
+    ['updateAccounts', 'UpdateAccountInput', { name: 'New' }],
+  ])('counts the inputs of %s', async (name, type, fields) => {
+    const document = `mutation($all: [${type}!]!) { ${name}(inputs: $all) { __typename } }`;
+    const all = listOf(3, (n) => ({ id: `N${n}`, ...fields }));
+    expect(await costOf(document, { all })).toBe(50 + 1 + 3 * (100 + 2));
   });
 
   it('is higher for writes, JSON, counts and aliases', async () => {

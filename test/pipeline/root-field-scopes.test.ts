@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Scope, scopes } from '../../src/lib/scope.ts';
 import { buildSchema } from '../../src/schema.ts';
-import { accountInput, createAccount, tenantWithCustomer } from '../support/fixtures.ts';
+import { accountInput, createAccount, customerInput, tenantWithCustomer } from '../support/fixtures.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
 
 const service = useService();
@@ -38,6 +38,10 @@ const needed: Record<string, [Scope | undefined, string]> = {
     'accounts:write',
     'mutation { createAccounts(inputs: [{ id: "", name: "", customerId: "C1" }]) { __typename } }',
   ],
+  'Mutation.updateAccounts': [
+    'accounts:write',
+    'mutation { updateAccounts(inputs: [{ id: "A1", name: "x" }]) { __typename } }',
+  ],
   'Mutation.updateAccount': ['accounts:write', mutation('updateAccount', '{ id: "A1", name: "x" }')],
   'Mutation.archiveAccount': ['accounts:write', mutation('archiveAccount', '{ id: "A1" }')],
   'Mutation.restoreAccount': ['accounts:write', mutation('restoreAccount', '{ id: "A1" }')],
@@ -58,6 +62,10 @@ const needed: Record<string, [Scope | undefined, string]> = {
   'Mutation.createCustomer': [
     'customers:write',
     mutation('createCustomer', '{ id: "C2", name: "x", primaryEmail: "a@b.example", address: {} }'),
+  ],
+  'Mutation.createCustomers': [
+    'customers:write',
+    'mutation { createCustomers(inputs: [{ id: "C3", name: "x", primaryEmail: "a@b.example", address: {} }]) { __typename } }',
   ],
   'Mutation.updateCustomer': ['customers:write', mutation('updateCustomer', '{ id: "C1", name: "x" }')],
   'Mutation.archiveCustomer': ['customers:write', mutation('archiveCustomer', '{ id: "C1" }')],
@@ -147,13 +155,22 @@ describe('a key without accounts:read', () => {
     );
   });
 
-  it('cannot create a first account with a customer', async () => {
+  it.each([
+    [
+      'createCustomer',
+      'mutation($input: CreateCustomerInput!) { createCustomer(input: $input) { __typename } }',
+    ],
+    [
+      'createCustomers',
+      'mutation($other: CreateCustomerInput!, $input: CreateCustomerInput!) { createCustomers(inputs: [$other, $input]) { __typename } }',
+    ],
+  ])('cannot create a first account with a customer by %s', async (field, document) => {
     const key = await service.newKey(owner, ['customers:write']);
     const { customerId: _, ...account } = accountInput({ id: 'A9' }) as Json;
-    const document = `mutation($input: CreateCustomerInput!) { createCustomer(input: $input) { __typename } }`;
-    const input = { id: 'C9', name: 'x', primaryEmail: 'a@b.example', address: { country: 'US' }, account };
-    const { errors } = await key.send(document, { input });
-    expect(refusals(errors)).toEqual([[['createCustomer'], 'FORBIDDEN', 'accounts:write']]);
-    expect((await owner.send('{ customer(id: "C9") { id } }')).data.customer).toBeNull();
+    const [other, input] = [customerInput({ id: 'C8' }), customerInput({ id: 'C9', account })];
+    const { errors } = await key.send(document, field === 'createCustomers' ? { other, input } : { input });
+    expect(refusals(errors)).toEqual([[[field], 'FORBIDDEN', 'accounts:write']]);
+    const { data } = await owner.send('{ other: customer(id: "C8") { id } customer(id: "C9") { id } }');
+    expect(data).toEqual({ other: null, customer: null });
   });
 });

@@ -23,16 +23,20 @@ const rename = (mutation: MutationName, id: string): MutationCase['later'] => [
 const renameA1 = rename('updateAccount', 'A1');
 const one = { changes: 1 };
 
-const customerCases: MutationCase[] = [
-  {
-    name: 'createCustomer',
+const customerCreations = (['createCustomer', 'createCustomers'] as const).map(
+  (name): MutationCase => ({
+    name,
     input: customerInput({ id: 'C9' }),
     other: customerInput({ id: 'C8' }),
     later: rename('updateCustomer', 'C9'),
     unknown: undefined,
     refused: customerInput({ id: 'C1' }),
     ...one,
-  },
+  }),
+);
+
+const customerCases: MutationCase[] = [
+  ...customerCreations,
   {
     name: 'updateCustomer',
     input: { id: 'C1', name: 'New name' },
@@ -62,7 +66,7 @@ const customerCases: MutationCase[] = [
   },
 ];
 
-const creations = (['createAccount', 'createAccounts'] as const).map(
+const accountCreations = (['createAccount', 'createAccounts'] as const).map(
   (name): MutationCase => ({
     name,
     input: accountInput({ id: 'A9', aliases: ['new'], settings: [setting('s')] }),
@@ -74,17 +78,21 @@ const creations = (['createAccount', 'createAccounts'] as const).map(
   }),
 );
 
-const accountCases: MutationCase[] = [
-  ...creations,
-  {
-    name: 'updateAccount',
+const accountUpdates = (['updateAccount', 'updateAccounts'] as const).map(
+  (name): MutationCase => ({
+    name,
     input: { id: 'A1', name: 'New name' },
     other: { id: 'A1', name: 'Other name' },
     later: renameA1,
     unknown: { id: 'nobody' },
     refused: { id: 'A1', status: 'DRAFT' },
     ...one,
-  },
+  }),
+);
+
+const accountCases: MutationCase[] = [
+  ...accountCreations,
+  ...accountUpdates,
   {
     name: 'archiveAccount',
     input: { id: 'A1' },

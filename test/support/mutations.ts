@@ -25,12 +25,14 @@ const owner = { selection: `${account.selection} ${customer.selection}`, fragmen
 /** Every mutation with the selection of its success. */
 const selections = {
   createCustomer: customer,
+  createCustomers: customer,
   updateCustomer: customer,
   archiveCustomer: customer,
   restoreCustomer: customer,
   createAccount: account,
   createAccounts: account,
   updateAccount: account,
+  updateAccounts: account,
   archiveAccount: account,
   restoreAccount: account,
   addAliases: account,
@@ -43,6 +45,23 @@ const selections = {
 export type MutationName = keyof typeof selections;
 
 export const mutationNames = Object.keys(selections) as MutationName[];
+
+/** The mutations of several inputs, each with the mutation whose input and result types it shares. */
+export const singleOf = {
+  createCustomers: 'createCustomer',
+  createAccounts: 'createAccount',
+  updateAccounts: 'updateAccount',
+} as const;
+
+export type BulkName = keyof typeof singleOf;
+
+export const isBulk = (name: string): name is BulkName => name in singleOf;
+
+/** Returns the part of the names of its types that a mutation determines, such as `CreateAccount`. */
+export function typePrefixOf(name: string): string {
+  const single = isBulk(name) ? singleOf[name] : name;
+  return `${single.charAt(0).toUpperCase()}${single.slice(1)}`;
+}
 
 const error = `
 ... on Error {
@@ -59,22 +78,21 @@ const error = `
 
 function documentOf(name: MutationName): string {
   const { selection, fragments } = selections[name];
-  const isBatch = name === 'createAccounts';
-  const type = isBatch ? 'CreateAccount' : `${name.charAt(0).toUpperCase()}${name.slice(1)}`;
-  const parameter = isBatch ? '$inputs: [CreateAccountInput!]!' : `$input: ${type}Input!`;
-  const argument = isBatch ? 'inputs: $inputs' : 'input: $input';
+  const type = typePrefixOf(name);
+  const parameter = isBulk(name) ? `$inputs: [${type}Input!]!` : `$input: ${type}Input!`;
+  const argument = isBulk(name) ? 'inputs: $inputs' : 'input: $input';
   return `mutation(${parameter}) { ${name}(${argument}) {
     __typename ... on ${type}Success { replayed ${selection} } ${error} } } ${fragments}`;
 }
 
-/** Sends a mutation and returns the whole response. `createAccounts` accepts one input or a list of inputs. */
+/** Sends a mutation and returns the whole response. A mutation of several inputs accepts one input or a list. */
 export function sendMutation(
   client: Client,
   name: MutationName,
   input: unknown,
   headers?: Record<string, string>,
 ): Promise<Answer> {
-  const variables = name === 'createAccounts' ? { inputs: [input].flat() } : { input };
+  const variables = isBulk(name) ? { inputs: [input].flat() } : { input };
   return client.send(documentOf(name), variables, headers);
 }
 
@@ -83,7 +101,7 @@ function fieldOf({ data, errors }: Answer, name: MutationName): Json {
   return data[name];
 }
 
-/** Returns the result in a response, a success or an error; the first result of `createAccounts`. */
+/** Returns the result in a response, a success or an error; the first result of several inputs. */
 export function resultOf(answer: Answer, name: MutationName): Json {
   return [fieldOf(answer, name)].flat()[0];
 }
@@ -93,9 +111,14 @@ export async function tryMutation(client: Client, name: MutationName, input: unk
   return resultOf(await sendMutation(client, name, input), name);
 }
 
+/** Sends a mutation of several inputs and returns the results in the order of the inputs. */
+export async function tryEach(client: Client, name: BulkName, inputs: object[]): Promise<Json[]> {
+  return fieldOf(await sendMutation(client, name, inputs), name);
+}
+
 /** Sends `createAccounts` and returns the results in the order of the inputs. */
-export async function tryCreateAccounts(client: Client, inputs: object[]): Promise<Json[]> {
-  return fieldOf(await sendMutation(client, 'createAccounts', inputs), 'createAccounts');
+export function tryCreateAccounts(client: Client, inputs: object[]): Promise<Json[]> {
+  return tryEach(client, 'createAccounts', inputs);
 }
 
 /** Sends a mutation that must succeed and returns the account or customer. */
