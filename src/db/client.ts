@@ -34,6 +34,11 @@ export interface Database {
    * other effects. Throws UnavailableError, and the errors of `work`.
    */
   transaction<T>(work: (run: Run) => Promise<T>, signal?: CancelSignal): Promise<T>;
+  /**
+   * Runs statements that all read the state of one instant, in a read-only transaction. `work` is called once. Throws
+   * UnavailableError, and the errors of `work`.
+   */
+  snapshot<T>(work: (run: Run) => Promise<T>): Promise<T>;
   /** Returns the milliseconds since the database last answered a request. */
   sinceAnswer(): number;
   /** Returns the number of connections for requests, and of calls that wait for one. */
@@ -83,18 +88,25 @@ function timeouts(limits: DatabaseLimits | undefined): Record<string, number> {
   };
 }
 
+const oneSnapshot = 'isolation level repeatable read, read only';
+
 /**
- * Returns the settings of sessions and the text that begins a transaction. Poolers reject or lose session settings, so
+ * Returns the settings of sessions and the texts that begin transactions. Poolers reject or lose session settings, so
  * there each transaction sets its own.
  */
 function sessionSetup({ prepare = true, limits }: DatabaseOptions) {
   if (prepare) {
     // Every statement suits all values, so planning it again for each call would only cost time.
     const planning = { plan_cache_mode: 'force_generic_plan' };
-    return { begin: 'begin', settings: { TimeZone: 'UTC', ...planning, ...timeouts(limits) } };
+    const settings = { TimeZone: 'UTC', ...planning, ...timeouts(limits) };
+    return { begin: 'begin', beginSnapshot: `begin ${oneSnapshot}`, settings };
   }
   const sets = Object.entries(timeouts(limits)).map(([name, value]) => `set local ${name} = ${value}`);
-  return { begin: ['begin', ...sets].join('; '), settings: { TimeZone: 'UTC' } };
+  return {
+    begin: ['begin', ...sets].join('; '),
+    beginSnapshot: [`begin ${oneSnapshot}`, ...sets].join('; '),
+    settings: { TimeZone: 'UTC' },
+  };
 }
 
 /**
@@ -240,7 +252,7 @@ function createStatementRunner(orm: Orm) {
 /** Opens a database. Connections are opened when they are needed. */
 export function openDatabase(options: DatabaseOptions): Database {
   const { connection, poolSize, prepare = true, limits, onDisk, isDiskFull } = options;
-  const { begin, settings } = sessionSetup(options);
+  const { begin, beginSnapshot, settings } = sessionSetup(options);
   const pool = openPool({
     ...unlimited,
     ...limits,
@@ -281,6 +293,14 @@ export function openDatabase(options: DatabaseOptions): Database {
     transaction: (work, signal) =>
       useSession(pool, (session) =>
         withRetry(() => transact(session, { begin, work: () => work(runnerOf(session)), signal })),
+      ),
+    snapshot: (work) =>
+      useSession(pool, (session) =>
+        transact(session, {
+          begin: beginSnapshot,
+          work: () => work(runnerOf(session)),
+          signal: undefined,
+        }),
       ),
     sinceAnswer: () => performance.now() - pool.answeredAt,
     diskError: () => pool.diskError,
