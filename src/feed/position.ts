@@ -25,12 +25,14 @@ export function encodePosition({ position, changeId }: Place): string {
 export interface GivenPosition {
   position: number;
   text: string;
+  /** The name of the argument that has it, for errors. */
+  argument: string;
 }
 
-function decode(text: string): GivenPosition | undefined {
+function decode(text: string): number | undefined {
   const bytes = Buffer.from(text, 'base64url');
   if (bytes.length !== numberBytes + idBytes || bytes.toString('base64url') !== text) return undefined;
-  return { position: bytes.readUIntBE(0, numberBytes), text };
+  return bytes.readUIntBE(0, numberBytes);
 }
 
 function invalid(argument: string, message: string): InvalidInputError {
@@ -39,16 +41,16 @@ function invalid(argument: string, message: string): InvalidInputError {
 
 /** Decodes a position. Throws InvalidInputError if the text is none. */
 export function parsePosition(text: string, argument = 'after'): GivenPosition {
-  const found = decode(text);
-  if (found !== undefined) return found;
-  throw invalid(argument, 'must be a position that `changes` or a webhook returned');
+  const position = decode(text);
+  if (position !== undefined) return { position, text, argument };
+  throw invalid(argument, 'must be a position that `changes`, a webhook or an export returned');
 }
 
 /** Throws InvalidInputError unless the feed has this change at the position. */
-export function assertPosition(given: GivenPosition, changeId: string | null, argument = 'after'): void {
+export function assertPosition(given: GivenPosition, changeId: string | null): void {
   if (encodePosition({ position: given.position, changeId }) === given.text) return;
   throw invalid(
-    argument,
+    given.argument,
     'is not a position in the feed of your tenant. It is of another tenant, or the database was restored from an older backup. In the second case, read your entities again, and continue from `latestPosition`',
   );
 }

@@ -145,7 +145,7 @@ const requestAgain = statement('redeliver_webhooks', (orm) =>
 
 async function checked(ctx: Ctx, text: string, argument: 'from' | 'to'): Promise<GivenPosition> {
   const given = parsePosition(text, argument);
-  assertPosition(given, await changeAtPosition(ctx, given.position), argument);
+  assertPosition(given, await changeAtPosition(ctx, given.position));
   return given;
 }
 
