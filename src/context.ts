@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Caller, Ctx, Loader, Run, Selects, WebhookTools } from './ctx.ts';
-import type { Database } from './db/client.ts';
+import type { StatementRunner } from './db/client.ts';
 import type { Append } from './feed/append.ts';
 import type { LiveFeed } from './feed/live.ts';
 import type { CancelSignal } from './lib/cancel.ts';
@@ -11,7 +11,7 @@ import type { RequestBatcher } from './lib/request-batching.ts';
 
 /** The parts that the contexts of all requests share. */
 export interface ContextParts {
-  database: Database;
+  database: StatementRunner;
   /** undefined: requests are not batched. */
   batcher?: RequestBatcher;
   log: Logger;

@@ -3,7 +3,7 @@ import type { Config } from '../config.ts';
 import { type Connection, type Database, openDatabase } from '../db/client.ts';
 import { applyMigrations, compareMigrations } from '../db/migrate.ts';
 import { runningEmbedded, startEmbedded } from '../embedded/postgres.ts';
-import { StartupError, UnreachableError } from '../lib/errors.ts';
+import { AppError, StartupError, UnavailableError, UnreachableError } from '../lib/errors.ts';
 import { countOf } from '../lib/wording.ts';
 import { findRoute, type Route } from './pooler.ts';
 
@@ -18,7 +18,8 @@ interface SystemError {
 
 /** Whether the driver or PostgreSQL reported the error. Errors of the service's own code have no code. */
 export function isDatabaseError(error: unknown): error is SystemError {
-  return error instanceof Error && typeof (error as SystemError).code === 'string';
+  if (!(error instanceof Error) || error instanceof AppError) return false;
+  return typeof (error as SystemError).code === 'string';
 }
 
 /** Whether PostgreSQL refuses the role, its password or the database, or a statement. */
@@ -51,7 +52,9 @@ function adviceFor({ code = '', message }: SystemError): string {
 
 /** Converts a database error to a StartupError that says why the database cannot be used. Returns other errors. */
 export function databaseProblem(error: unknown, { databaseUrl }: Config): unknown {
-  if (error instanceof StartupError || databaseUrl === undefined) return error;
+  if (error instanceof StartupError) return error;
+  if (databaseUrl === undefined)
+    return error instanceof UnavailableError ? new UnreachableError(error.message) : error;
   const cause = rootOf(error);
   if (!isDatabaseError(cause)) return error;
   const reason = cause.message || cause.code;
@@ -116,10 +119,10 @@ async function findDatabase(
 export async function withDatabase<T>(
   config: Config,
   command: (database: Database) => Promise<T>,
-  { migrates = false } = {},
+  { migrates = false, poolSize = 2 } = {},
 ): Promise<T> {
   const { connection, started, stop } = await findDatabase(config);
-  const database = openDatabase({ connection, poolSize: 2, prepare: config.database.prepare });
+  const database = openDatabase({ connection, poolSize, prepare: config.database.prepare });
   try {
     await requireVersion(database, config);
     if (!migrates) await (started ? applyMigrations : requireMigrated)(database);

@@ -1,9 +1,11 @@
+import { styleText } from 'node:util';
 import { ConfigError } from '../config/variables.ts';
 import { type Config, readConfig } from '../config.ts';
 import { type Check, isProblem, ok, problem } from './checks/check.ts';
 import { checkDatabase } from './checks/database.ts';
 import { checkEmbedded } from './checks/embedded.ts';
 import { checkIssuer, checkKeys, checkTrustedDocuments } from './checks/trust.ts';
+import { type Printed, printRows } from './output.ts';
 
 function explainConfig(error: unknown): Check[] {
   if (!(error instanceof ConfigError)) throw error;
@@ -43,4 +45,38 @@ export async function runChecks(env?: NodeJS.ProcessEnv, now: () => number = Dat
 /** Returns whether the service cannot run until a problem is solved. */
 export function mustAct(checks: readonly Check[]): boolean {
   return checks.some(isProblem);
+}
+
+const marks = {
+  ok: ['✓', 'green'],
+  warning: ['!', 'yellow'],
+  problem: ['✗', 'red'],
+} as const;
+
+/** Returns the lines of a check for a terminal. */
+function describeCheck({ name, status, message, advice }: Check): string {
+  const [mark, color] = marks[status];
+  // Respects NO_COLOR.
+  const shown = process.stdout.hasColors() ? styleText(color, mark) : mark;
+  const lines = [`${shown} ${name}: ${message}`, ...(advice === null ? [] : [`  ${advice}`])];
+  return lines.join('\n');
+}
+
+/** `accountgraph doctor`: prints the checks. The exit code is 1 if something must be done. */
+export async function doctorCommand(options: Printed): Promise<void> {
+  const checks = await runChecks();
+  if (process.stdout.isTTY && !options.json) for (const check of checks) console.log(describeCheck(check));
+  else {
+    printRows(
+      checks,
+      {
+        Status: ({ status }) => status,
+        Name: ({ name }) => name,
+        Message: ({ message }) => message,
+        Advice: ({ advice }) => advice ?? '',
+      },
+      options,
+    );
+  }
+  if (mustAct(checks)) process.exitCode = 1;
 }

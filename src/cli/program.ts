@@ -1,5 +1,6 @@
 import tab from '@bomb.sh/tab/commander';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
+import type { Printed } from './output.ts';
 
 /** Returns the text after the help of a command. */
 function examples(...lines: string[]): string {
@@ -20,6 +21,18 @@ function addServiceCommands(program: Command): void {
     .option('--json', 'print JSON')
     .addHelpText('after', examples('migrate', 'migrate --check'))
     .action(async (options) => (await import('./migrate.ts')).migrateCommand(options));
+  program
+    .command('doctor')
+    .description('check the configuration, the database and what the service needs, and say what to do')
+    .option('--json', 'print JSON')
+    .addHelpText('after', examples('doctor', 'doctor --json'))
+    .action(async (options) => (await import('./doctor.ts')).doctorCommand(options));
+  program
+    .command('config')
+    .description('print the configuration in force and where each value comes from')
+    .option('--json', 'print JSON')
+    .addHelpText('after', examples('config', 'config --json'))
+    .action(async (options: Printed) => (await import('./config.ts')).configCommand(options));
   program
     .command('schema')
     .description('print the GraphQL schema as SDL')
@@ -90,6 +103,94 @@ function addKeyCommands(program: Command): void {
     .action(async (id, options) => (await import('./keys.ts')).revokeKeyCommand(id, options));
 }
 
+function addImport(program: Command): void {
+  program
+    .command('import')
+    .description('import customers and accounts from a file, by the rules of the API')
+    .argument('<file>', 'the file: NDJSON, CSV, or an export of Togai, Stripe or Lago')
+    .requiredOption('--tenant <name>', 'the tenant that gets the records')
+    .addOption(
+      new Option(
+        '--type <type>',
+        'the type of records without one, as in CSV; keeps only this type of others',
+      ).choices(['customer', 'account']),
+    )
+    .addOption(
+      new Option('--format <format>', "the file's format (default: by its name)").choices([
+        'ndjson',
+        'csv',
+        'togai',
+        'stripe',
+        'lago',
+      ]),
+    )
+    .option('--map <file>', 'a JSON file that maps the columns of the source to fields')
+    .addOption(
+      new Option('--on-existing <mode>', 'what to do with a record whose id exists')
+        .choices(['fail', 'skip', 'update'])
+        .default('fail'),
+    )
+    .option('--dry-run', 'write nothing: run the import in a transaction and roll it back')
+    .option('--resume', 'continue an import of this file that ended early')
+    .option('--json', 'print the result as JSON')
+    .addHelpText(
+      'after',
+      examples(
+        'import accounts.csv --tenant acme --type account --dry-run',
+        'import accounts.csv --tenant acme --map mapping.json --on-existing update',
+        'import customers.json --tenant acme --format stripe',
+      ),
+    )
+    .action(async (file, options) => (await import('./import.ts')).importCommand(file, options));
+}
+
+function addExport(program: Command): void {
+  program
+    .command('export')
+    .description('export customers and accounts, or their history, from one snapshot')
+    .requiredOption('--tenant <name>', 'the tenant')
+    .option('--output <file>', 'the file to write (default: standard output)')
+    .addOption(
+      new Option('--format <format>', 'the format of the records')
+        .choices(['ndjson', 'csv'])
+        .default('ndjson'),
+    )
+    .addOption(
+      new Option('--type <type>', 'only records of this type; CSV needs one').choices([
+        'customer',
+        'account',
+      ]),
+    )
+    .option(
+      '--portable',
+      'leave out archived records and what the system makes, so that a tenant can import the rest',
+    )
+    .option('--since <position>', 'only what has changed since the export that printed this position')
+    .option('--history', 'export the changes instead of the records')
+    .option('--json', 'print the summary as JSON')
+    .addHelpText(
+      'after',
+      examples(
+        'export --tenant acme --output acme.ndjson',
+        'export --tenant acme --portable | gzip > acme.ndjson.gz',
+        'export --tenant acme --format csv --type account --output accounts.csv',
+        'export --tenant acme --history --since AAAAAAADiMp9Iqi__rk',
+      ),
+    )
+    .action(async (options) => (await import('./export.ts')).exportCommand(options));
+}
+
+function addSeedCommands(program: Command): void {
+  const seed = program.command('seed').description('create sample data');
+  seed
+    .command('demo')
+    .description('create a tenant with sample customers and accounts; running it again changes nothing')
+    .option('--tenant <name>', 'the tenant, which is created if it is missing', 'demo')
+    .option('--json', 'print JSON')
+    .addHelpText('after', examples('seed demo', 'seed demo --tenant sandbox'))
+    .action(async (options) => (await import('./seed.ts')).seedDemoCommand(options));
+}
+
 function addClientCommands(program: Command): void {
   program
     .command('listen')
@@ -135,6 +236,9 @@ export function createProgram(version: string): Command {
   addServiceCommands(program);
   addTenantCommands(program);
   addKeyCommands(program);
+  addImport(program);
+  addExport(program);
+  addSeedCommands(program);
   addClientCommands(program);
   addCompletion(program);
   program.addHelpText(
@@ -142,7 +246,7 @@ export function createProgram(version: string): Command {
     [
       '',
       'Exit codes: 0 done, 1 refused, 2 wrong usage, 3 database or service unavailable.',
-      'Environment variables configure all commands.',
+      'Environment variables configure all commands: see `accountgraph config`.',
     ].join('\n'),
   );
   return program;

@@ -3,6 +3,7 @@ import { drizzle } from 'drizzle-orm/postgres-js';
 import type postgres from 'postgres';
 import type { CancelSignal } from '../lib/cancel.ts';
 import type { UnavailableError } from '../lib/errors.ts';
+import { createGate } from '../lib/gate.ts';
 import { isRetryable, toUnavailableError } from './constraint.ts';
 import {
   closePool,
@@ -24,9 +25,8 @@ export type Run = <Answer>(
   signal?: CancelSignal,
 ) => Promise<Answer>;
 
-export interface Database {
-  /** For commands such as migrations. Requests use `run` and `transaction`. */
-  orm: Orm;
+/** Runs the statements of requests. */
+export interface StatementRunner {
   /** Runs one statement in its own transaction. A signal cancels it. Throws UnavailableError. */
   run: Run;
   /**
@@ -34,6 +34,19 @@ export interface Database {
    * other effects. Throws UnavailableError, and the errors of `work`.
    */
   transaction<T>(work: (run: Run) => Promise<T>, signal?: CancelSignal): Promise<T>;
+  /**
+   * Runs several writes in one transaction, each in a savepoint: a write that fails leaves those before it. Rolls all
+   * back if `work` throws, or at its end with `isDryRun`. The statements run one after another.
+   */
+  inOneTransaction<T>(
+    work: (runner: StatementRunner) => Promise<T>,
+    options?: { isDryRun?: boolean; signal?: CancelSignal },
+  ): Promise<T>;
+}
+
+export interface Database extends StatementRunner {
+  /** For commands such as migrations. Requests use `run` and `transaction`. */
+  orm: Orm;
   /**
    * Runs statements that all read the state of one instant, in a read-only transaction. `work` is called once. Throws
    * UnavailableError, and the errors of `work`.
@@ -153,18 +166,21 @@ interface Transaction<T> {
   begin: string;
   work: () => Promise<T>;
   signal: CancelSignal | undefined;
+  /** Whether to roll back at the end. */
+  isDryRun?: boolean;
 }
 
-async function transact<T>(session: Session, { begin, work, signal }: Transaction<T>): Promise<T> {
+async function transact<T>(session: Session, transaction: Transaction<T>): Promise<T> {
+  const { signal } = transaction;
   signal?.throwIfAborted();
-  const opening = session.client.unsafe(begin);
-  return endOnAbort(signal, session, opening, commitAfter(session, opening, work));
+  const opening = session.client.unsafe(transaction.begin);
+  return endOnAbort(signal, session, opening, endAfter(session, opening, transaction));
 }
 
-async function commitAfter<T>(
+async function endAfter<T>(
   { client, destroy }: Session,
   opening: PromiseLike<unknown>,
-  work: () => Promise<T>,
+  { work, isDryRun = false }: Transaction<T>,
 ): Promise<T> {
   await opening;
   let result: T;
@@ -174,10 +190,40 @@ async function commitAfter<T>(
     await client.unsafe('rollback').catch(destroy);
     throw error;
   }
+  if (isDryRun) {
+    await client.unsafe('rollback');
+    return result;
+  }
   const { command } = await client.unsafe('commit');
   if (command !== 'COMMIT')
     throw new Error('The transaction was rolled back because an error of a statement was ignored.');
   return result;
+}
+
+/** Returns a runner for the open transaction of a session. Its own transactions are savepoints. */
+function nestedRunner(session: Session, run: Run): StatementRunner {
+  const { client } = session;
+  const inTurn = createGate({ width: 1, failsAll: () => false });
+  const inSavepoint = <T>(work: () => Promise<T>, isDryRun = false): Promise<T> =>
+    inTurn(() =>
+      withRetry(async () => {
+        await client.unsafe('savepoint one_write');
+        try {
+          const result = await work();
+          await client.unsafe(`${isDryRun ? 'rollback to' : 'release'} savepoint one_write`);
+          return result;
+        } catch (error) {
+          await client.unsafe('rollback to savepoint one_write');
+          throw toUnavailableError(error, true) ?? error;
+        }
+      }),
+    );
+  return {
+    run: (statement, values) => inSavepoint(() => run(statement, values)),
+    transaction: (work) => inSavepoint(() => work(run)),
+    inOneTransaction: (work, { isDryRun } = {}) =>
+      inSavepoint(() => work(nestedRunner(session, run)), isDryRun),
+  };
 }
 
 interface PooledClient {
@@ -302,6 +348,11 @@ export function openDatabase(options: DatabaseOptions): Database {
           signal: undefined,
         }),
       ),
+    inOneTransaction: (work, { isDryRun = false, signal } = {}) =>
+      useSession(pool, (session) => {
+        const runner = nestedRunner(session, runnerOf(session));
+        return transact(session, { begin, work: () => work(runner), signal, isDryRun });
+      }),
     sinceAnswer: () => performance.now() - pool.answeredAt,
     diskError: () => pool.diskError,
     async probeDisk() {

@@ -12,6 +12,8 @@ let env: { DATABASE_URL: string };
 const helped = [
   ['serve'],
   ['migrate'],
+  ['doctor'],
+  ['config'],
   ['schema'],
   ['tenants', 'create'],
   ['tenants', 'list'],
@@ -19,6 +21,9 @@ const helped = [
   ['keys', 'create'],
   ['keys', 'list'],
   ['keys', 'revoke'],
+  ['import'],
+  ['export'],
+  ['seed', 'demo'],
   ['listen'],
   ['completion'],
 ];
