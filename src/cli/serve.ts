@@ -16,6 +16,7 @@ import { isLoopback } from '../lib/loopback.ts';
 import { createLog } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { readTrustedDocuments } from '../pipeline/manifest.ts';
+import { requireNoCodeGeneration } from './code-generation.ts';
 import {
   databaseProblem,
   requireMigrated,
@@ -291,6 +292,7 @@ function watchParent(onEnd: () => void): void {
 
 /** `accountgraph serve`: runs the service until SIGTERM, SIGINT, or the end of the npm that started it. */
 export async function serveCommand(): Promise<void> {
+  requireNoCodeGeneration();
   const config = readConfig();
   const started = start(config);
   let stopping = false;

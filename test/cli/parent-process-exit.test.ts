@@ -43,7 +43,7 @@ describe.runIf(process.platform === 'linux')('the service', patience, () => {
   });
 
   it.each([
-    ['node', `nohup "${process.execPath}" dist/main.js`],
+    ['node', 'nohup dist/main.js'],
     ['npm', 'nohup npm start'],
   ])('keeps running after the shell that started %s in the background ends', async (name, command) => {
     const output = programs.path(`${name}.txt`);

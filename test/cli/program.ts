@@ -29,10 +29,17 @@ export interface Running {
   stop(signal: NodeJS.Signals): Promise<Ended>;
 }
 
-function launch(command: string[], env: Env) {
+/** Where a program runs, and as which user. */
+interface Place {
+  cwd: string;
+  uid?: number;
+  gid?: number;
+}
+
+function launch(command: string[], env: Env, place: Place) {
   const [program = '', ...args] = command;
   const child = spawn(program, args, {
-    cwd: inject('checkout'),
+    ...place,
     env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '/', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -65,12 +72,12 @@ async function whenReady({ child, output, ended }: ReturnType<typeof launch>): P
   };
 }
 
-/** Runs programs of the compiled service in a temporary directory. They end after the tests of the file. */
-export function usePrograms() {
+/** Runs programs, by default in the compiled service. They end after the tests of the file. */
+export function usePrograms(placeOf: () => Place = () => ({ cwd: inject('checkout') })) {
   const launched: ChildProcess[] = [];
   let directory = '';
   const begin = (command: string[], env: Env) => {
-    const program = launch(command, env);
+    const program = launch(command, env, placeOf());
     launched.push(program.child);
     return program;
   };
@@ -82,7 +89,7 @@ export function usePrograms() {
     await until(async () => (await processesIn(directory)).length === 0);
     await rm(directory, { recursive: true, force: true, maxRetries: 10 });
   });
-  const main = [process.execPath, '--disallow-code-generation-from-strings', 'dist/main.js'];
+  const main = ['dist/main.js'];
   return {
     /** Returns a path in the directory. */
     path: (name: string) => join(directory, name),

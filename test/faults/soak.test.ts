@@ -183,6 +183,7 @@ it('uses bounded memory, descriptors and connections over time', {
   const tenant = await openTenant({ ...inject('server'), database: new URL(url).pathname.slice(1) });
   const running = await programs.serve({ DATABASE_URL: url, LOG_LEVEL: 'warn' }, [
     process.execPath,
+    '--disallow-code-generation-from-strings',
     '--trace-gc',
     'dist/main.js',
   ]);

@@ -34,7 +34,9 @@ describe('the source', () => {
   });
 
   it('creates no code from text', () => {
-    expect(linesMatching(src, /\beval\(|\bnew Function\(|['"](node:)?vm['"]/)).toEqual([]);
+    // It tries to, and refuses to start the service if that works.
+    const others = src.filter(({ path }) => path !== 'src/cli/code-generation.ts');
+    expect(linesMatching(others, /\beval\(|\bFunction\(|['"](node:)?vm['"]/)).toEqual([]);
   });
 
   it('has no classes except errors', () => {

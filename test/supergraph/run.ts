@@ -20,7 +20,12 @@ async function startAccounts(): Promise<Listening & { token: string }> {
     DATA_DIR: join(directory, 'data'),
   };
   const program = await launch(
-    { command: process.execPath, args: ['--import', 'tsx', 'src/main.ts'], cwd: root, env },
+    {
+      command: process.execPath,
+      args: ['--disallow-code-generation-from-strings', '--import', 'tsx', 'src/main.ts'],
+      cwd: root,
+      env,
+    },
     (output) => /Bearer agk_.*\n/.test(output),
   );
   return {
