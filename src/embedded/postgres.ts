@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StartupError } from '../lib/errors.ts';
 import { serverAccount } from './account.ts';
-import { findBinaries, reachableByOthers } from './binaries.ts';
+import { findBinaries, packagedFiles, reachableByOthers } from './binaries.ts';
 import { type Cluster, ensureDatabase, prepareDirectory, reasonOf } from './cluster.ts';
 import { acquireLock, isListening, socketPath } from './lock.ts';
 import { ensurePassword, NAME, readPassword, writeRules } from './password.ts';
@@ -43,6 +43,8 @@ const STABLE_MS = 10_000;
  * @throws StartupError if the directory is in use, unusable, or of another version or user
  */
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
+  // First, because without the package a usable data directory would not help.
+  packagedFiles();
   const places = pathsOf(options.dataDir);
   await prepareDirectory(places.dataDir, options.onNotice);
   const socket = socketOf(places.directory);

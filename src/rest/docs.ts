@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { acceptsGzip } from '../http/compression.ts';
@@ -41,8 +40,11 @@ interface File {
   read(): string | Promise<Buffer>;
 }
 
+/** The build copies Swagger UI there. The path from the source is the same as the path from the bundle. */
+const swaggerUi = new URL('../../dist/swagger-ui/', import.meta.url);
+
 function vendored(name: string): () => Promise<Buffer> {
-  return () => readFile(createRequire(import.meta.url).resolve(`swagger-ui-dist/${name}`));
+  return () => readFile(new URL(name, swaggerUi));
 }
 
 const files: Record<string, File> = {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmod, cp, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { TestProject } from 'vitest/node';
@@ -20,7 +20,6 @@ export default async function setup(project: TestProject): Promise<() => Promise
   await mkdir(cache, { recursive: true });
   const checkout = await mkdtemp(join(cache, 'accountgraph-test-'));
   await promisify(execFile)(process.execPath, ['.bundle.js', join(checkout, 'dist')], { cwd: root });
-  await chmod(join(checkout, 'dist', 'main.js'), 0o755);
   await mkdir(join(checkout, 'node_modules', '.bin'), { recursive: true });
   await symlink('../../dist/main.js', join(checkout, 'node_modules', '.bin', 'accountgraph'));
   await cp(join(root, 'package.json'), join(checkout, 'package.json'));
