@@ -21,6 +21,7 @@ const long = [
   'test/feed/subscription-*.test.ts',
   'test/listing/filtered-orders.test.ts',
   'test/listing/large-tenant.test.ts',
+  'test/package/**/*.test.ts',
   'test/pipeline/differential-long.test.ts',
   'test/readme/**/*.test.ts',
 ];
