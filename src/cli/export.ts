@@ -104,9 +104,8 @@ function summaryOf({ position, ...counts }: AnyExport): string {
   return `Exported ${parts.join(' and ')}. Export what changes from now on with --since ${position}`;
 }
 
-/** Returns the error for the terminal; undefined if the reader of the output, such as `head`, has enough. */
+/** Converts the errors of a wrong option, and of output that cannot be written. Returns other errors. */
 function explain(error: unknown, { output }: Options, failure: NodeJS.ErrnoException | undefined): unknown {
-  if (failure?.code === 'EPIPE' && output === undefined) return undefined;
   if (failure !== undefined)
     return new StartupError(`${output ?? 'Standard output'} cannot be written: ${failure.message}.`);
   return error instanceof InvalidInputError ? new StartupError(`The option --${error.message}.`) : error;
@@ -125,7 +124,9 @@ export async function exportCommand(options: Options): Promise<void> {
     else console.log(summary);
   } catch (error) {
     await sink.discard();
-    const problem = explain(error, options, sink.failure());
-    if (problem !== undefined) throw problem;
+    const failure = sink.failure();
+    // The reader of standard output, such as `head`, has enough.
+    if (failure?.code === 'EPIPE' && options.output === undefined) return;
+    throw explain(error, options, failure);
   }
 }
