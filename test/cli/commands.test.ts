@@ -164,6 +164,57 @@ describe.concurrent('a command', { timeout: 60_000 }, () => {
     expect(await json('migrate', '--check')).toEqual({ missing: 0 });
   });
 
+  describe('on a terminal', () => {
+    const onTerminal = (command: string, more: object = {}) =>
+      programs.shell(`script -qec 'node dist/main.js ${command}' /dev/null`, {
+        ...env,
+        TERM: 'xterm-256color',
+        ...more,
+      });
+
+    it('prints a table with aligned columns', async () => {
+      answerOf(await programs.run(['tenants', 'create', 'a-rather-long-name'], env));
+      answerOf(await programs.run(['tenants', 'create', 'b', '--currency', 'EUR'], env));
+      const { stdout } = await onTerminal('tenants list');
+      const lines = stdout.split('\r\n');
+      expect(lines[0]).toMatch(/^Name +Currency {2}Net terms$/);
+      const column = lines[0]?.indexOf('Currency');
+      const [long, short] = ['a-rather-long-name', 'b '].map((start) =>
+        lines.find((line) => line.startsWith(start)),
+      );
+      expect([long?.indexOf('USD'), short?.indexOf('EUR')]).toEqual([column, column]);
+    });
+
+    it('prints colors unless NO_COLOR is set', async () => {
+      const startOfColor = String.fromCharCode(27);
+      expect((await onTerminal('doctor')).stdout).toContain(
+        `${startOfColor}[32m✓${startOfColor}[39m database: `,
+      );
+      const plain = (await onTerminal('doctor', { NO_COLOR: '1' })).stdout;
+      expect(plain).toContain('✓ database: ');
+      expect(plain).not.toContain(startOfColor);
+    });
+  });
+
+  it('prints the checks of doctor, and exits with 1 if something must be done', async () => {
+    const good = await programs.run(['doctor'], env);
+    expect(good.stdout).toMatch(/^ok\tdatabase\t.*\t$/m);
+    const wrong = await programs.run(['doctor', '--json'], { ...env, PORT: 'abc' });
+    expect(wrong.code).toBe(1);
+    expect(JSON.parse(wrong.stdout)).toMatchObject([
+      { name: 'configuration', status: 'problem', message: 'PORT must be a whole number from 0 to 65535.' },
+    ]);
+  });
+
+  it('prints the configuration in force without secrets', async () => {
+    const variables = JSON.parse(answerOf(await programs.run(['config', '--json'], env)));
+    expect(variables).toContainEqual({ name: 'HOST', value: '127.0.0.1', source: 'default' });
+    expect(variables).toContainEqual({ name: 'PORT', value: '0', source: 'environment' });
+    const lines = answerOf(await programs.run(['config'], { ...env, SESSION_KEYS: 'x'.repeat(32) }));
+    expect(lines).toMatch(/^SESSION_KEYS\t\*\*\*\tenvironment$/m);
+    expect(lines).not.toContain('xxx');
+  });
+
   it('creates a key with scopes, which keys list prints', async () => {
     answerOf(await programs.run(['tenants', 'create', 'scoped'], env));
     const some = ['--scopes', 'customers:read,accounts:read'];
