@@ -1,6 +1,10 @@
-import { StartupError } from '../lib/errors.ts';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 
-function canGenerateCode(): boolean {
+const flag = '--disallow-code-generation-from-strings';
+
+/** Returns whether this process can run strings as code. */
+export function canGenerateCode(): boolean {
   try {
     Function();
     return true;
@@ -10,13 +14,14 @@ function canGenerateCode(): boolean {
 }
 
 /**
- * Requires the flag of Node.js that the first line of main.ts names. A running process cannot set it, because V8 reads
- * it when it creates the global object.
- * @throws StartupError if strings can be run as code
+ * Runs the service in a child process with the flag of Node.js that the first line of main.ts names, and exits when the
+ * child does. A running process cannot set the flag, because V8 reads it when it creates the global object.
  */
-export function requireNoCodeGeneration(): void {
-  if (!canGenerateCode()) return;
-  throw new StartupError(
-    'This process can run strings as code. Start the service as `accountgraph`, or with `node --disallow-code-generation-from-strings`.',
-  );
+export async function serveInChild(): Promise<never> {
+  const [, program = ''] = process.argv;
+  const args = [...process.execArgv, flag, program, 'serve', '--ends-with-parent'];
+  const child = spawn(process.execPath, args, { stdio: 'inherit' });
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
+  const [code] = await once(child, 'exit');
+  process.exit(typeof code === 'number' ? code : 1);
 }

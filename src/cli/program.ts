@@ -12,8 +12,9 @@ function addServiceCommands(program: Command): void {
   program
     .command('serve')
     .description('run the service (the default command)')
+    .addOption(new Option('--ends-with-parent', 'stop when the parent process ends').hideHelp())
     .addHelpText('after', examples('serve'))
-    .action(async () => (await import('./serve.ts')).serveCommand());
+    .action(async (options) => (await import('./serve.ts')).serveCommand(options));
   program
     .command('migrate')
     .description('apply missing migrations to the database')

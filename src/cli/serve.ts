@@ -16,7 +16,7 @@ import { isLoopback } from '../lib/loopback.ts';
 import { createLog } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { readTrustedDocuments } from '../pipeline/manifest.ts';
-import { requireNoCodeGeneration } from './code-generation.ts';
+import { canGenerateCode, serveInChild } from './code-generation.ts';
 import {
   databaseProblem,
   requireMigrated,
@@ -291,8 +291,8 @@ function watchParent(onEnd: () => void): void {
 }
 
 /** `accountgraph serve`: runs the service until SIGTERM, SIGINT, or the end of the npm that started it. */
-export async function serveCommand(): Promise<void> {
-  requireNoCodeGeneration();
+export async function serveCommand({ endsWithParent = false }: { endsWithParent?: boolean }): Promise<void> {
+  if (canGenerateCode()) return serveInChild();
   const config = readConfig();
   const started = start(config);
   let stopping = false;
@@ -304,6 +304,6 @@ export async function serveCommand(): Promise<void> {
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal));
   // npm forwards SIGTERM and SIGINT, but the service would outlive an npm that is killed.
-  if (config.endsWithParent) watchParent(() => void stop('SIGTERM'));
+  if (endsWithParent || config.endsWithParent) watchParent(() => void stop('SIGTERM'));
   await started;
 }

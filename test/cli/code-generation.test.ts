@@ -1,10 +1,10 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { access, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { until } from '../db/processes.ts';
 import { templateName } from '../support/global-setup.ts';
 import { usePostgres } from './postgres.ts';
-import { sentenceOf, usePrograms } from './program.ts';
+import { ask, sentenceOf, usePrograms } from './program.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const server = usePostgres();
@@ -78,9 +78,37 @@ it('runs no strings as code in npm run dev', patience, async () => {
   expect(await attemptsIn('dev', ['npm', 'run', 'dev'], inRoot)).toEqual(nothing);
 });
 
-it('refuses to start without the flag of Node.js', async () => {
-  const { ended } = programs.open(['dist/main.js'], {}, [process.execPath]);
-  expect(sentenceOf(await ended)).toBe(
-    'This process can run strings as code. Start the service as `accountgraph`, or with `node --disallow-code-generation-from-strings`.',
-  );
+describe('a start without the flag of Node.js', patience, () => {
+  async function serveWithout() {
+    const env = { DATABASE_URL: await server.create(templateName) };
+    const running = await programs.serve(env, [process.execPath, 'dist/main.js']);
+    const { pid } = running.child;
+    const child = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).trim();
+    const isRunning = () =>
+      access(`/proc/${child}`).then(
+        () => true,
+        () => false,
+      );
+    return { running, child, isRunning };
+  }
+
+  it('serves in a child process with the flag', async () => {
+    const { running, child, isRunning } = await serveWithout();
+    const command = await readFile(`/proc/${child}/cmdline`, 'utf8');
+    expect(command.split('\0')).toContain('--disallow-code-generation-from-strings');
+    expect((await ask(running.url, undefined, '{ __typename }')).status).toBe(401);
+    expect(await running.stop('SIGTERM')).toMatchObject({ code: 0 });
+    expect(await isRunning()).toBe(false);
+  });
+
+  it('ends the child process when its parent is killed', async () => {
+    const { running, isRunning } = await serveWithout();
+    running.child.kill('SIGKILL');
+    await until(async () => !(await isRunning()));
+  });
+
+  it('exits with the code of the child process', async () => {
+    const wrong = programs.open(['dist/main.js'], { PORT: 'abc' }, [process.execPath]);
+    expect(sentenceOf(await wrong.ended)).toBe('PORT must be a whole number from 0 to 65535.');
+  });
 });
