@@ -55,10 +55,14 @@ export async function readCheckpoint(file: string): Promise<Checkpoint | undefin
   }
 }
 
-/** Replaces the checkpoint, so that a crash leaves the old one or the new one. */
+/** Replaces the checkpoint, so that a crash leaves the old one or the new one. Throws StartupError. */
 export async function writeCheckpoint(file: string, value: Checkpoint): Promise<void> {
   const path = pathOf(file);
-  const handle = await open(`${path}.new`, 'w');
+  const handle = await open(`${path}.new`, 'w', 0o600).catch((error: Error) => {
+    throw new StartupError(
+      `The checkpoint ${path} cannot be written: ${error.message}. Copy the file to a directory where you can write.`,
+    );
+  });
   try {
     await handle.writeFile(JSON.stringify(value));
     await handle.sync();

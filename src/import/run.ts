@@ -128,7 +128,7 @@ async function startOf({ file, read, tenant, onExisting, resume }: ImportOptions
   const name = `${file}.checkpoint.json`;
   if (!resume) {
     throw new StartupError(
-      `An import of ${file} ended early. Continue it with --resume, or delete ${name} to start again.`,
+      `An import of ${file} is running or ended early. Continue it with --resume, or delete ${name} to start again.`,
     );
   }
   if (earlier.hash === hash) return earlier;

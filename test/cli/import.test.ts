@@ -120,6 +120,15 @@ describe('accountgraph import', { timeout: 120_000 }, () => {
     );
   });
 
+  it('names a directory where it cannot write its checkpoint', async () => {
+    await newTenant('readonly');
+    const file = '/proc/self/environ';
+    const given = ['import', file, '--tenant', 'readonly', '--format', 'ndjson'];
+    const { code, stderr } = await programs.run(given, env);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^The checkpoint \/proc\/self\/environ\.checkpoint\.json cannot be written: /);
+  });
+
   it('ends with exit code 3 if the database is unavailable', async () => {
     const file = await newFile('one.ndjson', [customer]);
     const nowhere = { DATABASE_URL: 'postgres://me@127.0.0.1:1/accounts' };

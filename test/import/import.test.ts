@@ -360,7 +360,7 @@ describe('an import that ended early', () => {
     await importPart(target, file, 1);
     await expect(importFile(target, file)).rejects.toThrow(
       new StartupError(
-        `An import of ${file} ended early. Continue it with --resume, or delete ${file}.checkpoint.json to start again.`,
+        `An import of ${file} is running or ended early. Continue it with --resume, or delete ${file}.checkpoint.json to start again.`,
       ),
     );
     await expect(importFile(target, file, { resume: true, onExisting: 'skip' })).rejects.toThrow(
