@@ -44,6 +44,12 @@ describe('unrestrictedIn', () => {
       'beside a function',
       `select * from unnest($2::text[]) as w(id) join accounts on ${mine} and accounts.id = w.id`,
     ],
+    ['by the id of the tenant', 'select * from tenants where tenants.id = $1'],
+    [
+      'by the tenant it is joined with',
+      'select * from tenants t join accounts on accounts.tenant_id = t.id where t.id = $1',
+    ],
+    ['in an update of the tenant', `update tenants set name = 'x' where tenants.id = $1`],
     ['in an update', `update accounts set name = 'x' where ${mine}`],
     [
       'in a delete',
@@ -65,6 +71,15 @@ describe('unrestrictedIn with an unrestricted table', () => {
   it.each([
     ['has no condition', 'select * from accounts', ['accounts']],
     ['compares another value', 'select * from accounts where accounts.tenant_id = $2', ['accounts']],
+    ['compares another id with a tenant', 'select * from tenants where tenants.id = $2', ['tenants']],
+    ['compares the id of another table', 'select * from accounts where accounts.id = $1', ['accounts']],
+    ['compares a tenant by another column', 'select * from tenants where tenants.name = $1', ['tenants']],
+    [
+      'trusts a tenant_id in tenants',
+      'select * from tenants join accounts on accounts.tenant_id = tenants.tenant_id where tenants.id = $1',
+      ['accounts'],
+    ],
+    ['changes the id of a tenant', 'update tenants set id = $2 where tenants.id = $1', ['set id']],
     ['compares a constant', 'select * from accounts where accounts.tenant_id = 1', ['accounts']],
     [
       'compares the column with itself',

@@ -37,7 +37,7 @@ export async function unrestrictedIn(query: Query): Promise<string[]> {
 
 /**
  * Second line of defence between tenants: rejects a statement if a table, also in a sub-query, is not restricted by
- * `tenant_id = <the tenant of the request>`. Throws UnrestrictedError.
+ * `tenant_id = <the tenant of the request>`, or `tenants` by its `id`. Throws UnrestrictedError.
  */
 export async function requireTenant(name: string, query: Query): Promise<void> {
   const problems = await unrestrictedIn(query);
@@ -47,7 +47,11 @@ export async function requireTenant(name: string, query: Query): Promise<void> {
   );
 }
 
-const tenantColumn = 'tenant_id';
+/** Returns the column of a table that holds the tenant. */
+const tenantColumnOf = (table: unknown): string => (table === 'tenants' ? 'id' : 'tenant_id');
+
+/** Tables by their aliases. */
+type Tables = ReadonlyMap<string, string>;
 
 interface Check {
   /** The numbers of the parameters that hold the tenant. */
@@ -60,7 +64,7 @@ interface Level {
   /** The names of CTEs, which hide tables. */
   ctes: ReadonlySet<string>;
   /** The tables that are restricted to the tenant, by their aliases. */
-  bound: ReadonlySet<string>;
+  bound: Tables;
 }
 
 /**
@@ -69,7 +73,7 @@ interface Level {
  */
 export function unrestricted(statement: unknown, params: ReadonlySet<number>): string[] {
   const check: Check = { params, problems: [] };
-  walk(check, statement, { ctes: new Set(), bound: new Set() });
+  walk(check, statement, { ctes: new Set(), bound: new Map() });
   return check.problems;
 }
 
@@ -87,34 +91,39 @@ function walk(check: Check, node: unknown, level: Level): void {
   }
 }
 
-/** Returns the table of a `tenant_id` column. A column without its table is ambiguous, so it does not count. */
-function tenantOf(node: unknown): string | undefined {
-  const [table, column, ...rest] = columnPath(uncast(node)) ?? [];
-  return column === tenantColumn && rest.length === 0 ? String(table) : undefined;
+/**
+ * Returns the alias of the table whose tenant an expression is. A column without its table is ambiguous, so it does not
+ * count.
+ */
+function tenantOf(node: unknown, tables: Tables): string | undefined {
+  const [name, column, ...rest] = columnPath(uncast(node)) ?? [];
+  const table = tables.get(String(name));
+  if (table === undefined || rest.length > 0) return undefined;
+  return column === tenantColumnOf(table) ? String(name) : undefined;
 }
 
-/** Returns whether an expression is the tenant of the request, or the `tenant_id` of a restricted table. */
+/** Returns whether an expression is the tenant of the request, or that of a restricted table. */
 function isTenant({ params }: Check, node: unknown, { bound }: Level): boolean {
   const param = nodeOfKind('ParamRef', uncast(node));
   if (param !== undefined) return params.has(Number(param.number));
-  const table = tenantOf(node);
-  return table !== undefined && bound.has(table);
+  return tenantOf(node, bound) !== undefined;
 }
 
 /** Finds the tables that the conditions restrict, directly or through each other, and reports the others. */
 function findBound(check: Check, from: From, { ctes, bound: outer }: Level): Level {
-  const bound = new Set([...outer].filter((name) => !from.names.has(name)));
+  const bound = new Map([...outer].filter(([name]) => !from.names.has(name)));
   const facts = from.conditions.flatMap(({ condition, of }) =>
     equalities(condition).flatMap(([a, b]) => [
-      { table: tenantOf(a), other: b, of },
-      { table: tenantOf(b), other: a, of },
+      { name: tenantOf(a, from.tables), other: b, of },
+      { name: tenantOf(b, from.tables), other: a, of },
     ]),
   );
   for (let before = -1; before !== bound.size; ) {
     before = bound.size;
-    for (const { table, other, of } of facts) {
-      if (table === undefined || !from.tables.has(table) || of?.has(table) === false) continue;
-      if (isTenant(check, other, { ctes, bound })) bound.add(table);
+    for (const { name, other, of } of facts) {
+      const table = name === undefined ? undefined : from.tables.get(name);
+      if (name === undefined || table === undefined || of?.has(name) === false) continue;
+      if (isTenant(check, other, { ctes, bound })) bound.set(name, table);
     }
   }
   for (const [name, table] of from.tables) {
@@ -166,7 +175,7 @@ function checkChange(check: Check, node: Tree, around: Level): void {
     ...outer,
     ctes: withoutTarget(outer.ctes, relation),
   });
-  checkTenantUnchanged(check, node.targetList);
+  checkTenantUnchanged(check, relation, node.targetList);
   walk(check, rest, { ...level, ctes: outer.ctes });
 }
 
@@ -174,17 +183,18 @@ function withoutTarget(ctes: ReadonlySet<string>, relation: unknown): ReadonlySe
   return new Set([...ctes].filter((name) => !isTree(relation) || name !== relation.relname));
 }
 
-/** Reports assignments to `tenant_id`: no row may move to another tenant. */
-function checkTenantUnchanged({ problems }: Check, targets: unknown): void {
-  const moves = listOf(targets).some((target) => nodeOfKind('ResTarget', target)?.name === tenantColumn);
-  if (moves) problems.push(`set ${tenantColumn}`);
+/** Reports assignments to the tenant: no row may move to another one. */
+function checkTenantUnchanged({ problems }: Check, relation: unknown, targets: unknown): void {
+  const column = tenantColumnOf(isTree(relation) ? relation.relname : undefined);
+  const moves = listOf(targets).some((target) => nodeOfKind('ResTarget', target)?.name === column);
+  if (moves) problems.push(`set ${column}`);
 }
 
 function checkInsert(check: Check, node: Tree, around: Level): void {
   const outer = checkCtes(check, node.withClause, around);
   const table = isTree(node.relation) ? node.relation : {};
   const place = listOf(node.cols).findIndex(
-    (column) => nodeOfKind('ResTarget', column)?.name === tenantColumn,
+    (column) => nodeOfKind('ResTarget', column)?.name === tenantColumnOf(table.relname),
   );
   const query = nodeOfKind('SelectStmt', node.selectStmt) ?? {};
   const level = checkSelect(check, query, outer);
@@ -194,8 +204,9 @@ function checkInsert(check: Check, node: Tree, around: Level): void {
   if (place < 0 || !tenants.every((tenant) => isTenant(check, tenant, level))) {
     check.problems.push(`insert into ${table.relname}`);
   }
-  if (isTree(node.onConflictClause)) checkTenantUnchanged(check, node.onConflictClause.targetList);
+  if (isTree(node.onConflictClause)) checkTenantUnchanged(check, table, node.onConflictClause.targetList);
   // A conflicting row has the same key, which begins with the tenant.
-  const bound = new Set([...outer.bound, nameOf(table), 'excluded']);
+  const own = String(table.relname);
+  const bound = new Map([...outer.bound, [nameOf(table), own], ['excluded', own]]);
   walk(check, [node.onConflictClause, node.returningClause], { ctes: outer.ctes, bound });
 }
