@@ -4,6 +4,7 @@ import { getRequestListener } from '@hono/node-server';
 import type { Logger } from 'pino';
 import { createAuthenticator } from './auth/authenticate.ts';
 import type { VerifyJwt } from './auth/jwt.ts';
+import { createNewestTenants } from './auth/newest-tenants.ts';
 import { createSessions } from './auth/session-token.ts';
 import { createContext, createPoolShares } from './context.ts';
 import type { Caller, Selects } from './ctx.ts';
@@ -216,11 +217,13 @@ export function createApp(options: AppOptions) {
   };
   const feed = { append, live };
   const batcher = createRequestBatcher(batchesAtOnce);
-  const parts = { database, batcher, log, feed, shares, webhooks: tools?.forRequests };
+  const { note: noteTenant, newest: newestTenant } = createNewestTenants();
+  const parts = { database, batcher, log, feed, shares, noteTenant, webhooks: tools?.forRequests };
   const { issue: issueSession, verify: verifySession } = createSessions(database, options.sessionKeys);
+  const tokens = { noteUse: useLog.note, verifyJwt, verifySession, newestTenant };
   const callers = {
     log,
-    authenticate: createAuthenticator({ database, noteUse: useLog.note, verifyJwt, verifySession }),
+    authenticate: createAuthenticator({ database, ...tokens }),
     issueSession,
     createContext: (caller: Caller, selects: Selects) => createContext(parts, caller, selects),
     spend: options.costPerMinute === 0 ? undefined : createBudgets(options.costPerMinute),

@@ -15,6 +15,8 @@ export interface ContextParts {
   /** undefined: requests are not batched. */
   batcher?: RequestBatcher;
   log: Logger;
+  /** Passes a changed tenant to later requests. undefined: there are none. */
+  noteTenant?: Ctx['noteTenant'];
   /** undefined: the context cannot read the feed. */
   feed?: { append: Append; live: LiveFeed };
   webhooks?: WebhookTools | undefined;
@@ -184,6 +186,10 @@ export function createContext(parts: ContextParts, caller: Caller, selects: Sele
     transaction,
     webhooks,
     ...createLoading(() => ctx, schedule),
+    noteTenant(tenant) {
+      ctx.viewer = { ...ctx.viewer, tenant };
+      parts.noteTenant?.(tenant);
+    },
     async appendChanges() {
       if (feed === undefined) throw new Error('This context has no change feed.');
       await feed.append();

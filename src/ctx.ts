@@ -4,10 +4,11 @@ import type { ChangeFilter } from './feed/rules.ts';
 import type { FeedEntry } from './feed/table.ts';
 import type { Cancel } from './lib/cancel.ts';
 import type { BatchRequest } from './lib/request-batching.ts';
+import type { TenantRow } from './tenant/table.ts';
 
 /** The caller, identified by its bearer token. */
 export interface Viewer {
-  tenant: { id: number; name: string; baseCurrency: string; netTermDays: number };
+  tenant: TenantRow;
   keyName: string;
   scopes: readonly string[];
   /** When the token expires; null: never. */
@@ -121,6 +122,8 @@ export interface Ctx {
   prime<Key, Value>(loader: Loader<Key, Value>, key: Key, value: Value): void;
   /** Clears the caches of all loaders. A write calls this before it primes the new values. */
   forget(): void;
+  /** Sets the changed tenant of the viewer, for the rest of this request and for later requests to this replica. */
+  noteTenant(tenant: TenantRow): void;
   /** undefined: the server has no keys to encrypt the secrets of webhooks. */
   webhooks: WebhookTools | undefined;
   /** Appends the changes that have committed to the feed, so that a read has them. */

@@ -81,6 +81,7 @@ const typesWithoutScopes = new Set(
   AccountEdge AliasConnection AliasEdge ChangeConnection ChangeFeedConnection ChangeFeedEdge ChangeEdge CustomerEdge PageInfo
   CreateAccountSuccess UpdateAccountSuccess ArchiveAccountSuccess RestoreAccountSuccess
   CreateCustomerSuccess UpdateCustomerSuccess ArchiveCustomerSuccess RestoreCustomerSuccess
+  UpdateTenantSuccess TenantChange TenantChangeEdge NameTakenError
   AddAliasesSuccess RemoveAliasesSuccess TransferAliasSuccess PutSettingsSuccess RemoveSettingsSuccess
   AliasTakenError IdTakenError IdempotencyError InvalidInputError LimitExceededError NotAllowedInStatusError
   NotFoundError VersionConflictError AliasClash InputIssue`.split(/\s+/),

@@ -6,6 +6,7 @@ import type { UseLog } from '../tenant/last-used.ts';
 import { keysByTokenHash, tenantsByName } from '../tenant/read.ts';
 import { createLookUp } from './cached-lookup.ts';
 import type { VerifyJwt } from './jwt.ts';
+import type { NewestTenants } from './newest-tenants.ts';
 import { isSession, type Sessions } from './session-token.ts';
 
 /** Returns the caller of a request, or undefined if its token is missing, unknown, expired or revoked. */
@@ -15,6 +16,8 @@ export interface AuthenticatorOptions {
   database: Database;
   /** Records that a key was used. Called only if the key was not cached. */
   noteUse?: UseLog['note'];
+  /** Returns the newest known version of a tenant. Undefined if this process changes no tenants. */
+  newestTenant?: NewestTenants['newest'];
   /** Undefined if JWTs are not accepted. */
   verifyJwt?: VerifyJwt | undefined;
   /** Undefined if session tokens are not accepted. */
@@ -45,7 +48,10 @@ function createKeyLookUp({ database, noteUse }: AuthenticatorOptions) {
 }
 
 /** Returns the caller of a JWT: its subject, in the tenant that it names. */
-function createJwtLookUp({ database, verifyJwt }: AuthenticatorOptions) {
+function createJwtLookUp(
+  { database, verifyJwt }: AuthenticatorOptions,
+  newestTenant: NewestTenants['newest'],
+) {
   const tenantNamed = createLookUp<Viewer['tenant']>(async (names) => {
     const rows = await database.run(tenantsByName, { names });
     const tenants = new Map(rows.map((row) => [row.name, row]));
@@ -54,8 +60,10 @@ function createJwtLookUp({ database, verifyJwt }: AuthenticatorOptions) {
   return async (token: string): Promise<Viewer | undefined> => {
     const claims = await verifyJwt?.(token);
     if (claims === undefined) return undefined;
-    const tenant = await tenantNamed(claims.tenantName);
-    if (tenant === undefined) return undefined;
+    const found = await tenantNamed(claims.tenantName);
+    const tenant = found && newestTenant(found);
+    // A cached tenant may have been renamed.
+    if (tenant?.name !== claims.tenantName) return undefined;
     const { subject, scopes, expiresAt } = claims;
     return { tenant, keyName: subject, scopes, expiresAt, actor: `jwt:${subject}` };
   };
@@ -63,14 +71,17 @@ function createJwtLookUp({ database, verifyJwt }: AuthenticatorOptions) {
 
 /** Creates the function that authenticates requests. A cached token needs no statement. */
 export function createAuthenticator(options: AuthenticatorOptions): Authenticate {
+  const { newestTenant = (tenant) => tenant } = options;
   const viewerOfKey = createKeyLookUp(options);
-  const viewerOfJwt = createJwtLookUp(options);
+  const viewerOfJwt = createJwtLookUp(options, newestTenant);
   return async (authorization) => {
     const token = bearerToken(authorization);
     if (token === undefined) return undefined;
     if (isJwt(token) && !isSession(token)) return viewerOfJwt(token);
     if (!isJwt(token) && !isApiKey(token)) return undefined;
     const viewer = await (isJwt(token) ? options.verifySession?.(token) : viewerOfKey(tokenHash(token)));
-    return viewer === undefined || hasExpired(viewer) ? undefined : viewer;
+    if (viewer === undefined || hasExpired(viewer)) return undefined;
+    const tenant = newestTenant(viewer.tenant);
+    return tenant === viewer.tenant ? viewer : { ...viewer, tenant };
   };
 }

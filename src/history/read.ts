@@ -14,12 +14,13 @@ export function isVersion(value: string): boolean {
   return /^[1-9]\d{0,9}$/.test(value) && Number(value) < 2 ** 31;
 }
 
-async function changePage(
+/** Returns a page of a list in the order of versions, newest first. Throws InvalidInputError. */
+export async function changePage<Row extends { version: number }>(
   ctx: Ctx,
   args: PageArgs,
-  { order, select, count }: List<ChangeRow>,
-  values: Record<string, unknown>,
-): Promise<ListPage<ChangeRow>> {
+  { order, select, count }: List<Row>,
+  values: Record<string, unknown> = {},
+): Promise<ListPage<Row>> {
   const page = parsePage(args, orderName, ([version, tie]) => isVersion(version) && tie === '');
   return {
     ...(await runPage(ctx.run, page, { order, select, values })),

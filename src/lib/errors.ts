@@ -23,6 +23,7 @@ export const errorCodes = {
   NOT_FOUND: 'The tenant has no entity of this type with this id.',
   ID_TAKEN: 'The id already names an account or a customer, or is an alias that has not ended.',
   ALIAS_TAKEN: 'An alias already names another account for some or all of the time.',
+  NAME_TAKEN: 'Another tenant has the name, or had it before.',
   VERSION_CONFLICT: 'The entity has changed since the expected version.',
   NOT_ALLOWED_IN_STATUS: 'The status of the entity, or of its customer, does not allow this change.',
   IDEMPOTENCY_KEY_REUSED: 'The idempotency key was used before with another input.',

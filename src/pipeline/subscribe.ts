@@ -7,7 +7,7 @@ import {
   type OperationDefinitionNode,
 } from 'graphql';
 import { isAsyncIterable } from 'graphql-yoga';
-import type { ChangeBatch, ChangeStream } from '../ctx.ts';
+import type { Caller, ChangeBatch, ChangeStream } from '../ctx.ts';
 import { createCancel } from '../lib/cancel.ts';
 import type { Engine, Event, Events, Exchange, Operation, Part } from './exchange.ts';
 
@@ -35,6 +35,16 @@ function channelKey({ caller, definition, params }: Operation): string {
   const variables = Object.entries(params.variables ?? {}).filter(([name]) => !ignored.has(name));
   const { tenant, scopes } = caller.viewer;
   return JSON.stringify([tenant.id, scopes, params.query, params.operationName, variables.sort()]);
+}
+
+/**
+ * Returns the caller of a subscription for the changes of now. Its tenant may have changed since the subscription began.
+ * The feed ends subscriptions with invalid tokens, so this keeps their viewers.
+ */
+async function currentCaller(caller: Caller): Promise<Caller> {
+  const found = await caller.renew?.().catch(() => undefined);
+  const viewer = { ...caller.viewer, tenant: found?.tenant ?? caller.viewer.tenant };
+  return { ...caller, viewer, now: new Date(), cancel: createCancel() };
 }
 
 /** Runs a document for each change of a batch, with one instant and new loaders. */
@@ -122,11 +132,14 @@ export function createSubscribe(argsFor: ArgsFor, options: NonNullable<Execution
     const channel = channels.get(key) ?? { subscriptions: 0, results: new WeakMap() };
     channels.set(key, channel);
     channel.subscriptions += 1;
+    const runNow = async (batch: ChangeBatch) => {
+      const caller = await currentCaller(operation.caller);
+      return runForChanges({ ...argsFor(engine, { ...operation, caller }), options }, batch);
+    };
     const run = (batch: ChangeBatch) => {
       const known = channel.results.get(batch);
       if (known !== undefined) return known;
-      const caller = { ...operation.caller, now: new Date(), cancel: createCancel() };
-      const running = runForChanges({ ...argsFor(engine, { ...operation, caller }), options }, batch);
+      const running = runNow(batch);
       channel.results.set(batch, running);
       return running;
     };

@@ -1,8 +1,13 @@
 import { sql } from 'drizzle-orm';
 import { accounts } from '../account/table.ts';
+import type { Ctx } from '../ctx.ts';
 import { customers } from '../customer/table.ts';
+import { tenantId } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
-import { type ApiKeyRow, apiKeys, tenants } from './table.ts';
+import { changePage } from '../history/read.ts';
+import type { ListPage, PageArgs } from '../lib/page.ts';
+import { keysetList } from '../listing/keyset.ts';
+import { type ApiKeyRow, apiKeys, type TenantChangeRow, tenantChanges, tenants } from './table.ts';
 
 const usableKey = {
   keyId: apiKeys.id,
@@ -91,3 +96,14 @@ export const tenantSize = statement('tenant_size', (orm) => {
         and (${apiKeys.expiresAt} is null or ${apiKeys.expiresAt} > now())`,
     );
 });
+
+const changesOfTenant = keysetList('tenant_changes', {
+  table: tenantChanges,
+  order: { by: tenantChanges.version, type: 'integer', direction: 'DESC' },
+  where: sql`${tenantChanges.tenantId} = ${tenantId}`,
+});
+
+/** Returns a page of the changes of the tenant, newest first. Throws InvalidInputError. */
+export function tenantChangePage(ctx: Ctx, args: PageArgs): Promise<ListPage<TenantChangeRow>> {
+  return changePage(ctx, args, changesOfTenant);
+}

@@ -1,7 +1,9 @@
-import { currency, netTermDays } from '../lib/fields.ts';
-import { report, text } from '../lib/rule.ts';
+import { AppError } from '../lib/errors.ts';
+import { currency, expectedVersion, netTermDays } from '../lib/fields.ts';
+import { neverCleared, report, text } from '../lib/rule.ts';
 import { scopes as names } from '../lib/scope.ts';
 import { z } from '../lib/zod.ts';
+import { idempotencyKey } from '../writing/rules.ts';
 
 export const name = z
   .string()
@@ -21,7 +23,7 @@ export const scopes = z
   .array(z.enum(names))
   .min(1)
   .describe(
-    `The scopes of the token, from ${names.map((name) => `\`${name}\``).join(', ')}. A write scope includes the read scope. \`keys:manage\` has no effect in the APIs: keys are managed on the command line.`,
+    `The scopes of the token, from ${names.map((name) => `\`${name}\``).join(', ')}. A write scope includes the read scope. \`keys:manage\` allows changes of the tenant and reading its history; keys are managed on the command line.`,
   );
 
 const days = /^([1-9]\d{0,4})d$/;
@@ -43,8 +45,36 @@ export const expiry = z.string().transform((value, { addIssue }) => {
   return z.NEVER;
 });
 
+export const baseCurrency = currency.describe(
+  'The invoice currency of accounts without one, an ISO 4217 code in upper case.',
+);
+export const defaultNetTermDays = netTermDays.describe(
+  'The net terms in days of accounts without their own.',
+);
+
 export const newTenant = z.object({
   name,
-  baseCurrency: currency.default('USD'),
-  netTermDays: netTermDays.default(30),
+  baseCurrency: baseCurrency.default('USD'),
+  netTermDays: defaultNetTermDays.default(30),
 });
+
+/** An absent field keeps its value. */
+export const updateTenantInput = z.object({
+  name: neverCleared(name),
+  baseCurrency: neverCleared(baseCurrency),
+  netTermDays: neverCleared(defaultNetTermDays),
+  expectedVersion: expectedVersion.nullish(),
+  idempotencyKey: idempotencyKey.nullish(),
+});
+
+export type UpdateTenantInput = z.output<typeof updateTenantInput>;
+
+export class NameTakenError extends AppError {
+  readonly code = 'NAME_TAKEN';
+  readonly tenantName: string;
+
+  constructor(tenantName: string) {
+    super(`The name ${JSON.stringify(tenantName)} is or was that of another tenant. Use another name.`);
+    this.tenantName = tenantName;
+  }
+}

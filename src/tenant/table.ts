@@ -3,12 +3,14 @@ import {
   check,
   foreignKey,
   integer,
+  jsonb,
   pgTable,
   primaryKey,
   smallint,
   text,
   unique,
   uuid,
+  varchar,
 } from 'drizzle-orm/pg-core';
 import { betweenCheck, bytesColumn, instantColumn, textColumn } from '../db/columns.ts';
 import { currency, netTermDays } from '../lib/fields.ts';
@@ -23,10 +25,46 @@ export const tenants = pgTable(
     baseCurrency: textColumn(currency).notNull(),
     netTermDays: smallint().notNull(),
     createdAt: instantColumn().notNull(),
+    version: integer().notNull().default(1),
+    /** Null if the tenant never changed. */
+    updatedAt: instantColumn(),
   },
   (t) => [
     unique('tenants_name_key').on(t.name),
     betweenCheck('tenants_net_term_days_check', t.netTermDays, netTermDays),
+  ],
+);
+
+/** The fields of a tenant that can change. */
+export interface TenantFields extends Record<string, unknown> {
+  name: string;
+  baseCurrency: string;
+  netTermDays: number;
+}
+
+/**
+ * The history of tenants. Each row has all fields, so the first state of a tenant is `before` of its first change. A
+ * trigger (see the migrations) refuses updates and deletes.
+ */
+export const tenantChanges = pgTable(
+  'tenant_changes',
+  {
+    tenantId: integer().notNull(),
+    /** The version of the tenant after the change. */
+    version: integer().notNull(),
+    at: instantColumn().notNull(),
+    actor: varchar({ length: 260 }).notNull(),
+    requestId: varchar({ length: 100 }).notNull(),
+    before: jsonb().$type<TenantFields>().notNull(),
+    after: jsonb().$type<TenantFields>().notNull(),
+  },
+  (t) => [
+    primaryKey({ name: 'tenant_changes_pkey', columns: [t.tenantId, t.version] }),
+    foreignKey({
+      name: 'tenant_changes_tenant_id_fkey',
+      columns: [t.tenantId],
+      foreignColumns: [tenants.id],
+    }),
   ],
 );
 
@@ -59,4 +97,5 @@ export const apiKeys = pgTable(
 );
 
 export type TenantRow = typeof tenants.$inferSelect;
+export type TenantChangeRow = typeof tenantChanges.$inferSelect;
 export type ApiKeyRow = typeof apiKeys.$inferSelect;

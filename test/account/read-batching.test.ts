@@ -7,6 +7,7 @@ import { byId } from '../../src/lib/entity-key.ts';
 import { createRequestBatcher } from '../../src/lib/request-batching.ts';
 import { createAccount, tenantWithCustomer } from '../support/fixtures.ts';
 import { type Client, useService } from '../support/service.ts';
+import { tenantRow } from '../support/tenants.ts';
 
 const service = useService();
 const count = 30;
@@ -28,7 +29,7 @@ async function newTenant(): Promise<Client> {
 }
 
 const viewerOf = ({ tenantId }: Client) => ({
-  tenant: { id: tenantId, name: 'test', baseCurrency: 'EUR', netTermDays: 30 },
+  tenant: tenantRow(tenantId),
   keyName: 'test',
   scopes: [],
   expiresAt: null,

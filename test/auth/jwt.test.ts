@@ -5,7 +5,8 @@ import type { JwtOptions } from '../../src/auth/jwt.ts';
 import { customerInput } from '../support/fixtures.ts';
 import { acme, type Key, newKey, openIssuer, sign, withIssuer } from '../support/jwt-issuer.ts';
 import { statusOf } from '../support/replica.ts';
-import { type App, type Client, type Json, useService } from '../support/service.ts';
+import { type App, type Client, clientThrough, type Json, useService } from '../support/service.ts';
+import { updateTenant } from '../support/tenants.ts';
 
 const service = useService();
 
@@ -174,6 +175,45 @@ describe('an invalid JWT', () => {
     const early = await sign(key, acme({ nbf: nowS() + 20 }));
     const statuses = await withJwts((app) => Promise.all([statusOf(late, app), statusOf(early, app)]));
     expect(statuses).toEqual([200, 200]);
+  });
+});
+
+describe('a JWT that names a tenant by its old name', () => {
+  const renaming = `mutation { updateTenant(input: { name: "new-name" }) { ... on UpdateTenantSuccess { tenant { name } } } }`;
+
+  it('is rejected at once by the replica that renamed the tenant, and within 5 seconds by others', async () => {
+    const client = await service.newTenant({ name: 'old-name' });
+    const scope = 'keys:manage';
+    const [old, renamed] = [
+      await sign(key, { tenant: 'old-name', scope }),
+      await sign(key, { tenant: 'new-name', scope }),
+    ];
+    await withJwts((here) =>
+      withJwts(async (there) => {
+        expect(await Promise.all([here, there].map((app) => statusOf(old, app)))).toEqual([200, 200]);
+        expect((await ask(here, old, renaming)).data.updateTenant.tenant).toEqual({ name: 'new-name' });
+        expect([await statusOf(old, here), await statusOf(renamed, here)]).toEqual([401, 200]);
+        vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 5_000 });
+        try {
+          expect([await statusOf(old, there), await statusOf(renamed, there)]).toEqual([401, 200]);
+        } finally {
+          vi.useRealTimers();
+        }
+        expect(await statusOf(client.token, here)).toBe(200);
+      }),
+    );
+  });
+
+  it('is accepted again with its old name', async () => {
+    const client = await service.newTenant({ name: 'first-name' });
+    const token = await sign(key, { tenant: 'first-name' });
+    await withJwts(async (app) => {
+      const there = clientThrough(app, client);
+      await updateTenant(there, { name: 'second-name' });
+      expect(await statusOf(token, app)).toBe(401);
+      await updateTenant(there, { name: 'first-name' });
+      expect(await statusOf(token, app)).toBe(200);
+    });
   });
 });
 

@@ -1,10 +1,11 @@
 import { sql } from 'drizzle-orm';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { openStream, type Stream } from '../support/event-stream.ts';
 import { setting, tenantWithAccounts } from '../support/fixtures.ts';
 import { useServer } from '../support/http-server.ts';
 import { type MutationName, mutate } from '../support/mutations.ts';
 import { type Client, type Json, openApp, useService } from '../support/service.ts';
+import { updateTenant } from '../support/tenants.ts';
 
 const service = useService();
 const socket = useServer((request, response) => service.listener(request, response));
@@ -165,6 +166,28 @@ describe('accountChanged with concurrent writes', () => {
   const rowOf = ({ tenantId }: Client, id: string, version: number) => sql`
     insert into changes (tenant_id, id, customer_id, account_id, kind, at, actor, request_id, version)
     values (${tenantId}, uuidv7(), 'C1', ${id}, 'ACCOUNT_UPDATED', now(), 'key_x', 'r', ${version})`;
+
+  it('has the values that an account inherits now, not those when the subscription began', async () => {
+    const client = await tenantWithAccounts(service);
+    const query = 'subscription { accountChanged { account { invoiceCurrency netTermDays } } }';
+    const streams = [
+      await openStream(socket.url, client, query),
+      await openStream(second.url, client, query),
+    ];
+    await updateTenant(client, { baseCurrency: 'EUR', netTermDays: 45 });
+    // Replicas cache tokens for some seconds.
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 5_000 });
+    try {
+      await mutate(client, 'updateAccount', { id: 'A1', name: 'Second' });
+      for (const stream of streams) {
+        const [change] = await changes(stream, 1);
+        expect(change.account).toEqual({ invoiceCurrency: 'EUR', netTermDays: 45 });
+        stream.leave();
+      }
+    } finally {
+      vi.useRealTimers();
+    }
+  });
 
   it('delivers the change of a slow transaction without delaying others', async () => {
     const client = await tenantWithAccounts(service);

@@ -8,7 +8,13 @@ import {
 } from 'graphql';
 import { describe, expect, it } from 'vitest';
 import { buildSchema } from '../../src/schema.ts';
-import { isBulk, mutationNames, typePrefixOf, webhookMutationNames } from '../support/mutations.ts';
+import {
+  isBulk,
+  mutationNames,
+  tenantMutationNames,
+  typePrefixOf,
+  webhookMutationNames,
+} from '../support/mutations.ts';
 
 const schema = buildSchema();
 
@@ -30,7 +36,7 @@ const typeOf = (field: { type: unknown } | undefined) => String(field?.type);
 
 it('has a test case for every mutation', () => {
   expect(mutations.map(({ name }) => name).toSorted()).toEqual(
-    [...mutationNames, ...webhookMutationNames].toSorted(),
+    [...mutationNames, ...webhookMutationNames, ...tenantMutationNames].toSorted(),
   );
 });
 

@@ -47,7 +47,7 @@ const allowed: Record<string, readonly string[]> = {
   history: [...shared, 'listing'],
   feed: [...shared, 'history'],
   writing: [...shared, 'history'],
-  tenant: [...shared],
+  tenant: [...shared, 'listing', 'history', 'writing'],
   auth: [...shared, 'tenant'],
   'import-formats': ['lib', 'rules'],
   import: [...platform, ...domains, 'tenant', 'context', 'import-formats'],

@@ -5,9 +5,10 @@ import { scopes } from '../../src/lib/scope.ts';
 import { json, sendRaw } from '../support/http.ts';
 import { expectRequestError } from '../support/refusal.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
+import { tenantRow } from '../support/tenants.ts';
 
 const viewerOf = (actor: string, id = 1): Viewer => ({
-  tenant: { id, name: 't', baseCurrency: 'USD', netTermDays: 30 },
+  tenant: tenantRow(id),
   keyName: 'k',
   scopes: [],
   expiresAt: null,

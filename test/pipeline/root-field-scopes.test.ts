@@ -30,6 +30,7 @@ const needed: Record<string, [Scope | undefined, string]> = {
   'Mutation.rotateWebhookSecret': ['webhooks:manage', mutation('rotateWebhookSecret', '{ nodeId: "x" }')],
   'Mutation.testWebhookEndpoint': ['webhooks:manage', mutation('testWebhookEndpoint', '{ nodeId: "x" }')],
   'Mutation.redeliver': ['webhooks:manage', mutation('redeliver', '{ nodeId: "x", from: "", to: "" }')],
+  'Mutation.updateTenant': ['keys:manage', mutation('updateTenant', '{ netTermDays: 366 }')],
   'Mutation.createAccount': [
     'accounts:write',
     mutation('createAccount', '{ id: "", name: "", customerId: "C1" }'),

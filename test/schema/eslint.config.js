@@ -39,6 +39,8 @@ export default [
               'AccountReference',
               'PageInfo',
               'Tenant',
+              // Named by its version.
+              'TenantChange',
               'Viewer',
               'WebhookBacklog',
               // Named by its node id only: nobody chooses its id.

@@ -5,7 +5,7 @@ import type { Client, Json, Service } from './service.ts';
 /** A list that the API exposes as a connection. */
 export interface Listing {
   name: string;
-  /** Selects the connection as `list`, alone or in `owner`, with `connectionFields` and `pageVariables`. */
+  /** Selects the connection as `list`, alone, in `owner` or in `owner` of the viewer, with `connectionFields` and `pageVariables`. */
   document: string;
   /** Creates a tenant whose list is empty. */
   newClient(service: Service): Promise<Client>;
@@ -99,7 +99,7 @@ const badArguments: [PageArguments, string, string][] = [
   [{ first: 1, last: 1 }, 'first', 'INVALID_VALUE'],
 ];
 
-const listIn = (data: Json): Json => data.list ?? data.owner.list;
+const listIn = (data: Json): Json => data.list ?? (data.owner ?? data.viewer.owner).list;
 
 function pager(listing: Listing, client: Client) {
   return async (args: PageArguments = {}): Promise<Json> => {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { newUuid, parseTypeId, toTypeId } from '../../src/lib/id.ts';
 import {
@@ -98,9 +99,35 @@ const timelineListing: Listing = {
     deleteRows(service, client, { table: 'aliases', column: 'value', values: ids }),
 };
 
-/** The history of an account and of a customer, and the alias timeline of an account. */
+async function addTenantChanges(client: Client, count: number): Promise<string[]> {
+  const ids: string[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const id = randomUUID();
+    await databaseOf(client).execute(sql`
+      insert into tenant_changes (tenant_id, version, at, actor, request_id, before, after)
+      select ${client.tenantId}, count(*) + 2, '2026-01-01', 'key_1', ${id}, '{}', '{}'
+      from tenant_changes where tenant_id = ${client.tenantId}`);
+    ids.unshift(id);
+  }
+  return ids;
+}
+
+const tenantListing: Listing = {
+  name: 'the history of a tenant',
+  document: `query(${pageVariables}) { viewer { owner: tenant {
+    list: history(${pageArguments}) { ${connectionFields.replaceAll('{ id }', '{ id: requestId }')} } } } }`,
+  newClient: tenantWithAccount,
+  make: (_, client, count) => addTenantChanges(client, count),
+  makeTied: (_, client, count) => addTenantChanges(client, count),
+  addFirst: async (client) => String((await addTenantChanges(client, 1))[0]),
+  remove: (service, client, ids) =>
+    deleteRows(service, client, { table: 'tenant_changes', column: 'request_id', values: ids }),
+};
+
+/** The histories of an account, a customer and a tenant, and the alias timeline of an account. */
 export const recordListings: Listing[] = [
   historyListing('account'),
   historyListing('customer'),
+  tenantListing,
   timelineListing,
 ];

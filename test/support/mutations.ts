@@ -137,6 +137,9 @@ export const accepted = (results: Json[]): Json[] =>
   results.filter((result) => result.replayed !== undefined);
 export const refused = (results: Json[]): Json[] => results.filter((result) => result.replayed === undefined);
 
+/** The mutations of tenants, which test/tenant tests. */
+export const tenantMutationNames = ['updateTenant'] as const;
+
 /** The mutations of webhook endpoints, which test/webhook tests. */
 export const webhookMutationNames = [
   'createWebhookEndpoint',

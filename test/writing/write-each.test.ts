@@ -13,12 +13,13 @@ import { listOf } from '../support/field-limits.ts';
 import { customerInput, setting } from '../support/fixtures.ts';
 import { tryEach } from '../support/mutations.ts';
 import { type Client, useService } from '../support/service.ts';
+import { tenantRow } from '../support/tenants.ts';
 
 const service = useService();
 
 /** Returns a context whose writes share no statement with other requests. */
 function contextOf({ tenantId }: Client): Ctx {
-  const tenant = { id: tenantId, name: 'test', baseCurrency: 'EUR', netTermDays: 30 };
+  const tenant = tenantRow(tenantId);
   const viewer = { tenant, keyName: 'test', scopes: [], expiresAt: null, actor: 'test' };
   const caller = { viewer, requestId: 'test', now: new Date(), cancel: createCancel() };
   return createContext({ database: service.database, log: pino({ level: 'silent' }) }, caller);
