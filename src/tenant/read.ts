@@ -1,13 +1,20 @@
 import { sql } from 'drizzle-orm';
 import { accounts } from '../account/table.ts';
-import type { Ctx } from '../ctx.ts';
+import type { Ctx, Loader } from '../ctx.ts';
 import { customers } from '../customer/table.ts';
-import { tenantId } from '../db/rows.ts';
+import { given, tenantId } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
 import { changePage } from '../history/read.ts';
 import type { ListPage, PageArgs } from '../lib/page.ts';
 import { keysetList } from '../listing/keyset.ts';
-import { type ApiKeyRow, apiKeys, type TenantChangeRow, tenantChanges, tenants } from './table.ts';
+import {
+  type ApiKeyRow,
+  apiKeys,
+  type TenantChangeRow,
+  type TenantFields,
+  tenantChanges,
+  tenants,
+} from './table.ts';
 
 const usableKey = {
   keyId: apiKeys.id,
@@ -106,4 +113,46 @@ const changesOfTenant = keysetList('tenant_changes', {
 /** Returns a page of the changes of the tenant, newest first. Throws InvalidInputError. */
 export function tenantChangePage(ctx: Ctx, args: PageArgs): Promise<ListPage<TenantChangeRow>> {
   return changePage(ctx, args, changesOfTenant);
+}
+
+/** What accounts inherit from their tenant. */
+export type Inherited = Pick<TenantFields, 'baseCurrency' | 'netTermDays'>;
+
+/**
+ * A change applies from its instant, but not before an earlier version. So the state at an instant is the one before
+ * the first change, by version, that is later; without such a change, it is the current one.
+ */
+const tenantsAt = statement('tenants_at', (orm) => {
+  const before = (field: keyof Inherited) => sql`later.before ->> ${sql.raw(`'${field}'`)}`;
+  return orm
+    .select({
+      baseCurrency: sql<string>`coalesce(${before('baseCurrency')}, ${tenants.baseCurrency})`,
+      netTermDays: sql<number>`coalesce((${before('netTermDays')})::smallint, ${tenants.netTermDays})`,
+    })
+    .from(tenants)
+    .innerJoin(
+      sql`unnest(${given('instants', 'text[]')}) with ordinality as given(instant, place)`,
+      sql`true`,
+    )
+    .leftJoin(
+      sql`lateral (select change.before from ${tenantChanges} as change
+        where change.tenant_id = ${tenantId} and change.at > given.instant::timestamptz
+        order by change.version limit 1) as later`,
+      sql`true`,
+    )
+    .where(sql`${tenants.id} = ${tenantId}`)
+    .orderBy(sql`given.place`);
+});
+
+/** Reads what accounts inherited at instants. */
+const inheritedAt: Loader<Date, Inherited> = {
+  name: 'tenant at an instant',
+  turn: 4,
+  keyOf: (instant) => instant.toISOString(),
+  load: ({ run }, instants) => run(tenantsAt, { instants: instants.map((instant) => instant.toISOString()) }),
+};
+
+/** Returns the values that accounts inherited from the tenant at an instant; before its creation, the first ones. */
+export async function tenantAt(ctx: Ctx, instant: Date): Promise<Inherited> {
+  return ctx.load(inheritedAt, instant);
 }
