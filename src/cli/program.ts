@@ -42,7 +42,7 @@ function addServiceCommands(program: Command): void {
 }
 
 function addTenantCommands(program: Command): void {
-  const tenants = program.command('tenants').description('create, list and show tenants');
+  const tenants = program.command('tenants').description('create, change, list and show tenants');
   tenants
     .command('create')
     .description('create a tenant')
@@ -55,6 +55,19 @@ function addTenantCommands(program: Command): void {
       examples('tenants create acme', 'tenants create acme --currency EUR --net-term-days 45'),
     )
     .action(async (name, options) => (await import('./tenants.ts')).createTenantCommand(name, options));
+  tenants
+    .command('update')
+    .description('change a tenant; a running service uses the new values within 5 seconds')
+    .argument('<name>', 'the name of the tenant')
+    .option('--name <name>', 'a new name, which invalidates JWTs that name the old one')
+    .option('--currency <code>', 'the base currency, an ISO 4217 code')
+    .option('--net-term-days <days>', 'the default net terms')
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      examples('tenants update acme --currency EUR --net-term-days 45', 'tenants update acme --name acme-eu'),
+    )
+    .action(async (name, options) => (await import('./tenants.ts')).updateTenantCommand(name, options));
   tenants
     .command('list')
     .description('list all tenants')

@@ -16,6 +16,7 @@ const helped = [
   ['config'],
   ['schema'],
   ['tenants', 'create'],
+  ['tenants', 'update'],
   ['tenants', 'list'],
   ['tenants', 'show'],
   ['keys', 'create'],
@@ -108,7 +109,7 @@ describe.concurrent('a command', { timeout: 60_000 }, () => {
     [['ten'], ['tenants']],
     [
       ['tenants', ''],
-      ['create', 'list', 'show', 'help'],
+      ['create', 'update', 'list', 'show', 'help'],
     ],
     [
       ['migrate', '--'],
@@ -123,6 +124,9 @@ describe.concurrent('a command', { timeout: 60_000 }, () => {
   it.each([
     [['tenants', 'create', 'Acme Inc'], 'name must be 1 to 50 lower-case letters, digits and hyphens.'],
     [['keys', 'create', '--tenant', 'nobody', '--name', 'x'], 'Tenant "nobody" does not exist.'],
+    [['tenants', 'update', 'nobody', '--currency', 'EUR'], 'Tenant "nobody" does not exist.'],
+    [['tenants', 'update', 'nobody', '--net-term-days', '366'], 'netTermDays must be at most 365.'],
+    [['tenants', 'update', 'nobody', '--net-term-days', 'x'], 'netTermDays must be a value of type number.'],
     [['keys', 'revoke', 'key_nothing'], 'No active key has the id "key_nothing".'],
   ])('rejects %j in one sentence', async (args, sentence) => {
     expect(sentenceOf(await programs.run(args, env))).toBe(sentence);
@@ -137,6 +141,7 @@ describe.concurrent('a command', { timeout: 60_000 }, () => {
       ['keys', 'create', '--tenant', 'nobody', '--name', 'x', '--scopes', 'accounts:read,everything'],
       'The scopes must be one of accounts:read, accounts:write, customers:read, customers:write, keys:manage, webhooks:manage.',
     ],
+    [['tenants', 'update', 'nobody'], 'Nothing to change. Set --name, --currency or --net-term-days.'],
   ])('rejects %j in one sentence as wrong usage', async (args, sentence) => {
     expect(sentenceOf(await programs.run(args, env), 2)).toBe(sentence);
   });
@@ -158,6 +163,12 @@ describe.concurrent('a command', { timeout: 60_000 }, () => {
       customers: 0,
       accounts: 0,
       activeKeys: 1,
+    });
+    expect(await json('tenants', 'update', 'jason', '--currency', 'EUR')).toMatchObject({
+      name: 'jason',
+      baseCurrency: 'EUR',
+      netTermDays: 7,
+      version: 2,
     });
     expect(await json('keys', 'revoke', key.id)).toEqual({ id: key.id, revoked: true });
     expect(await json('tenants', 'show', 'jason')).toMatchObject({ activeKeys: 0 });
@@ -254,9 +265,27 @@ describe.concurrent('a command', { timeout: 60_000 }, () => {
     expect(Math.round((expires - Date.now()) / 86_400_000)).toBe(90);
   });
 
+  it('changes a tenant for tenants update, and shows its version', async () => {
+    answerOf(await programs.run(['tenants', 'create', 'changing'], env));
+    const terms = ['--name', 'changed', '--currency', 'EUR', '--net-term-days', '45'];
+    const updated = answerOf(await programs.run(['tenants', 'update', 'changing', ...terms], env));
+    expect(updated).toBe('The tenant changed has version 2 (EUR, 45 days).');
+    const same = answerOf(await programs.run(['tenants', 'update', 'changed', '--currency', 'EUR'], env));
+    expect(same).toBe(updated);
+    const shown = answerOf(await programs.run(['tenants', 'show', 'changed'], env));
+    expect(shown).toMatch(/^Name +changed\nCurrency +EUR\nNet terms +45 days\nVersion +2\n/);
+    const history = await server.everything(env.DATABASE_URL);
+    expect(history.match(/cli:tenants,cli-[^)]*changing/g)).toHaveLength(1);
+    const gone = await programs.run(['tenants', 'show', 'changing'], env);
+    expect(sentenceOf(gone)).toBe('Tenant "changing" does not exist.');
+  });
+
   it('rejects a tenant name that is taken', async () => {
     answerOf(await programs.run(['tenants', 'create', 'taken'], env));
     const second = await programs.run(['tenants', 'create', 'taken'], env);
     expect(sentenceOf(second)).toBe('Tenant "taken" already exists. Use another name.');
+    answerOf(await programs.run(['tenants', 'create', 'other'], env));
+    const renamed = await programs.run(['tenants', 'update', 'other', '--name', 'taken'], env);
+    expect(sentenceOf(renamed)).toBe('The name "taken" is or was that of another tenant. Use another name.');
   });
 });
