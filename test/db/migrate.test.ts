@@ -120,8 +120,9 @@ it('gives up its locks while transactions use a table, and finishes afterwards',
   expect(await migrating).toBe(entries.length - 1);
 });
 
-/** Returns the statements with which the first version writes an account. */
+/** Returns the statements with which the first version writes a tenant and an account. */
 const writesOfFirstVersion = (id: string) => [
+  `insert into tenants (name, base_currency, net_term_days, created_at) values ('${id}', 'USD', 30, now())`,
   `insert into accounts (tenant_id, id, node_id, customer_id, name, status, tags, metadata, version, created_at, updated_at)
     values (1, '${id}', gen_random_uuid(), 'c1', 'Account', 'ACTIVE', '{}', '{}', 1, now(), now())`,
   `insert into aliases (tenant_id, value, account_id, effective_from, effective_until, created_at)
@@ -154,7 +155,7 @@ it('does not fail the writes of the previous version, while it runs and afterwar
   await Promise.all(writing);
   expect(await compareMigrations(database)).toEqual({ missing: 0, newer: 0 });
   const after = await rowCounts();
-  for (const table of ['accounts', 'aliases', 'settings', 'changes', 'idempotency_records']) {
+  for (const table of ['tenants', 'accounts', 'aliases', 'settings', 'changes', 'idempotency_records']) {
     expect({ table, rows: after?.[table] }).toEqual({ table, rows: Number(before?.[table]) + written });
   }
   // Searches find what it wrote.
