@@ -6,7 +6,7 @@ import { createAuthenticator } from './auth/authenticate.ts';
 import type { VerifyJwt } from './auth/jwt.ts';
 import { createNewestTenants } from './auth/newest-tenants.ts';
 import { createSessions } from './auth/session-token.ts';
-import { createContext, createPoolShares } from './context.ts';
+import { createContext, createInDryRun, createPoolShares } from './context.ts';
 import type { Caller, Selects } from './ctx.ts';
 import { type Database, type DatabaseOptions, openDatabase } from './db/client.ts';
 import { findBacklog, findDeliveryStatus, forgetAttempts } from './delivery/backlog.ts';
@@ -226,6 +226,7 @@ export function createApp(options: AppOptions) {
     authenticate: createAuthenticator({ database, ...tokens }),
     issueSession,
     createContext: (caller: Caller, selects: Selects) => createContext(parts, caller, selects),
+    inDryRun: createInDryRun(parts),
     spend: options.costPerMinute === 0 ? undefined : createBudgets(options.costPerMinute),
     runOperation: createRunOperation(options, onWrite),
     restDocs: options.restDocs,

@@ -3,7 +3,7 @@ import type { Caller, Ctx, Loader, Run, Selects, WebhookTools } from './ctx.ts';
 import type { StatementRunner } from './db/client.ts';
 import type { Append } from './feed/append.ts';
 import type { LiveFeed } from './feed/live.ts';
-import type { CancelSignal } from './lib/cancel.ts';
+import type { Cancel, CancelSignal } from './lib/cancel.ts';
 import { UnavailableError } from './lib/errors.ts';
 import { createGate, createGates, type Gate } from './lib/gate.ts';
 import { type BatchReader, createBatchReader } from './lib/loader.ts';
@@ -22,6 +22,8 @@ export interface ContextParts {
   webhooks?: WebhookTools | undefined;
   /** undefined: a request can use the whole pool. */
   shares?: PoolShares;
+  /** Whether `database` rolls everything back at the end of the request. Default: false. */
+  isDryRun?: boolean;
 }
 
 /** Limits of concurrent statements, so that other requests and tenants get connections. */
@@ -56,6 +58,14 @@ function gateOf(shares: PoolShares | undefined, tenantId: number): Gate {
   return (work) => ofRequest(() => ofTenant(work));
 }
 
+/** Starts work unless it was canceled. Throws the reason if it is canceled meanwhile. */
+async function inTime<T>({ signal }: Cancel, begin: (signal: CancelSignal) => Promise<T>): Promise<T> {
+  signal.throwIfAborted();
+  return begin(signal).catch((error: unknown) => {
+    throw signal.aborted ? signal.reason : error;
+  });
+}
+
 /** Returns functions that run statements. `cancel` ends running statements, and prevents new ones. */
 function statementsFor(
   { database, batcher = runAlone, shares }: ContextParts,
@@ -63,13 +73,6 @@ function statementsFor(
 ): Statements {
   const tenantId = viewer.tenant.id;
   const gate = gateOf(shares, tenantId);
-  async function inTime<T>(begin: (signal: CancelSignal) => Promise<T>): Promise<T> {
-    const { signal } = cancel;
-    signal.throwIfAborted();
-    return begin(signal).catch((error: unknown) => {
-      throw signal.aborted ? signal.reason : error;
-    });
-  }
   const runUntil =
     (signal: CancelSignal): Run =>
     (statement, values) =>
@@ -78,15 +81,15 @@ function statementsFor(
         return database.run(statement, { ...values, tenantId }, signal);
       });
   return {
-    run: (statement, values) => inTime((signal) => runUntil(signal)(statement, values)),
+    run: (statement, values) => inTime(cancel, (signal) => runUntil(signal)(statement, values)),
     batch: (group, request, work) =>
-      inTime((signal) =>
+      inTime(cancel, (signal) =>
         batcher(`${tenantId} ${group}`, { ...request, signal }, (items, batchSignal) =>
           work(runUntil(batchSignal), items),
         ),
       ),
     transaction: (work) =>
-      inTime((signal) =>
+      inTime(cancel, (signal) =>
         gate(() =>
           database.transaction(
             (run) => work((statement, values) => run(statement, { ...values, tenantId })),
@@ -172,13 +175,14 @@ function createLoading(ctx: () => Ctx, schedule: Schedule): Pick<Ctx, 'load' | '
 
 /** Returns the context of a request. Without `selects`, entities are read without related rows. */
 export function createContext(parts: ContextParts, caller: Caller, selects: Selects = selectsNothing): Ctx {
-  const { log, feed, webhooks } = parts;
+  const { log, feed, webhooks, isDryRun = false } = parts;
   const { viewer, now, requestId, renew, lastEventId } = caller;
   const { run, batch, transaction, schedule } = trackStatements(statementsFor(parts, caller));
   const ctx: Ctx = {
     viewer,
     now,
     requestId,
+    isDryRun,
     log,
     selects,
     run,
@@ -201,4 +205,26 @@ export function createContext(parts: ContextParts, caller: Caller, selects: Sele
     },
   };
   return ctx;
+}
+
+/** Runs work with the context of a request, in a transaction that is rolled back. */
+export type InDryRun = <T>(caller: Caller, selects: Selects, work: (ctx: Ctx) => Promise<T>) => Promise<T>;
+
+/**
+ * Returns a function that runs work in a dry run. Reads of the work see its writes. The transaction has one connection of
+ * the request's share, and its statements join no batch, which would write for other requests.
+ */
+export function createInDryRun({ batcher: _, shares, ...parts }: ContextParts): InDryRun {
+  return (caller, selects, work) => {
+    const gate = gateOf(shares, caller.viewer.tenant.id);
+    return inTime(caller.cancel, (signal) =>
+      gate(async () => {
+        signal.throwIfAborted();
+        return parts.database.inOneTransaction(
+          (database) => work(createContext({ ...parts, database, isDryRun: true }, caller, selects)),
+          { isDryRun: true, signal },
+        );
+      }),
+    );
+  };
 }

@@ -110,6 +110,8 @@ export interface Ctx {
   /** The instant of the request, used for all that it writes and compares. */
   now: Date;
   requestId: string;
+  /** Whether everything is rolled back at the end of the request. */
+  isDryRun: boolean;
   log: Logger;
   selects: Selects;
   run: Run;

@@ -16,6 +16,7 @@ import { IdTakenError, NotAllowedInStatusError } from '../writing/errors.ts';
 import {
   changeErrors,
   commonErrors,
+  dryRunField,
   inputCount,
   replayedDescription,
   validInputCount,
@@ -190,6 +191,7 @@ export function accountSuccess(name: string, description: string, accountDescrip
     fields: (t) => ({
       account: t.expose('account', { type: Account, description: accountDescription }),
       replayed: t.exposeBoolean('replayed', { description: replayedDescription }),
+      dryRun: t.boolean(dryRunField),
     }),
   });
 }

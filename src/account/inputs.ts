@@ -7,8 +7,7 @@ import { expectedVersion, metadata } from '../lib/fields.ts';
 import { commonFilterFields, orderInput } from '../listing/inputs.ts';
 import { SettingInput } from '../setting/inputs.ts';
 import { maxSettingsPerCall } from '../setting/rules.ts';
-import { entityFields, neverCleared } from '../writing/graphql.ts';
-import { idempotencyKey } from '../writing/rules.ts';
+import { entityFields, neverCleared, writeOptionFields } from '../writing/graphql.ts';
 import * as rules from './rules.ts';
 
 export const AccountStatus = describedEnum<rules.AccountStatus>(
@@ -64,7 +63,7 @@ export const CreateAccountInput = builder.inputType('CreateAccountInput', {
       required: true,
       description: 'The id of the customer, which must not be archived. It cannot change later.',
     }),
-    idempotencyKey: t.string({ description: describeRule(idempotencyKey) }),
+    ...writeOptionFields(t),
   }),
 });
 
@@ -101,7 +100,7 @@ export const UpdateAccountInput = builder.inputType('UpdateAccountInput', {
       description: describeRule(metadata, 'Replaced as a whole. `null` removes all.'),
     }),
     expectedVersion: t.int({ description: describeRule(expectedVersion) }),
-    idempotencyKey: t.string({ description: describeRule(idempotencyKey) }),
+    ...writeOptionFields(t),
   }),
 });
 

@@ -180,7 +180,13 @@ export function toDomainInput<A extends RestAlias, T extends { accountAliases?: 
   return { ...rest, datedAliases: accountAliases?.map(withoutPlaceholders) ?? accountAliases };
 }
 
-const { id, expectedVersion: _, idempotencyKey: __, ...changes } = rules.updateAccountInput.shape;
+const {
+  id,
+  expectedVersion: _,
+  idempotencyKey: __,
+  dryRun: ___,
+  ...changes
+} = rules.updateAccountInput.shape;
 
 export const UpdateAccountBody = facade(z.object(changes))
   .describe('The changes. A field that is left out keeps its value, and `null` clears it.')

@@ -5,7 +5,7 @@ import { lineText, neverCleared, report, unique } from '../lib/rule.ts';
 import { z } from '../lib/zod.ts';
 import { commonFilter, statusFilter } from '../listing/rules.ts';
 import { settings } from '../setting/rules.ts';
-import { idempotencyKey } from '../writing/rules.ts';
+import { writeOptions } from '../writing/rules.ts';
 
 export const statuses = {
   DRAFT: 'In preparation. It can become `ACTIVE`.',
@@ -83,7 +83,7 @@ export const createAccountInput = z
   .object({
     ...shape,
     customerId: fields.entityReference.describe('The id of an existing customer.'),
-    idempotencyKey: idempotencyKey.nullish(),
+    ...writeOptions,
   })
   .check(alias.checkAliasLists);
 
@@ -113,7 +113,7 @@ export const updateAccountInput = z.object({
   tags: tags.nullish(),
   metadata: fields.metadata.nullish(),
   expectedVersion: fields.expectedVersion.nullish(),
-  idempotencyKey: idempotencyKey.nullish(),
+  ...writeOptions,
 });
 
 export type UpdateAccountInput = z.output<typeof updateAccountInput>;

@@ -1,6 +1,6 @@
 import { builder } from '../graphql/builder.ts';
 import { describeRule } from '../graphql/describe.ts';
-import { idempotencyKey } from '../writing/rules.ts';
+import { writeOptionFields } from '../writing/graphql.ts';
 import * as rules from './rules.ts';
 
 const dated = rules.datedAlias.shape;
@@ -32,7 +32,7 @@ export const AddAliasesInput = builder.inputType('AddAliasesInput', {
     accountId: t.id({ required: true, description: 'The id of the account that has or gets the aliases.' }),
     aliases: t.stringList({ description: aliasListDescriptions.aliases }),
     datedAliases: t.field({ type: [DatedAliasInput], description: aliasListDescriptions.datedAliases }),
-    idempotencyKey: t.string({ description: describeRule(idempotencyKey) }),
+    ...writeOptionFields(t),
   }),
 });
 
@@ -49,7 +49,7 @@ export const RemoveAliasesInput = builder.inputType('RemoveAliasesInput', {
       description:
         'The instant from which they no longer name the account. Default: now. It can be in the past. Spans that start later are removed.',
     }),
-    idempotencyKey: t.string({ description: describeRule(idempotencyKey) }),
+    ...writeOptionFields(t),
   }),
 });
 
@@ -63,6 +63,6 @@ export const TransferAliasInput = builder.inputType('TransferAliasInput', {
       description:
         'The instant of the move. Default: now. It can be in the past, but not before the start of the alias.',
     }),
-    idempotencyKey: t.string({ description: describeRule(idempotencyKey) }),
+    ...writeOptionFields(t),
   }),
 });

@@ -4,7 +4,7 @@ import { toTypeId, uuidOf } from '../lib/id.ts';
 import { identifier, reference, report, unique } from '../lib/rule.ts';
 import { byBytes } from '../lib/text-order.ts';
 import { z } from '../lib/zod.ts';
-import { idempotencyKey } from '../writing/rules.ts';
+import { idempotencyKey, writeOptions } from '../writing/rules.ts';
 
 export const maxAliasesPerCall = 10;
 export const maxAliasesInForce = 100;
@@ -143,7 +143,7 @@ export const addAliasesInput = z
     accountId,
     aliases: aliases.nullish(),
     datedAliases: datedAliases.nullish(),
-    idempotencyKey: idempotencyKey.nullish(),
+    ...writeOptions,
   })
   .check(checkSpans)
   .check(checkSome);
@@ -159,7 +159,7 @@ export const removeAliasesInput = z.object({
     .check(unique((alias) => alias, 'the value'))
     .meta({ uniqueItems: true }),
   effectiveUntil: instant.nullish(),
-  idempotencyKey: idempotencyKey.nullish(),
+  ...writeOptions,
 });
 
 export type RemoveAliasesInput = z.output<typeof removeAliasesInput>;
@@ -222,7 +222,7 @@ export const transferAliasInput = z.object({
   alias: heldValue,
   toAccountId: entityReference,
   effectiveFrom: instant.nullish(),
-  idempotencyKey: idempotencyKey.nullish(),
+  ...writeOptions,
 });
 
 export type TransferAliasInput = z.output<typeof transferAliasInput>;

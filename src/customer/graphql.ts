@@ -18,6 +18,7 @@ import { IdTakenError } from '../writing/errors.ts';
 import {
   changeErrors,
   commonErrors,
+  dryRunField,
   inputCount,
   replayedDescription,
   validInputCount,
@@ -188,6 +189,7 @@ function customerSuccess(name: string, description: string, customerDescription:
     fields: (t) => ({
       customer: t.expose('customer', { type: Customer, description: customerDescription }),
       replayed: t.exposeBoolean('replayed', { description: replayedDescription }),
+      dryRun: t.boolean(dryRunField),
     }),
   });
 }

@@ -7,8 +7,7 @@ import { expectedVersion, metadata } from '../lib/fields.ts';
 import { commonFilterFields, orderInput } from '../listing/inputs.ts';
 import { SettingInput } from '../setting/inputs.ts';
 import { maxSettingsPerCall } from '../setting/rules.ts';
-import { entityFields, neverCleared } from '../writing/graphql.ts';
-import { idempotencyKey } from '../writing/rules.ts';
+import { entityFields, neverCleared, writeOptionFields } from '../writing/graphql.ts';
 import * as rules from './rules.ts';
 
 export const CustomerStatus = describedEnum<rules.CustomerStatus>(
@@ -37,7 +36,7 @@ export const CreateCustomerInput = builder.inputType('CreateCustomerInput', {
       type: FirstAccountInput,
       description: "The customer's first account. Both are created, or neither.",
     }),
-    idempotencyKey: t.string({ description: describeRule(idempotencyKey) }),
+    ...writeOptionFields(t),
   }),
 });
 
@@ -57,7 +56,7 @@ export const UpdateCustomerInput = builder.inputType('UpdateCustomerInput', {
       description: describeRule(metadata, 'Replaced as a whole. `null` removes all.'),
     }),
     expectedVersion: t.int({ description: describeRule(expectedVersion) }),
-    idempotencyKey: t.string({ description: describeRule(idempotencyKey) }),
+    ...writeOptionFields(t),
   }),
 });
 

@@ -79,13 +79,19 @@ const CreatedCustomerAnswer = z
   .describe('A new customer and, if given, its first account.')
   .openapi('CreateCustomerResponse');
 
-const { idempotencyKey: _, account: __, ...created } = rules.createCustomerInput.shape;
+const { idempotencyKey: _, dryRun: __, account: ___, ...created } = rules.createCustomerInput.shape;
 
 const CreateCustomerBody = facade(z.object({ ...created, account: FirstAccountBody.nullish() }))
   .describe('The new customer.')
   .openapi('CreateCustomerRequest');
 
-const { id, expectedVersion: ___, idempotencyKey: ____, ...changes } = rules.updateCustomerInput.shape;
+const {
+  id,
+  expectedVersion: _version,
+  idempotencyKey: _key,
+  dryRun: _dryRun,
+  ...changes
+} = rules.updateCustomerInput.shape;
 
 const UpdateCustomerBody = facade(z.object(changes))
   .describe('The changes. A field that is left out keeps its value, and `null` clears it.')

@@ -5,7 +5,7 @@ import { neverCleared, report } from '../lib/rule.ts';
 import { z } from '../lib/zod.ts';
 import { commonFilter, statusFilter } from '../listing/rules.ts';
 import { settings } from '../setting/rules.ts';
-import { idempotencyKey } from '../writing/rules.ts';
+import { writeOptions } from '../writing/rules.ts';
 
 export const statuses = {
   ACTIVE: 'In use. Accounts can be added.',
@@ -35,7 +35,7 @@ export const createCustomerInput = z.object({
   settings: settings.nullish(),
   metadata: fields.metadata.nullish(),
   account: firstAccountInput.nullish(),
-  idempotencyKey: idempotencyKey.nullish(),
+  ...writeOptions,
 });
 
 export type CreateCustomerInput = z.output<typeof createCustomerInput>;
@@ -48,7 +48,7 @@ export const updateCustomerInput = z.object({
   address: neverCleared(requiredAddress),
   metadata: fields.metadata.nullish(),
   expectedVersion: fields.expectedVersion.nullish(),
-  idempotencyKey: idempotencyKey.nullish(),
+  ...writeOptions,
 });
 
 export type UpdateCustomerInput = z.output<typeof updateCustomerInput>;

@@ -22,8 +22,8 @@ export type Schema = z.core.JSONSchema.BaseSchema;
 export const systemFields = ['nodeId', 'version', 'createdAt', 'updatedAt'];
 
 function schemaOfInput(rule: z.ZodType): Schema {
-  // A record has no `idempotencyKey`, and the accounts of a customer are records of their own.
-  const { idempotencyKey: _, account: __, ...properties } = jsonSchemaOf(rule).properties ?? {};
+  // A record has no options of a write, and the accounts of a customer are records of their own.
+  const { idempotencyKey: _, dryRun: __, account: ___, ...properties } = jsonSchemaOf(rule).properties ?? {};
   return { type: 'object', properties };
 }
 

@@ -12,7 +12,7 @@ import {
   trace,
 } from '@opentelemetry/api';
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
-import type { Database, Run } from '../db/client.ts';
+import type { Database, Run, StatementRunner } from '../db/client.ts';
 import { describeDriverError } from '../db/constraint.ts';
 
 type Listener = (request: IncomingMessage, response: ServerResponse) => void;
@@ -110,12 +110,16 @@ function tracedDatabase({ inSpan }: Spans, database: Database): Database {
     (run: Run): Run =>
     (statement, values, signal) =>
       inSpan(statementSpan(statement.name), () => run(statement, values, signal));
-  return {
-    ...database,
-    run: traced(database.run),
+  const tracedRunner = (runner: StatementRunner): StatementRunner => ({
+    run: traced(runner.run),
     transaction: (work, signal) =>
-      inSpan(statementSpan('transaction'), () => database.transaction((run) => work(traced(run)), signal)),
-  };
+      inSpan(statementSpan('transaction'), () => runner.transaction((run) => work(traced(run)), signal)),
+    inOneTransaction: (work, runOptions) =>
+      inSpan(statementSpan('transaction'), () =>
+        runner.inOneTransaction((nested) => work(tracedRunner(nested)), runOptions),
+      ),
+  });
+  return { ...database, ...tracedRunner(database) };
 }
 
 export function createTracing(tracer: Tracer): Tracing {

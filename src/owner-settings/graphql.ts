@@ -7,7 +7,7 @@ import { PutSettingsInput, RemoveSettingsInput } from '../setting/inputs.ts';
 import { settingsOfOwner } from '../setting/read.ts';
 import * as rules from '../setting/rules.ts';
 import { LimitExceededError, NotAllowedInStatusError } from '../writing/errors.ts';
-import { commonErrors, replayedDescription } from '../writing/graphql.ts';
+import { commonErrors, dryRunField, replayedDescription } from '../writing/graphql.ts';
 import type { Written } from '../writing/idempotency.ts';
 import { putSettings, removeSettings, type SettingsOwner } from './write.ts';
 
@@ -44,6 +44,7 @@ function settingsSuccess(name: string, description: string) {
         description: 'The customer that owns the settings, or `null` if an account does.',
       }),
       replayed: t.exposeBoolean('replayed', { description: replayedDescription }),
+      dryRun: t.boolean(dryRunField),
     }),
   });
 }

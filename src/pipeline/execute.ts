@@ -14,6 +14,7 @@ import { isPromise } from 'graphql-yoga';
 import type { Caller, Ctx, Selects } from '../ctx.ts';
 import type { RunOperation } from '../http/lanes.ts';
 import type { Tracing } from '../observe/trace.ts';
+import { isDryRun } from './dry-run.ts';
 import { maskError } from './errors.ts';
 import type { Engine, Exchange, Operation, Params, Part, Result } from './exchange.ts';
 import { notAcceptable } from './negotiate.ts';
@@ -22,6 +23,8 @@ import { createSubscribe } from './subscribe.ts';
 
 export interface ExecuteOptions {
   createContext(caller: Caller, selects: Selects): Ctx;
+  /** Runs work with a context whose transaction is rolled back when the work ends. */
+  inDryRun<T>(caller: Caller, selects: Selects, work: (ctx: Ctx) => Promise<T>): Promise<T>;
   runOperation: RunOperation;
   tracing: Tracing | undefined;
 }
@@ -96,9 +99,12 @@ export function toResult(error: unknown): Part {
 }
 
 /** Returns a function that runs operations, each with a deadline and in the lane of its tenant. */
-export function createExecute({ createContext, runOperation, tracing }: ExecuteOptions) {
-  function argsFor(engine: Engine, { document, params, selects, caller }: Operation): ExecutionArgs {
-    const context = createContext(caller, selects);
+export function createExecute({ createContext, inDryRun, runOperation, tracing }: ExecuteOptions) {
+  function argsFor(
+    engine: Engine,
+    { document, params, selects, caller }: Operation,
+    context = createContext(caller, selects),
+  ): ExecutionArgs {
     return {
       schema: engine.schema,
       document,
@@ -109,9 +115,10 @@ export function createExecute({ createContext, runOperation, tracing }: ExecuteO
   }
   const subscribe = createSubscribe(argsFor, options);
   return (exchange: Exchange, engine: Engine, operation: Operation): Result | Promise<Result> => {
-    const { definition, params, caller, cost } = operation;
+    const { definition, params, selects, caller, cost } = operation;
     if (definition.operation === 'subscription') return subscribe(exchange, engine, operation, toResult);
-    const canWrite = definition.operation === 'mutation';
+    const isDry = isDryRun(engine.schema, operation);
+    const canWrite = definition.operation === 'mutation' && !isDry;
     const inParts =
       exchange.accepts?.parts !== undefined &&
       asksForParts.test(params.query) &&
@@ -121,7 +128,12 @@ export function createExecute({ createContext, runOperation, tracing }: ExecuteO
       inParts && variablesFit(engine, operation)
         ? engine.executeInParts(argsFor(engine, operation))
         : executeWhole(argsFor(engine, operation));
-    const traced = tracing === undefined ? run : () => inSpan(tracing, operation, run);
+    // The transaction ends after the last field of the response, because nested fields read what the mutation wrote.
+    // So a dry run is never streamed: a client could keep its locks for as long as it reads.
+    const runDry = () =>
+      inDryRun(caller, selects, async (context) => executeWhole(argsFor(engine, operation, context)));
+    const start = isDry ? runDry : run;
+    const traced = tracing === undefined ? start : () => inSpan(tracing, operation, start);
     return runOperation({ caller, cost, canWrite, arrivedAt: exchange.arrivedAt }, traced);
   };
 }

@@ -3,12 +3,9 @@ import {
   type FragmentDefinitionNode,
   type FragmentSpreadNode,
   GraphQLError,
-  GraphQLIncludeDirective,
   type GraphQLNamedType,
   type GraphQLSchema,
-  GraphQLSkipDirective,
   getArgumentValues,
-  getDirectiveValues,
   getNamedType,
   getVariableValues,
   type InlineFragmentNode,
@@ -21,6 +18,7 @@ import type { Viewer } from '../ctx.ts';
 import { ForbiddenError } from '../lib/errors.ts';
 import { allows, type Scope, scopes } from '../lib/scope.ts';
 import type { Operation } from './exchange.ts';
+import { fragmentsOf, isSelected } from './selection.ts';
 
 /** The scopes of a type or field, or a function of the parent and the arguments. */
 type AuthScopes = object | ((parent: unknown, args: object) => object);
@@ -48,14 +46,9 @@ function scopesOf(guarded: object, args: object): Scope[] {
 
 interface Walk {
   schema: GraphQLSchema;
-  fragments: Map<string, FragmentDefinitionNode>;
+  fragments: ReadonlyMap<string, FragmentDefinitionNode>;
   variables: Record<string, unknown>;
   viewer: Viewer;
-}
-
-function isSelected({ variables }: Walk, node: SelectionNode): boolean {
-  if (getDirectiveValues(GraphQLSkipDirective, node, variables)?.if === true) return false;
-  return getDirectiveValues(GraphQLIncludeDirective, node, variables)?.if !== false;
 }
 
 function forbiddenField(
@@ -86,7 +79,7 @@ function forbiddenSelection(
   path: readonly string[],
 ): GraphQLError | undefined {
   for (const node of selections) {
-    if (!isSelected(walk, node)) continue;
+    if (!isSelected(node, walk.variables)) continue;
     const found =
       node.kind === Kind.FIELD
         ? forbiddenField(walk, parent, node, path)
@@ -122,11 +115,6 @@ export function findForbidden(schema: GraphQLSchema, operation: Operation): Grap
   const { coerced } = getVariableValues(schema, definition.variableDefinitions ?? [], params.variables ?? {});
   // Variables of wrong types are refused when the operation starts.
   if (coerced === undefined) return undefined;
-  const fragments = new Map(
-    document.definitions.flatMap((node) =>
-      node.kind === Kind.FRAGMENT_DEFINITION ? [[node.name.value, node] as const] : [],
-    ),
-  );
-  const walk = { schema, fragments, variables: coerced, viewer };
+  const walk = { schema, fragments: fragmentsOf(document), variables: coerced, viewer };
   return forbiddenSelection(walk, root, definition.selectionSet.selections, []);
 }

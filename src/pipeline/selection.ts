@@ -1,4 +1,18 @@
-import { type DocumentNode, type GraphQLSchema, TypeInfo, visit, visitWithTypeInfo } from 'graphql';
+import {
+  type DocumentNode,
+  type FieldNode,
+  type FragmentDefinitionNode,
+  GraphQLIncludeDirective,
+  type GraphQLSchema,
+  GraphQLSkipDirective,
+  getDirectiveValues,
+  Kind,
+  type SelectionNode,
+  type SelectionSetNode,
+  TypeInfo,
+  visit,
+  visitWithTypeInfo,
+} from 'graphql';
 import type { Selects } from '../ctx.ts';
 
 /** Finds out what a document selects, so that a read can fetch it along. */
@@ -16,4 +30,35 @@ export function selectionOf(schema: GraphQLSchema, document: DocumentNode): Sele
     field: (name) => withoutArguments.has(name),
     only: (type, fields) => [...(byType.get(type) ?? [])].every((name) => fields.has(name)),
   };
+}
+
+type Variables = Record<string, unknown>;
+type Fragments = ReadonlyMap<string, FragmentDefinitionNode>;
+
+/** Returns whether `@skip` and `@include` let a node be selected. */
+export function isSelected(node: SelectionNode, variables: Variables): boolean {
+  if (getDirectiveValues(GraphQLSkipDirective, node, variables)?.if === true) return false;
+  return getDirectiveValues(GraphQLIncludeDirective, node, variables)?.if !== false;
+}
+
+export function fragmentsOf(document: DocumentNode): Fragments {
+  return new Map(
+    document.definitions.flatMap((node) =>
+      node.kind === Kind.FRAGMENT_DEFINITION ? [[node.name.value, node] as const] : [],
+    ),
+  );
+}
+
+/** Returns the selected fields of an object type, also those in fragments. */
+export function fieldsIn(
+  { selections }: SelectionSetNode,
+  fragments: Fragments,
+  variables: Variables,
+): FieldNode[] {
+  return selections.flatMap((node) => {
+    if (!isSelected(node, variables)) return [];
+    if (node.kind === Kind.FIELD) return [node];
+    const fragment = node.kind === Kind.INLINE_FRAGMENT ? node : fragments.get(node.name.value);
+    return fragment === undefined ? [] : fieldsIn(fragment.selectionSet, fragments, variables);
+  });
 }

@@ -1,7 +1,7 @@
 import { builder } from '../graphql/builder.ts';
 import { describeRule } from '../graphql/describe.ts';
 import { describedEnum } from '../graphql/errors.ts';
-import { idempotencyKey } from '../writing/rules.ts';
+import { writeOptionFields } from '../writing/graphql.ts';
 import * as rules from './rules.ts';
 
 export const SettingDataType = describedEnum<rules.SettingDataType>(
@@ -38,7 +38,7 @@ export const PutSettingsInput = builder.inputType('PutSettingsInput', {
     accountId: t.id({ description: `The account that owns them. ${oneOwner}` }),
     customerId: t.id({ description: `The customer that owns them. ${oneOwner}` }),
     settings: t.field({ type: [SettingInput], required: true, description: `The settings, ${perCall}.` }),
-    idempotencyKey: t.string({ description: describeRule(idempotencyKey) }),
+    ...writeOptionFields(t),
   }),
 });
 
@@ -48,6 +48,6 @@ export const RemoveSettingsInput = builder.inputType('RemoveSettingsInput', {
     accountId: t.id({ description: `The account that owns them. ${oneOwner}` }),
     customerId: t.id({ description: `The customer that owns them. ${oneOwner}` }),
     settings: t.field({ type: [SettingKeyInput], required: true, description: `The settings, ${perCall}.` }),
-    idempotencyKey: t.string({ description: describeRule(idempotencyKey) }),
+    ...writeOptionFields(t),
   }),
 });

@@ -2,7 +2,7 @@ import { entityReference } from '../lib/fields.ts';
 import { identifier, lineText, maxLength, neverCleared, report, text, unique } from '../lib/rule.ts';
 import { byBytes } from '../lib/text-order.ts';
 import { z } from '../lib/zod.ts';
-import { idempotencyKey } from '../writing/rules.ts';
+import { idempotencyKey, writeOptions } from '../writing/rules.ts';
 
 export const maxSettingsPerCall = 10;
 export const maxSettingsPerOwner = 100;
@@ -107,7 +107,7 @@ export const settings = z
 const owner = {
   accountId: entityReference.nullish(),
   customerId: entityReference.nullish(),
-  idempotencyKey: idempotencyKey.nullish(),
+  ...writeOptions,
 };
 
 function checkOwner(payload: z.core.ParsePayload<{ accountId?: unknown; customerId?: unknown }>): void {

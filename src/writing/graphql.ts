@@ -1,3 +1,4 @@
+import type { Ctx } from '../ctx.ts';
 import { builder } from '../graphql/builder.ts';
 import { describeRule } from '../graphql/describe.ts';
 import { ErrorInterface } from '../graphql/errors.ts';
@@ -13,19 +14,27 @@ import {
   VersionConflictError,
 } from './errors.ts';
 import type { Written } from './idempotency.ts';
-import { idempotencyKey, inputsPerCall } from './rules.ts';
+import { dryRun, idempotencyKey, inputsPerCall } from './rules.ts';
 import type { WriteResult } from './write-each.ts';
 
 type InputFields = PothosSchemaTypes.InputFieldBuilder<typeof builder.$inferSchemaTypes, 'InputObject'>;
 
 export const neverCleared = 'Cannot be cleared.';
 
+/** Returns the input fields of `writeOptions`. */
+export function writeOptionFields(t: InputFields) {
+  return {
+    idempotencyKey: t.string({ description: describeRule(idempotencyKey) }),
+    dryRun: t.boolean({ description: describeRule(dryRun) }),
+  };
+}
+
 /** Returns the input fields of every archive and restore. */
 export function entityFields(t: InputFields, idDescription: string) {
   return {
     id: t.id({ required: true, description: idDescription }),
     expectedVersion: t.int({ description: describeRule(expectedVersion) }),
-    idempotencyKey: t.string({ description: describeRule(idempotencyKey) }),
+    ...writeOptionFields(t),
   };
 }
 
@@ -103,6 +112,12 @@ export const changeErrors = [...commonErrors, NotFoundError, VersionConflictErro
 
 export const replayedDescription =
   'Whether this is the first result of the same idempotency key. Data that the first request did not change is current.';
+
+/** The field of every success that says whether the write was rolled back. */
+export const dryRunField = {
+  description: 'Whether the mutation was a dry run, so that nothing was written.',
+  resolve: (_success: unknown, _args: object, { isDryRun }: Ctx) => isDryRun,
+};
 
 /** The number of inputs of a mutation of several entities, in words. */
 export const inputCount = `${inputsPerCall.min} to ${inputsPerCall.max}`;

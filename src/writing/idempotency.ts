@@ -25,10 +25,13 @@ export interface Written<T> {
 /** Fails if two equal requests run at the same time. The later one then runs again and finds the first result. */
 export const keyConstraint = 'idempotency_records_pkey';
 
-/** Returns the values for `keyColumns`; all null without a key. `answer` is the result that a retry will get. */
+/**
+ * Returns the values for `keyColumns`; all null without a key and in a dry run. `answer` is the result that a retry will
+ * get.
+ */
 export function keyValues(mutation: string, input: Repeatable, answer: unknown): KeyValues {
-  const { idempotencyKey = null, sentAs, ...rest } = input;
-  if (idempotencyKey === null) return { idempotencyKey: null, fingerprint: null, answer: null };
+  const { idempotencyKey = null, dryRun, sentAs, ...rest } = input;
+  if (idempotencyKey === null || dryRun) return { idempotencyKey: null, fingerprint: null, answer: null };
   return { idempotencyKey, fingerprint: fingerprint(mutation, sentAs ?? rest), answer };
 }
 

@@ -20,9 +20,20 @@ export const idempotencyKey = z
     'Makes the request safe to retry. Within 24 hours, the same key with the same input returns the first result, marked `replayed`, and writes nothing. A refused input does not use the key.',
   );
 
-/** Idempotency options of a write. */
+export const dryRun = z
+  .boolean()
+  .describe(
+    'Whether to return the result that the mutation would have now, and write nothing. A dry run ignores `idempotencyKey`. All inputs of a request must have the same value. Default: `false`.',
+  );
+
+/** The options that the input of every write has beside its fields. */
+export const writeOptions = { idempotencyKey: idempotencyKey.nullish(), dryRun: dryRun.nullish() };
+
+/** Options of a write. */
 export interface Repeatable {
   idempotencyKey?: string | null | undefined;
+  /** Whether the write is rolled back. It then uses no idempotency key. */
+  dryRun?: boolean | null | undefined;
   /** Replaces the input in the fingerprint, because a name in a path can mean another entity in a retry. */
   sentAs?: object | undefined;
 }
@@ -42,7 +53,7 @@ export function fingerprint(mutation: string, input: unknown): string {
 export const entityInput = z.object({
   id: entityReference,
   expectedVersion: expectedVersion.nullish(),
-  idempotencyKey: idempotencyKey.nullish(),
+  ...writeOptions,
 });
 
 export type EntityInput = z.output<typeof entityInput>;

@@ -10,6 +10,7 @@ import { describe, expect, it } from 'vitest';
 import { buildSchema } from '../../src/schema.ts';
 import {
   isBulk,
+  type MutationName,
   mutationNames,
   tenantMutationNames,
   typePrefixOf,
@@ -48,6 +49,13 @@ describe.each(mutations.map((field) => [field.name, field] as const))('%s', (nam
     expect(typeOf(mutation)).toBe(isBulk(name) ? `[${type}Result!]!` : `${type}Result!`);
     const success = membersOf(mutation).find((member) => member.name === `${type}Success`);
     expect(typeOf(success?.getFields().replayed)).toBe('Boolean!');
+  });
+
+  it('accepts dryRun and returns it, unless it changes webhook endpoints', () => {
+    const canRunDry = mutationNames.includes(name as MutationName);
+    const success = membersOf(mutation).find((member) => member.name === `${type}Success`);
+    expect(typeOf(inputFieldsOf(mutation).dryRun)).toBe(canRunDry ? 'Boolean' : 'undefined');
+    expect(typeOf(success?.getFields().dryRun)).toBe(canRunDry ? 'Boolean!' : 'undefined');
   });
 
   it('has only errors beside the success in its union, among them InvalidInputError and IdempotencyError', () => {

@@ -76,13 +76,14 @@ const error = `
   ... on NotAllowedInStatusError { type id status liveAccountIds liveAccountCount }
 }`;
 
-function documentOf(name: MutationName): string {
+/** Returns the document of a mutation. It selects all fields of the result. */
+export function documentOf(name: MutationName): string {
   const { selection, fragments } = selections[name];
   const type = typePrefixOf(name);
   const parameter = isBulk(name) ? `$inputs: [${type}Input!]!` : `$input: ${type}Input!`;
   const argument = isBulk(name) ? 'inputs: $inputs' : 'input: $input';
   return `mutation(${parameter}) { ${name}(${argument}) {
-    __typename ... on ${type}Success { replayed ${selection} } ${error} } } ${fragments}`;
+    __typename ... on ${type}Success { replayed dryRun ${selection} } ${error} } } ${fragments}`;
 }
 
 /** Sends a mutation and returns the whole response. A mutation of several inputs accepts one input or a list. */
