@@ -1,5 +1,6 @@
 import './account/graphql.ts';
 import './account-aliases/graphql.ts';
+import './account-revert/graphql.ts';
 import './customer/graphql.ts';
 import './feed/graphql.ts';
 import './history/graphql.ts';
@@ -82,9 +83,9 @@ const typesWithoutScopes = new Set(
   CreateAccountSuccess UpdateAccountSuccess ArchiveAccountSuccess RestoreAccountSuccess
   CreateCustomerSuccess UpdateCustomerSuccess ArchiveCustomerSuccess RestoreCustomerSuccess
   UpdateTenantSuccess TenantChange TenantChangeEdge NameTakenError
-  AddAliasesSuccess RemoveAliasesSuccess TransferAliasSuccess PutSettingsSuccess RemoveSettingsSuccess
+  AddAliasesSuccess RemoveAliasesSuccess TransferAliasSuccess PutSettingsSuccess RemoveSettingsSuccess RevertAccountSuccess
   AliasTakenError IdTakenError IdempotencyError InvalidInputError LimitExceededError NotAllowedInStatusError
-  NotFoundError VersionConflictError AliasClash InputIssue`.split(/\s+/),
+  NotFoundError RevertRefusedError VersionConflictError AliasClash InputIssue`.split(/\s+/),
 );
 
 /**

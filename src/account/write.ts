@@ -39,7 +39,13 @@ import { type Written, writeOnce } from '../writing/idempotency.ts';
 import { type Patches, runPatches } from '../writing/patch.ts';
 import { patchStatements } from '../writing/patch-statement.ts';
 import { retryOnViolation } from '../writing/retry.ts';
-import { assertArchived, assertWritable, lockStatement, touchStatement } from '../writing/row-lock.ts';
+import {
+  assertArchived,
+  assertWritable,
+  lockStatement,
+  rewriteStatement,
+  touchStatement,
+} from '../writing/row-lock.ts';
 import type { EntityInput } from '../writing/rules.ts';
 import { onlyResult, type WriteResult } from '../writing/write-each.ts';
 import { accountByKey, loadRelated } from './read.ts';
@@ -48,6 +54,7 @@ import { type AccountRow, accounts, changeableKeys } from './table.ts';
 
 const lockAccountsStatement = lockStatement('lock_accounts', accounts);
 const touchAccountStatement = touchStatement('touch_account', accounts);
+const rewriteAccountStatement = rewriteStatement('rewrite_account', accounts, changeableKeys);
 
 /** Locks accounts until the transaction ends. */
 export async function lockAccounts(run: Run, ids: string[]): Promise<Map<string, AccountRow>> {
@@ -72,6 +79,14 @@ export async function touchAccount(
     status,
     now: ctx.now.toISOString(),
   })) as AccountRow[];
+  if (row === undefined) throw new Error('A locked account does not exist.');
+  return row;
+}
+
+/** Writes the changeable columns of a locked account, and adds 1 to its version. */
+export async function rewriteAccount(ctx: Ctx, run: Run, account: AccountRow): Promise<AccountRow> {
+  const input = JSON.stringify([account]);
+  const [row] = (await run(rewriteAccountStatement, { input, now: ctx.now.toISOString() })) as AccountRow[];
   if (row === undefined) throw new Error('A locked account does not exist.');
   return row;
 }
@@ -134,7 +149,7 @@ const updateAccountStatements = patchStatements({
  * Returns the columns that an update sets: absent keeps, null clears. The address and the recipients are replaced as a
  * whole.
  */
-function columnsToSet(input: UpdateAccountInput): Partial<AccountRow> {
+export function columnsToSet(input: UpdateAccountInput): Partial<AccountRow> {
   const { name, status, address, billingInformation: billing, tags, metadata } = input;
   const { invoiceCurrency, netTermDays, primaryEmail } = input;
   return {
@@ -221,7 +236,7 @@ const lastArchiveStatement = statement('last_archive', (orm) =>
 );
 
 /** Returns the later of two instants; null is earlier than any other. */
-function later(a: Date | null, b: Date): Date {
+export function later(a: Date | null, b: Date): Date {
   return a !== null && a > b ? a : b;
 }
 
@@ -305,7 +320,8 @@ interface Difference {
   after: Record<string, unknown>;
 }
 
-async function recordAccount(
+/** Records a change of an account in the transaction of its write. */
+export async function recordAccount(
   ctx: Ctx,
   run: Run,
   kind: ChangeKind,

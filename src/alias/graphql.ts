@@ -24,7 +24,7 @@ export const Alias = builder.objectRef<AliasRow>('Alias').implement({
   }),
 });
 
-const AliasClashRef = builder.objectRef<AliasClash>('AliasClash').implement({
+export const AliasClashRef = builder.objectRef<AliasClash>('AliasClash').implement({
   description: 'A value in use, and its holder.',
   fields: (t) => ({
     value: t.exposeString('value', { description: 'The requested value.' }),

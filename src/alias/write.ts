@@ -114,8 +114,8 @@ export function claimSteps(orm: Orm, accountIds: SQL) {
 }
 
 /** Reads the spans of any account that overlap the claims. */
-export async function findConflictingClaims(ctx: Ctx, claims: Claim[]): Promise<Claim[]> {
-  return ctx.run(conflictingClaims, {
+export async function findConflictingClaims({ run }: Pick<Ctx, 'run'>, claims: Claim[]): Promise<Claim[]> {
+  return run(conflictingClaims, {
     values: claims.map((claim) => claim.value),
     froms: claims.map((claim) => claim.effectiveFrom?.toISOString() ?? '-infinity'),
     untils: claims.map((claim) => claim.effectiveUntil?.toISOString() ?? 'infinity'),

@@ -31,6 +31,7 @@ const actions: Record<ChangeKind, string> = {
   ACCOUNT_UPDATED: 'updated',
   ACCOUNT_ARCHIVED: 'archived',
   ACCOUNT_RESTORED: 'restored',
+  ACCOUNT_REVERTED: 'reverted',
   ALIASES_ADDED: 'aliases_added',
   ALIASES_REMOVED: 'aliases_removed',
   ALIAS_TRANSFERRED: 'alias_transferred',

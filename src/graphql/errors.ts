@@ -65,7 +65,7 @@ ErrorInterface.implement({
   }),
 });
 
-const Issue = builder.objectRef<InvalidInputError['issues'][number]>('InputIssue').implement({
+export const Issue = builder.objectRef<InvalidInputError['issues'][number]>('InputIssue').implement({
   description: 'One problem in an input.',
   fields: (t) => ({
     path: t.exposeStringList('path', {

@@ -7,6 +7,7 @@ export const changeKinds = {
   ACCOUNT_UPDATED: 'Fields of the account changed.',
   ACCOUNT_ARCHIVED: 'The account was archived.',
   ACCOUNT_RESTORED: 'The account was restored.',
+  ACCOUNT_REVERTED: 'Values of an earlier version of the account were written again.',
   ALIASES_ADDED: 'Aliases were added to the account.',
   ALIASES_REMOVED: 'Aliases of the account ended.',
   ALIAS_TRANSFERRED: 'An alias moved from one account to another. Both accounts have this change.',

@@ -29,6 +29,7 @@ export const errorCodes = {
   IDEMPOTENCY_KEY_REUSED: 'The idempotency key was used before with another input.',
   IDEMPOTENCY_IN_PROGRESS: 'The first request with this idempotency key is still running.',
   LIMIT_EXCEEDED: 'The change would exceed a limit of the entity.',
+  REVERT_REFUSED: 'Values or aliases of the earlier version cannot be written now.',
 } as const;
 
 export type ErrorCode = keyof typeof errorCodes;

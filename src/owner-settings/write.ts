@@ -1,26 +1,32 @@
-import { sql } from 'drizzle-orm';
 import { type AccountRow, accounts } from '../account/table.ts';
 import { lockAccount, refreshAccount, touchAccount } from '../account/write.ts';
 import type { Ctx, Run } from '../ctx.ts';
 import { type CustomerRow, customers } from '../customer/table.ts';
 import { lockCustomer, refreshCustomer, touchCustomer } from '../customer/write.ts';
-import { insertedFrom, recordset, revive, tenantId } from '../db/rows.ts';
-import { statement } from '../db/statement.ts';
+import { revive } from '../db/rows.ts';
 import type { ChangeKind } from '../history/rules.ts';
 import { changeRow, recordChanges } from '../history/write.ts';
 import { InvalidInputError, NotFoundError } from '../lib/errors.ts';
 import { issuesOf } from '../lib/wording.ts';
+import type { SettingOwner as Owner } from '../setting/read.ts';
 import {
   type ChangeSettingInput,
   maxSettingsPerOwner,
-  type OwnerType,
   type PutSettingsInput,
   type RemoveSettingsInput,
   setting,
   settingKey,
 } from '../setting/rules.ts';
-import { type SettingRow, settings } from '../setting/table.ts';
-import { type NewSetting, newSettings, settingHistory } from '../setting/write.ts';
+import type { SettingRow } from '../setting/table.ts';
+import {
+  deleteSettings,
+  isSameSetting,
+  type NewSetting,
+  newSettings,
+  readSettings,
+  settingHistory,
+  upsertSettings,
+} from '../setting/write.ts';
 import { IdTakenError, LimitExceededError } from '../writing/errors.ts';
 import { type Written, writeOnce } from '../writing/idempotency.ts';
 import { assertWritable } from '../writing/row-lock.ts';
@@ -34,40 +40,6 @@ export interface SettingsOwner {
   settings: SettingRow[];
 }
 
-interface Owner {
-  type: OwnerType;
-  id: string;
-}
-
-const ofOwner = sql`${settings.tenantId} = ${tenantId} and ${settings.ownerType} = ${sql.placeholder('type')}
-  and ${settings.ownerId} = ${sql.placeholder('id')}`;
-
-const settingsOfOwner = statement('settings_of_owner', (orm) =>
-  orm.select().from(settings).where(ofOwner).orderBy(settings.namespace, settings.id),
-);
-
-const putStatement = statement('put_settings', (orm) => {
-  const rows = orm.select(insertedFrom(settings, 'newSetting')).from(recordset(settings, 'newSetting'));
-  return orm
-    .insert(settings)
-    .select(sql`${rows}`)
-    .onConflictDoUpdate({
-      target: [settings.tenantId, settings.ownerType, settings.ownerId, settings.namespace, settings.id],
-      set: { name: sql`excluded.name`, dataType: sql`excluded.data_type`, value: sql`excluded.value` },
-    })
-    .returning({ id: settings.id });
-});
-
-const removeStatement = statement('remove_settings', (orm) =>
-  orm
-    .delete(settings)
-    .where(
-      sql`${ofOwner} and (${settings.namespace}, ${settings.id}) in (select namespace, id
-        from unnest(${sql.placeholder('namespaces')}::text[], ${sql.placeholder('ids')}::text[]) as gone(namespace, id))`,
-    )
-    .returning({ id: settings.id }),
-);
-
 function ownerOf({ accountId, customerId }: PutSettingsInput | RemoveSettingsInput): Owner {
   return accountId != null ? { type: 'ACCOUNT', id: accountId } : { type: 'CUSTOMER', id: customerId ?? '' };
 }
@@ -78,9 +50,6 @@ async function lockOwner(run: Run, { type, id }: Owner): Promise<Omit<SettingsOw
     ? { account: assertWritable('Account', await lockAccount(run, id), { id }), customer: null }
     : { account: null, customer: assertWritable('Customer', await lockCustomer(run, id), { id }) };
 }
-
-const isEqual = (a: NewSetting, b: NewSetting): boolean =>
-  a.name === b.name && a.dataType === b.dataType && a.value === b.value;
 
 /** Adds 1 to the owner's version and records the change. */
 async function recordSettings(
@@ -97,7 +66,7 @@ async function recordSettings(
   await recordChanges(run, [
     changeRow(ctx, { ...change, before: settingHistory(before), after: settingHistory(after) }),
   ]);
-  return { account, customer, settings: await run(settingsOfOwner, { type, id }) };
+  return { account, customer, settings: await readSettings(run, { type, id }) };
 }
 
 function reviveOwner(answer: unknown): SettingsOwner {
@@ -128,16 +97,16 @@ async function writeSettings(
 ): Promise<Written<SettingsOwner>> {
   const result = await writeOnce(ctx, mutation, input, reviveOwner, async (run) => {
     const locked = await lockOwner(run, owner);
-    const present = await run(settingsOfOwner, { ...owner });
+    const present = await readSettings(run, owner);
     const rows = rowsFor(present);
     const byKey = new Map(rows.map((row) => [settingKey(row), row]));
     const replaced = present.filter((row) => byKey.has(settingKey(row)));
-    const equal = replaced.filter((row) => isEqual(row, byKey.get(settingKey(row)) ?? row));
+    const equal = replaced.filter((row) => isSameSetting(row, byKey.get(settingKey(row)) ?? row));
     if (equal.length === rows.length) return { ...locked, settings: present };
     if (present.length - replaced.length + rows.length > maxSettingsPerOwner) {
       throw new LimitExceededError('settings', maxSettingsPerOwner);
     }
-    await run(putStatement, { newSetting: JSON.stringify(rows) });
+    await upsertSettings(run, rows);
     return recordSettings(ctx, run, 'SETTINGS_PUT', owner, [replaced, rows]);
   });
   refreshOwner(ctx, result.written);
@@ -189,14 +158,13 @@ export async function removeSettings(ctx: Ctx, input: RemoveSettingsInput): Prom
   const owner = ownerOf(input);
   const result = await writeOnce(ctx, 'removeSettings', input, reviveOwner, async (run) => {
     await lockOwner(run, owner);
-    const present = new Map((await run(settingsOfOwner, { ...owner })).map((row) => [settingKey(row), row]));
+    const present = new Map((await readSettings(run, owner)).map((row) => [settingKey(row), row]));
     const gone = input.settings.map((key) => {
       const row = present.get(settingKey(key));
       if (row === undefined) throw new NotFoundError('Setting', `${key.namespace}.${key.id}`);
       return row;
     });
-    const names = { namespaces: gone.map((row) => row.namespace), ids: gone.map((row) => row.id) };
-    await run(removeStatement, { ...owner, ...names });
+    await deleteSettings(run, owner, gone);
     return recordSettings(ctx, run, 'SETTINGS_REMOVED', owner, [gone, []]);
   });
   refreshOwner(ctx, result.written);

@@ -1,6 +1,8 @@
 import { type SQL, sql } from 'drizzle-orm';
-import { insertedFrom, recordset } from '../db/rows.ts';
-import type { Orm } from '../db/statement.ts';
+import type { Run } from '../ctx.ts';
+import { insertedFrom, recordset, tenantId } from '../db/rows.ts';
+import { type Orm, statement } from '../db/statement.ts';
+import type { SettingOwner } from './read.ts';
 import type { OwnerType, SettingInput } from './rules.ts';
 import { type SettingRow, settings } from './table.ts';
 
@@ -28,7 +30,7 @@ export function insertSettings(orm: Orm, created: { name: string; ownerType: Own
 }
 
 /** Returns settings as the history stores them. */
-export function settingHistory(rows: NewSetting[]) {
+export function settingHistory(rows: readonly SettingInput[]) {
   return {
     settings: rows.map(({ namespace, id, name, dataType, value }) => ({
       namespace,
@@ -38,4 +40,58 @@ export function settingHistory(rows: NewSetting[]) {
       value,
     })),
   };
+}
+
+const ofOwner = sql`${settings.tenantId} = ${tenantId} and ${settings.ownerType} = ${sql.placeholder('type')}
+  and ${settings.ownerId} = ${sql.placeholder('id')}`;
+
+const settingsOfOwner = statement('settings_of_owner', (orm) =>
+  orm.select().from(settings).where(ofOwner).orderBy(settings.namespace, settings.id),
+);
+
+const putStatement = statement('put_settings', (orm) => {
+  const rows = orm.select(insertedFrom(settings, 'newSetting')).from(recordset(settings, 'newSetting'));
+  return orm
+    .insert(settings)
+    .select(sql`${rows}`)
+    .onConflictDoUpdate({
+      target: [settings.tenantId, settings.ownerType, settings.ownerId, settings.namespace, settings.id],
+      set: { name: sql`excluded.name`, dataType: sql`excluded.data_type`, value: sql`excluded.value` },
+    })
+    .returning({ id: settings.id });
+});
+
+const removeStatement = statement('remove_settings', (orm) =>
+  orm
+    .delete(settings)
+    .where(
+      sql`${ofOwner} and (${settings.namespace}, ${settings.id}) in (select namespace, id
+        from unnest(${sql.placeholder('namespaces')}::text[], ${sql.placeholder('ids')}::text[]) as gone(namespace, id))`,
+    )
+    .returning({ id: settings.id }),
+);
+
+/** Returns the settings of an owner, ordered by namespace, then id. */
+export function readSettings(run: Run, { type, id }: SettingOwner): Promise<SettingRow[]> {
+  return run(settingsOfOwner, { type, id });
+}
+
+/** Inserts settings of a locked owner, and replaces those with the same namespace and id. */
+export async function upsertSettings(run: Run, rows: readonly NewSetting[]): Promise<void> {
+  await run(putStatement, { newSetting: JSON.stringify(rows) });
+}
+
+/** Deletes settings of a locked owner. */
+export async function deleteSettings(
+  run: Run,
+  { type, id }: SettingOwner,
+  keys: readonly { namespace: string; id: string }[],
+): Promise<void> {
+  const names = { namespaces: keys.map((key) => key.namespace), ids: keys.map((key) => key.id) };
+  await run(removeStatement, { type, id, ...names });
+}
+
+/** Returns whether two settings with the same key have the same content. */
+export function isSameSetting(a: SettingInput, b: SettingInput): boolean {
+  return a.name === b.name && a.dataType === b.dataType && a.value === b.value;
 }

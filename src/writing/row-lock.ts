@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
-import { tenantId } from '../db/rows.ts';
+import { recordset, tenantId } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
 import { type EntityType, NotFoundError } from '../lib/errors.ts';
 import { NotAllowedInStatusError, VersionConflictError } from './errors.ts';
@@ -34,6 +34,23 @@ export function touchStatement<T extends EntityTable>(name: string, table: T) {
         updatedAt: laterOf(table.updatedAt, sql.placeholder('now')),
       })
       .where(sql`${table.tenantId} = ${tenantId} and ${table.id} = ${sql.placeholder('id')}`)
+      .returning(),
+  );
+}
+
+/** Defines the statement that writes columns of a locked row from the recordset `input`, and adds 1 to its version. */
+export function rewriteStatement<T extends EntityTable>(name: string, table: T, keys: readonly string[]) {
+  const values = keys.map((key) => [key, sql`input.${sql.identifier(key)}`]);
+  return statement(name, (orm) =>
+    orm
+      .update(table as EntityTable)
+      .set({
+        ...Object.fromEntries(values),
+        version: sql`${table.version} + 1`,
+        updatedAt: laterOf(table.updatedAt, sql.placeholder('now')),
+      })
+      .from(recordset(table, 'input', {}, ['id', ...keys]))
+      .where(sql`${table.tenantId} = ${tenantId} and ${table.id} = input.id`)
       .returning(),
   );
 }

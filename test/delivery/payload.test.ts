@@ -55,6 +55,7 @@ describe('eventType', () => {
       'account.updated',
       'account.archived',
       'account.restored',
+      'account.reverted',
       'account.aliases_added',
       'account.aliases_removed',
       'account.alias_transferred',

@@ -68,7 +68,7 @@ describe.each(mutations.map((field) => [field.name, field] as const))('%s', (nam
   it('accepts an idempotency key and, if it changes an entity, an expected version', () => {
     const fields = inputFieldsOf(mutation);
     expect(typeOf(fields.idempotencyKey)).toBe('String');
-    const versioned = /^(update|archive|restore|delete|rotate)/.test(name);
+    const versioned = /^(update|archive|restore|revert|delete|rotate)/.test(name);
     expect(typeOf(fields.expectedVersion)).toBe(versioned ? 'Int' : 'undefined');
     if (versioned) expect(membersOf(mutation).map(String)).toContain('VersionConflictError');
   });

@@ -18,6 +18,7 @@ const domains = [
   'account-aliases',
   'customer',
   'owner-settings',
+  'account-revert',
   'node',
 ];
 const shared = ['lib', 'rules', 'db', 'tables', 'ctx', 'graphql', 'rest'];

@@ -46,6 +46,7 @@ const needed: Record<string, [Scope | undefined, string]> = {
   'Mutation.updateAccount': ['accounts:write', mutation('updateAccount', '{ id: "A1", name: "x" }')],
   'Mutation.archiveAccount': ['accounts:write', mutation('archiveAccount', '{ id: "A1" }')],
   'Mutation.restoreAccount': ['accounts:write', mutation('restoreAccount', '{ id: "A1" }')],
+  'Mutation.revertAccount': ['accounts:write', mutation('revertAccount', '{ id: "A1", toVersion: 1 }')],
   'Mutation.addAliases': ['accounts:write', mutation('addAliases', '{ accountId: "A1", aliases: ["y"] }')],
   'Mutation.removeAliases': [
     'accounts:write',

@@ -1,9 +1,12 @@
-import { accountInput, customerInput, setting } from './fixtures.ts';
-import type { MutationName } from './mutations.ts';
+import { accountInput, customerInput, setting, tenantWithEverything } from './fixtures.ts';
+import { type MutationName, mutate } from './mutations.ts';
+import type { Client, Service } from './service.ts';
 
 export interface MutationCase {
   name: MutationName;
-  /** Accepted by `tenantWithEverything`. */
+  /** Sent before the inputs. */
+  earlier?: [name: MutationName, input: object][];
+  /** Accepted by `tenantFor`. */
   input: object;
   /** Another accepted input. */
   other: object;
@@ -111,6 +114,19 @@ const accountCases: MutationCase[] = [
     refused: { id: 'A1' },
     ...one,
   },
+  {
+    name: 'revertAccount',
+    earlier: [
+      ['updateAccount', { id: 'A2', name: 'Second' }],
+      ['updateAccount', { id: 'A2', tags: ['t'] }],
+    ],
+    input: { id: 'A2', toVersion: 1 },
+    other: { id: 'A2', toVersion: 2 },
+    later: rename('updateAccount', 'A2'),
+    unknown: { id: 'nobody' },
+    refused: { id: 'A2', toVersion: 9 },
+    ...one,
+  },
 ];
 
 const aliasCases: MutationCase[] = [
@@ -164,13 +180,20 @@ const settingCases: MutationCase[] = [
   },
 ];
 
-/** A case for every mutation. Each starts with a new `tenantWithEverything`. */
+/** A case for every mutation. Each starts with a new `tenantFor`. */
 export const mutationCases: MutationCase[] = [
   ...customerCases,
   ...accountCases,
   ...aliasCases,
   ...settingCases,
 ];
+
+/** Creates a tenant that accepts the inputs of a case: `tenantWithEverything` after the earlier mutations. */
+export async function tenantFor(service: Service, { earlier = [] }: MutationCase): Promise<Client> {
+  const client = await tenantWithEverything(service);
+  for (const [name, input] of earlier) await mutate(client, name, input);
+  return client;
+}
 
 const named = ['id', 'accountId', 'alias'];
 

@@ -35,6 +35,7 @@ const selections = {
   updateAccounts: account,
   archiveAccount: account,
   restoreAccount: account,
+  revertAccount: account,
   addAliases: account,
   removeAliases: account,
   transferAlias: account,
@@ -71,6 +72,7 @@ const error = `
   ... on NotFoundError { type id }
   ... on IdTakenError { id accountId }
   ... on AliasTakenError { clashes { value accountId } }
+  ... on RevertRefusedError { issues { path code message } clashes { value accountId } }
   ... on VersionConflictError { currentVersion }
   ... on LimitExceededError { limit }
   ... on NotAllowedInStatusError { type id status liveAccountIds liveAccountCount }

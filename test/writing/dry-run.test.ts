@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { statementsOf, stored, writesNothing } from '../support/database.ts';
 import { accountInput, customerInput, tenantWithEverything } from '../support/fixtures.ts';
 import { json } from '../support/http.ts';
-import { type MutationCase, mutationCases, refusalsOf } from '../support/mutation-cases.ts';
+import { type MutationCase, mutationCases, refusalsOf, tenantFor } from '../support/mutation-cases.ts';
 import {
   atOnce,
   documentOf,
@@ -48,7 +48,7 @@ describe.concurrent.each(mutationCases)('$name with dryRun', (one: MutationCase)
   const keyed = { ...input, idempotencyKey };
 
   it('returns what the write would return, and writes nothing', async () => {
-    const client = await tenantWithEverything(service);
+    const client = await tenantFor(service, one);
     const dry = await writesNothing(service, [client], () => sendDeep(client, name, { ...input, dryRun }));
     expect(dry).toMatchObject({ replayed: false, dryRun: true });
     const real = await sendDeep(client, name, input);
@@ -57,7 +57,7 @@ describe.concurrent.each(mutationCases)('$name with dryRun', (one: MutationCase)
   });
 
   it('returns the refusal of the write, and writes nothing', async () => {
-    const client = await tenantWithEverything(service);
+    const client = await tenantFor(service, one);
     for (const refused of [...refusalsOf(one), { ...input, idempotencyKey: 'a b' }]) {
       const send = (more: object) => () => tryMutation(client, name, { ...refused, ...more });
       const dry = await writesNothing(service, [client], send({ dryRun }));
@@ -67,7 +67,7 @@ describe.concurrent.each(mutationCases)('$name with dryRun', (one: MutationCase)
   });
 
   it('neither uses nor replays an idempotency key', async () => {
-    const client = await tenantWithEverything(service);
+    const client = await tenantFor(service, one);
     const send = (more: object) => tryMutation(client, name, { ...keyed, ...more });
     await writesNothing(service, [client], () => send({ dryRun }));
     const other = await tryMutation(client, name, { ...one.other, idempotencyKey });

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { changesOf, stored, writesNothing } from '../support/database.ts';
 import { tenantWithEverything } from '../support/fixtures.ts';
-import { mutationCases } from '../support/mutation-cases.ts';
+import { mutationCases, tenantFor } from '../support/mutation-cases.ts';
 import { accepted, atOnce, mutate, refused, tryMutation } from '../support/mutations.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
 
 const service = useService();
 
-const versioned = mutationCases.filter(({ name }) => /^(update|archive|restore)/.test(name));
+const versioned = mutationCases.filter(({ name }) => /^(update|archive|restore|revert)/.test(name));
 
 const idOf = (input: object): string => (input as { id: string }).id;
 
@@ -16,9 +16,10 @@ async function versionOf(client: Client, input: object): Promise<number> {
   return [...accounts, ...customers].find(({ id }) => id === idOf(input)).version;
 }
 
-describe.concurrent.each(versioned)('$name with expectedVersion', ({ name, input, other }) => {
+describe.concurrent.each(versioned)('$name with expectedVersion', (one) => {
+  const { name, input, other } = one;
   it('writes nothing and returns the current version if it differs', async () => {
-    const client = await tenantWithEverything(service);
+    const client = await tenantFor(service, one);
     const current = await versionOf(client, input);
     for (const expectedVersion of [current + 1, ...(current > 1 ? [current - 1] : []), 2_147_483_647]) {
       const send = () => tryMutation(client, name, { ...input, expectedVersion });
@@ -32,20 +33,20 @@ describe.concurrent.each(versioned)('$name with expectedVersion', ({ name, input
   });
 
   it('increments the version if it is the current one or null', async () => {
-    const client = await tenantWithEverything(service);
-    for (const [one, expectedVersion] of [
+    const client = await tenantFor(service, one);
+    for (const [sent, expectedVersion] of [
       [input, await versionOf(client, input)],
       [other, null],
     ] as const) {
-      const before = await versionOf(client, one);
-      const { version } = await mutate(client, name, { ...one, expectedVersion });
+      const before = await versionOf(client, sent);
+      const { version } = await mutate(client, name, { ...sent, expectedVersion });
       expect(version).toBe(before + 1);
-      expect(await versionOf(client, one)).toBe(version);
+      expect(await versionOf(client, sent)).toBe(version);
     }
   });
 
   it('accepts one of 20 concurrent requests with the same version', async () => {
-    const client = await tenantWithEverything(service);
+    const client = await tenantFor(service, one);
     const expectedVersion = await versionOf(client, input);
     const before = await changesOf(service, client);
     const results = await atOnce(20, () => tryMutation(client, name, { ...input, expectedVersion }));

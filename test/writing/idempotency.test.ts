@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ageKeys, stored, writesNothing } from '../support/database.ts';
-import { tenantWithEverything } from '../support/fixtures.ts';
-import { type MutationCase, mutationCases, refusalsOf } from '../support/mutation-cases.ts';
+import { type MutationCase, mutationCases, refusalsOf, tenantFor } from '../support/mutation-cases.ts';
 import { accepted, atOnce, mutate, refused, tryMutation } from '../support/mutations.ts';
 import { type Client, type Json, useService } from '../support/service.ts';
 
@@ -27,7 +26,7 @@ describe.concurrent.each(mutationCases)('$name with an idempotency key', (one: M
   const keyed = { ...input, idempotencyKey };
 
   it('writes once and replays the first result', async () => {
-    const client = await tenantWithEverything(service);
+    const client = await tenantFor(service, one);
     let first: Json;
     const grown = await growth(client, async () => {
       first = await tryMutation(client, name, keyed);
@@ -43,7 +42,7 @@ describe.concurrent.each(mutationCases)('$name with an idempotency key', (one: M
   });
 
   it('stores the key only if it succeeds, and then rejects another input for 24 hours', async () => {
-    const client = await tenantWithEverything(service);
+    const client = await tenantFor(service, one);
     for (const refused of refusalsOf(one)) {
       const send = () => tryMutation(client, name, { ...refused, idempotencyKey });
       expect(await writesNothing(service, [client], send)).toMatchObject({ code: expect.any(String) });
@@ -63,7 +62,7 @@ describe.concurrent.each(mutationCases)('$name with an idempotency key', (one: M
   });
 
   it('writes once for 20 concurrent requests', async () => {
-    const client = await tenantWithEverything(service);
+    const client = await tenantFor(service, one);
     let results: Json[] = [];
     const grown = await growth(client, async () => {
       results = await atOnce(20, () => tryMutation(client, name, keyed));
