@@ -1,12 +1,14 @@
 import { sql } from 'drizzle-orm';
 import { describe, expect, inject, it } from 'vitest';
 import { stored, waitingStatements, writesNothing } from '../support/database.ts';
-import { tenantWithEverything } from '../support/fixtures.ts';
+import { accountInput, tenantWithEverything } from '../support/fixtures.ts';
 import { mutate } from '../support/mutations.ts';
 import { expectRequestError } from '../support/refusal.ts';
+import { useRest } from '../support/rest.ts';
 import { type Answer, type Client, clientThrough, openApp, useService } from '../support/service.ts';
 
 const service = useService();
+const rest = useRest(service);
 
 /** Behind a pooler, statements are not cancelled and end by their timeout. */
 const pooled = inject('pooler') !== undefined;
@@ -56,6 +58,25 @@ describe('a dry run', () => {
     expect(after.accounts.filter(unchanged)).toEqual(before.accounts.filter(unchanged));
     expect(after.changes).toHaveLength(before.changes.length + (pooled ? 0 : 1));
     await quick.close();
+  });
+
+  it('writes nothing over a connection without prepared statements, as behind a pooler', async () => {
+    const client = await tenantWithEverything(service);
+    const unprepared = openApp(service.connection, { prepare: false });
+    const send = () => clientThrough(unprepared, client).send(document);
+    expect((await writesNothing(service, [client], send)).data).toEqual({
+      A1: { __typename: 'UpdateAccountSuccess' },
+      A2: { __typename: 'UpdateAccountSuccess' },
+    });
+    await unprepared.close();
+  });
+
+  it('does not exist in REST, which refuses the field', async () => {
+    const client = await tenantWithEverything(service);
+    const body = { ...accountInput({ id: 'A9' }), dryRun: true };
+    const send = () => rest.of(client).post('/accounts', body);
+    const { status, body: refusal } = await writesNothing(service, [client], send);
+    expect([status, refusal.message]).toEqual([400, expect.stringContaining('dryRun')]);
   });
 
   it('waits for a write of the same account, and sees it', async () => {
