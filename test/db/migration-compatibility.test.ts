@@ -32,6 +32,11 @@ const known: Record<string, string[]> = {
   '0013_search_indexes.sql': ['DoStmt', 'DoStmt'],
   // A looser check.
   '0016_webhooks.sql': ['ALTER TABLE api_keys: AT_DropConstraint', 'ALTER TABLE api_keys: AT_AddConstraint'],
+  // A looser check.
+  '0018_reverted_accounts.sql': [
+    'ALTER TABLE changes: AT_DropConstraint',
+    'ALTER TABLE changes: AT_AddConstraint',
+  ],
 };
 
 /** Whether the previous version, which does not know the new column, can insert rows. */
