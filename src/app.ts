@@ -6,7 +6,7 @@ import { createAuthenticator } from './auth/authenticate.ts';
 import type { VerifyJwt } from './auth/jwt.ts';
 import { createNewestTenants } from './auth/newest-tenants.ts';
 import { createSessions } from './auth/session-token.ts';
-import { createContext, createInDryRun, createPoolShares } from './context.ts';
+import { createBackground, createContext, createInDryRun, createPoolShares } from './context.ts';
 import type { Caller, Selects } from './ctx.ts';
 import { type Database, type DatabaseOptions, openDatabase } from './db/client.ts';
 import { findBacklog, findDeliveryStatus, forgetAttempts } from './delivery/backlog.ts';
@@ -217,8 +217,10 @@ export function createApp(options: AppOptions) {
   };
   const feed = { append, live };
   const batcher = createRequestBatcher(batchesAtOnce);
+  const background = createBackground(database, log);
   const { note: noteTenant, newest: newestTenant } = createNewestTenants();
-  const parts = { database, batcher, log, feed, shares, noteTenant, webhooks: tools?.forRequests };
+  const webhooks = tools?.forRequests;
+  const parts = { database, batcher, log, feed, shares, background, noteTenant, webhooks };
   const { issue: issueSession, verify: verifySession } = createSessions(database, options.sessionKeys);
   const tokens = { noteUse: useLog.note, verifyJwt, verifySession, newestTenant };
   const callers = {
@@ -258,7 +260,7 @@ export function createApp(options: AppOptions) {
       live.close();
       sockets.terminate();
       tools?.closeTests();
-      await Promise.all([endCleanUp(), useLog.close(), deliverer?.close()]);
+      await Promise.all([endCleanUp(), useLog.close(), deliverer?.close(), background.close()]);
       await database.close();
     },
   };

@@ -20,10 +20,36 @@ export interface ContextParts {
   /** undefined: the context cannot read the feed. */
   feed?: { append: Append; live: LiveFeed };
   webhooks?: WebhookTools | undefined;
+  /** undefined: the context does no work in the background. */
+  background?: Background;
   /** undefined: a request can use the whole pool. */
   shares?: PoolShares;
   /** Whether `database` rolls everything back at the end of the request. Default: false. */
   isDryRun?: boolean;
+}
+
+/** Runs work that no response waits for, one at a time. */
+export interface Background {
+  /** Drops the work if other work is running. */
+  start(tenantId: number, work: (run: Run) => Promise<void>): void;
+  /** Waits for the running work. */
+  close(): Promise<void>;
+}
+
+export function createBackground(database: StatementRunner, log: Logger): Background {
+  let running: Promise<void> | undefined;
+  return {
+    start(tenantId, work) {
+      running ??= work((statement, values) => database.run(statement, { ...values, tenantId }))
+        .catch((error: unknown) => log.warn({ err: error }, 'Work in the background failed'))
+        .finally(() => {
+          running = undefined;
+        });
+    },
+    async close() {
+      await running;
+    },
+  };
 }
 
 /** Limits of concurrent statements, so that other requests and tenants get connections. */
@@ -175,7 +201,7 @@ function createLoading(ctx: () => Ctx, schedule: Schedule): Pick<Ctx, 'load' | '
 
 /** Returns the context of a request. Without `selects`, entities are read without related rows. */
 export function createContext(parts: ContextParts, caller: Caller, selects: Selects = selectsNothing): Ctx {
-  const { log, feed, webhooks, isDryRun = false } = parts;
+  const { log, feed, webhooks, background, isDryRun = false } = parts;
   const { viewer, now, requestId, renew, lastEventId } = caller;
   const { run, batch, transaction, schedule } = trackStatements(statementsFor(parts, caller));
   const ctx: Ctx = {
@@ -189,6 +215,7 @@ export function createContext(parts: ContextParts, caller: Caller, selects: Sele
     batch,
     transaction,
     webhooks,
+    inBackground: (work) => background?.start(viewer.tenant.id, work),
     ...createLoading(() => ctx, schedule),
     noteTenant(tenant) {
       ctx.viewer = { ...ctx.viewer, tenant };
@@ -212,9 +239,11 @@ export type InDryRun = <T>(caller: Caller, selects: Selects, work: (ctx: Ctx) =>
 
 /**
  * Returns a function that runs work in a dry run. Reads of the work see its writes. The transaction has one connection of
- * the request's share, and its statements join no batch, which would write for other requests.
+ * the request's share. Its statements join no batch, which would write for other requests, and nothing runs in the
+ * background, which would keep what is rolled back.
  */
-export function createInDryRun({ batcher: _, shares, ...parts }: ContextParts): InDryRun {
+export function createInDryRun(all: ContextParts): InDryRun {
+  const { batcher: _, background: __, shares, ...parts } = all;
   return (caller, selects, work) => {
     const gate = gateOf(shares, caller.viewer.tenant.id);
     return inTime(caller.cancel, (signal) =>

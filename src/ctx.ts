@@ -118,6 +118,10 @@ export interface Ctx {
   batch: BatchCall;
   /** Runs several statements in a transaction. `work` can be called again, so it must have no other effects. */
   transaction<T>(work: (run: Run) => Promise<T>): Promise<T>;
+  /**
+   * Runs work that no response waits for. It is dropped if other such work is running, and its errors are only logged.
+   */
+  inBackground(work: (run: Run) => Promise<void>): void;
   /** Returns a known value without a promise, because a promise per value would slow down large pages. */
   load<Key, Value>(loader: Loader<Key, Value>, key: Key): Value | Promise<Value>;
   /** Adds a value to the cache of a loader, unless it has one for the key. */
