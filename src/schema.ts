@@ -24,6 +24,7 @@ import {
 } from 'graphql';
 import { builder } from './graphql/builder.ts';
 import { asSubgraph } from './graphql/subgraph.ts';
+import { guardPast } from './past/graphql.ts';
 
 const byName = (a: { name: { value: string } }, b: { name: { value: string } }) =>
   a.name.value < b.name.value ? -1 : 1;
@@ -74,7 +75,7 @@ function declaresScopes({ extensions }: Extended): boolean {
  * explicitly.
  */
 const typesWithoutScopes = new Set(
-  `Address Alias BillingInformation Change Setting Tenant Viewer
+  `Address Alias BillingInformation Change FieldChange Setting Tenant Viewer
   CreateWebhookEndpointSuccess UpdateWebhookEndpointSuccess DeleteWebhookEndpointSuccess
   RotateWebhookSecretSuccess TestWebhookEndpointSuccess RedeliverSuccess
   WebhookAttempt WebhookAttemptConnection WebhookAttemptEdge WebhookBacklog WebhookEndpointChange
@@ -129,6 +130,7 @@ const link = {
 export function buildSchema(): GraphQLSchema {
   const extensions = { directives: [{ name: 'link', args: link }] };
   const own = builder.toSchema({ extensions, sortSchema: false });
+  guardPast(own);
   const schema = asSubgraph(own, printSchema);
   assertScopesDeclared(schema);
   return schema;

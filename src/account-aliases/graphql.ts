@@ -9,31 +9,29 @@ import { AliasTakenError } from '../alias/rules.ts';
 import { builder } from '../graphql/builder.ts';
 import { toConnection } from '../graphql/connection.ts';
 import { describeRule } from '../graphql/describe.ts';
-import { readInstant } from '../graphql/scalars.ts';
+import { instantOf, readInstant } from '../graphql/scalars.ts';
 import { byId } from '../lib/entity-key.ts';
-import { InvalidInputError, NotFoundError } from '../lib/errors.ts';
-import { instant } from '../lib/fields.ts';
-import { issuesOf } from '../lib/wording.ts';
+import { NotFoundError } from '../lib/errors.ts';
+import { anyTime } from '../past/graphql.ts';
+import { type AnyTime, accountAsOf, isPast, pastAliases } from '../past/read.ts';
 import { LimitExceededError, NotAllowedInStatusError } from '../writing/errors.ts';
 import { commonErrors } from '../writing/graphql.ts';
 import { type AliasKey, accountByAlias } from './read.ts';
 import { addAliases, removeAliases, transferAlias } from './write.ts';
 
 const effectiveOn = 'The instant to read at. Default: now.';
-
-/** Returns the instant to read at. Throws InvalidInputError. Validation by an argument would add a promise per account. */
-function instantOf(given: unknown): Date {
-  const parsed = instant.safeParse(given);
-  if (parsed.success) return parsed.data;
-  throw new InvalidInputError(issuesOf(parsed.error).map((issue) => ({ ...issue, path: ['effectiveOn'] })));
-}
+const aliasesOn = 'The instant to read at. Default: now; for an account of the past, the same instant.';
 
 builder.objectField(Alias, 'account', (t) =>
   t.field({
     type: Account,
     description: 'The account it names.',
+    extensions: anyTime,
     // A foreign key guarantees that the account exists.
-    resolve: ({ accountId }, _, ctx) => ctx.load(accountByKey, byId(accountId)) as Promise<AccountRow>,
+    resolve: ({ accountId: id, asOf }, _, ctx) =>
+      (asOf === undefined
+        ? ctx.load(accountByKey, byId(id))
+        : ctx.load(accountAsOf, { id, asOf })) as Promise<AnyTime<AccountRow>>,
   }),
 );
 
@@ -42,13 +40,15 @@ builder.objectField(Account, 'aliases', (t) =>
     type: [Alias],
     description: 'The aliases in force at an instant, in the order of their creation, then by value.',
     args: {
-      effectiveOn: t.arg({ type: 'DateTime', description: effectiveOn }),
+      effectiveOn: t.arg({ type: 'DateTime', description: aliasesOn }),
     },
-    resolve: (account, { effectiveOn }, ctx) =>
-      ctx.load(aliasesOfAccount, {
-        accountId: account.id,
-        on: effectiveOn ? instantOf(effectiveOn) : ctx.now,
-      }),
+    extensions: anyTime,
+    resolve: (account, { effectiveOn }, ctx) => {
+      const on = effectiveOn ? instantOf('effectiveOn', effectiveOn) : (account.asOf ?? ctx.now);
+      return isPast(account)
+        ? pastAliases(account, on)
+        : ctx.load(aliasesOfAccount, { accountId: account.id, on });
+    },
   }),
 );
 
@@ -77,7 +77,10 @@ builder.queryField('accountByAlias', (t) =>
       effectiveOn: t.arg({ type: 'DateTime', description: effectiveOn }),
     },
     resolve: (_, { alias, effectiveOn }, ctx) =>
-      ctx.load(accountByAlias, { value: alias, on: effectiveOn ? instantOf(effectiveOn) : ctx.now }),
+      ctx.load(accountByAlias, {
+        value: alias,
+        on: effectiveOn ? instantOf('effectiveOn', effectiveOn) : ctx.now,
+      }),
   }),
 );
 
@@ -103,7 +106,9 @@ const AccountReference = builder.objectRef<AliasKey>('AccountReference').impleme
 builder.asEntity(AccountReference, {
   key: builder.selection<{ alias: string; effectiveOn: string }>('alias effectiveOn'),
   resolveReference: ({ alias, effectiveOn }) =>
-    typeof alias === 'string' ? { value: alias, on: instantOf(readInstant(effectiveOn)) } : null,
+    typeof alias === 'string'
+      ? { value: alias, on: instantOf('effectiveOn', readInstant(effectiveOn)) }
+      : null,
 });
 
 const errors = [...commonErrors, NotFoundError, NotAllowedInStatusError];

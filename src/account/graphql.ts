@@ -4,6 +4,7 @@ import { AliasTakenError } from '../alias/rules.ts';
 import { builder } from '../graphql/builder.ts';
 import { toConnection } from '../graphql/connection.ts';
 import { describeRule } from '../graphql/describe.ts';
+import { instantOf } from '../graphql/scalars.ts';
 import { Change, ChangeConnection } from '../history/graphql.ts';
 import { accountChanges } from '../history/read.ts';
 import { byId, entityKeyOf } from '../lib/entity-key.ts';
@@ -12,6 +13,18 @@ import { metadata } from '../lib/fields.ts';
 import { toTypeId } from '../lib/id.ts';
 import { requireScope } from '../lib/scope.ts';
 import { orderDescription } from '../listing/inputs.ts';
+import { fieldChanges } from '../past/diff.ts';
+import {
+  anyTime,
+  asOfDescription,
+  diffArgs,
+  diffCost,
+  diffDescription,
+  FieldChange,
+  periodOf,
+} from '../past/graphql.ts';
+import { orInherited } from '../past/inherit.ts';
+import { type AnyTime, accountAsOf } from '../past/read.ts';
 import { IdTakenError, NotAllowedInStatusError } from '../writing/errors.ts';
 import {
   changeErrors,
@@ -54,9 +67,10 @@ const BillingInformation = builder
     }),
   });
 
-export const Account = builder.node(builder.objectRef<AccountRow>('Account'), {
+export const Account = builder.node(builder.objectRef<AnyTime<AccountRow>>('Account'), {
   description: 'An account is billed. It belongs to one customer, which never changes.',
   id: {
+    extensions: anyTime,
     resolve: (account) => toTypeId('Account', account.nodeId),
     description: "The system's id: unique across types and tenants, sortable by creation time, immutable.",
   },
@@ -71,11 +85,13 @@ export const Account = builder.node(builder.objectRef<AccountRow>('Account'), {
         rules.invoiceCurrency,
         "The account's own currency, or the tenant's base currency.",
       ),
-      resolve: (account, _, ctx) => account.invoiceCurrency ?? ctx.viewer.tenant.baseCurrency,
+      extensions: anyTime,
+      resolve: (account, _, ctx) => orInherited(ctx, account, account.invoiceCurrency, 'baseCurrency'),
     }),
     netTermDays: t.int({
       description: describeRule(rules.netTermDays, "The account's own terms, or the tenant's."),
-      resolve: (account, _, ctx) => account.netTermDays ?? ctx.viewer.tenant.netTermDays,
+      extensions: anyTime,
+      resolve: (account, _, ctx) => orInherited(ctx, account, account.netTermDays, 'netTermDays'),
     }),
     primaryEmail: t.exposeString('primaryEmail', {
       nullable: true,
@@ -86,6 +102,7 @@ export const Account = builder.node(builder.objectRef<AccountRow>('Account'), {
       nullable: true,
       description:
         'The address for the invoices of this account. `null` if the account has no address of its own.',
+      extensions: anyTime,
       resolve: addressOf,
     }),
     billingInformation: t.field({
@@ -95,6 +112,7 @@ export const Account = builder.node(builder.objectRef<AccountRow>('Account'), {
         rules.billingInformation,
         '`null` if the account has no billing information.',
       ),
+      extensions: anyTime,
       resolve: rules.billingInformationOf,
     }),
     tags: t.exposeStringList('tags', { description: describeRule(rules.tags) }),
@@ -141,8 +159,12 @@ builder.queryFields((t) => ({
     nullable: true,
     description:
       'The account with this id, also if it is archived. `null` if there is none. To look up an alias, use `accountByAlias`.',
-    args: { id: t.arg.id({ required: true, description: describeRule(rules.id) }) },
-    resolve: (_, { id }, ctx) => ctx.load(accountByKey, byId(id)),
+    args: {
+      id: t.arg.id({ required: true, description: describeRule(rules.id) }),
+      asOf: t.arg({ type: 'DateTime', description: asOfDescription('account') }),
+    },
+    resolve: (_, { id, asOf }, ctx): AnyTime<AccountRow> | null | Promise<AnyTime<AccountRow> | null> =>
+      asOf ? ctx.load(accountAsOf, { id, asOf: instantOf('asOf', asOf) }) : ctx.load(accountByKey, byId(id)),
   }),
   accounts: t.connection(
     {
@@ -182,6 +204,21 @@ builder.objectField(Account, 'history', (t) =>
     },
     ChangeConnection,
   ),
+);
+
+builder.objectField(Account, 'diff', (t) =>
+  t.field({
+    type: [FieldChange],
+    description: diffDescription('account', ' A value that the account inherits from the tenant is `null`.'),
+    args: diffArgs,
+    extensions: diffCost,
+    resolve: (account, args, ctx) =>
+      fieldChanges(
+        ctx,
+        { type: 'ACCOUNT', id: account.id, loader: accountAsOf },
+        periodOf(account, args, ctx),
+      ),
+  }),
 );
 
 /** Defines the success type of a mutation that returns an account. */

@@ -1,11 +1,11 @@
 import { builder } from '../graphql/builder.ts';
 import { describeRule } from '../graphql/describe.ts';
 import { ErrorInterface } from '../graphql/errors.ts';
+import type { AnyTimeAlias } from '../past/read.ts';
 import * as rules from './rules.ts';
 import { type AliasClash, AliasTakenError } from './rules.ts';
-import type { AliasRow } from './table.ts';
 
-export const Alias = builder.objectRef<AliasRow>('Alias').implement({
+export const Alias = builder.objectRef<AnyTimeAlias>('Alias').implement({
   description:
     'Another name of an account in usage events. At any instant, a value names at most one account of the tenant.',
   fields: (t) => ({

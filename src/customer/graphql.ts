@@ -7,6 +7,7 @@ import { AliasTakenError } from '../alias/rules.ts';
 import { builder } from '../graphql/builder.ts';
 import { toConnection } from '../graphql/connection.ts';
 import { describeRule } from '../graphql/describe.ts';
+import { instantOf } from '../graphql/scalars.ts';
 import { Change, ChangeConnection } from '../history/graphql.ts';
 import { customerChanges } from '../history/read.ts';
 import { byId, entityKeyOf } from '../lib/entity-key.ts';
@@ -14,6 +15,17 @@ import { metadata } from '../lib/fields.ts';
 import { toTypeId } from '../lib/id.ts';
 import { requireScope } from '../lib/scope.ts';
 import { orderDescription } from '../listing/inputs.ts';
+import { fieldChanges } from '../past/diff.ts';
+import {
+  anyTime,
+  asOfDescription,
+  diffArgs,
+  diffCost,
+  diffDescription,
+  FieldChange,
+  periodOf,
+} from '../past/graphql.ts';
+import { type AnyTime, customerAsOf, isPast } from '../past/read.ts';
 import { IdTakenError } from '../writing/errors.ts';
 import {
   changeErrors,
@@ -42,11 +54,12 @@ import { customerFilter } from './rules.ts';
 import type { CustomerRow } from './table.ts';
 import { archiveCustomer, restoreCustomer, updateCustomer } from './write.ts';
 
-const CustomerRef = builder.objectRef<CustomerRow>('Customer');
+const CustomerRef = builder.objectRef<AnyTime<CustomerRow>>('Customer');
 
 export const Customer = builder.node(CustomerRef, {
   description: 'A company that buys from the tenant. It owns accounts.',
   id: {
+    extensions: anyTime,
     resolve: (customer) => toTypeId('Customer', customer.nodeId),
     description: "The system's id: unique across types and tenants, sortable by creation time, immutable.",
   },
@@ -63,12 +76,14 @@ export const Customer = builder.node(CustomerRef, {
       type: Address,
       nullable: true,
       description: "The customer's address. It is set at creation and cannot be cleared.",
+      extensions: anyTime,
       resolve: addressOf,
     }),
     billingAddress: t.string({
       nullable: true,
       description:
         'The address on one line: line1, line2, postalCode, city, state and country, if present, joined by `, `. `null` if all are missing.',
+      extensions: anyTime,
       resolve: billingAddressOf,
     }),
     metadata: t.expose('metadata', { type: 'JSONObject', description: describeRule(metadata) }),
@@ -101,8 +116,14 @@ builder.queryField('customer', (t) =>
     type: Customer,
     nullable: true,
     description: 'The customer with this id, also if it is archived. `null` if there is none.',
-    args: { id: t.arg.id({ required: true, description: describeRule(rules.id) }) },
-    resolve: (_, { id }, ctx) => ctx.load(customerByKey, byId(id)),
+    args: {
+      id: t.arg.id({ required: true, description: describeRule(rules.id) }),
+      asOf: t.arg({ type: 'DateTime', description: asOfDescription('customer') }),
+    },
+    resolve: (_, { id, asOf }, ctx): AnyTime<CustomerRow> | null | Promise<AnyTime<CustomerRow> | null> =>
+      asOf
+        ? ctx.load(customerAsOf, { id, asOf: instantOf('asOf', asOf) })
+        : ctx.load(customerByKey, byId(id)),
   }),
 );
 
@@ -110,8 +131,12 @@ builder.objectField(Account, 'customer', (t) =>
   t.field({
     type: Customer,
     description: "The account's customer, also if it is archived.",
+    extensions: anyTime,
     // A foreign key guarantees that the customer exists.
-    resolve: ({ customerId }, _, ctx) => ctx.load(customerByKey, byId(customerId)) as Promise<CustomerRow>,
+    resolve: (account, _, ctx) =>
+      (isPast(account)
+        ? ctx.load(customerAsOf, { id: account.customerId, asOf: account.asOf, orCreation: true })
+        : ctx.load(customerByKey, byId(account.customerId))) as Promise<AnyTime<CustomerRow>>,
   }),
 );
 
@@ -155,6 +180,21 @@ builder.objectField(Customer, 'history', (t) =>
     },
     ChangeConnection,
   ),
+);
+
+builder.objectField(Customer, 'diff', (t) =>
+  t.field({
+    type: [FieldChange],
+    description: diffDescription('customer'),
+    args: diffArgs,
+    extensions: diffCost,
+    resolve: (customer, args, ctx) =>
+      fieldChanges(
+        ctx,
+        { type: 'CUSTOMER', id: customer.id, loader: customerAsOf },
+        periodOf(customer, args, ctx),
+      ),
+  }),
 );
 
 builder.queryField('customers', (t) =>

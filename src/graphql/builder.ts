@@ -33,6 +33,7 @@ export const builder = new SchemaBuilder<{
   Scalars: {
     ID: { Input: string; Output: string };
     DateTime: { Input: Date; Output: Date };
+    JSON: { Input: unknown; Output: unknown };
     JSONObject: { Input: Record<string, string>; Output: Record<string, unknown> };
     Position: { Input: string; Output: string };
   };

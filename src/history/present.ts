@@ -20,6 +20,12 @@ const nested: [group: string, field: string, key: string][] = [
   ...billingFields.map((field): [string, string, string] => ['billingInformation', field, field]),
 ];
 const nestedKeys = new Set(nested.map(([, , key]) => key));
+const paths = new Map(nested.map(([group, field, key]) => [key, `${group}.${field}`]));
+
+/** Returns the API's name of a stored field: `address.line1` for `addressLine1`, the same name for others. */
+export function fieldPath(key: string): string {
+  return paths.get(key) ?? key;
+}
 
 function bound(value: unknown): unknown {
   return value === undefined || value === 'infinity' || value === '-infinity' ? null : value;

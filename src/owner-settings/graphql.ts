@@ -2,6 +2,8 @@ import { Account } from '../account/graphql.ts';
 import { Customer } from '../customer/graphql.ts';
 import { builder } from '../graphql/builder.ts';
 import { NotFoundError } from '../lib/errors.ts';
+import { anyTime } from '../past/graphql.ts';
+import { isPast, pastSettings } from '../past/read.ts';
 import { Setting } from '../setting/graphql.ts';
 import { PutSettingsInput, RemoveSettingsInput } from '../setting/inputs.ts';
 import { settingsOfOwner } from '../setting/read.ts';
@@ -17,7 +19,11 @@ builder.objectField(Account, 'settings', (t) =>
   t.field({
     type: [Setting],
     description: `The account's settings, ${order}.`,
-    resolve: (account, _, ctx) => ctx.load(settingsOfOwner, { type: 'ACCOUNT', id: account.id }),
+    extensions: anyTime,
+    resolve: (account, _, ctx) =>
+      isPast(account)
+        ? pastSettings(account, 'ACCOUNT')
+        : ctx.load(settingsOfOwner, { type: 'ACCOUNT', id: account.id }),
   }),
 );
 
@@ -25,7 +31,11 @@ builder.objectField(Customer, 'settings', (t) =>
   t.field({
     type: [Setting],
     description: `The customer's settings, ${order}.`,
-    resolve: (customer, _, ctx) => ctx.load(settingsOfOwner, { type: 'CUSTOMER', id: customer.id }),
+    extensions: anyTime,
+    resolve: (customer, _, ctx) =>
+      isPast(customer)
+        ? pastSettings(customer, 'CUSTOMER')
+        : ctx.load(settingsOfOwner, { type: 'CUSTOMER', id: customer.id }),
   }),
 );
 

@@ -36,6 +36,8 @@ export const costs = {
   page: 10,
   /** A search in a page. Fixed, so that no document becomes too costly because data grew. */
   search: 500,
+  /** A read of the past, which replays changes: a field with the argument `asOf`. */
+  past: 20,
   /** A field with an alias, which may repeat another field. */
   alias: 10,
   /** Assumed length of a list that no argument bounds. */
@@ -125,7 +127,14 @@ function weightOf(plan: Plan, field: Field, node: FieldNode): Cost {
   const said = field.extensions.cost ?? getNamedType(field.type).extensions.cost;
   if (typeof said === 'number') return said;
   if (isPage(field)) return sum([costs.page, searchCost(plan, node)]);
-  return node.alias === undefined ? 1 : costs.alias;
+  return (node.alias === undefined ? 1 : costs.alias) + (readsPast(node) ? costs.past : 0);
+}
+
+/** Returns whether a field is read as of an instant. A variable counts as one, because that only rarely costs too much. */
+function readsPast(node: FieldNode): boolean {
+  return (
+    node.arguments?.some(({ name, value }) => name.value === 'asOf' && value.kind !== Kind.NULL) ?? false
+  );
 }
 
 /** Returns the cost of a search in the filter of a page. */

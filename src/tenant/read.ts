@@ -116,14 +116,14 @@ export function tenantChangePage(ctx: Ctx, args: PageArgs): Promise<ListPage<Ten
 }
 
 /** What accounts inherit from their tenant. */
-export type Inherited = Pick<TenantFields, 'baseCurrency' | 'netTermDays'>;
+export type TenantTerms = Pick<TenantFields, 'baseCurrency' | 'netTermDays'>;
 
 /**
  * A change applies from its instant, but not before an earlier version. So the state at an instant is the one before
  * the first change, by version, that is later; without such a change, it is the current one.
  */
 const tenantsAt = statement('tenants_at', (orm) => {
-  const before = (field: keyof Inherited) => sql`later.before ->> ${sql.raw(`'${field}'`)}`;
+  const before = (field: keyof TenantTerms) => sql`later.before ->> ${sql.raw(`'${field}'`)}`;
   return orm
     .select({
       baseCurrency: sql<string>`coalesce(${before('baseCurrency')}, ${tenants.baseCurrency})`,
@@ -145,7 +145,7 @@ const tenantsAt = statement('tenants_at', (orm) => {
 });
 
 /** Reads what accounts inherited at instants. */
-const inheritedAt: Loader<Date, Inherited> = {
+const inheritedAt: Loader<Date, TenantTerms> = {
   name: 'tenant at an instant',
   turn: 4,
   keyOf: (instant) => instant.toISOString(),
@@ -153,6 +153,6 @@ const inheritedAt: Loader<Date, Inherited> = {
 };
 
 /** Returns the values that accounts inherited from the tenant at an instant; before its creation, the first ones. */
-export async function tenantAt(ctx: Ctx, instant: Date): Promise<Inherited> {
+export async function tenantAt(ctx: Ctx, instant: Date): Promise<TenantTerms> {
   return ctx.load(inheritedAt, instant);
 }

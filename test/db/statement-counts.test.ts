@@ -257,6 +257,22 @@ describe('a batch of one document', () => {
     expectStatements(await costOf(large.client, document, { all }), 1);
   });
 
+  it('reads 50 accounts, each as of another instant, in one statement, and their customers in one', async () => {
+    const start = Date.now();
+    const selected = Array.from({ length: 50 }, (_, index) => {
+      const asOf = new Date(start + index).toISOString();
+      return `t${index}: account(id: "${idOf(index)}", asOf: "${asOf}") { ${wholeAccount} }`;
+    });
+    const document = `{ ${selected.join(' ')} }`;
+    expect((await large.client.send(document)).data.t49).toMatchObject({ id: idOf(49), aliases: [{}] });
+    expectStatements(await costOf(large.client, document), 2);
+  });
+
+  it('reads a diff in three statements', async () => {
+    const document = `{ account(id: "A-001") { diff(from: "2000-01-01T00:00:00Z") { field actor } } }`;
+    expectStatements(await costOf(large.client, document), 3);
+  });
+
   it('reads aliases at several instants and settings of both owners in three statements', async () => {
     const document = `{ account(id: "A-001") { now: aliases { value } then: aliases(effectiveOn: "2020-01-01T00:00:00Z") { value }
       settings { id } customer { settings { id } } } }`;

@@ -9,9 +9,9 @@ const fieldsOf = (type: string) => (schema.getType(type) as GraphQLObjectType).g
 const computed: Record<string, string[]> = {
   Account: [
     ...['nodeId', 'invoiceCurrency', 'netTermDays', 'address', 'billingInformation'],
-    ...['customer', 'aliases', 'aliasTimeline', 'settings', 'history'],
+    ...['customer', 'aliases', 'aliasTimeline', 'settings', 'history', 'diff'],
   ],
-  Customer: ['nodeId', 'address', 'billingAddress', 'accounts', 'settings', 'history'],
+  Customer: ['nodeId', 'address', 'billingAddress', 'accounts', 'settings', 'history', 'diff'],
   Address: [],
 };
 

@@ -45,9 +45,13 @@ beforeAll(async () => {
   nodeId = account.nodeId;
 });
 
+/** The required arguments of fields. */
+const required: Record<string, string> = { diff: '(from: "2000-01-01T00:00:00Z")' };
+
 /** Selects a field with all leaves down to this depth. */
-function selectionOf(name: string, type: GraphQLOutputType, depth = 3): string {
+function selectionOf(field: string, type: GraphQLOutputType, depth = 3): string {
   const named = getNamedType(type);
+  const name = `${field}${required[field] ?? ''}`;
   if (isLeafType(named)) return name;
   if (!isObjectType(named) || depth === 0) return '';
   const inner = Object.values(named.getFields()).map((field) =>

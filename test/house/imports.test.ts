@@ -22,7 +22,7 @@ const domains = [
   'node',
 ];
 const shared = ['lib', 'rules', 'db', 'tables', 'ctx', 'graphql', 'rest'];
-const platform = [...shared, 'listing', 'history', 'feed', 'writing'];
+const platform = [...shared, 'listing', 'history', 'past', 'feed', 'writing'];
 
 /** The room of a file: a folder, a file of the root, or one of the layers that all `rules.ts` and `table.ts` files form. */
 function roomOf(path: string): string {
@@ -49,6 +49,7 @@ const allowed: Record<string, readonly string[]> = {
   feed: [...shared, 'history'],
   writing: [...shared, 'history'],
   tenant: [...shared, 'listing', 'history', 'writing'],
+  past: [...shared, 'history', 'tenant'],
   auth: [...shared, 'tenant'],
   'import-formats': ['lib', 'rules'],
   import: [...platform, ...domains, 'tenant', 'context', 'import-formats'],
@@ -58,7 +59,7 @@ const allowed: Record<string, readonly string[]> = {
   ...Object.fromEntries(domains.map((name, index) => [name, [...platform, ...domains.slice(0, index)]])),
   context: ['lib', 'db', 'ctx', 'feed'],
   config: ['lib', 'db', 'auth', 'delivery'],
-  schema: ['graphql', 'history', 'feed', 'tenant', 'webhook', ...domains],
+  schema: ['graphql', 'history', 'past', 'feed', 'tenant', 'webhook', ...domains],
   router: ['rest', 'auth', ...domains],
   app: [
     ...platform,

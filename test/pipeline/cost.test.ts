@@ -92,6 +92,13 @@ describe('the cost of a request', () => {
     expect(await costOf('mutation { archiveAccount(input: { id: "no" }) { __typename } }')).toBe(50 + 102);
     expect(await costOf('{ account(id: "no") { metadata } }')).toBe(50 + 1 + 10);
     expect(await costOf('{ accounts { totalCount } }')).toBe(50 + 10 + 150);
+    const asOf = 'asOf: "2030-01-01T00:00:00Z"';
+    expect(await costOf(`{ account(id: "no", ${asOf}) { id } }`)).toBe(50 + 1 + 20 + 1);
+    expect(await costOf(`{ a: customer(id: "no", ${asOf}) { id } }`)).toBe(50 + 10 + 20 + 1);
+    expect(await costOf('{ account(id: "no", asOf: null) { id } }')).toBe(50 + 1 + 1);
+    expect(await costOf('{ account(id: "no") { diff(from: "2030-01-01") { field } } }')).toBe(
+      50 + 1 + 40 + 5 * 2,
+    );
     const search = '{ accounts(first: 1, filter: { search: "a" }) { totalCount } }';
     expect(await costOf(search)).toBe(50 + 10 + 500 + 150);
     const byVariable = 'query($f: AccountFilter) { accounts(first: 1, filter: $f) { totalCount } }';

@@ -36,6 +36,7 @@ export default [
               'Alias',
               'AliasClash',
               'BillingInformation',
+              'FieldChange',
               'AccountReference',
               'PageInfo',
               'Tenant',
