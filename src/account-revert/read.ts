@@ -4,8 +4,10 @@ import type { AliasSpan } from '../alias/rules.ts';
 import type { Run } from '../ctx.ts';
 import { tenantId } from '../db/rows.ts';
 import { statement } from '../db/statement.ts';
-import { type ChangeRow, changes } from '../history/table.ts';
-import { type SettingInput, settingKey } from '../setting/rules.ts';
+import { changes } from '../history/table.ts';
+import { decodeState, replay, type State } from '../past/replay.ts';
+import { historySnapshots } from '../past/table.ts';
+import type { SettingInput } from '../setting/rules.ts';
 
 /** An account at one of its versions. */
 export interface AccountState {
@@ -16,63 +18,56 @@ export interface AccountState {
   settings: SettingInput[];
 }
 
-type Recorded = Pick<ChangeRow, 'version' | 'before' | 'after'>;
+const [accountId, version] = [sql.placeholder('accountId'), sql.placeholder('version')];
+
+const snapshotUntil = statement('account_snapshot_until', (orm) =>
+  orm
+    .select({
+      version: historySnapshots.version,
+      beginsAt: historySnapshots.beginsAt,
+      state: historySnapshots.state,
+    })
+    .from(historySnapshots)
+    .where(
+      sql`${historySnapshots.tenantId} = ${tenantId} and ${historySnapshots.entityType} = 'ACCOUNT'
+        and ${historySnapshots.entityId} = ${accountId} and ${historySnapshots.version} <= ${version}`,
+    )
+    .orderBy(sql`${historySnapshots.beginsAt} desc, ${historySnapshots.version} desc`)
+    .limit(1),
+);
 
 const changesUntil = statement('account_changes_until', (orm) =>
   orm
-    .select({ version: changes.version, before: changes.before, after: changes.after })
+    .select({ version: changes.version, at: changes.at, before: changes.before, after: changes.after })
     .from(changes)
     .where(
-      sql`${changes.tenantId} = ${tenantId} and ${changes.accountId} = ${sql.placeholder('accountId')}
-        and ${changes.version} <= ${sql.placeholder('version')}`,
+      sql`${changes.tenantId} = ${tenantId} and ${changes.accountId} = ${accountId}
+        and ${changes.version} > ${sql.placeholder('after')} and ${changes.version} <= ${version}`,
     )
     .orderBy(changes.version),
 );
 
-/** Returns a bound of a span from the history, where earlier versions of the service stored infinite ones as text. */
-function boundOf(value: unknown): Date | null {
-  return value == null || value === 'infinity' || value === '-infinity' ? null : new Date(String(value));
-}
-
-function spansIn(recorded: Record<string, unknown> | null): AliasSpan[] {
-  const spans = (recorded?.aliases ?? []) as Record<keyof AliasSpan, unknown>[];
-  return spans.map(({ value, effectiveFrom, effectiveUntil }) => ({
-    value: String(value),
-    effectiveFrom: boundOf(effectiveFrom),
-    effectiveUntil: boundOf(effectiveUntil),
-  }));
-}
-
-const spanKey = ({ value, effectiveFrom }: AliasSpan): string =>
-  JSON.stringify([value, effectiveFrom?.getTime() ?? null]);
-
-/** Applies a change to elements: removes those before it, and adds those after it. */
-function replaced<T>(elements: Map<string, T>, keyOf: (one: T) => string, before: T[], after: T[]): void {
-  for (const one of before) elements.delete(keyOf(one));
-  for (const one of after) elements.set(keyOf(one), one);
-}
-
-/** Returns the state of an account after changes, which begin with its creation. */
-export function replay(recorded: readonly Recorded[]): AccountState {
-  const empty = changeableKeys.map((key) => [key, null]);
-  const fields: Record<string, unknown> = { ...Object.fromEntries(empty), tags: [], metadata: {} };
-  const spans = new Map<string, AliasSpan>();
-  const settings = new Map<string, SettingInput>();
-  const settingsIn = (one: Recorded['after']) => (one?.settings ?? []) as SettingInput[];
-  for (const { before, after } of recorded) {
-    for (const key of changeableKeys) if (after !== null && key in after) fields[key] = after[key];
-    replaced(spans, spanKey, spansIn(before), spansIn(after));
-    replaced(settings, settingKey, settingsIn(before), settingsIn(after));
-  }
-  return { fields, aliases: [...spans.values()], settings: [...settings.values()] };
+function accountState({ fields, aliases, settings }: State): AccountState {
+  const given = changeableKeys.map((key) => [key, fields.get(key)?.value ?? null]);
+  const spans = [...aliases].flatMap(([value, { value: all }]) =>
+    all.map(({ effectiveFrom, effectiveUntil }) => ({ value, effectiveFrom, effectiveUntil })),
+  );
+  return {
+    fields: Object.fromEntries(given),
+    aliases: spans,
+    settings: [...settings.values()].flatMap(({ value }) => value ?? []),
+  };
 }
 
 /** Returns an account as it was at a version, from its history. Undefined if it never had this version. */
 export async function accountStateAt(
   run: Run,
-  accountId: string,
-  version: number,
+  id: string,
+  toVersion: number,
 ): Promise<AccountState | undefined> {
-  const recorded = await run(changesUntil, { accountId, version });
-  return recorded.at(-1)?.version === version ? replay(recorded) : undefined;
+  const [snapshot] = await run(snapshotUntil, { accountId: id, version: toVersion });
+  const base = snapshot === undefined ? null : decodeState(snapshot.state, snapshot);
+  const steps = await run(changesUntil, { accountId: id, version: toVersion, after: base?.version ?? 0 });
+  const state = replay(base, steps);
+  return state?.version === toVersion ? accountState(state) : undefined;
 }

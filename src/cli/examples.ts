@@ -44,7 +44,24 @@ query Account($alias: String!) {
 }
 `;
 
+const readPast = `# Shows what has changed since an instant, and the account as it was then.
+query AccountHistory($id: ID!, $from: DateTime!) {
+  account(id: $id) {
+    version
+    history(first: 5) {
+      nodes { version kind at actor }
+    }
+    diff(from: $from) { field before after version at }
+  }
+  then: account(id: $id, asOf: $from) { version name status }
+}
+`;
+
 export const exampleTabs = [
   { query: createAccount, variables: JSON.stringify({ input: exampleAccount }, null, 2) },
   { query: readAccount, variables: JSON.stringify({ alias: 'acme_primary' }, null, 2) },
+  {
+    query: readPast,
+    variables: JSON.stringify({ id: exampleAccount.id, from: '2026-01-01T00:00:00Z' }, null, 2),
+  },
 ];

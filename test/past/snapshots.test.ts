@@ -86,6 +86,20 @@ describe('snapshots of the history', () => {
   });
 });
 
+describe('a dry run', () => {
+  it('stores no snapshot of the versions that it rolls back', async () => {
+    const document = `mutation($inputs: [UpdateAccountInput!]!) { updateAccounts(inputs: $inputs) {
+      ... on UpdateAccountSuccess { account { version diff(from: "${instants[0]}") { version } } } } }`;
+    const names = Array.from({ length: 70 }, (_, n) => `Dry ${n}`);
+    const inputs = names.map((name) => ({ id: 'A1', name, dryRun: true }));
+    const { data } = await client.send(document, { inputs });
+    expect(data.updateAccounts.at(-1).account.version).toBe(instants.length + 70);
+    await readUntilKept();
+    expect((await snapshots()).filter((version) => version > instants.length)).toEqual([]);
+    await deleteSnapshots();
+  });
+});
+
 const state = (version: number, fields: number): State => ({
   ...{ version, beginsAt: new Date(), aliases: new Map(), settings: new Map() },
   fields: new Map(Array.from({ length: fields }, (_, n) => [`f${n}`, { value: n, version }])),
