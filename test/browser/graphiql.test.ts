@@ -28,24 +28,20 @@ async function execute(page: Page, expected: string): Promise<string> {
 }
 
 /**
- * Presses the button until a response contains a text, because GraphiQL knows the operation of a tab only a moment after
- * it shows the tab.
+ * Opens a tab and presses the button until a response contains a text, because GraphiQL knows the operation of a tab
+ * only a moment after it shows the tab.
  */
-function executeWhenReady(page: Page, expected: string): Promise<string> {
+function executeTab(page: Page, index: number, expected: string): Promise<string> {
   return vi.waitFor(
     async () => {
+      const tab = page.getByRole('tab').nth(index);
+      await tab.locator('button').first().click({ timeout: 2000 });
       await page.locator('button.graphiql-execute-button').click({ timeout: 2000 });
       await result(page).getByText(expected).first().waitFor({ timeout: 2000 });
       return textOf(result(page));
     },
     { timeout: 30_000, interval: 200 },
   );
-}
-
-/** Opens the second tab and executes its operation. */
-async function readInSecondTab(page: Page): Promise<string> {
-  await page.getByRole('tab', { name: /^Account/ }).click();
-  return executeWhenReady(page, 'accountByAlias');
 }
 
 async function expectToken(page: Page, token: string | undefined): Promise<void> {
@@ -80,25 +76,31 @@ describe.skipIf(isSkipped)('GraphiQL in a browser', () => {
     expect(await page.getByRole('tab').allTextContents()).toEqual([
       expect.stringContaining('CreateAccount'),
       expect.stringContaining('Account'),
+      expect.stringContaining('AccountHistory'),
     ]);
     await expectToken(page, service.token);
     expect(await execute(page, 'CreateAccountSuccess')).toMatch(
       /"id": "ACC00001", "nodeId": "account_\w{26}"/,
     );
     await shoot(page, 'created');
-    expect(await readInSecondTab(page)).toContain('"id": "ACC00001", "name": "Primary Account"');
+    expect(await executeTab(page, 1, 'accountByAlias')).toContain(
+      '"id": "ACC00001", "name": "Primary Account"',
+    );
     await shoot(page, 'read');
+    const past = await executeTab(page, 2, 'diff');
+    expect(past).toContain('"field": "address.city", "before": null, "after": "Florence", "version": 1');
+    await shoot(page, 'past');
     expect(troubles).toEqual([]);
   });
 
   it('shows why the same account cannot be created again, also after a reload', async () => {
     const { page, troubles } = await open(browser, service.url);
-    await executeWhenReady(page, 'createAccount');
+    await executeTab(page, 0, 'createAccount');
     await page.reload();
-    expect(await executeWhenReady(page, 'ID_TAKEN')).toContain('already names an account');
-    await readInSecondTab(page);
+    expect(await executeTab(page, 0, 'ID_TAKEN')).toContain('already names an account');
+    await executeTab(page, 1, 'accountByAlias');
     await expectToken(page, service.token);
-    expect(await page.getByRole('tab').count()).toBe(2);
+    expect(await page.getByRole('tab').count()).toBe(3);
     expect(troubles).toEqual([]);
   });
 
