@@ -145,7 +145,8 @@ export async function fieldChanges(
   { from, to }: { from: Date; to: Date },
 ): Promise<FieldChange[]> {
   if (from > to) {
-    const message = `must not be later than \`to\`, which is ${to.toISOString()}`;
+    const end = to.getTime() === ctx.now.getTime() ? 'the time of the request' : to.toISOString();
+    const message = `must not be later than \`to\`, which is ${end}`;
     throw new InvalidInputError([{ path: ['from'], code: 'INVALID_VALUE', message }]);
   }
   const [older, newer] = await Promise.all([from, to].map(async (asOf) => ctx.load(loader, { id, asOf })));

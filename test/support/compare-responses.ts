@@ -65,6 +65,18 @@ function shown({ data, errors }: { data?: Json; errors?: Json }, keepsOrder: boo
   };
 }
 
+/** Returns where the errors of a response made data null, and the errors that made none of their parents null. */
+function nullsOf({ data, errors }: Json): string[] {
+  const places = (errors ?? []).map(({ message, path }: Json) => {
+    if (path === undefined) return canonical({ message });
+    const length = path.findIndex(
+      (_: unknown, index: number) => path.slice(0, index).reduce(own, data) == null,
+    );
+    return length === -1 ? canonical({ message, path }) : canonical(path.slice(0, length));
+  });
+  return [...new Set<string>(places)].sort();
+}
+
 /** Fails unless two responses are equal. */
 export function expectSame(answer: Json, other: Json, keepsOrder: boolean, way: string): void {
   const [actual, expected] = [shown(answer, keepsOrder), shown(other, keepsOrder)];
@@ -72,10 +84,9 @@ export function expectSame(answer: Json, other: Json, keepsOrder: boolean, way: 
   // In an incremental response, an error makes at most its part null.
   const inParts = answer.cameInParts || other.cameInParts;
   if (inParts && expected.errors.length > 0 && actual.errors.length > 0) return;
-  // If several fields fail and each makes the whole data null, the response has the error that came first.
-  const isNull = [actual, expected].every(({ data, errors }) => data === 'null' && errors.length === 1);
-  const inFields = [answer, other].every(({ errors }) => errors?.[0]?.path !== undefined);
-  if (isNull && inFields) return;
+  // If several fields fail and each makes the same parent null, the response has the error that came first.
+  const [nulls, otherNulls] = [answer, other].map(nullsOf);
+  if (actual.data === expected.data && isDeepStrictEqual(nulls, otherNulls)) return;
   throw new Error(`${way}:\n${JSON.stringify(actual, null, 1)}\nnot\n${JSON.stringify(expected, null, 1)}`);
 }
 

@@ -7,7 +7,13 @@ const config: CodegenConfig = {
   config: {
     useTypeImports: true,
     strictScalars: true,
-    scalars: { ID: 'string', DateTime: 'string', Position: 'string', JSONObject: 'Record<string, unknown>' },
+    scalars: {
+      ID: 'string',
+      DateTime: 'string',
+      Position: 'string',
+      JSON: 'unknown',
+      JSONObject: 'Record<string, unknown>',
+    },
   },
 };
 
