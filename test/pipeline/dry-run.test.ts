@@ -40,7 +40,16 @@ it.each([
   ['mutation { change(input: { dryRun: true }) }', {}],
   ['mutation($input: Change) { change(input: $input) }', { input: { dryRun: true } }],
   ['mutation($dry: Boolean = true) { change(input: { dryRun: $dry }) }', {}],
+  ['mutation($input: Change = { dryRun: true }) { change(input: $input) }', {}],
+  ['mutation($dry: Boolean) { change(input: { dryRun: $dry }) }', { dry: true }],
   ['mutation { many(inputs: { dryRun: true }) }', {}],
+  ['mutation($all: [Change!]) { many(inputs: $all) }', { all: [{ dryRun: true }] }],
+  ['mutation($all: [Change!]) { many(inputs: $all) }', { all: { dryRun: true } }],
+  [
+    'mutation($a: Change!, $b: Change!) { many(inputs: [$a, $b]) }',
+    { a: { dryRun: true }, b: { dryRun: true } },
+  ],
+  ['mutation($a: Change) { ...F } fragment F on Mutation { change(input: $a) }', { a: { dryRun: true } }],
   ['mutation { __typename many(inputs: [{ dryRun: true }, { dryRun: true }]) }', {}],
 ])('rolls back %s with %j and wakes no subscribers', async (query, variables) => {
   expect(await run(query, variables)).toEqual({ isDry: true, canWrite: false });
@@ -51,6 +60,7 @@ it.each([
   ['mutation($input: Change) { change(input: $input) }', { input: { dryRun: null } }],
   ['mutation($input: Change) { change(input: $input) }', { input: { dryRun: 'true' } }],
   ['mutation { change many(inputs: []) }', {}],
+  ['mutation($input: Change) { change(input: $input) }', { input: {}, other: { dryRun: true } }],
 ])('writes for %s with %j', async (query, variables) => {
   expect(await run(query, variables)).toEqual({ isDry: false, canWrite: true });
 });
