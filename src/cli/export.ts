@@ -11,7 +11,7 @@ import {
   type RecordCounts,
   type RecordOptions,
 } from '../export/export.ts';
-import type { RecordType } from '../export/record.ts';
+import type { ExportFormat, RecordType } from '../import/rules.ts';
 import { InvalidInputError, StartupError, UsageError } from '../lib/errors.ts';
 import { countOf } from '../lib/wording.ts';
 import { tenantSize } from '../tenant/read.ts';
@@ -23,7 +23,7 @@ import { createProgress } from './progress.ts';
 type Options = Printed & {
   tenant: string;
   output?: string;
-  format: 'ndjson' | 'csv';
+  format: ExportFormat;
   type?: RecordType;
   portable?: boolean;
   since?: string;

@@ -1,12 +1,11 @@
 import { createReadStream } from 'node:fs';
 import { readConfig } from '../config.ts';
 import type { Counts } from '../import/checkpoint.ts';
+import type { ExistingMode, ImportFormat, RecordType } from '../import/rules.ts';
 import { type ImportResult, runImport } from '../import/run.ts';
-import { type ExistingMode, maxConcurrentBatches } from '../import/write.ts';
+import { maxConcurrentBatches } from '../import/write.ts';
 import { unreadable } from '../import-formats/file.ts';
 import { readMapping } from '../import-formats/mapping.ts';
-import type { ImportFormat } from '../import-formats/read.ts';
-import type { RecordType } from '../import-formats/record.ts';
 import { UnreachableError, UsageError } from '../lib/errors.ts';
 import { createLog } from '../observe/log.ts';
 import { requireTenant } from '../tenant/write.ts';

@@ -1,5 +1,6 @@
 import tab from '@bomb.sh/tab/commander';
 import { Command, Option } from 'commander';
+import { existingModes, exportFormats, importFormats, recordTypes } from '../import/rules.ts';
 import type { Printed } from './output.ts';
 
 /** Returns the text after the help of a command. */
@@ -127,21 +128,15 @@ function addImport(program: Command): void {
       new Option(
         '--type <type>',
         'the type of records without one, as in CSV; keeps only this type of others',
-      ).choices(['customer', 'account']),
+      ).choices(recordTypes),
     )
     .addOption(
-      new Option('--format <format>', "the file's format (default: by its name)").choices([
-        'ndjson',
-        'csv',
-        'togai',
-        'stripe',
-        'lago',
-      ]),
+      new Option('--format <format>', "the file's format (default: by its name)").choices(importFormats),
     )
     .option('--map <file>', 'a JSON file that maps the columns of the source to fields')
     .addOption(
       new Option('--on-existing <mode>', 'what to do with a record whose id exists')
-        .choices(['fail', 'skip', 'update'])
+        .choices(existingModes)
         .default('fail'),
     )
     .option('--dry-run', 'write nothing: run the import in a transaction and roll it back')
@@ -165,9 +160,7 @@ function addExport(program: Command): void {
     .requiredOption('--tenant <name>', 'the tenant')
     .option('--output <file>', 'the file to write (default: standard output)')
     .addOption(
-      new Option('--format <format>', 'the format of the records')
-        .choices(['ndjson', 'csv'])
-        .default('ndjson'),
+      new Option('--format <format>', 'the format of the records').choices(exportFormats).default('ndjson'),
     )
     .addOption(
       new Option('--type <type>', 'only records of this type; CSV needs one').choices([

@@ -99,12 +99,15 @@ async function ensureTenant(database: Database, name: string) {
 async function seed(database: Database, name: string, logLevel: string): Promise<number> {
   const tenant = await ensureTenant(database, name);
   const log = createLog(logLevel);
-  const write = createWriter({ database, tenant, log, requestId: `seed-${newUuid()}`, onExisting: 'skip' });
+  const write = createWriter({ database, tenant, log, onExisting: 'skip' });
   const records = [
     ...customers.map((fields) => toRecord('customer', fields)),
     ...accounts.map((fields) => toRecord('account', fields)),
   ];
-  const outcomes = await write(records.map(planOf), false);
+  const outcomes = await write(records.map(planOf), {
+    requestId: `seed-${newUuid()}`,
+    isRepeated: false,
+  });
   const refused = outcomes.find((outcome) => outcome instanceof AppError);
   if (refused !== undefined)
     throw new StartupError(`The sample data does not fit the tenant: ${refused.message}`);

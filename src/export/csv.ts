@@ -1,5 +1,6 @@
 import { stringify } from 'csv-stringify/sync';
-import type { EntityRecord, RecordType } from './record.ts';
+import type { RecordType } from '../import/rules.ts';
+import type { EntityRecord } from './record.ts';
 
 const address = ['line1', 'line2', 'postalCode', 'city', 'state', 'country', 'phoneNumber'].map(
   (field) => `address.${field}`,

@@ -2,9 +2,10 @@ import type { Database, Run } from '../db/client.ts';
 import { createAppend } from '../feed/append.ts';
 import { encodePosition, parsePosition, start } from '../feed/position.ts';
 import type { FeedRequest } from '../feed/read.ts';
+import type { RecordType } from '../import/rules.ts';
 import { createCsv } from './csv.ts';
 import { readAccounts, readChanges, readCustomers, readHead } from './read.ts';
-import { accountRecord, changeRecord, customerRecord, type EntityRecord, type RecordType } from './record.ts';
+import { accountRecord, changeRecord, customerRecord, type EntityRecord } from './record.ts';
 
 /** The tenant to export, and its database, whose limits must allow a long transaction of short statements. */
 export interface ExportSource {

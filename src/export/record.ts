@@ -6,10 +6,9 @@ import type { CustomerRow } from '../customer/table.ts';
 import { encodePosition } from '../feed/position.ts';
 import type { FeedEntry } from '../feed/table.ts';
 import { presentFields } from '../history/present.ts';
+import type { RecordType } from '../import/rules.ts';
 import { toTypeId } from '../lib/id.ts';
 import type { SettingRow } from '../setting/table.ts';
-
-export type RecordType = 'customer' | 'account';
 
 /** A customer or account as the input that creates it, with its type. Absent fields are left out. */
 export type EntityRecord = { type: RecordType; [field: string]: unknown };

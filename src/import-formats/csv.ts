@@ -1,4 +1,5 @@
 import { CsvError, parse } from 'csv-parse/sync';
+import type { RecordType } from '../import/rules.ts';
 import { InvalidInputError, StartupError } from '../lib/errors.ts';
 import { groupBy } from '../lib/group.ts';
 import { suggestion } from '../lib/nearest.ts';
@@ -7,7 +8,6 @@ import {
   elementSchema,
   fieldNames,
   fieldSchema,
-  type RecordType,
   recordSchemas,
   type Schema,
   systemFields,

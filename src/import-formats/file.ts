@@ -18,7 +18,7 @@ export function unreadable(file: string, error: unknown): unknown {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === 'ENOENT') return new StartupError(`There is no file ${file}. Check the path.`);
   if (code === 'EISDIR') return new StartupError(`${file} is a directory. Name a file.`);
-  if (code === 'EACCES') return new StartupError(`You may not read ${file}. Change its permissions.`);
+  if (code === 'EACCES') return new StartupError(`This user cannot read ${file}. Change its permissions.`);
   return code === undefined ? error : new StartupError(`Cannot read ${file}: ${message}.`);
 }
 

@@ -1,18 +1,10 @@
 import { readFile } from 'node:fs/promises';
+import { type RecordType, recordTypes } from '../import/rules.ts';
 import { type Issue, StartupError } from '../lib/errors.ts';
 import { issuesOf } from '../lib/wording.ts';
 import { z } from '../lib/zod.ts';
 import { unreadable } from './file.ts';
-import {
-  elementSchema,
-  fieldSchema,
-  ownerName,
-  type RecordType,
-  recordSchemas,
-  recordTypes,
-  type Schema,
-  unknownField,
-} from './record.ts';
+import { elementSchema, fieldSchema, ownerName, recordSchemas, type Schema, unknownField } from './record.ts';
 import { type Fields, isObject } from './values.ts';
 
 const reference = z.strictObject({

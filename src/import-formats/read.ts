@@ -1,18 +1,16 @@
+import { type ImportFormat, type RecordType, recordTypes } from '../import/rules.ts';
 import { InvalidInputError, type Issue, StartupError } from '../lib/errors.ts';
 import { cellsOf, csvFields, headerOf, namedCells, requireColumns } from './csv.ts';
 import { openFile, type SourceFile } from './file.ts';
 import { type JsonScanner, jsonScanner } from './json-scanner.ts';
 import { lagoRecords } from './lago.ts';
 import { type Mapping, sourcesOf } from './mapping.ts';
-import { type ImportRecord, type RecordType, recordTypes, systemFields, toRecord } from './record.ts';
+import { type ImportRecord, systemFields, toRecord } from './record.ts';
 import { csvScanner, maxRowBytes, type Row, type Scan, scanLines, splitRows, textOf } from './split-rows.ts';
 import { stripeRecords, stripeRowRecords } from './stripe.ts';
 import { fillTemplate } from './template.ts';
 import { togaiRecords } from './togai.ts';
 import { type Fields, isObject, parseJson, refusal } from './values.ts';
-
-export const importFormats = ['ndjson', 'csv', 'togai', 'stripe', 'lago'] as const;
-export type ImportFormat = (typeof importFormats)[number];
 
 /** The place of a row in its file. */
 interface Place {

@@ -1,14 +1,12 @@
 import { createAccountInput } from '../account/rules.ts';
 import { createCustomerInput } from '../customer/rules.ts';
+import type { RecordType } from '../import/rules.ts';
 import { InvalidInputError, type Issue } from '../lib/errors.ts';
 import { parseInstant } from '../lib/instant.ts';
 import { suggestion } from '../lib/nearest.ts';
 import { jsonSchemaOf } from '../lib/rule.ts';
 import type { z } from '../lib/zod.ts';
 import { type Fields, isObject, refusal } from './values.ts';
-
-export const recordTypes = ['customer', 'account'] as const;
-export type RecordType = (typeof recordTypes)[number];
 
 /** The input of a creation, not yet validated: `CreateCustomerInput` or `CreateAccountInput`, instants as Dates. */
 export interface ImportRecord {

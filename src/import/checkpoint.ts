@@ -20,7 +20,7 @@ export const noCounts: Counts = { created: 0, updated: 0, unchanged: 0, skipped:
 const checkpoint = z.object({
   /** SHA-256 of the file, the mapping and the options that change what is written. */
   hash: z.string(),
-  /** The request id of the changes of this import. */
+  /** The beginning of the request ids of the changes of this import. Each window adds its offset. */
   requestId: z.string(),
   /** The byte offset of the first record that may not have been written. */
   offset: z.number(),

@@ -1,6 +1,6 @@
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { AliasTakenError } from '../alias/rules.ts';
-import { type AppError, InvalidInputError, type Issue, NotFoundError } from '../lib/errors.ts';
+import { type AppError, InvalidInputError, type Issue, NotFoundError, StartupError } from '../lib/errors.ts';
 import { IdTakenError } from '../writing/errors.ts';
 
 /** One line of the file of refused records. */
@@ -50,14 +50,24 @@ export interface RefusedFile {
   close(): Promise<void>;
 }
 
-/** Returns the file with its first `size` bytes: those of a resumed import, or none. */
+/** Opens a file. Throws StartupError if it cannot be written. */
+async function openToWrite(path: string, flags: string): Promise<FileHandle> {
+  return open(path, flags, 0o600).catch((error: Error) => {
+    throw new StartupError(`The file of refused records ${path} cannot be written: ${error.message}.`);
+  });
+}
+
+/**
+ * Returns the file with its first `size` bytes: those of a resumed import, or none. Throws StartupError if it cannot be
+ * written.
+ */
 export async function openRefused(source: string, size: number): Promise<RefusedFile> {
   const path = `${source.replace(/\.(ndjson|jsonl|json|csv)$/i, '')}.rejected.ndjson`;
   let handle: FileHandle | undefined;
   let written = size;
   if (size === 0) await rm(path, { force: true });
   else {
-    handle = await open(path, 'r+');
+    handle = await openToWrite(path, 'r+');
     await handle.truncate(size);
   }
   return {
@@ -65,7 +75,7 @@ export async function openRefused(source: string, size: number): Promise<Refused
     size: () => written,
     async append(refusals) {
       if (refusals.length === 0) return;
-      handle ??= await open(path, 'w', 0o600);
+      handle ??= await openToWrite(path, 'w');
       const text = refusals.map((one) => `${JSON.stringify(one)}\n`).join('');
       const { bytesWritten } = await handle.write(text, written);
       written += bytesWritten;

@@ -13,12 +13,12 @@ import {
 } from './checkpoint.ts';
 import { type Plan, planOf } from './plan.ts';
 import { openRefused, type Refusal, refusalOf } from './refused.ts';
-import { createWriter, type ImportTarget, type Outcome } from './write.ts';
+import { createWriter, type ImportTarget, type Outcome, type Window } from './write.ts';
 
 /** The most records between two checkpoints. */
 const windowSize = 1000;
 
-export interface ImportOptions extends Omit<ImportTarget, 'requestId'> {
+export interface ImportOptions extends ImportTarget {
   file: string;
   read: Omit<ReadOptions, 'from'>;
   /** Continues an import of the same file that ended early. */
@@ -44,24 +44,24 @@ export interface ImportResult {
 
 type SourceItem = Awaited<ReturnType<ReturnType<typeof readRecords>['next']>>['value'];
 
-interface Window {
+interface Part {
   items: SourceItem[];
-  /** The byte offset after the window. */
+  /** The byte offset after the part. */
   offset: number;
 }
 
 /** Yields the records in windows. A window ends with a row, whose records stay together. */
-async function* windowsOf(items: AsyncIterable<SourceItem>, from: number): AsyncGenerator<Window> {
-  let window: Window = { items: [], offset: from };
+async function* windowsOf(items: AsyncIterable<SourceItem>, from: number): AsyncGenerator<Part> {
+  let part: Part = { items: [], offset: from };
   for await (const item of items) {
-    window.items.push(item);
-    const endsRow = item.offset > window.offset;
-    window.offset = item.offset;
-    if (window.items.length < windowSize || !endsRow) continue;
-    yield window;
-    window = { items: [], offset: item.offset };
+    part.items.push(item);
+    const endsRow = item.offset > part.offset;
+    part.offset = item.offset;
+    if (part.items.length < windowSize || !endsRow) continue;
+    yield part;
+    part = { items: [], offset: item.offset };
   }
-  if (window.items.length > 0) yield window;
+  if (part.items.length > 0) yield part;
 }
 
 /** Yields ahead: reads the next element while the caller works on one. */
@@ -102,10 +102,10 @@ const recordIn = (item: SourceItem): unknown =>
 type Write = ReturnType<typeof createWriter>;
 
 /** Writes a window. Returns the refusals in the order of the file, and the new counts. */
-async function writeWindow(write: Write, items: readonly SourceItem[], isRepeated: boolean, counts: Counts) {
+async function writeWindow(write: Write, items: readonly SourceItem[], window: Window, counts: Counts) {
   const planned = items.map(plannedOf);
   const plans = planned.flatMap(({ plan }) => (plan instanceof AppError ? [] : [plan]));
-  const outcomes = (await write(plans, isRepeated)).values();
+  const outcomes = (await write(plans, window)).values();
   const refusals: Refusal[] = [];
   const total = { ...counts };
   for (const { item, plan } of planned) {
@@ -140,19 +140,22 @@ async function startOf({ file, read, tenant, onExisting, resume }: ImportOptions
 async function writeAll(options: ImportOptions, start: Checkpoint): Promise<ImportResult> {
   const { file, isDryRun, onProgress } = options;
   const { size: total } = await stat(file);
-  const write = createWriter({ ...options, requestId: start.requestId });
+  const write = createWriter(options);
   const refused = await openRefused(file, start.refusedBytes);
   let { counts, offset } = start;
   try {
     if (!isDryRun) await writeCheckpoint(file, start);
     onProgress({ done: offset, total, counts });
     const rows = readRecords(file, { ...options.read, from: offset });
-    for await (const window of readAhead(windowsOf(rows, offset))) {
-      // Only the first window of a resumed import can have been written before.
-      const isRepeated = options.resume && offset === start.offset;
-      const written = await writeWindow(write, window.items, isRepeated, counts);
+    for await (const { items, offset: end } of readAhead(windowsOf(rows, offset))) {
+      // Windows begin at the same offsets again, so a resumed import recognizes what its first one has created.
+      const window = {
+        requestId: `${start.requestId}-${offset}`,
+        isRepeated: options.resume && offset === start.offset,
+      };
+      const written = await writeWindow(write, items, window, counts);
       await refused.append(written.refusals);
-      ({ offset } = window);
+      offset = end;
       ({ counts } = written);
       if (!isDryRun) await writeCheckpoint(file, { ...start, offset, counts, refusedBytes: refused.size() });
       onProgress({ done: offset, total, counts });

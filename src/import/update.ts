@@ -1,28 +1,18 @@
-import { sql } from 'drizzle-orm';
 import type { UpdateAccountInput } from '../account/rules.ts';
 import type { AccountRow } from '../account/table.ts';
 import { updateAccount } from '../account/write.ts';
 import { addAliases } from '../account-aliases/write.ts';
 import { type AliasSpan, maxAliasesPerCall, spansOf } from '../alias/rules.ts';
-import { aliases } from '../alias/table.ts';
 import type { Ctx } from '../ctx.ts';
 import type { UpdateCustomerInput } from '../customer/rules.ts';
 import type { CustomerRow } from '../customer/table.ts';
 import { updateCustomer } from '../customer/write.ts';
-import { tenantId } from '../db/rows.ts';
-import { statement } from '../db/statement.ts';
 import { InvalidInputError } from '../lib/errors.ts';
 import { putSettings } from '../owner-settings/write.ts';
 import type { Plan } from './plan.ts';
+import { spansOfAccount } from './read.ts';
 
 export type Existing = AccountRow | CustomerRow;
-
-const spansOfAccount = statement('spans_of_account', (orm) =>
-  orm
-    .select()
-    .from(aliases)
-    .where(sql`${aliases.tenantId} = ${tenantId} and ${aliases.accountId} = ${sql.placeholder('accountId')}`),
-);
 
 /** Returns whether a span of the account makes another one unnecessary: it is equal, or is in force without an end. */
 function covers(held: AliasSpan, wanted: AliasSpan): boolean {

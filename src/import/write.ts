@@ -1,4 +1,3 @@
-import { sql } from 'drizzle-orm';
 import type { Logger } from 'pino';
 import { createAccounts } from '../account/create.ts';
 import { accountByKey, customerByKey } from '../account/read.ts';
@@ -7,9 +6,6 @@ import { createContext } from '../context.ts';
 import type { Ctx, Loader } from '../ctx.ts';
 import { createCustomers } from '../customer/create.ts';
 import type { StatementRunner } from '../db/client.ts';
-import { tenantId } from '../db/rows.ts';
-import { statement } from '../db/statement.ts';
-import { changes } from '../history/table.ts';
 import { createCancel } from '../lib/cancel.ts';
 import { byId, type EntityKey } from '../lib/entity-key.ts';
 import { AppError } from '../lib/errors.ts';
@@ -19,11 +15,9 @@ import { putSettings } from '../owner-settings/write.ts';
 import type { TenantRow } from '../tenant/table.ts';
 import { IdTakenError } from '../writing/errors.ts';
 import { layersOf, type Plan } from './plan.ts';
+import { createdByRequest } from './read.ts';
+import type { ExistingMode } from './rules.ts';
 import { type Existing, update } from './update.ts';
-
-/** What happens to a record whose id exists. */
-export const existingModes = ['fail', 'skip', 'update'] as const;
-export type ExistingMode = (typeof existingModes)[number];
 
 export type Outcome = 'created' | 'updated' | 'unchanged' | 'skipped' | AppError;
 
@@ -31,26 +25,28 @@ export interface ImportTarget {
   database: StatementRunner;
   tenant: TenantRow;
   log: Logger;
-  /** The request id of all changes of the import, also after it is resumed. */
-  requestId: string;
   onExisting: ExistingMode;
+}
+
+/** What the plans of one call have in common. */
+export interface Window {
+  /** The request id of their changes. */
+  requestId: string;
+  /** Whether an import that ended early may have written some of them. */
+  isRepeated: boolean;
+}
+
+/** A write of the plans of a window. */
+interface Writing extends ImportTarget {
+  requestId: string;
+  /** The plans that the import may have written before: the first of each id, because its creation is known. */
+  repeated: ReadonlySet<Plan>;
+  outcomes: Map<Plan, Outcome>;
 }
 
 const batchSize = 100;
 /** More concurrent batches only wait for the cores. */
 export const maxConcurrentBatches = 4;
-
-const createdByRequest = statement('created_by_request', (orm) =>
-  orm
-    .select({ id: sql<string>`coalesce(${changes.accountId}, ${changes.customerId})` })
-    .from(changes)
-    .where(
-      sql`${changes.tenantId} = ${tenantId} and ${changes.version} = 1
-        and ${changes.requestId} = ${sql.placeholder('requestId')}
-        and (${changes.accountId} = any(${sql.placeholder('accountIds')})
-          or (${changes.accountId} is null and ${changes.customerId} = any(${sql.placeholder('customerIds')})))`,
-    ),
-);
 
 /** Creates the customers or accounts of plans of one type. Returns the results in their order. */
 async function create(ctx: Ctx, plans: readonly Plan[]): Promise<Outcome[]> {
@@ -90,13 +86,13 @@ function chunksOf<T>(elements: readonly T[], size: number): T[][] {
 /** The actor of the changes that imports make. */
 const viewer = { keyName: 'import', scopes, expiresAt: null, actor: 'cli:import' };
 
-function newContext({ tenant, log, requestId }: ImportTarget, runner: StatementRunner): Ctx {
+function newContext({ tenant, log, requestId }: Writing, runner: StatementRunner): Ctx {
   const caller = { viewer: { ...viewer, tenant }, requestId, now: new Date(), cancel: createCancel() };
   return createContext({ database: runner, log }, caller);
 }
 
-function inTransaction(target: ImportTarget, work: (ctx: Ctx) => Promise<Outcome>): Promise<Outcome> {
-  return refusalOf(target.database.inOneTransaction((runner) => work(newContext(target, runner))));
+function inTransaction(writing: Writing, work: (ctx: Ctx) => Promise<Outcome>): Promise<Outcome> {
+  return refusalOf(writing.database.inOneTransaction((runner) => work(newContext(writing, runner))));
 }
 
 async function findExisting(ctx: Ctx, plans: readonly Plan[]): Promise<Map<Plan, Existing>> {
@@ -109,8 +105,9 @@ async function findExisting(ctx: Ctx, plans: readonly Plan[]): Promise<Map<Plan,
   return new Map((await Promise.all(plans.map(find))).flat());
 }
 
-/** Returns the ids that the import has created, before it ended and was resumed. */
+/** Returns the ids that the same window created before the import was resumed. */
 async function findCreated(ctx: Ctx, plans: readonly Plan[]): Promise<Set<string>> {
+  if (plans.length === 0) return new Set();
   const idsOf = (type: Plan['type']) =>
     plans.filter((plan) => plan.type === type).map((plan) => plan.create.id);
   const { requestId } = ctx;
@@ -118,16 +115,16 @@ async function findCreated(ctx: Ctx, plans: readonly Plan[]): Promise<Set<string
   return new Set((await ctx.run(createdByRequest, values)).map(({ id }) => id));
 }
 
-async function writeExisting(target: ImportTarget, plan: Plan, row: Existing): Promise<Outcome> {
+async function writeExisting(writing: Writing, plan: Plan, row: Existing): Promise<Outcome> {
   const { id } = plan.create;
-  if (target.onExisting === 'skip') return 'skipped';
-  if (target.onExisting === 'fail') {
+  if (writing.onExisting === 'skip') return 'skipped';
+  if (writing.onExisting === 'fail') {
     const isArchived = row.status === 'ARCHIVED';
     return plan.type === 'account'
       ? new IdTakenError('Account', id, id, isArchived)
       : new IdTakenError('Customer', id, null, isArchived);
   }
-  return inTransaction(target, async (ctx) => {
+  return inTransaction(writing, async (ctx) => {
     await update(ctx, plan, row);
     ctx.forget();
     const after = (await findExisting(ctx, [plan])).get(plan);
@@ -136,22 +133,22 @@ async function writeExisting(target: ImportTarget, plan: Plan, row: Existing): P
 }
 
 /** Writes plans of one type whose names differ. */
-async function writeBatch(
-  target: ImportTarget,
-  plans: readonly Plan[],
-  { isRepeated, outcomes }: { isRepeated: boolean; outcomes: Map<Plan, Outcome> },
-): Promise<void> {
-  const ctx = newContext(target, target.database);
+async function writeBatch(writing: Writing, plans: readonly Plan[]): Promise<void> {
+  const { database, repeated, outcomes } = writing;
+  const ctx = newContext(writing, database);
   const existing = await findExisting(ctx, plans);
-  const created = isRepeated ? await findCreated(ctx, [...existing.keys()]) : new Set<string>();
+  const created = await findCreated(
+    ctx,
+    [...existing.keys()].filter((plan) => repeated.has(plan)),
+  );
   const simple: Plan[] = [];
   for (const plan of plans) {
     const row = existing.get(plan);
     if (row !== undefined) {
-      const isDone = created.has(plan.create.id);
-      outcomes.set(plan, isDone ? 'created' : await writeExisting(target, plan, row));
+      const isDone = repeated.has(plan) && created.has(plan.create.id);
+      outcomes.set(plan, isDone ? 'created' : await writeExisting(writing, plan, row));
     } else if (needsOneCall(plan)) simple.push(plan);
-    else outcomes.set(plan, await inTransaction(target, (own) => createWhole(own, plan)));
+    else outcomes.set(plan, await inTransaction(writing, (own) => createWhole(own, plan)));
   }
   if (simple.length === 0) return;
   const results = await create(ctx, simple);
@@ -161,19 +158,30 @@ async function writeBatch(
   });
 }
 
+/** Returns the first plan of each id. */
+function firstsOf(plans: readonly Plan[]): Set<Plan> {
+  const firsts = new Map<string, Plan>();
+  for (const plan of plans) {
+    const key = `${plan.type} ${plan.create.id}`;
+    if (!firsts.has(key)) firsts.set(key, plan);
+  }
+  return new Set(firsts.values());
+}
+
 /**
- * Returns a function that writes plans: customers before accounts, each plan completely or not at all. It returns the
- * outcomes in the order of the plans. With `isRepeated`, the import may have written some before it was resumed.
+ * Returns a function that writes the plans of a window: customers before accounts, each plan completely or not at all.
+ * It returns the outcomes in the order of the plans.
  */
 export function createWriter(target: ImportTarget) {
-  return async (plans: readonly Plan[], isRepeated: boolean): Promise<Outcome[]> => {
+  return async (plans: readonly Plan[], { requestId, isRepeated }: Window): Promise<Outcome[]> => {
     const outcomes = new Map<Plan, Outcome>();
+    const repeated = isRepeated ? firstsOf(plans) : new Set<Plan>();
+    const writing = { ...target, requestId, repeated, outcomes };
     const inParallel = createGate({ width: maxConcurrentBatches, failsAll: () => true });
     for (const type of ['customer', 'account'] as const) {
       for (const layer of layersOf(plans.filter((plan) => plan.type === type))) {
-        const write = (batch: Plan[]) =>
-          inParallel(() => writeBatch(target, batch, { isRepeated, outcomes }));
-        await Promise.all(chunksOf(layer, batchSize).map(write));
+        const batches = chunksOf(layer, batchSize);
+        await Promise.all(batches.map((batch) => inParallel(() => writeBatch(writing, batch))));
       }
     }
     return plans.map((plan) => {

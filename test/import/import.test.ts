@@ -300,10 +300,15 @@ describe('an import that ended early', () => {
   ];
 
   /** Imports a file until the end of a window. */
-  async function importPart(target: Target, file: string, windows: number, resume = false): Promise<void> {
+  async function importPart(
+    target: Target,
+    file: string,
+    windows: number,
+    options: Partial<ImportOptions> = {},
+  ): Promise<void> {
     let window = -1;
     const failing = importFile(target, file, {
-      resume,
+      ...options,
       onProgress() {
         window += 1;
         if (window === windows) throw new Error('killed');
@@ -331,7 +336,7 @@ describe('an import that ended early', () => {
     const file = await fileOf(records);
     await importPart(target, file, 1);
     await copyFile(`${file}.checkpoint.json`, `${file}.saved`);
-    await importPart(target, file, 1, true);
+    await importPart(target, file, 1, { resume: true });
     // As if the process had ended before it wrote its second checkpoint.
     await copyFile(`${file}.saved`, `${file}.checkpoint.json`);
     expect(await importFile(target, file, { resume: true })).toEqual({
@@ -339,6 +344,29 @@ describe('an import that ended early', () => {
       refusals: [],
     });
     expect(await changesOf(service, target.client)).toHaveLength(2500);
+  });
+
+  it.each([
+    ['fail', counts({ created: 1500, refused: 2 })],
+    ['skip', counts({ created: 1500, skipped: 2 })],
+    ['update', counts({ created: 1500, updated: 2 })],
+  ] as const)('treats repeated ids with %s as without an interruption', async (onExisting, expected) => {
+    const target = await newTarget();
+    const again = [account('A5', { name: 'New' }), account('A1200', { name: 'New' })];
+    const file = await fileOf([...records.slice(0, 1400), ...again, ...records.slice(1400, 1500)]);
+    await importPart(target, file, 1, { onExisting });
+    await copyFile(`${file}.checkpoint.json`, `${file}.saved`);
+    await importPart(target, file, 1, { onExisting, resume: true });
+    // As if the process had ended before it wrote its second checkpoint.
+    await copyFile(`${file}.saved`, `${file}.checkpoint.json`);
+    const { counts: result, refusals } = await importFile(target, file, { onExisting, resume: true });
+    // An update that was written before has no difference left.
+    const { updated, unchanged, ...others } = result;
+    expect({ ...others, updated: updated + unchanged, unchanged: 0 }).toEqual(expected);
+    expect(refusals.map(({ line }) => line)).toEqual(onExisting === 'fail' ? [1401, 1402] : []);
+    expect(await find(target, 'A1200')).toMatchObject({
+      name: onExisting === 'update' ? 'New' : 'Account A1200',
+    });
   });
 
   it('lists a refused record once', async () => {
