@@ -98,6 +98,7 @@ const drawn = fc.oneof(
   mutation(6, 'transferAlias', fc.record({ toAccountId: account, alias: value, effectiveFrom: rarely })),
   mutation(1, 'archiveAccount', fc.record({ id: account })),
   mutation(5, 'restoreAccount', fc.record({ id: account })),
+  mutation(5, 'revertAccount', fc.record({ id: account, toVersion: fc.integer({ min: 1, max: 8 }) })),
   mutation(1, 'archiveCustomer', fc.record({ id: customer })),
   mutation(3, 'restoreCustomer', fc.record({ id: customer })),
 );
